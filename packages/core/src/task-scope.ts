@@ -1,0 +1,60 @@
+import type { Cost } from "./cost.ts"
+import type { Limiter } from "./ports.ts"
+
+/**
+ * What the code that runs inside one item is doing, as far as admission can tell.
+ * It travels by AsyncLocalStorage: a limiter finds the item that called it, with no plumbing.
+ *
+ * The executor reads `waiting` and `holding` to decide whether to pull another item
+ * (auto concurrency); limiters write them.
+ */
+export interface TaskScope {
+  /** The scope of the item, node or run that started this one. */
+  readonly parent: TaskScope | undefined
+  /** Names the item for people: `digest/summarise[3]`. */
+  readonly site: string
+  readonly runId?: string
+  /** The event span that this scope belongs to; see `events.ts`. */
+  readonly spanId?: number
+  /** Aborted when the item is cancelled. */
+  readonly signal?: AbortSignal
+  readonly priority?: number
+  /** Calls of this item that wait for admission now. */
+  waiting: number
+  /** Permits this item's calls hold now. */
+  holding: number
+  /** Limiters whose permit the executor took for this item, so that re-entry is noticed and places are lent. */
+  held?: Limiter[]
+  /** Called after `waiting` or `holding` changed. */
+  onChange?: () => void
+  /** Adds to the usage of this item. */
+  spend?: (cost: Cost) => void
+}
+
+interface AsyncStorage<T> {
+  getStore(): T | undefined
+  run<R>(store: T, fn: () => R): R
+}
+
+// `process.getBuiltinModule` keeps the module loadable in browsers, where context travels by argument only.
+interface HostProcess {
+  getBuiltinModule?: (id: string) => { AsyncLocalStorage: new <T>() => AsyncStorage<T> } | undefined
+}
+const host = (globalThis as { process?: HostProcess }).process
+const Storage = host?.getBuiltinModule?.("node:async_hooks")?.AsyncLocalStorage
+
+// One storage for all copies of the package in a process.
+const slot: unique symbol = Symbol.for("sluice.task-scope") as never
+const globals = globalThis as { [slot]?: AsyncStorage<TaskScope> }
+if (Storage) globals[slot] ??= new Storage<TaskScope>()
+const storage = globals[slot]
+
+/** The scope of the code that is running, if it runs inside an item. */
+export function currentScope(): TaskScope | undefined {
+  return storage?.getStore()
+}
+
+/** Runs `fn` inside `scope`. */
+export function runInScope<R>(scope: TaskScope, fn: () => R): R {
+  return storage ? storage.run(scope, fn) : fn()
+}
