@@ -25,4 +25,4 @@ export type {
   SettledRecord,
   SettleOutcome,
 } from "./ports.ts"
-export { currentScope, runInScope, type TaskScope } from "./task-scope.ts"
+export { countInScope, currentScope, runInScope, type TaskScope } from "./task-scope.ts"

@@ -23,9 +23,11 @@ export interface TaskScope {
   waiting: number
   /** Permits this item's calls hold now. */
   holding: number
+  /** Calls of this item that wait between two attempts now. */
+  resting?: number
   /** Limiters whose permit the executor took for this item, so that re-entry is noticed and places are lent. */
   held?: Limiter[]
-  /** Called after `waiting` or `holding` changed. */
+  /** Called after `waiting`, `holding` or `resting` changed; see `countInScope`. */
   onChange?: () => void
   /** Adds to the usage of this item. */
   spend?: (cost: Cost) => void
@@ -57,4 +59,19 @@ export function currentScope(): TaskScope | undefined {
 /** Runs `fn` inside `scope`. */
 export function runInScope<R>(scope: TaskScope, fn: () => R): R {
   return storage ? storage.run(scope, fn) : fn()
+}
+
+/**
+ * Counts a call that begins (+1) or ceases (-1) to wait for admission, to hold a permit or to rest between attempts.
+ * The scopes around `scope` count it too: an item that runs a whole sub-flow waits when a call deep inside it waits.
+ */
+export function countInScope(
+  scope: TaskScope | undefined,
+  what: "waiting" | "holding" | "resting",
+  by: 1 | -1,
+): void {
+  for (let each = scope; each; each = each.parent) {
+    each[what] = (each[what] ?? 0) + by
+    each.onChange?.()
+  }
 }
