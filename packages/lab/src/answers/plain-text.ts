@@ -1,0 +1,43 @@
+/** What Markdown looks like once its markup is gone, in the order in which it must go. */
+const MARKUP: readonly (readonly [RegExp, string])[] = [
+  [/^\uFEFF?---\n[\s\S]*?\n---\n/, ""], // front matter
+  [/^([ \t]*)(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^[ \t]*\2[^\n]*$|(?![\s\S]))/gm, "\n\n"], // fenced code
+  [/<!--[\s\S]*?-->/g, " "],
+  [/<(script|style|pre|svg)\b[\s\S]*?<\/\1>/gi, " "],
+  [/^(?: {4}|\t)(?![-*+] |\d+[.)] ).*$/gm, ""], // indented code
+  [/^\s{0,3}\[[^\]\n]+\]:\s*\S+.*$/gm, ""], // link definitions
+  [/^.*\|.*\|.*$/gm, ""], // tables
+  [/^\s*(?:[=_*-]\s*){3,}$/gm, "\n"], // rules, underlines of headings
+  [/^\s{0,3}#{1,6}\s.*$/gm, "\n\n"], // headings are no sentences
+  [/!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])/g, ""], // images and badges
+  [/\[\s*\]\([^)]*\)/g, ""], // a badge's link, now empty
+  [/\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])/g, "$1"], // links keep their words
+  [/<(?:https?|mailto):[^>\s]*>/g, ""],
+  [/<\/?(?:p|div|br|h[1-6]|li|ul|ol|tr|td|th|table|details|summary|center)\b[^>]*>/gi, "\n\n"],
+  [/<\/?[a-zA-Z][^>\n]*>/g, ""],
+  [/https?:\/\/[^\s)\]}>,]+/g, ""],
+  [/^\s*>+\s?(?:\[!\w+\])?/gm, ""],
+  [/^\s*(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?/gm, "\n\n"], // each list item stands alone
+  [/(\*\*|__)(?=\S)([\s\S]*?\S)\1/g, "$2"],
+  [/(^|[\s(])[*_](?=\S)([^*_\n]*\S)[*_](?=[\s).,;:!?]|$)/gm, "$1$2"],
+  [/`+([^`\n]*)`+/g, "$1"],
+  [/&nbsp;/g, " "],
+  [/&lt;/g, "<"],
+  [/&gt;/g, ">"],
+  [/&quot;/g, '"'],
+  [/&amp;/g, "&"],
+]
+
+/**
+ * The prose of a Markdown document: code, tables, badges, images, headings, link targets and HTML are gone,
+ * paragraphs and list items are separated by a blank line.
+ */
+export function plainText(markdown: string): string {
+  let text = markdown.replaceAll("\r\n", "\n")
+  for (const [pattern, replacement] of MARKUP) text = text.replace(pattern, replacement)
+  return text
+    .split(/\n\s*\n/)
+    .map((paragraph) => paragraph.replace(/\s+/g, " ").trim())
+    .filter((paragraph) => paragraph !== "")
+    .join("\n\n")
+}

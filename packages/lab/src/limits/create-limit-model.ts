@@ -1,0 +1,27 @@
+import { FixedWindow } from "./fixed-window.ts"
+import { SecondSlices } from "./second-slices.ts"
+import { SlidingWindow } from "./sliding-window.ts"
+import { TokenBucket } from "./token-bucket.ts"
+import type { LimitModel, LimitOptions } from "./limit-model.ts"
+
+/** The model that `options` describe, full at `nowMs`. */
+export function createLimitModel(options: LimitOptions, nowMs = 0): LimitModel {
+  const { limit, windowMs = 60_000, model = "bucket", burst = limit, anchorMs = 0 } = options
+  for (const [name, value] of Object.entries({ limit, windowMs, burst })) {
+    if (!(value > 0 && Number.isFinite(value))) {
+      throw new TypeError(`limit model: ${name} must be a finite number above 0, got ${String(value)}`)
+    }
+  }
+  switch (model) {
+    case "bucket":
+      return new TokenBucket(limit, windowMs, burst, nowMs)
+    case "slices":
+      return new SecondSlices(limit, windowMs, nowMs)
+    case "sliding":
+      return new SlidingWindow(limit, windowMs)
+    case "fixed":
+      return new FixedWindow(limit, windowMs, anchorMs)
+    default:
+      throw new TypeError(`limit model: model must be bucket, slices, sliding or fixed, got ${String(model)}`)
+  }
+}
