@@ -1,0 +1,36 @@
+/** Everything one frame of the display shows; plain data, so that a frame is a pure function of it. */
+export interface FrameState {
+  /** What runs, in a few words: `summarise-docs with gpt-5-mini`. */
+  readonly title: string
+  /** What is counted, singular: `document`. */
+  readonly unit: string
+  /** How many there will be, when that is known. */
+  readonly total?: number
+  readonly succeeded: number
+  readonly failed: number
+  /** Items that have begun and not ended. */
+  readonly inFlight: number
+  readonly elapsedMs: number
+  readonly etaMs?: number
+  readonly calls: {
+    /** Calls that hold a permit now. */
+    readonly inFlight: number
+    readonly retried: number
+    /** Refusals by the vendor: 429, 529. */
+    readonly throttled: number
+  }
+  /** Calls that wait for admission and the limit that each waits for, most waiters first. */
+  readonly waiting: readonly { readonly reason: string; readonly calls: number }[]
+  readonly gate?: { readonly reason: string; readonly opensInMs?: number }
+  readonly rates: readonly {
+    /** `requests`, `tokens`, … */
+    readonly name: string
+    /** Measured over the last seconds. */
+    readonly perMinute: number
+    /** The quota, when it is known. */
+    readonly limitPerMinute?: number
+  }[]
+  readonly costUsd?: number
+  /** The latest errors and warnings, oldest first. */
+  readonly notes: readonly string[]
+}

@@ -1,0 +1,189 @@
+import type { SluiceEvent } from "@sluice/core"
+import type { FrameState } from "./frame-state.ts"
+import type { QuotaReading, RateDimension } from "./quota-reading.ts"
+import { RateMeter } from "./rate-meter.ts"
+
+/** How far back rates look: long enough to be steady, short enough to show a change. */
+const rateWindowMs = 15_000
+/** The ETA's rate looks further back, so that it does not jump about. */
+const etaWindowMs = 30_000
+const notesKept = 3
+
+/**
+ * Adds events up to what a frame shows. Holds a few counters, whatever the number of items.
+ *
+ * Items of `node` are the unit that is counted; without a name, those of the first node that has items.
+ */
+export class ProgressTally {
+  readonly #startMs: number
+  #node: string | undefined
+  #started = 0
+  #succeeded = 0
+  #failed = 0
+  #retried = 0
+  #throttled = 0
+  #costUsd: number | undefined
+  readonly #notes: string[] = []
+  readonly #settles: RateMeter
+  readonly #rates = new Map<RateDimension, RateMeter>()
+  /** Per quota, from events: the fallback where no snapshot is at hand. */
+  readonly #flights = new Map<
+    string,
+    { inFlight: number; waiting: number; blockedBy: string; gate?: FrameState["gate"] }
+  >()
+
+  constructor(startMs: number, node?: string) {
+    this.#startMs = startMs
+    this.#node = node
+    this.#settles = new RateMeter(etaWindowMs, startMs)
+  }
+
+  note(text: string): void {
+    this.#notes.push(text)
+    if (this.#notes.length > notesKept) this.#notes.shift()
+  }
+
+  observe(event: SluiceEvent): void {
+    switch (event.type) {
+      case "item-start":
+        if (this.#counts(event.node)) this.#started++
+        return
+      case "item-end":
+        if (this.#counts(event.node)) this.#settle(event)
+        return
+      case "attempt-end":
+        return
+      case "http-attempt":
+        if (event.attempt > 1) this.#retried++
+        return
+      case "usage": {
+        const { inputTokens = 0, outputTokens = 0, usd } = event.cost
+        this.#rate("inputTokens").add(event.atMs, inputTokens)
+        this.#rate("outputTokens").add(event.atMs, outputTokens)
+        this.#rate("tokens").add(event.atMs, inputTokens + outputTokens)
+        if (usd !== undefined) this.#costUsd = (this.#costUsd ?? 0) + usd
+        return
+      }
+      case "permit-wait":
+        Object.assign(this.#flight(event.quota), { waiting: event.waiting, blockedBy: event.blockedBy })
+        return
+      case "permit-admit": {
+        const flight = this.#flight(event.quota)
+        flight.inFlight = event.inFlight
+        if (event.waitedMs > 0) flight.waiting = Math.max(0, flight.waiting - 1)
+        this.#rate("requests").add(event.atMs, event.cost.requests ?? 1)
+        return
+      }
+      case "permit-settle":
+        this.#flight(event.quota).inFlight = event.inFlight
+        return
+      case "throttle":
+        this.#throttled++
+        return
+      case "gate-close":
+        this.#flight(event.quota).gate = { reason: event.reason, opensInMs: event.untilMs }
+        return
+      case "gate-open":
+        delete this.#flight(event.quota).gate
+        return
+      case "warning":
+        this.note(event.message)
+        return
+      default:
+    }
+  }
+
+  state(
+    nowMs: number,
+    frame: { title: string; unit: string; total?: number; quotas?: readonly QuotaReading[] },
+  ): FrameState {
+    const { title, unit, total } = frame
+    const quotas = frame.quotas ?? this.#quotasFromEvents(nowMs)
+    const settled = this.#succeeded + this.#failed
+    const perMinute = this.#settles.perMinute(nowMs)
+    const leftMs =
+      total === undefined || total <= settled || perMinute === 0 ? undefined : ((total - settled) / perMinute) * 60_000
+    const gate = quotas.find((quota) => quota.gate)?.gate
+    return {
+      title,
+      unit,
+      ...(total === undefined ? {} : { total }),
+      succeeded: this.#succeeded,
+      failed: this.#failed,
+      inFlight: this.#started - settled,
+      elapsedMs: nowMs - this.#startMs,
+      ...(leftMs === undefined ? {} : { etaMs: leftMs }),
+      calls: {
+        inFlight: quotas.reduce((sum, quota) => sum + quota.inFlight, 0),
+        retried: this.#retried,
+        throttled: this.#throttled,
+      },
+      waiting: quotas.flatMap(({ waiting }) => waiting).toSorted((a, b) => b.calls - a.calls),
+      ...(gate === undefined ? {} : { gate }),
+      rates: this.#rateStates(nowMs, quotas),
+      ...(this.#costUsd === undefined ? {} : { costUsd: this.#costUsd }),
+      notes: [...this.#notes],
+    }
+  }
+
+  #counts(node: string): boolean {
+    this.#node ??= node
+    return node === this.#node
+  }
+
+  #settle(event: Extract<SluiceEvent, { type: "item-end" }>): void {
+    // A replayed item cost no time: it would make the ETA a fairy tale.
+    if (!event.replayed) this.#settles.add(event.atMs, 1)
+    if (event.status === "ok") {
+      this.#succeeded++
+      return
+    }
+    this.#failed++
+    this.note(
+      `${event.node}[${event.index}]: ${event.error instanceof Error ? event.error.message : String(event.error)}`,
+    )
+  }
+
+  #rate(dimension: RateDimension): RateMeter {
+    let meter = this.#rates.get(dimension)
+    if (!meter) this.#rates.set(dimension, (meter = new RateMeter(rateWindowMs, this.#startMs)))
+    return meter
+  }
+
+  #flight(quota: string): { inFlight: number; waiting: number; blockedBy: string; gate?: FrameState["gate"] } {
+    let flight = this.#flights.get(quota)
+    if (!flight) this.#flights.set(quota, (flight = { inFlight: 0, waiting: 0, blockedBy: "" }))
+    return flight
+  }
+
+  #quotasFromEvents(nowMs: number): QuotaReading[] {
+    return [...this.#flights].map(([name, { inFlight, waiting, blockedBy, gate }]) => ({
+      name,
+      inFlight,
+      limits: {},
+      waiting: waiting > 0 ? [{ reason: blockedBy, calls: waiting }] : [],
+      ...(gate ? { gate: { reason: gate.reason, opensInMs: Math.max(0, (gate.opensInMs ?? nowMs) - nowMs) } } : {}),
+    }))
+  }
+
+  /** Requests and tokens always; input and output tokens apart where a quota counts them apart. */
+  #rateStates(nowMs: number, quotas: readonly QuotaReading[]): FrameState["rates"] {
+    const limitOf = (dimension: RateDimension): number | undefined => {
+      const known = quotas.flatMap(({ limits }) => limits[dimension] ?? [])
+      return known.length === 0 ? undefined : known.reduce((sum, limit) => sum + limit, 0)
+    }
+    const apart = limitOf("inputTokens") !== undefined || limitOf("outputTokens") !== undefined
+    const dimensions: RateDimension[] = apart ? ["requests", "inputTokens", "outputTokens"] : ["requests", "tokens"]
+    return dimensions.map((dimension) => {
+      const limitPerMinute = limitOf(dimension)
+      const perMinute = this.#rate(dimension).perMinute(nowMs)
+      const name = {
+        requests: "requests",
+        tokens: "tokens",
+        inputTokens: "input tokens",
+        outputTokens: "output tokens",
+      }[dimension]
+      return { name, perMinute, ...(limitPerMinute === undefined ? {} : { limitPerMinute }) }
+    })
+  }
+}

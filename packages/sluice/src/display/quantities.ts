@@ -1,0 +1,22 @@
+/** `950`, `12.4k`, `388k`, `1.2M`: three significant digits are all a glance takes in. */
+export function formatCount(value: number): string {
+  const rounded = Math.round(value)
+  if (rounded < 1_000) return String(rounded)
+  if (rounded < 9_950) return `${(rounded / 1_000).toFixed(1)}k`
+  if (rounded < 999_500) return `${Math.round(rounded / 1_000)}k`
+  return `${(rounded / 1_000_000).toFixed(rounded < 9_950_000 ? 1 : 0)}M`
+}
+
+/** `0:07`, `12:34`, `1:02:03`. */
+export function formatDuration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000))
+  const two = (value: number): string => String(value).padStart(2, "0")
+  const minutes = Math.floor(seconds / 60) % 60
+  const hours = Math.floor(seconds / 3_600)
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
+}
+
+/** `1 call`, `2 calls`. */
+export function countOf(count: number, singular: string): string {
+  return `${formatCount(count)} ${singular}${count === 1 ? "" : "s"}`
+}
