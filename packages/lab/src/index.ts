@@ -1,4 +1,31 @@
+export type {
+  CoTenantOptions,
+  LimitChange,
+  VendorCall,
+  VendorDimension,
+  VendorLimits,
+  VendorOptions,
+} from "./vendor-options.ts"
 export { createLimitModel } from "./limits/create-limit-model.ts"
 export type { LimitKind, LimitModel, LimitOptions } from "./limits/limit-model.ts"
+export type { RampOptions } from "./limits/ramp-limit.ts"
+export { oracle, type OracleResult } from "./oracle.ts"
 export { exponential, lognormal, luckOf, seededRandom } from "./seeded-random.ts"
+export { createVendorCore, type Admission, type VendorCore, type Verdict } from "./vendor-core.ts"
+export type { FaultKind, FaultOptions, FaultWindow, RefusingFault, ServingFault } from "./vendor-faults.ts"
+export type { LatencyOptions } from "./vendor-latency.ts"
+export type { Refusal } from "./vendor-refusal.ts"
+export type { VendorTruth } from "./vendor-truth.ts"
 export { VirtualClock } from "./virtual-clock.ts"
+export {
+  createVirtualVendor,
+  type VirtualAnswer,
+  type VirtualVendor,
+  type VirtualVendorOptions,
+} from "./virtual-vendor.ts"
+export { type Answer, type AnswerRequest, type AnswerSource, type AnswerText, composeAnswer, type OfferedTool } from "./answers/answer.ts"
+export { conformToSchema, type JsonSchema } from "./answers/conform-to-schema.ts"
+export { extractiveSummary, type ExtractiveSummaryOptions } from "./answers/extractive-summary.ts"
+export { countTokens } from "./answers/token-count.ts"
+export type { BatchOptions, ServerOptions } from "./server/server-options.ts"
+export { startVendor, type Vendor } from "./server/start-vendor.ts"

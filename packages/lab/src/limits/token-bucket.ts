@@ -45,7 +45,8 @@ export class TokenBucket implements LimitModel {
 
   retune(nowMs: number, limit: number): void {
     this.#refill(nowMs)
-    this.#burst *= limit / this.limit
+    // A bucket that one call fits into keeps room for one.
+    this.#burst = Math.max(Math.min(1, this.#burst), (this.#burst * limit) / this.limit)
     this.limit = limit
     this.#level = Math.min(this.#level, this.#burst)
   }
