@@ -47,7 +47,7 @@ export type AnswerSource =
   | "extractive"
   | { readonly text: string }
   | { readonly tokens: number }
-  | ((request: AnswerRequest) => AnswerText | Promise<AnswerText>)
+  | ((request: AnswerRequest) => AnswerText)
 
 /** What a function may answer: text, or a call of one of the offered tools. */
 export type AnswerText = string | { readonly tool: string; readonly arguments: unknown }
@@ -56,9 +56,9 @@ export type AnswerText = string | { readonly tool: string; readonly arguments: u
  * Composes the answer to a call. A forced tool, and a requested schema, get conforming JSON (except from a function, whose word stands).
  * A text longer than the call's maximum is cut there and finishes with `"length"`.
  */
-export async function composeAnswer(request: AnswerRequest, source: AnswerSource): Promise<Answer> {
+export function composeAnswer(request: AnswerRequest, source: AnswerSource): Answer {
   if (typeof source === "function") {
-    const given = await source(request)
+    const given = source(request)
     if (typeof given === "string") return finished(request, given)
     return toolCall(given.tool, JSON.stringify(given.arguments))
   }

@@ -1,0 +1,55 @@
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify"
+import { anthropicVoice } from "./anthropic/anthropic-voice.ts"
+import { geminiVoice } from "./gemini/gemini-voice.ts"
+import { BadRequest, type VendorName } from "./model-call.ts"
+import { openaiVoice } from "./openai/openai-voice.ts"
+import type { VendorVoice } from "./vendor-voice.ts"
+
+/** Whose voice answers on a path. */
+export const voices: Readonly<Record<VendorName, VendorVoice>> = {
+  openai: openaiVoice,
+  anthropic: anthropicVoice,
+  gemini: geminiVoice,
+}
+
+export function vendorOfPath(url: string): VendorName {
+  if (url.startsWith("/v1/messages")) return "anthropic"
+  return url.startsWith("/v1beta") ? "gemini" : "openai"
+}
+
+/** An empty fastify app: bodies come as buffers, every error is answered in the voice of the path's vendor, closing cuts every socket. */
+export function createHttpApp(maxBodyBytes: number, nextRequestId: () => string): FastifyInstance {
+  const app = fastify({
+    bodyLimit: maxBodyBytes,
+    forceCloseConnections: true,
+    genReqId: nextRequestId,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 500, onBadUrl: (_path, _request, response) => void response.writeHead(400).end() },
+  })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body))
+  app.setErrorHandler((error, request, reply) => refuseBadRequest(request, reply, error))
+  app.setNotFoundHandler((request, reply) => {
+    const known = `Invalid URL (${request.method} ${request.url.slice(0, 200)})`
+    refuseBadRequest(request, reply, new BadRequest(known, null, 404))
+  })
+  return app
+}
+
+function refuseBadRequest(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+  const voice = voices[vendorOfPath(request.url)]
+  const status = statusOf(error)
+  const message = error instanceof Error ? error.message : String(error)
+  const param = error instanceof BadRequest ? error.param : null
+  const answer = voice.error(status, message, param, { model: "", requestId: request.id, billingCode: undefined })
+  void reply
+    .code(answer.status)
+    .headers({ ...voice.requestHeaders(request.id), ...answer.headers })
+    .send(answer.body)
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof BadRequest) return error.status
+  const status = (error as { statusCode?: unknown }).statusCode
+  return typeof status === "number" && status >= 400 && status < 600 ? status : 500
+}

@@ -1,0 +1,147 @@
+import { hash } from "node:crypto"
+import type { Clock } from "@sluice/core"
+import type { FastifyReply, FastifyRequest } from "fastify"
+import { composeAnswer, type Answer, type AnswerSource } from "../answers/answer.ts"
+import type { Admission, VendorCore } from "../vendor-core.ts"
+import type { Refusal } from "../vendor-refusal.ts"
+import { voices } from "./http-app.ts"
+import type { ModelCall } from "./model-call.ts"
+import { parseJson } from "./parse-body.ts"
+import { pause } from "./pause.ts"
+import { sendFaulty } from "./send-faulty.ts"
+import { sendStream } from "./send-stream.ts"
+import type { HttpReply, VendorVoice } from "./vendor-voice.ts"
+import type { Exchange, WireFormat } from "./wire-format.ts"
+
+/** What serving needs of the running vendor. Read anew for each call: `configure` may change it. */
+export interface VendorState {
+  readonly core: VendorCore
+  readonly clock: Clock
+  readonly answer: AnswerSource
+  readonly billingCode: string | undefined
+  /** Aborted when the vendor stops. */
+  readonly stopping: AbortSignal
+}
+
+/** One admitted call on its way out. */
+export interface Delivery {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly state: VendorState
+  readonly format: WireFormat
+  readonly voice: VendorVoice
+  readonly exchange: Exchange
+  readonly answer: Answer
+  readonly admission: Admission
+  readonly headers: Readonly<Record<string, string>>
+  /** Aborted when the client has gone or the vendor stops. */
+  readonly gone: AbortSignal
+}
+
+/** Reads a call, asks the core, waits as long as the model takes, answers or fails as the core says. */
+export async function serveCall(
+  format: WireFormat,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  state: VendorState,
+): Promise<void> {
+  const voice = voices[format.vendor]
+  const call = format.readCall(parseJson(request.body), request.params as Record<string, string>)
+  // Composed only when the core asks for its length: a refused call costs no answer.
+  let composed: Answer | undefined
+  const answer = (): Answer => (composed ??= composeAnswer(call, state.answer))
+  const verdict = state.core.arrive({
+    id: hash("sha1", request.body as Buffer),
+    key: keyOf(request),
+    inputTokens: call.inputTokens,
+    get outputTokens() {
+      return answer().outputTokens
+    },
+    ...(call.maxOutputTokens !== undefined && { maxTokens: call.maxOutputTokens }),
+  })
+  if (!verdict.admitted) return refuse(verdict, voice, call, request, reply, state)
+
+  const delivery: Delivery = {
+    request,
+    reply,
+    state,
+    format,
+    voice,
+    exchange: { id: request.id.replace("req_", ""), createdS: Math.floor(state.clock.wallNow() / 1000), call },
+    answer: answer(),
+    admission: verdict,
+    headers: {
+      ...voice.requestHeaders(request.id),
+      ...voice.limitHeaders(verdict.limits ?? [], state.clock.wallNow()),
+    },
+    gone: goneSignal(reply, state.stopping),
+  }
+  if (verdict.fault !== undefined) return sendFaulty(delivery, verdict.fault)
+  return call.stream ? sendStream(delivery) : sendWhole(delivery)
+}
+
+async function sendWhole({
+  reply,
+  state,
+  format,
+  exchange,
+  answer,
+  admission,
+  headers,
+  gone,
+}: Delivery): Promise<void> {
+  if (!(await pause(state.clock, admission.totalMs, gone))) return admission.finish("cancelled")
+  admission.finish("answered")
+  await reply.headers(headers).send(format.body(exchange, answer))
+}
+
+async function refuse(
+  refusal: Refusal,
+  voice: VendorVoice,
+  { model }: ModelCall,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { clock, billingCode }: VendorState,
+): Promise<void> {
+  if (refusal.status === 0) {
+    reply.hijack()
+    request.raw.socket.resetAndDestroy()
+    return
+  }
+  const answer = voice.refuse(refusal, { model, requestId: request.id, billingCode })
+  await sendReply(reply, answer, {
+    ...voice.requestHeaders(request.id),
+    ...voice.limitHeaders(refusal.limits ?? [], clock.wallNow()),
+  })
+}
+
+/** Sends an answer that is not the model's. */
+export async function sendReply(
+  reply: FastifyReply,
+  answer: HttpReply,
+  headers: Readonly<Record<string, string>>,
+): Promise<void> {
+  await reply
+    .code(answer.status)
+    .headers({ ...headers, ...answer.headers })
+    .send(answer.body)
+}
+
+function goneSignal(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
+  const gone = new AbortController()
+  const abort = (): void => gone.abort()
+  stopping.addEventListener("abort", abort, { once: true })
+  reply.raw.once("close", () => {
+    stopping.removeEventListener("abort", abort)
+    gone.abort()
+  })
+  return gone.signal
+}
+
+/** The key under which a call comes, in whichever place its vendor has it. */
+export function keyOf({ headers, query }: FastifyRequest): string {
+  const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1]
+  const given =
+    bearer ?? headers["x-api-key"] ?? headers["x-goog-api-key"] ?? (query as { key?: unknown } | undefined)?.key
+  return typeof given === "string" ? given : ""
+}

@@ -1,0 +1,86 @@
+import { z } from "zod"
+import type { Clock } from "@sluice/core"
+import type { AnswerSource } from "../answers/answer.ts"
+import type { VendorOptions } from "../vendor-options.ts"
+
+/** A vendor over HTTP: the simulated vendor's own options, and how it listens and answers. */
+export interface ServerOptions extends VendorOptions {
+  /** Default `{ text: "OK." }`. */
+  readonly answer?: AnswerSource
+  /** Default 0: any free port. */
+  readonly port?: number
+  /** Default `"127.0.0.1"`. Any other address makes a server without passwords reachable by others; say so with `exposed`. */
+  readonly host?: string
+  /** Must be `"to the network"` when `host` is not a loopback address. */
+  readonly exposed?: "to the network"
+  /** Larger bodies get 413. Default 16 MiB. */
+  readonly maxBodyBytes?: number
+  /** Keys that are let in; others, and calls without one, get 401. Default: everybody. */
+  readonly apiKeys?: readonly string[]
+  /** The code of billing refusals, e.g. `organization_spend_limit_exceeded`. Default: the usual one of each vendor. */
+  readonly billingCode?: string
+  readonly batch?: BatchOptions
+  /** Default the machine's clock. */
+  readonly clock?: Clock
+}
+
+/** How batch jobs go. */
+export interface BatchOptions {
+  /** Time in `validating`. Default 200. */
+  readonly validatingMs?: number
+  /** Time in progress for the whole job. Default 500. */
+  readonly processingMs?: number
+  /** Time in `finalizing`. Default 200. */
+  readonly finalizingMs?: number
+  /** Share of requests that end in the error file, 0–1, drawn by `custom_id`. Default 0. */
+  readonly errorRate?: number
+  /** Enqueued input tokens beyond which a job fails after it was accepted (`token_limit_exceeded`). Default: none. */
+  readonly maxEnqueuedTokens?: number
+}
+
+const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|::1|localhost)$/
+
+const checked = z
+  .object({
+    port: z.int().min(0).max(65_535).optional(),
+    host: z.string().min(1).optional(),
+    exposed: z.literal("to the network").optional(),
+    maxBodyBytes: z.int().min(1).optional(),
+    apiKeys: z.array(z.string()).optional(),
+    billingCode: z.string().min(1).optional(),
+    answer: z
+      .union([
+        z.literal("echo"),
+        z.literal("extractive"),
+        z.object({ text: z.string() }),
+        z.object({ tokens: z.int().min(1) }),
+        z.custom((value) => typeof value === "function"),
+      ])
+      .optional(),
+    batch: z
+      .strictObject({
+        validatingMs: z.number().min(0).optional(),
+        processingMs: z.number().min(0).optional(),
+        finalizingMs: z.number().min(0).optional(),
+        errorRate: z.number().min(0).max(1).optional(),
+        maxEnqueuedTokens: z.number().min(0).optional(),
+      })
+      .optional(),
+  })
+  .refine(({ host = "127.0.0.1", exposed }) => LOOPBACK.test(host) || exposed !== undefined, {
+    path: ["host"],
+    message: 'is not a loopback address: the server has no passwords. Say exposed: "to the network" if that is meant',
+  })
+
+/** Throws a TypeError that names path, wanted and got. The simulated vendor's own options are checked by it. */
+export function checkServerOptions(options: ServerOptions): void {
+  const result = checked.safeParse(options)
+  if (result.success) return
+  const issue = result.error.issues[0]
+  const path = issue?.path.join(".") ?? ""
+  const got = issue?.path.reduce<unknown>(
+    (at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part],
+    options,
+  )
+  throw new TypeError(`startVendor: ${path} ${issue?.message ?? "is invalid"} (got ${JSON.stringify(got)})`)
+}

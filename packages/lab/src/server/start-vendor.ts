@@ -1,0 +1,100 @@
+import type { AddressInfo } from "node:net"
+import { systemClock } from "@sluice/scheduler"
+import { createVendorCore, type VendorCore } from "../vendor-core.ts"
+import type { VendorTruth } from "../vendor-truth.ts"
+import { messages } from "./anthropic/messages.ts"
+import { createHttpApp } from "./http-app.ts"
+import { chatCompletions } from "./openai/chat-completions.ts"
+import { serveCall, type VendorState } from "./serve-call.ts"
+import { checkServerOptions, type ServerOptions } from "./server-options.ts"
+
+/** A running vendor. */
+export interface Vendor {
+  /** Without a trailing slash: `http://127.0.0.1:41234`. OpenAI clients add `/v1` to it, the others nothing. */
+  readonly url: string
+  readonly port: number
+  /** The truth since the start or the last reset. */
+  stats(): VendorTruth
+  /** Starts the simulated vendor afresh: full limits, its clock at 0, an empty truth. */
+  reset(): void
+  /** Changes options, then starts the simulated vendor afresh as `reset` does. `port`, `host`, `maxBodyBytes` and `clock` stay. */
+  configure(changes: Partial<ServerOptions>): void
+  /** Cuts every connection, also hanging ones, and resolves when the port is free. A second call does nothing. */
+  stop(): Promise<void>
+}
+
+const DEFAULTS = Object.freeze({
+  host: "127.0.0.1",
+  // A prompt of a few million tokens still fits.
+  maxBodyBytes: 16 * 2 ** 20,
+  answer: Object.freeze({ text: "OK." }),
+})
+
+/**
+ * Starts a simulated LLM vendor over HTTP on loopback. It speaks the wire formats of OpenAI, Anthropic and Gemini so that their
+ * official SDKs work against it, enforces the limits it is given, fails as it is told to, and keeps the truth about what happened.
+ * Tokens are counted by `countTokens` (characters / 4). The same body twice is the same piece of work: answered twice, it counts as a repeat.
+ * Throws a TypeError when an option makes no sense.
+ *
+ * @example
+ * ```ts
+ * const vendor = await startVendor({ limits: { requests: 600, tokens: 400_000 }, answer: "extractive" })
+ * const response = await fetch(`${vendor.url}/v1/chat/completions`, {
+ *   method: "POST",
+ *   headers: { authorization: "Bearer any" },
+ *   body: JSON.stringify({ model: "lab", messages: [{ role: "user", content: "Queues hold calls until they fit." }] }),
+ * })
+ * response.headers.get("x-ratelimit-limit-requests") // => "600"
+ * await vendor.stop()
+ * ```
+ */
+export async function startVendor(options: ServerOptions = {}): Promise<Vendor> {
+  checkServerOptions(options)
+  const clock = options.clock ?? systemClock
+  let current = options
+  let core: VendorCore = createVendorCore({ ...current, clock })
+  const stopping = new AbortController()
+  const state: VendorState = {
+    get core() {
+      return core
+    },
+    get answer() {
+      return current.answer ?? DEFAULTS.answer
+    },
+    get billingCode() {
+      return current.billingCode
+    },
+    clock,
+    stopping: stopping.signal,
+  }
+
+  let requests = 0
+  const app = createHttpApp(
+    options.maxBodyBytes ?? DEFAULTS.maxBodyBytes,
+    () => `req_${String(++requests).padStart(12, "0")}`,
+  )
+  app.post("/v1/chat/completions", (request, reply) => serveCall(chatCompletions, request, reply, state))
+  app.post("/v1/messages", (request, reply) => serveCall(messages, request, reply, state))
+
+  await app.listen({ port: options.port ?? 0, host: options.host ?? DEFAULTS.host })
+  const { port, address, family } = app.server.address() as AddressInfo
+  let stopped: Promise<void> | undefined
+  return {
+    url: `http://${family === "IPv6" ? `[${address}]` : address}:${port}`,
+    port,
+    stats: () => core.truth(),
+    reset() {
+      core = createVendorCore({ ...current, clock })
+    },
+    configure(changes) {
+      const next = { ...current, ...changes }
+      checkServerOptions(next)
+      core = createVendorCore({ ...next, clock })
+      current = next
+    },
+    stop() {
+      stopping.abort()
+      return (stopped ??= Promise.resolve(app.close()))
+    },
+  }
+}
