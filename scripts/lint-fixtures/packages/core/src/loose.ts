@@ -1,0 +1,1 @@
+export const loose: any = 1

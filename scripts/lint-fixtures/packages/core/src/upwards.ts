@@ -1,0 +1,1 @@
+export { parallelMap } from "@sluice/scheduler"
