@@ -15,7 +15,7 @@ export interface DisplayOptions {
   readonly title: string
   /** What is counted, singular: `document`. */
   readonly unit: string
-  /** Whose items are counted: the node's name as events give it. Default: the first node that has items. */
+  /** Whose items are counted: the node's name, or its path in the flow. Default: the first node that has items. */
   readonly node?: string
   /** How many items there will be, once that is known. */
   readonly total?: () => number | undefined

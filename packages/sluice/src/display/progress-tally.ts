@@ -12,7 +12,7 @@ const notesKept = 3
 /**
  * Adds events up to what a frame shows. Holds a few counters, whatever the number of items.
  *
- * Items of `node` are the unit that is counted; without a name, those of the first node that has items.
+ * Items of `node` (its name, or its path in the flow) are the unit that is counted; without a name, those of the first node that has items.
  */
 export class ProgressTally {
   readonly #startMs: number
@@ -128,7 +128,7 @@ export class ProgressTally {
 
   #counts(node: string): boolean {
     this.#node ??= node
-    return node === this.#node
+    return node === this.#node || node.endsWith(`/${this.#node}`)
   }
 
   #settle(event: Extract<SluiceEvent, { type: "item-end" }>): void {
