@@ -3,7 +3,7 @@
  * installs all of them with npm into an empty folder, imports every entry point, type-checks against them,
  * and runs a small program and the command with plain Node.
  */
-import { execFileSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
@@ -42,6 +42,9 @@ try {
   run(process.execPath, ["program.js"], consumer)
   for (const { manifest } of packed) for (const command of commandsOf(manifest)) helpOf(command)
   process.stdout.write(`check:pack: ${packed.length} packages pack, install, import and run\n`)
+} catch (error) {
+  process.stdout.write(`check:pack: ${String(error)}\n`)
+  process.exitCode = 1
 } finally {
   rmSync(work, { recursive: true, force: true })
 }
@@ -51,7 +54,14 @@ function step(title: string): void {
 }
 
 function run(command: string, args: readonly string[], cwd: string): string {
-  return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
+  const { status, stdout, error } = spawnSync(command, args, {
+    cwd,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  if (status === 0) return stdout
+  process.stdout.write(stdout ?? "")
+  throw new Error(`${path.basename(command)} ${args.join(" ")} failed`, { cause: error })
 }
 
 function pack(): Packed[] {
