@@ -1,1 +1,11 @@
-export {}
+export { findVendor, vendors } from "./find-vendor.ts"
+export { limitedFetch, type LimitedFetch } from "./limited-fetch.ts"
+export { type CallIdentity, limitedFetchDefaults, type LimitedFetchOptions } from "./limited-fetch-options.ts"
+export { openAIShaped, type OpenAIShape } from "./openai-shape.ts"
+export { type Price, type Prices, prices, pricesAsOf, usdOf } from "./prices.ts"
+export type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
+export { type FailedAttempt, VendorError } from "./vendor-error.ts"
+export { anthropic } from "./vendors/anthropic.ts"
+export { gemini } from "./vendors/gemini.ts"
+export { openai } from "./vendors/openai.ts"
+export { azure, groq, mistral, openaiCompatible, openrouter, together } from "./vendors/openai-compatible.ts"

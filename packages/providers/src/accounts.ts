@@ -1,0 +1,58 @@
+import { type Limiter, SluiceError } from "@sluice/core"
+import { createQuota, type Quota, type QuotaOptions } from "@sluice/scheduler"
+import { Account } from "./account.ts"
+import { bestPattern } from "./model-pattern.ts"
+
+/** Which quota a call belongs to: one per vendor, account and model pattern, made at its first call. */
+export class Accounts {
+  readonly #limits: Readonly<Record<string, QuotaOptions>>
+  readonly #patterns: readonly string[]
+  readonly #shared: QuotaOptions
+  readonly #given: Limiter | undefined
+  readonly #accounts = new Map<string, Account>()
+  readonly #quotas: Quota[] = []
+  #closed = false
+
+  /** `shared`: clock, randomness and events of every quota here. */
+  constructor(limits: Readonly<Record<string, QuotaOptions>>, shared: QuotaOptions, given?: Limiter) {
+    this.#limits = limits
+    this.#patterns = Object.keys(limits)
+    this.#shared = shared
+    this.#given = given
+  }
+
+  account(vendor: string, label: string): Account {
+    const id = `${vendor}/${label}`
+    let account = this.#accounts.get(id)
+    if (!account) this.#accounts.set(id, (account = new Account(id)))
+    return account
+  }
+
+  quota(account: Account, model: string): Limiter {
+    if (this.#given) return this.#given
+    const known = account.quotas.get(model)
+    if (known) return known
+    const pattern = bestPattern(this.#patterns, model)
+    const quota = account.quotas.get(pattern ?? model) ?? this.#create(account, pattern ?? model)
+    account.quotas.set(pattern ?? model, quota)
+    // Kept under the model too: the pattern is looked for once.
+    account.quotas.set(model, quota)
+    return quota
+  }
+
+  #create(account: Account, scope: string): Limiter {
+    if (this.#closed) throw new SluiceError("limiter-closed", "limitedFetch is closed. Make a new one.")
+    const quota = createQuota({ ...this.#shared, ...this.#limits[scope], name: `${account.label}/${scope}` })
+    this.#quotas.push(quota)
+    return quota
+  }
+
+  snapshot(): ReturnType<Quota["snapshot"]>[] {
+    return this.#quotas.map((quota) => quota.snapshot())
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const quota of this.#quotas) quota.close()
+  }
+}

@@ -1,0 +1,34 @@
+import { anthropic } from "./vendors/anthropic.ts"
+import { gemini } from "./vendors/gemini.ts"
+import { azure, groq, mistral, openaiCompatible, openrouter, together } from "./vendors/openai-compatible.ts"
+import { openai } from "./vendors/openai.ts"
+import type { ModelCall, Vendor } from "./vendor.ts"
+
+/** Every vendor that is known by name, most specific first. A new one is one line here. */
+export const vendors: readonly Vendor[] = Object.freeze([
+  openai,
+  anthropic,
+  gemini,
+  azure,
+  groq,
+  openrouter,
+  mistral,
+  together,
+  openaiCompatible,
+])
+
+/**
+ * The vendor and the model call behind a request: by host, else by the shape of the path, so that a gateway or a
+ * local server is known by what it imitates. `undefined`: not a model call.
+ */
+export function findVendor(url: URL, method: string): { vendor: Vendor; call: ModelCall } | undefined {
+  if (method !== "POST") return undefined
+  const known = vendors.find((vendor) => vendor.hosts(url.hostname))
+  for (const vendor of known ? [known] : shapes) {
+    const call = vendor.recognise(url, method)
+    if (call) return { vendor, call }
+  }
+  return undefined
+}
+
+const shapes = [anthropic, gemini, openaiCompatible]

@@ -1,0 +1,146 @@
+import { type Limiter, SluiceError } from "@sluice/core"
+import {
+  type Quota,
+  type QuotaOptions,
+  retryBudget,
+  type RetryBudget,
+  systemClock,
+  systemRandom,
+} from "@sluice/scheduler"
+import { Accounts } from "./accounts.ts"
+import { findVendor, vendors } from "./find-vendor.ts"
+import { type LimitedFetchOptions, limitedFetchDefaults } from "./limited-fetch-options.ts"
+import { ModelRequest } from "./model-request.ts"
+import { prices } from "./prices.ts"
+import { type FetchInput, methodOf, urlOf } from "./request-parts.ts"
+import type { ModelCall, Vendor } from "./vendor.ts"
+
+/** A `fetch` under quotas. */
+export interface LimitedFetch {
+  (input: FetchInput, init?: RequestInit): Promise<Response>
+  /** The state of every quota so far: one per vendor, account and model pattern. No keys, no prompts. */
+  snapshot(): ReturnType<Quota["snapshot"]>[]
+  /** Ends what waits for admission, with an error; calls in flight end by themselves. */
+  close(): void
+}
+
+/**
+ * A drop-in `fetch` under which every call to a model is admitted by its quota, retried, and accounted.
+ *
+ * Everything that is no model call passes through untouched. A final answer is the vendor's own, byte for byte, so SDKs
+ * throw their own typed errors. Each attempt is admitted and charged anew; a vendor's delay holds for every call of that
+ * account and model. A streamed answer holds its permit until it ends, is cancelled, or is dropped.
+ * Holds no key and no prompt: accounts are told apart by a hash.
+ *
+ * @throws SluiceError `invalid-option` at once. Calls reject with the caller's own `signal.reason`, with `VendorError`
+ * when there was no answer at all, and with the quota's errors (`queue-full`, `deadline-unreachable`, `quota-exhausted`,
+ * `budget-exhausted`, `cost-exceeds-limit`).
+ *
+ * @example
+ * ```ts
+ * const fetch = limitedFetch({ requestsPerMinute: 500, tokensPerMinute: 200_000 })
+ * const client = new OpenAI({ fetch, maxRetries: 0 })
+ * ```
+ */
+export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
+  const context = contextOf(options)
+  const call = async (input: FetchInput, init?: RequestInit): Promise<Response> => {
+    const url = urlOf(input)
+    const found = url && recognise(context.vendor, url, methodOf(input, init))
+    if (!found) return context.fetch(input, init)
+    return new ModelRequest(context, found.vendor, found.call, url, input, init).run()
+  }
+  return Object.assign(call, {
+    snapshot: () => context.accounts.snapshot(),
+    close: () => context.accounts.close(),
+  })
+}
+
+/** What all calls of one `limitedFetch` share. */
+export interface FetchContext
+  extends
+    Required<Pick<LimitedFetchOptions, "clock" | "random" | "fetch" | "timeoutMs" | "idleTimeoutMs" | "prices">>,
+    Pick<LimitedFetchOptions, "keyBy" | "priority" | "maxWaitMs" | "retry" | "onEvent"> {
+  readonly vendor: Vendor | undefined
+  readonly accounts: Accounts
+  readonly budget: RetryBudget
+  /** Warnings that were given already. */
+  readonly warned: Set<string>
+}
+
+function contextOf(options: LimitedFetchOptions): FetchContext {
+  const {
+    limits,
+    quota,
+    vendor,
+    keyBy,
+    priority,
+    retry,
+    timeoutMs,
+    idleTimeoutMs,
+    maxWaitMs,
+    prices: overrides,
+    fetch,
+    clock = systemClock,
+    random = systemRandom,
+    onEvent,
+    ...together
+  } = options
+  checkMs("timeoutMs", timeoutMs)
+  checkMs("idleTimeoutMs", idleTimeoutMs)
+  checkMs("maxWaitMs", maxWaitMs)
+  const all: Record<string, QuotaOptions> = { ...limits }
+  if (Object.keys(together).length > 0) all["*"] ??= together
+  return {
+    clock,
+    random,
+    // Looked up at each call: a test or a tracer may replace it later.
+    fetch: fetch ?? ((input, init) => globalThis.fetch(input, init)),
+    timeoutMs: timeoutMs ?? limitedFetchDefaults.timeoutMs,
+    idleTimeoutMs: idleTimeoutMs ?? limitedFetchDefaults.idleTimeoutMs,
+    prices: { ...prices, ...overrides },
+    ...(keyBy ? { keyBy } : {}),
+    ...(priority !== undefined ? { priority } : {}),
+    ...(maxWaitMs !== undefined ? { maxWaitMs } : {}),
+    ...(retry ? { retry } : {}),
+    ...(onEvent ? { onEvent } : {}),
+    vendor: typeof vendor === "string" ? vendorNamed(vendor) : vendor,
+    accounts: new Accounts(all, { clock, random, ...(onEvent ? { onEvent } : {}) }, quota as Limiter | undefined),
+    budget: retryBudget(),
+    warned: new Set(),
+  }
+}
+
+function vendorNamed(name: string): Vendor {
+  const found = vendors.find((vendor) => vendor.name === name)
+  if (found) return found
+  const known = vendors.map((vendor) => vendor.name).join(", ")
+  throw new SluiceError(
+    "unknown-vendor",
+    `limitedFetch: no vendor is called "${name}". Known: ${known}; or pass a Vendor of your own.`,
+    {
+      details: { name },
+    },
+  )
+}
+
+function recognise(
+  told: Vendor | undefined,
+  url: URL,
+  method: string,
+): { vendor: Vendor; call: ModelCall } | undefined {
+  if (!told) return findVendor(url, method)
+  const call = told.recognise(url, method)
+  return call && { vendor: told, call }
+}
+
+function checkMs(path: string, value: number | undefined): void {
+  if (value === undefined || (typeof value === "number" && value > 0)) return
+  throw new SluiceError(
+    "invalid-option",
+    `limitedFetch: ${path} must be a number of milliseconds above 0, got ${String(value)}`,
+    {
+      details: { path, got: value },
+    },
+  )
+}

@@ -1,0 +1,187 @@
+import type { Cost, Feedback, LimitReading } from "@sluice/core"
+import { at, countAt, countInHeader, textAt } from "../json-path.ts"
+import { measurePrompt } from "../measure-prompt.ts"
+import { longestTrustedDelayMs, retryDelay } from "../retry-delay.ts"
+import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "../vendor.ts"
+import { vendorMessage } from "../vendor-message.ts"
+
+/**
+ * Anthropic's Messages API. Input is estimated at the start and adjusted; output counts as it is produced, so
+ * `max_tokens` costs nothing; reading from the cache is free.
+ *
+ * Source: platform.claude.com, rate limits and errors, read 2026-11.
+ */
+export const anthropic: Vendor = {
+  name: "anthropic",
+  hosts: (host) => host === "api.anthropic.com" || host.endsWith(".anthropic.com"),
+  accountHeaders: ["x-api-key", "authorization"],
+  recognise: (url, method) =>
+    method === "POST" && /\/v1\/messages$|\/v1\/complete$/.test(url.pathname) ? { endpoint: "messages" } : undefined,
+  read,
+  estimate,
+  charged: (_estimated, usage) => ({
+    requests: 1,
+    inputTokens: usage.inputTokens - usage.cachedInputTokens,
+    outputTokens: usage.outputTokens,
+  }),
+  classify,
+  feedback,
+  usage: (body) => usageOf(at(body, "usage")) as Usage | undefined,
+  streamEvent,
+  withModel: (url, body, model) => ({ url, body: { ...body, model } }),
+}
+
+const billingCodes = new Set(["enforced_spend_limit_reached", "contract_spend_limit_reached", "billing_error"])
+
+function read(body: unknown, _call: ModelCall): RequestFacts {
+  const cap = countAt(body, "max_tokens")
+  return {
+    model: textAt(body, "model") ?? "unknown",
+    prompt: measurePrompt(at(body, "messages"), at(body, "system"), at(body, "tools"), at(body, "prompt")),
+    ...(cap !== undefined ? { maxOutputTokens: cap } : {}),
+    stream: at(body, "stream") === true,
+    answers: 1,
+  }
+}
+
+function estimate(request: RequestFacts, learned: Learned): Cost {
+  const likely = learned.outputMean + learned.outputSpread
+  return {
+    requests: 1,
+    inputTokens: learned.inputTokens(request.prompt),
+    outputTokens: Math.ceil(Math.min(request.maxOutputTokens ?? Infinity, likely)),
+  }
+}
+
+function classify({ status, headers, body }: Answer): Verdict {
+  const error = at(body, "error")
+  const code =
+    textAt(error, "details", "error_code") ?? textAt(error, "error_code") ?? textAt(error, "type") ?? `http-${status}`
+  const message = vendorMessage(textAt(error, "message"))
+  const verdict = (kind: Verdict["kind"], scope?: Verdict["scope"]): Verdict => ({
+    kind,
+    code,
+    message,
+    ...(scope ? { scope } : {}),
+  })
+
+  if (status >= 200 && status < 300) return { kind: "ok", code: "ok", message: "" }
+  if (billingCodes.has(code) || status === 401 || status === 402) return verdict("fatal", "account")
+  if (status === 400 && /specified API usage limits|credit balance is too low/i.test(message))
+    return verdict("fatal", "account")
+  if (status === 413 || (status === 400 && /prompt is too long|exceed context limit/i.test(message)))
+    return verdict("split", "request")
+  if (headers.get("x-should-retry") === "false") return verdict("fatal", "request")
+  if (status === 429)
+    return verdict(code === "ramp_limit_exceeded" || /acceleration/i.test(message) ? "reduce" : "wait")
+  if (status === 408 || status === 409 || status >= 500) return verdict("retry")
+  if (headers.get("x-should-retry") === "true") return verdict("retry")
+  return verdict("fatal", "request")
+}
+
+function feedback({ status, headers }: Answer, verdict: Verdict, nowWallMs: number): Feedback {
+  const limits = [
+    reading(headers, "requests", "requests", nowWallMs),
+    reading(headers, "input-tokens", "inputTokens", nowWallMs),
+    reading(headers, "output-tokens", "outputTokens", nowWallMs),
+  ].filter((one) => one !== undefined)
+  // `tokens` repeats the tightest of the others; alone it is all there is.
+  if (!limits.some((one) => one.dimension !== "requests")) {
+    const tokens = reading(headers, "tokens", "tokens", nowWallMs)
+    if (tokens) limits.push(tokens)
+  }
+  if (status < 300) return limits.length > 0 ? { limits } : {}
+
+  const again = verdict.kind === "wait" || verdict.kind === "reduce" || verdict.kind === "retry"
+  const retryAfterMs = again ? retryDelay(headers, nowWallMs) : undefined
+  const refusal = refusalOf(status, verdict)
+  return {
+    ...(limits.length > 0 ? { limits } : {}),
+    ...(retryAfterMs !== undefined ? { retryAfterMs } : {}),
+    ...(refusal ? { refusal } : {}),
+  }
+}
+
+function refusalOf(status: number, verdict: Verdict): Feedback["refusal"] | undefined {
+  const message = verdict.message === "" ? {} : { message: verdict.message }
+  if (verdict.kind === "fatal" && verdict.scope === "account") return { reason: "billing", ...message }
+  if (verdict.kind === "reduce") return { reason: "ramp", ...message }
+  if (verdict.kind === "retry" && (status === 529 || status === 503)) return { reason: "overloaded", ...message }
+  if (verdict.kind !== "wait") return undefined
+  const words = verdict.message
+  const dimension = /input tokens/i.test(words)
+    ? "inputTokens"
+    : /output tokens/i.test(words)
+      ? "outputTokens"
+      : /requests/i.test(words)
+        ? "requests"
+        : undefined
+  return { reason: "rate", ...(dimension ? { dimension } : {}), ...message }
+}
+
+function reading(
+  headers: Headers,
+  name: string,
+  dimension: LimitReading["dimension"],
+  nowWallMs: number,
+): LimitReading | undefined {
+  const limit = countInHeader(headers, `anthropic-ratelimit-${name}-limit`)
+  if (limit === undefined || limit === 0) return undefined
+  const remaining = countInHeader(headers, `anthropic-ratelimit-${name}-remaining`)
+  const resetMs = Date.parse(headers.get(`anthropic-ratelimit-${name}-reset`) ?? "") - nowWallMs
+  return {
+    dimension,
+    limit,
+    ...(remaining !== undefined ? { remaining } : {}),
+    ...(resetMs <= longestTrustedDelayMs ? { resetMs: Math.max(0, resetMs) } : {}),
+    ...(dimension === "requests" ? {} : { roundedTo: 1000 }),
+  }
+}
+
+function usageOf(usage: unknown): Partial<Usage> | undefined {
+  const fresh = countAt(usage, "input_tokens")
+  const output = countAt(usage, "output_tokens")
+  if (fresh === undefined && output === undefined) return undefined
+  const read = countAt(usage, "cache_read_input_tokens") ?? 0
+  const written = countAt(usage, "cache_creation_input_tokens") ?? 0
+  // The vendor counts cached parts beside `input_tokens`; here input means all of it.
+  return {
+    ...(fresh !== undefined
+      ? { inputTokens: fresh + read + written, cachedInputTokens: read, cacheWriteTokens: written }
+      : {}),
+    ...(output !== undefined ? { outputTokens: output } : {}),
+  }
+}
+
+function streamEvent({ event, data }: { event: string; data: string }): StreamFact | undefined {
+  if (event === "ping") return undefined
+  if (event === "content_block_delta") return { output: true }
+  if (event !== "message_start" && event !== "message_delta" && event !== "error") return undefined
+  let body: unknown
+  try {
+    body = JSON.parse(data)
+  } catch {
+    return undefined
+  }
+  if (event === "error")
+    return { error: { status: statusOf(textAt(body, "error", "type")), headers: new Headers(), body } }
+  const usage = usageOf(event === "message_start" ? at(body, "message", "usage") : at(body, "usage"))
+  return usage ? { usage } : undefined
+}
+
+const statuses: Readonly<Record<string, number>> = {
+  invalid_request_error: 400,
+  authentication_error: 401,
+  billing_error: 402,
+  permission_error: 403,
+  not_found_error: 404,
+  request_too_large: 413,
+  rate_limit_error: 429,
+  api_error: 500,
+  timeout_error: 504,
+  overloaded_error: 529,
+}
+
+function statusOf(type: string | undefined): number {
+  return statuses[type ?? ""] ?? 500
+}

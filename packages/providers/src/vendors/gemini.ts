@@ -1,0 +1,177 @@
+import type { Cost, Feedback, LimitReading } from "@sluice/core"
+import { goDuration } from "../go-duration.ts"
+import { at, countAt, textAt } from "../json-path.ts"
+import { measurePrompt } from "../measure-prompt.ts"
+import { msUntilPacificMidnight } from "../pacific-midnight.ts"
+import { delayInMessage, longestTrustedDelayMs, retryDelay } from "../retry-delay.ts"
+import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "../vendor.ts"
+import { vendorMessage } from "../vendor-message.ts"
+
+/**
+ * Gemini. It sends no rate limit headers: what there is to know stands in the body of a 429. Limits count requests
+ * and *input* tokens per minute and requests per day, per project.
+ *
+ * Source: ai.google.dev, rate limits, read 2026-11; google.rpc.QuotaFailure, RetryInfo.
+ */
+export const gemini: Vendor = {
+  name: "gemini",
+  hosts: (host) => host === "generativelanguage.googleapis.com" || host.endsWith("aiplatform.googleapis.com"),
+  accountHeaders: ["x-goog-api-key", "authorization", "x-goog-user-project"],
+  recognise,
+  read,
+  estimate,
+  // Output has no limit of its own, and is counted for the dollars alone.
+  charged: (_estimated, usage) => ({ requests: 1, inputTokens: usage.inputTokens, outputTokens: 0 }),
+  classify,
+  feedback,
+  usage: (body) => usageOf(Array.isArray(body) ? at(body.at(-1), "usageMetadata") : at(body, "usageMetadata")),
+  streamEvent,
+  withModel: (url, body, model) => {
+    const next = new URL(url)
+    next.pathname = next.pathname.replace(operation, `/models/${model}:$2`)
+    return { url: next, body: { ...body } }
+  },
+}
+
+const operation = /\/models\/([^/:]+):(generateContent|streamGenerateContent|embedContent|batchEmbedContents|predict)$/
+
+function recognise(url: URL, method: string): ModelCall | undefined {
+  const found = method === "POST" ? operation.exec(url.pathname) : null
+  if (!found) return undefined
+  return { endpoint: found[2]!, model: decodeURIComponent(found[1]!), stream: found[2] === "streamGenerateContent" }
+}
+
+function read(body: unknown, call: ModelCall): RequestFacts {
+  const cap = countAt(body, "generationConfig", "maxOutputTokens")
+  const wordless = call.endpoint !== "generateContent" && call.endpoint !== "streamGenerateContent"
+  return {
+    model: call.model ?? "unknown",
+    prompt: measurePrompt(
+      at(body, "contents"),
+      at(body, "content"),
+      at(body, "systemInstruction"),
+      at(body, "tools"),
+      at(body, "requests"),
+      at(body, "instances"),
+    ),
+    ...(cap !== undefined ? { maxOutputTokens: cap } : {}),
+    stream: call.stream ?? false,
+    answers: wordless ? 0 : Math.max(1, countAt(body, "generationConfig", "candidateCount") ?? 1),
+  }
+}
+
+function estimate(request: RequestFacts, learned: Learned): Cost {
+  return { requests: 1, inputTokens: learned.inputTokens(request.prompt), outputTokens: 0 }
+}
+
+// Without `alt=sse` a streamed answer is a JSON array, and so is its error.
+const errorOf = (body: unknown): unknown => at(Array.isArray(body) ? body[0] : body, "error")
+
+function details(body: unknown, type: string): unknown {
+  const all = at(errorOf(body), "details")
+  return Array.isArray(all) ? all.find((one) => textAt(one, "@type")?.endsWith(type)) : undefined
+}
+
+function violations(body: unknown): readonly unknown[] {
+  const found = at(details(body, "google.rpc.QuotaFailure"), "violations")
+  return Array.isArray(found) ? found : []
+}
+
+function classify({ status, headers, body }: Answer): Verdict {
+  const error = errorOf(body)
+  const reason = textAt(details(body, "google.rpc.ErrorInfo"), "reason")
+  const code = reason ?? textAt(error, "status") ?? `http-${status}`
+  const message = vendorMessage(textAt(error, "message"))
+  const verdict = (kind: Verdict["kind"], scope?: Verdict["scope"]): Verdict => ({
+    kind,
+    code,
+    message,
+    ...(scope ? { scope } : {}),
+  })
+
+  if (status >= 200 && status < 300) return { kind: "ok", code: "ok", message: "" }
+  if (
+    status === 401 ||
+    status === 402 ||
+    reason === "API_KEY_INVALID" ||
+    reason === "BILLING_DISABLED" ||
+    reason === "CONSUMER_SUSPENDED"
+  )
+    return verdict("fatal", "account")
+  if (status === 400 && /input token count .* exceeds/i.test(message)) return verdict("split", "request")
+  if (headers.get("x-should-retry") === "false") return verdict("fatal", "request")
+  if (status === 429)
+    return /spend(ing)? (limit|cap)|prepay|credits are depleted/i.test(message)
+      ? verdict("fatal", "account")
+      : verdict("wait")
+  if (status === 408 || status === 409 || status >= 500) return verdict("retry")
+  return verdict("fatal", "request")
+}
+
+function feedback({ status, headers, body }: Answer, verdict: Verdict, nowWallMs: number): Feedback {
+  if (status < 300) return {}
+  const message = verdict.message === "" ? {} : { message: verdict.message }
+  if (verdict.kind === "fatal" && verdict.scope === "account") return { refusal: { reason: "billing", ...message } }
+  if (verdict.kind === "retry") {
+    const retryAfterMs = retryDelay(headers, nowWallMs) ?? retryInfo(body)
+    return {
+      ...(retryAfterMs !== undefined ? { retryAfterMs } : {}),
+      ...(status === 503 ? { refusal: { reason: "overloaded" as const, ...message } } : {}),
+    }
+  }
+  if (verdict.kind !== "wait") return {}
+
+  const broken = violations(body)
+  const perDay = broken.find((one) => /PerDay/i.test(textAt(one, "quotaId") ?? ""))
+  const first = perDay ?? broken[0]
+  const dimension = dimensionOf(first)
+  const limit = Number(textAt(first, "quotaValue") ?? countAt(first, "quotaValue") ?? Number.NaN)
+  const limits: LimitReading[] =
+    dimension && limit > 0 && limit <= 1e12
+      ? [{ dimension, limit, remaining: 0, ...(perDay ? { windowMs: 86_400_000 } : {}) }]
+      : []
+  // The RetryInfo of a spent day still says a few seconds: it means the minute.
+  const retryAfterMs = perDay
+    ? msUntilPacificMidnight(nowWallMs)
+    : (retryDelay(headers, nowWallMs) ?? retryInfo(body) ?? delayInMessage(textAt(errorOf(body), "message") ?? ""))
+  return {
+    ...(limits.length > 0 ? { limits } : {}),
+    ...(retryAfterMs !== undefined ? { retryAfterMs } : {}),
+    refusal: { reason: perDay ? "daily" : "rate", ...(dimension ? { dimension } : {}), ...message },
+  }
+}
+
+function dimensionOf(violation: unknown): LimitReading["dimension"] | undefined {
+  const words = `${textAt(violation, "quotaId") ?? ""} ${textAt(violation, "quotaMetric") ?? ""}`
+  return /token/i.test(words) ? "inputTokens" : /request/i.test(words) ? "requests" : undefined
+}
+
+function retryInfo(body: unknown): number | undefined {
+  const delayMs = goDuration(textAt(details(body, "google.rpc.RetryInfo"), "retryDelay") ?? "")
+  return delayMs !== undefined && delayMs <= longestTrustedDelayMs ? delayMs : undefined
+}
+
+function usageOf(usage: unknown): Usage | undefined {
+  const input = countAt(usage, "promptTokenCount")
+  if (input === undefined) return undefined
+  return {
+    inputTokens: input + (countAt(usage, "toolUsePromptTokenCount") ?? 0),
+    outputTokens: (countAt(usage, "candidatesTokenCount") ?? 0) + (countAt(usage, "thoughtsTokenCount") ?? 0),
+    cachedInputTokens: countAt(usage, "cachedContentTokenCount") ?? 0,
+    cacheWriteTokens: 0,
+  }
+}
+
+function streamEvent({ data }: { data: string }): StreamFact | undefined {
+  let body: unknown
+  try {
+    body = JSON.parse(data)
+  } catch {
+    return undefined
+  }
+  const error = at(body, "error")
+  if (typeof error === "object" && error !== null)
+    return { error: { status: countAt(error, "code") ?? 500, headers: new Headers(), body } }
+  const usage = usageOf(at(body, "usageMetadata"))
+  return usage ? { usage, output: true } : { output: true }
+}
