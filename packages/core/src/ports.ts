@@ -93,6 +93,8 @@ export interface Feedback {
     /** The vendor's words, for the error that people see. Never a key or a prompt. */
     readonly message?: string
   }
+  /** No answer, or a 5xx: no evidence about the quota, but many in a row mean that the vendor is down. */
+  readonly failed?: boolean
   readonly latency?: {
     readonly totalMs: number
     readonly firstTokenMs?: number
@@ -189,8 +191,8 @@ export type SettledRecord =
 export interface RunJournal {
   /** What is settled under this identity, if anything. Throws when two items claim the same key. */
   lookup(identity: RecordIdentity): SettledRecord | undefined | Promise<SettledRecord | undefined>
-  /** Resolves when the record is durable. Rejects, naming the node, when the value cannot be stored. */
-  settle(identity: RecordIdentity, outcome: Outcome<unknown>): Promise<void>
+  /** Resolves when the record is durable. Rejects, naming the node, when the value cannot be stored. `cost` is what was spent. */
+  settle(identity: RecordIdentity, outcome: Outcome<unknown>, cost?: Cost): Promise<void>
   /** The run ended; the journal stays open for other runs. */
   end(status: "ok" | "failed" | "cancelled"): Promise<void>
 }

@@ -1,3 +1,4 @@
+export { adaptive, type Adaptive, type AdaptiveOptions } from "./adaptive-concurrency.ts"
 export { attemptLoop, type AttemptLoopOptions } from "./attempt-loop.ts"
 export { retryBudget, type RetryBudget } from "./retry-budget.ts"
 export {
@@ -9,3 +10,6 @@ export {
   type RetryDecision,
 } from "./retry-policy.ts"
 export { systemClock, systemRandom } from "./system-clock.ts"
+export { createQuota, type Quota } from "./quota.ts"
+export { quotaDefaults, type QuotaLimits, type QuotaOptions, type RateName, type RateOptions } from "./quota-options.ts"
+export type { LimitSnapshot, QuotaSnapshot, WaitExplanation } from "./quota-snapshot.ts"

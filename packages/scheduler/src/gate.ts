@@ -1,0 +1,108 @@
+/** How long after a start a refusal would have come back: the step in which a ramp doubles. */
+const stepFloorMs = 250
+/** A ramp that allows this many starts in all has done its work. */
+const rampEnd = 4_096
+
+/**
+ * One gate per quota. A refusal closes it for everybody until the vendor's delay has passed; then one call probes, and the
+ * number of starts allowed since doubles every step without a refusal: never a herd.
+ *
+ * Refusals of calls that had left before the gate closed belong to the same episode: they may lengthen the delay, they
+ * do not count again. A refusal of a call admitted after it is a new episode.
+ */
+export class Gate {
+  #closedUntilMs = -Infinity
+  #closedAtMs = -Infinity
+  #rampFromMs = -Infinity
+  #rampBase = Infinity
+  #rampStarts = 0
+  #refusalMs = 100
+  #closed = false
+  /** Episodes without a success between them: the exponent of the wait when the vendor names none. */
+  #streak = 0
+
+  /** A quota whose burst is unknown begins with a ramp from `base` starts. */
+  beginRamp(nowMs: number, base: number): void {
+    this.#rampFromMs = nowMs
+    this.#rampBase = base
+    this.#rampStarts = 0
+  }
+
+  /** What the ramp was for is known now. */
+  endRamp(): void {
+    if (!this.#closed) this.#rampBase = Infinity
+  }
+
+  get ramping(): boolean {
+    return this.#rampBase !== Infinity
+  }
+
+  get streak(): number {
+    return this.#streak
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  get closedUntilMs(): number {
+    return this.#closedUntilMs
+  }
+
+  get closedAtMs(): number {
+    return this.#closedAtMs
+  }
+
+  /** Whether a refusal of a call that left at `admittedMs` begins a new episode. */
+  isNewEpisode(admittedMs: number): boolean {
+    return admittedMs >= this.#closedAtMs
+  }
+
+  /** Closes until `untilMs`, or longer if it is closed longer already. Answers whether this began an episode. */
+  close(nowMs: number, untilMs: number, admittedMs: number): boolean {
+    const isNew = this.isNewEpisode(admittedMs)
+    this.#refusalMs += (Math.min(5_000, nowMs - admittedMs) - this.#refusalMs) * 0.3
+    if (isNew) {
+      this.#streak++
+      this.#closedAtMs = nowMs
+    }
+    if (isNew || untilMs > this.#closedUntilMs) {
+      this.#closedUntilMs = Math.max(untilMs, this.#closed ? this.#closedUntilMs : -Infinity)
+      this.#closed = true
+      this.beginRamp(this.#closedUntilMs, 1)
+    }
+    return isNew
+  }
+
+  /** A call that left at `admittedMs` was answered well. */
+  passed(admittedMs: number): void {
+    if (admittedMs > this.#closedAtMs) this.#streak = 0
+  }
+
+  /** Milliseconds until the next start is allowed. */
+  msUntil(nowMs: number): number {
+    if (nowMs < this.#closedUntilMs) return this.#closedUntilMs - nowMs
+    if (this.#rampBase === Infinity) return 0
+    const stepMs = this.#stepMs
+    const allowed = this.#rampBase * 2 ** ((nowMs - this.#rampFromMs) / stepMs)
+    if (allowed >= rampEnd) {
+      this.#rampBase = Infinity
+      return 0
+    }
+    // Rounding in the exponent must not cost a step.
+    if (this.#rampStarts + 1 <= allowed + 1e-9) return 0
+    return Math.max(0.01, stepMs * Math.log2((this.#rampStarts + 1) / this.#rampBase) - (nowMs - this.#rampFromMs))
+  }
+
+  /** A call started. Answers true when this start opened the gate. */
+  started(): boolean {
+    this.#rampStarts++
+    if (!this.#closed) return false
+    this.#closed = false
+    return true
+  }
+
+  get #stepMs(): number {
+    return Math.max(stepFloorMs, 2 * this.#refusalMs)
+  }
+}

@@ -1,0 +1,57 @@
+/** A refusal that no number explains cuts to this share of what was used before; one that was measured, to just below the measure. */
+const blindCut = 0.8
+const measuredCut = 0.97
+/** How long the share stays after a first cut; doubles with every cut, so a limit that stands is probed ever more rarely. */
+const holdMs = 10_000
+const longestHolds = 5
+const least = 0.02
+
+/**
+ * The share of a stated limit that the vendor really grants, learned from refusals alone.
+ *
+ * After a cut it holds, then grows 1 % a second and ever faster, so that a restored quota is found again within half a minute.
+ * Two episodes of refusals measure the rate between them exactly: the bucket was empty at both ends.
+ *
+ * Source: the shape is CUBIC's (RFC 9438): plateau near the last refusal, then an accelerating probe.
+ */
+export class LearnedShare {
+  readonly #ceiling: number
+  #base = 1
+  #value = 1
+  #growFromMs = Infinity
+  #cuts = 0
+
+  constructor(ceiling: number) {
+    this.#ceiling = ceiling
+  }
+
+  get value(): number {
+    return this.#value
+  }
+
+  cut(nowMs: number, measured: number | undefined): void {
+    const before = this.#value
+    // A measure far below belongs to a burst that was refused for another reason: never below half at once.
+    const target = measured === undefined ? before * blindCut : Math.min(before * 0.97, measured * measuredCut)
+    // Having grown far beyond the last cut means that the quota changed: probe eagerly again.
+    if (before > this.#base * 1.3) this.#cuts = 0
+    this.#base = this.#value = Math.max(least, before * (this.#cuts === 0 ? 0.1 : 0.5), target)
+    this.#growFromMs = nowMs + holdMs * 2 ** Math.min(longestHolds, this.#cuts++)
+  }
+
+  /** Answers whether the value changed by enough to matter. */
+  grow(nowMs: number): boolean {
+    if (nowMs <= this.#growFromMs || this.#value >= this.#ceiling) return false
+    const seconds = (nowMs - this.#growFromMs) / 1_000
+    const value = Math.min(this.#ceiling, this.#base * Math.exp(0.01 * seconds * (1 + seconds / 10)))
+    if (value < this.#value * 1.005 && value < this.#ceiling) return false
+    this.#value = value
+    return true
+  }
+
+  reset(): void {
+    this.#base = this.#value = 1
+    this.#growFromMs = Infinity
+    this.#cuts = 0
+  }
+}

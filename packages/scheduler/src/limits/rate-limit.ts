@@ -1,0 +1,265 @@
+import type { LimitReading } from "@sluice/core"
+import type { Budget, Dimension } from "./budget.ts"
+import { LearnedShare } from "../learned-share.ts"
+import { FixedWindow } from "./fixed-window.ts"
+import { SlidingWindow } from "./sliding-window.ts"
+import { TokenBucket } from "./token-bucket.ts"
+
+/** How the vendor counts: continuously, in any window, or between two resets. */
+export type RateKind = "bucket" | "sliding" | "fixed"
+
+export interface RateLimitOptions {
+  readonly name: string
+  readonly dimension: Dimension
+  readonly limit: number
+  readonly windowMs: number
+  /** Unknown: treated as a bucket until an answer contradicts. */
+  readonly kind?: RateKind
+  /** Depth of the bucket. Unknown: found by a ramp that doubles, and by what the vendor says remains. */
+  readonly burst?: number
+  /** The first reset, for `kind: "fixed"`; without one the window is treated as sliding, which is safe for any alignment. */
+  readonly resetAtMs?: number
+  /** How much later than another a call may reach the vendor than it left. */
+  readonly jitterMs: number
+  readonly nowMs: number
+  /** The limit is the user's word and a ceiling; otherwise it was learned and moves with the evidence. */
+  readonly told: boolean
+}
+
+/** What was admitted between two bursts of refusals: the vendor's own rate, measured. */
+export interface Episode {
+  readonly admitted: number
+  readonly elapsedMs: number
+  readonly first: boolean
+}
+
+/** Time constant of the estimate of what others take from the same quota. */
+const othersTimeConstantMs = 5_000
+/**
+ * One rate of a vendor as we believe it to be: the user's word, corrected by what the vendor's answers say.
+ *
+ * Three corrections, each from evidence of its own: the *limit* (headers, refusals), the *level* (`remaining`, compared with
+ * our own level at the moment the call left, so that calls in flight are not counted twice), and the *others* (what a hidden
+ * consumer takes, seen as remaining that falls faster than ours, and given room).
+ */
+export class RateLimit implements Budget {
+  readonly name: string
+  readonly dimension: Dimension
+  readonly windowMs: number
+  readonly told: boolean
+  #toldLimit: number
+  #heardLimit: number | undefined
+  #kind: RateKind
+  #model: TokenBucket | SlidingWindow | FixedWindow
+  readonly #kindKnown: boolean
+  #burstKnown: boolean
+  /** The vendor refused while its own number said there was room: a shorter slice stands behind it. */
+  #refuted = false
+  #narrowBurst: number | undefined
+  readonly #jitterMs: number
+  readonly #share: LearnedShare
+  #othersPerMs = 0
+  #heldMs = 1_000
+  /** Sum of all corrections of the level: what was corrected since a call left must not be corrected again. */
+  #corrections = 0
+  #typicalAmount = 1
+  #resetAtMs: number | undefined
+
+  constructor(options: RateLimitOptions) {
+    this.name = options.name
+    this.dimension = options.dimension
+    this.windowMs = options.windowMs
+    this.told = options.told
+    this.#toldLimit = options.limit
+    this.#jitterMs = options.jitterMs
+    this.#kindKnown = options.kind !== undefined
+    this.#burstKnown = options.burst !== undefined || options.kind !== undefined
+    this.#narrowBurst = options.burst
+    // A learned rate may turn out higher than its first guess; the user's word is a ceiling.
+    this.#share = new LearnedShare(options.told ? 1 : Infinity)
+    this.#resetAtMs = options.resetAtMs
+    this.#kind = options.kind ?? "bucket"
+    this.#model = this.#build(options.nowMs)
+  }
+
+  /** The limit per window as believed now, before room for others. */
+  get limit(): number {
+    return this.told ? Math.min(this.#toldLimit, this.#heardLimit ?? Infinity) : (this.#heardLimit ?? this.#toldLimit)
+  }
+
+  get kind(): RateKind {
+    return this.#kind
+  }
+
+  /** A day's total, counted between resets: when it is gone, waiting is a decision. */
+  get daily(): boolean {
+    return this.windowMs >= 86_400_000 && this.#kind === "fixed"
+  }
+
+  get burstKnown(): boolean {
+    return this.#burstKnown
+  }
+
+  /** What others seem to take, per window. */
+  get others(): number {
+    return this.#othersPerMs * this.windowMs
+  }
+
+  get ratePerMs(): number {
+    const full = (this.limit / this.windowMs) * this.#share.value
+    return Math.max(full * 0.05, full - this.#othersPerMs)
+  }
+
+  level(nowMs: number): number {
+    return this.#model.level(nowMs)
+  }
+
+  msUntil(nowMs: number, amount: number): number {
+    if (amount === 0) return 0
+    if (this.#share.grow(nowMs)) this.#retune(nowMs)
+    return this.#model.msUntil(nowMs, this.#othersPerMs > 0 ? amount + this.#cushion() : amount)
+  }
+
+  take(nowMs: number, amount: number): void {
+    this.#model.take(nowMs, amount)
+    this.#typicalAmount += (amount - this.#typicalAmount) * 0.05
+  }
+
+  give(nowMs: number, amount: number, takenMs: number): void {
+    this.#model.give(nowMs, amount, takenMs)
+  }
+
+  largest(): number {
+    return this.limit
+  }
+
+  weighMs(amount: number): number {
+    return (amount * this.windowMs) / this.limit
+  }
+
+  /** Our level as a call leaves, in the frame in which later corrections can be told apart. */
+  anchor(nowMs: number): number {
+    return this.level(nowMs) - this.#corrections
+  }
+
+  /**
+   * Takes in what an answer says. `anchor` is what `anchor()` answered when the call left.
+   * Answers the limit before, when it changed.
+   */
+  hear(nowMs: number, reading: LimitReading, anchor: number, heldMs: number): number | undefined {
+    const before = this.limit
+    if (reading.limit !== undefined && reading.limit > 0 && reading.limit !== this.#heardLimit) {
+      this.#heardLimit = reading.limit
+      this.#retune(nowMs)
+    }
+    this.#heldMs += (heldMs - this.#heldMs) * 0.1
+    if (reading.resetMs !== undefined && this.#model instanceof FixedWindow && reading.resetMs > 0) {
+      this.#model.setReset(nowMs + reading.resetMs)
+    }
+    if (reading.remaining !== undefined && reading.remaining >= 0) this.#resync(nowMs, reading, anchor)
+    return this.limit === before ? undefined : before
+  }
+
+  /**
+   * The vendor refused `amount`; with `retryAfterMs` it also said when it would fit. `episode` is present for the first refusal
+   * of a burst, which alone cuts the rate: what was admitted since the episode before, and the time that took.
+   */
+  refuse(nowMs: number, amount: number, retryAfterMs: number | undefined, episode: Episode | undefined): void {
+    const level = this.level(nowMs)
+    const waitMs = retryAfterMs ?? 0
+    if (this.#countsWindows(amount, waitMs)) {
+      this.#kind = "sliding"
+      this.#burstKnown = true
+      this.#model = this.#build(nowMs)
+      this.#model.take(nowMs - this.windowMs + Math.min(waitMs, this.windowMs), this.limit)
+      return
+    }
+    const believedRoom = level >= amount
+    const fair = Math.min(0, amount - this.ratePerMs * waitMs)
+    if (level > fair) this.#correct(nowMs, fair - level)
+    if (!episode) return
+    const measured = this.#measure(episode)
+    if (believedRoom && !this.#burstKnown) {
+      this.#refuted = true
+      this.#burstKnown = true
+      this.#narrowBurst = Math.max(amount, this.ratePerMs * 1_000)
+      // A few seconds' worth was admitted: slices behind a right limit. More than that: a deep bucket of a lower limit.
+      if (measured !== undefined && episode.admitted > 3_000 * this.ratePerMs) this.#share.cut(nowMs, measured)
+    } else this.#share.cut(nowMs, measured)
+    this.#retune(nowMs)
+  }
+
+  /** A learned limit begins with what the vendor says remains. */
+  begin(nowMs: number, level: number): void {
+    this.#burstKnown = true
+    this.#model.setLevel(nowMs, level)
+  }
+
+  /** The user's number changed. */
+  setTold(nowMs: number, limit: number): void {
+    this.#toldLimit = limit
+    this.#share.reset()
+    this.#retune(nowMs)
+  }
+
+  #resync(nowMs: number, reading: LimitReading, anchor: number): void {
+    const remaining = reading.remaining!
+    const levelThen = anchor + this.#corrections
+    const levelNow = this.level(nowMs)
+    // The vendor counted somewhere between our sending and its answering: only what both ends contradict is evidence.
+    const error1 = remaining - levelThen
+    const error2 = remaining - levelNow
+    const tolerance = (reading.roundedTo ?? 0) / 2 + this.ratePerMs * this.#jitterMs + 1
+    const lower = Math.max(error1, error2) < -tolerance
+    const higher = Math.min(error1, error2) > tolerance && !this.#refuted
+    if (!lower && !higher) return
+    const error = lower ? Math.max(error1, error2) : Math.min(error1, error2)
+    if (higher) this.#burstKnown = true
+    this.#correct(nowMs, error)
+  }
+
+  #correct(nowMs: number, error: number): void {
+    this.#corrections += error
+    this.#othersPerMs = Math.max(
+      0,
+      Math.min((0.9 * this.limit) / this.windowMs, this.#othersPerMs - error / othersTimeConstantMs / 1_000),
+    )
+    this.#model.setLevel(nowMs, this.level(nowMs) + error)
+  }
+
+  #cushion(): number {
+    return 2.5 * Math.sqrt(this.#othersPerMs * this.#heldMs * this.#typicalAmount)
+  }
+
+  // A bucket would have had room long before: a vendor that names such a delay counts whole windows.
+  #countsWindows(amount: number, waitMs: number): boolean {
+    if (this.#kindKnown || this.#kind !== "bucket") return false
+    return waitMs > (3 * amount) / this.ratePerMs + 2_500 && waitMs <= this.windowMs * 1.1
+  }
+
+  /** The share of the limit that the vendor admitted over an episode; undefined when it is too short to tell. */
+  #measure({ admitted, elapsedMs, first }: Episode): number | undefined {
+    // The first episode also spent what stood ready: a whole window's worth, in a bucket.
+    const perMs = first ? admitted / (this.windowMs + elapsedMs) : elapsedMs < 2_000 ? undefined : admitted / elapsedMs
+    return perMs === undefined ? undefined : (perMs * this.windowMs) / this.limit
+  }
+
+  #burst(): number {
+    if (this.#narrowBurst !== undefined) return Math.min(this.#narrowBurst, this.limit)
+    return Math.max(1, this.limit - (this.limit / this.windowMs) * this.#jitterMs)
+  }
+
+  #retune(nowMs: number): void {
+    if (this.#model instanceof TokenBucket) this.#model.retune(nowMs, this.ratePerMs, this.#burst())
+    else this.#model.retune(this.limit * Math.min(1, this.#share.value))
+  }
+
+  #build(nowMs: number): TokenBucket | SlidingWindow | FixedWindow {
+    const { limit, windowMs } = this
+    if (this.#kind === "bucket") return new TokenBucket({ limit, windowMs, burst: this.#burst(), nowMs })
+    if (this.#kind === "fixed" && this.#resetAtMs !== undefined) {
+      return new FixedWindow({ limit, windowMs, resetAtMs: this.#resetAtMs, marginMs: this.#jitterMs })
+    }
+    return new SlidingWindow({ limit, windowMs, marginMs: this.#jitterMs, nowMs })
+  }
+}

@@ -1,0 +1,64 @@
+import { SluiceError } from "@sluice/core"
+
+const round = (value: number): string => (Math.round(value * 100) / 100).toLocaleString("en-US")
+const seconds = (ms: number): string => `${round(ms / 1_000)} s`
+
+export function closed(quota: string): SluiceError {
+  return new SluiceError(
+    "limiter-closed",
+    `${quota} is closed and admits no more calls. Create a new quota, or close it later.`,
+  )
+}
+
+export function oversize(
+  quota: string,
+  { name, amount, largest }: { name: string; amount: number; largest: number },
+): SluiceError {
+  return new SluiceError(
+    "cost-exceeds-limit",
+    `${quota}: this call needs ${round(amount)} of ${name}, which allows ${round(largest)} in all, so it can never be sent. ` +
+      "Split the input, lower max_tokens, or raise the limit.",
+    { details: { limit: name, amount, largest } },
+  )
+}
+
+export function queueFull(quota: string, maxQueue: number): SluiceError {
+  return new SluiceError(
+    "queue-full",
+    `${quota}: ${round(maxQueue)} calls wait already (maxQueue). Pull the work through parallelMap, which waits instead of queueing, or raise maxQueue.`,
+    { retryable: true, details: { maxQueue } },
+  )
+}
+
+export function deadline(quota: string, by: string, needsMs: number | undefined, deadlineMs: number): SluiceError {
+  const message =
+    needsMs === undefined
+      ? `${quota}: not admitted within its deadline of ${seconds(deadlineMs)}; blocked by ${by}.`
+      : `${quota}: ${by} admits this call in ${seconds(needsMs)} at the earliest, after its deadline of ${seconds(deadlineMs)}.`
+  return new SluiceError("deadline-unreachable", `${message} Allow more time, or raise ${by}.`, {
+    retryable: true,
+    details: { by, needsMs, deadlineMs },
+  })
+}
+
+export function exhausted(
+  quota: string,
+  why: "billing" | "daily",
+  vendorSays: string | undefined,
+  resetMs: number | undefined,
+): SluiceError {
+  const said = vendorSays ? ` The vendor says: ${vendorSays}` : ""
+  const message =
+    why === "billing"
+      ? `${quota}: the account cannot pay or may not call; waiting does not help. Check billing, spend limits and the key.${said}`
+      : `${quota}: the day's total is used up${resetMs === undefined ? "" : `, it resets in ${seconds(resetMs)}`}. Run again then, or set onExhausted: "pause".${said}`
+  return new SluiceError("quota-exhausted", message, { details: { why, resetMs } })
+}
+
+export function budget(quota: string, needsUsd: number, leftUsd: number): SluiceError {
+  return new SluiceError(
+    "budget-exhausted",
+    `${quota}: this call may cost $${needsUsd.toFixed(4)} and $${Math.max(0, leftUsd).toFixed(4)} of budgetUsd is left. It was not sent. Raise budgetUsd to go on.`,
+    { details: { needsUsd, leftUsd } },
+  )
+}

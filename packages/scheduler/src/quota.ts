@@ -1,0 +1,494 @@
+import {
+  type AdmitOptions,
+  type Clock,
+  type Cost,
+  countInScope,
+  currentScope,
+  type EventSink,
+  type Feedback,
+  type Limiter,
+  type Permit,
+  type SettleOutcome,
+  SluiceError,
+  type SluiceEvent,
+  type TaskScope,
+} from "@sluice/core"
+import { FairQueue } from "./fair-queue.ts"
+import { IndexedHeap } from "./indexed-heap.ts"
+import type { Block } from "./quota-beliefs.ts"
+import { QuotaBeliefs } from "./quota-beliefs.ts"
+import * as errors from "./quota-errors.ts"
+import {
+  checkQuotaLimits,
+  checkQuotaOptions,
+  quotaDefaults,
+  type QuotaLimits,
+  type QuotaOptions,
+} from "./quota-options.ts"
+import { type QuotaSnapshot, snapshotOf, type WaitExplanation } from "./quota-snapshot.ts"
+import { systemClock, systemRandom } from "./system-clock.ts"
+import { Waiter, WaiterGroups } from "./waiter.ts"
+
+/** The limits of one vendor account and model, and the queue before them. */
+export interface Quota extends Limiter, AsyncDisposable {
+  readonly name: string
+  /**
+   * The permit, once `cost` fits in every dimension at once. Nothing is held while waiting.
+   * @throws SluiceError `cost-exceeds-limit`, `deadline-unreachable`, `queue-full`, `limiter-closed`, `quota-exhausted`, `budget-exhausted`;
+   * `signal.reason` when aborted.
+   */
+  admit(cost?: Cost, options?: AdmitOptions): Promise<Permit>
+  tryAdmit(cost?: Cost, options?: AdmitOptions): Permit | undefined
+  /** What is known and going on, as plain data. */
+  snapshot(): QuotaSnapshot
+  /** For each of the first `count` (default 20) calls that wait: which limit blocks it, who holds it, until when. */
+  explain(count?: number): WaitExplanation[]
+  /** New numbers from the next admission on; what is not named stays. Ends the state after `quota-exhausted`. */
+  retune(limits: QuotaLimits): void
+  /** Admits no new call. Resolves when the queue is empty and nothing runs; with `reject` the queue is rejected at once. */
+  close(options?: { readonly reject?: boolean }): Promise<void>
+}
+
+/**
+ * A quota: every dimension of one vendor account and model, taken all at once or not at all.
+ *
+ * Guarantees: never more than the limits admit in any window of their kind; never idle while a call that fits waits; first in, first
+ * out per key, fair shares across keys; a slot is handed to the next waiter in the tick it comes free; every wait ends by admission,
+ * abort or error. Memory O(waiting + in flight). One timer in all.
+ *
+ * With no limit named it learns: from headers where there are any, else from refusals and latency.
+ *
+ * @throws SluiceError `invalid-option` naming path, wanted, got
+ * @example
+ * ```ts
+ * const quota = createQuota({ requestsPerMinute: 500, tokensPerMinute: 200_000 })
+ * const permit = await quota.admit({ inputTokens: 900, outputTokens: 300 })
+ * permit.settle("success", { inputTokens: 900, outputTokens: 120 })
+ * ```
+ */
+export function createQuota(options: QuotaOptions = {}): Quota {
+  checkQuotaOptions(options)
+  return new LiveQuota(options)
+}
+
+const oneRequest: Cost = Object.freeze({ requests: 1 })
+
+class LiveQuota implements Quota {
+  readonly name: string
+  readonly #clock: Clock
+  readonly #emit: EventSink | undefined
+  readonly #maxQueue: number
+  readonly #weights: Readonly<Record<string, number>>
+  readonly #beliefs: QuotaBeliefs
+  readonly #queue: FairQueue<Waiter>
+  readonly #groups: WaiterGroups
+  readonly #deadlines = new IndexedHeap<Waiter>((a, b) => a.deadlineMs < b.deadlineMs)
+  readonly #held = new Set<LivePermit>()
+  #cancelTimer: (() => void) | undefined
+  #timerMs = Infinity
+  #dispatching = false
+  #again = false
+  #fatal: SluiceError | undefined
+  #fatalUntilMs = Infinity
+  #closing: { readonly done: Promise<void>; readonly resolve: () => void } | undefined
+
+  constructor(options: QuotaOptions) {
+    this.name = options.name ?? quotaDefaults.name
+    this.#clock = options.clock ?? systemClock
+    this.#emit = options.onEvent
+    this.#maxQueue = options.maxQueue ?? quotaDefaults.maxQueue
+    this.#weights = options.weights ?? {}
+    const random = options.random ?? systemRandom
+    this.#beliefs = new QuotaBeliefs(options, this.#clock.now(), this.#clock.wallNow(), () => random.next())
+    this.#queue = new FairQueue((key) => this.#weights[key] ?? 1)
+    this.#groups = new WaiterGroups((waiter, reason) => this.#leave(waiter, reason))
+  }
+
+  tryAdmit(cost: Cost = oneRequest, options?: AdmitOptions): Permit | undefined {
+    if (this.#queue.size > 0 || this.#refusal(cost) || options?.signal?.aborted) return undefined
+    const nowMs = this.#clock.now()
+    return this.#beliefs.fits(nowMs, cost) ? this.#grant(nowMs, nowMs, cost, options?.key, currentScope()) : undefined
+  }
+
+  // oxlint-disable-next-line typescript/promise-function-async -- the uncontended path is measured in tenths of a microsecond
+  admit(cost: Cost = oneRequest, options?: AdmitOptions): Promise<Permit> {
+    const scope = currentScope()
+    const signal = options?.signal ?? scope?.signal
+    if (signal?.aborted) return Promise.reject(signal.reason as Error)
+    if (scope?.signal?.aborted) return Promise.reject(scope.signal.reason as Error)
+    const refusal = this.#refusal(cost)
+    if (refusal) return Promise.reject(refusal)
+    const nowMs = this.#clock.now()
+    if (this.#queue.size === 0 && this.#beliefs.fits(nowMs, cost)) {
+      return Promise.resolve(this.#grant(nowMs, nowMs, cost, options?.key, scope))
+    }
+    return this.#enqueue(nowMs, cost, options, scope, signal)
+  }
+
+  snapshot(): QuotaSnapshot {
+    return snapshotOf(this.name, this.#beliefs, this.#clock.now(), this.#queue.size)
+  }
+
+  explain(count = 20): WaitExplanation[] {
+    const nowMs = this.#clock.now()
+    const holders = [...this.#held]
+      .slice(0, 5)
+      .map((permit) => ({ site: permit.scope?.site, heldMs: nowMs - permit.admittedMs }))
+    const explanations: WaitExplanation[] = []
+    for (const waiter of this.#queue) {
+      if (explanations.length === count) break
+      const block = this.#beliefs.block(nowMs, waiter.cost)
+      explanations.push({
+        site: waiter.scope?.site,
+        key: waiter.key,
+        priority: waiter.priority,
+        waitedMs: nowMs - waiter.enqueuedMs,
+        ahead: explanations.length,
+        blockedBy: block?.by ?? "the calls ahead of it",
+        untilMs: block ? (Number.isFinite(block.ms) ? nowMs + block.ms : undefined) : nowMs,
+        heldBy: block?.ms === Infinity ? holders : [],
+      })
+    }
+    return explanations
+  }
+
+  retune(limits: QuotaLimits): void {
+    checkQuotaLimits(limits)
+    this.#fatal = undefined
+    this.#beliefs.retune(limits, this.#clock.now(), this.#clock.wallNow())
+    this.#dispatch()
+  }
+
+  async close(options: { readonly reject?: boolean } = {}): Promise<void> {
+    if (!this.#closing) {
+      let resolve!: () => void
+      const done = new Promise<void>((settle) => (resolve = settle))
+      this.#closing = { done, resolve }
+    }
+    if (options.reject) this.#failQueue(errors.closed(this.name))
+    this.#finishClosing()
+    await this.#closing.done
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Called by a permit, once. */
+  settled(permit: LivePermit, outcome: SettleOutcome, actual: Cost | undefined, feedback: Feedback | undefined): void {
+    const nowMs = this.#clock.now()
+    this.#held.delete(permit)
+    countInScope(permit.scope, "holding", -1)
+    const verdict = this.#beliefs.settle(nowMs, { outcome, actual, feedback, ...permit.call })
+    if (this.#emit) this.#tellSettled(nowMs, permit, outcome, feedback, verdict.changes, verdict.closed)
+    if (verdict.fatal) {
+      this.#fatal = errors.exhausted(this.name, verdict.fatal, feedback?.refusal?.message, verdict.exhaustedMs)
+      this.#fatalUntilMs = verdict.fatal === "daily" ? nowMs + (verdict.exhaustedMs ?? Infinity) : Infinity
+      this.#failQueue(this.#fatal)
+    }
+    if (this.#queue.size > 0) this.#dispatch()
+    else this.#finishClosing()
+  }
+
+  #refusal(cost: Cost): SluiceError | undefined {
+    if (this.#fatal && this.#clock.now() >= this.#fatalUntilMs) this.#fatal = undefined
+    if (this.#fatal) return this.#fatal
+    if (this.#closing) return errors.closed(this.name)
+    const oversize = this.#beliefs.oversize(cost)
+    return oversize && errors.oversize(this.name, oversize)
+  }
+
+  async #enqueue(
+    nowMs: number,
+    cost: Cost,
+    options: AdmitOptions | undefined,
+    scope: TaskScope | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Permit> {
+    if (this.#queue.size >= this.#maxQueue) throw errors.queueFull(this.name, this.#maxQueue)
+    const deadlineMs = options?.deadlineMs
+    if (deadlineMs !== undefined) {
+      const block = this.#beliefs.block(nowMs, cost)
+      if (block && Number.isFinite(block.ms) && block.ms > deadlineMs)
+        throw errors.deadline(this.name, block.by, block.ms, deadlineMs)
+    }
+    const waiter = new Waiter(cost, options?.key ?? "", options?.priority ?? scope?.priority ?? 0, nowMs, scope)
+    this.#groups.join(waiter, signal)
+    if (scope?.signal && scope.signal !== signal) this.#groups.join(waiter, scope.signal)
+    countInScope(scope, "waiting", 1)
+    this.#queue.push(waiter)
+    if (deadlineMs !== undefined) {
+      waiter.deadlineMs = nowMs + deadlineMs
+      this.#deadlines.push(waiter)
+    }
+    const promise = new Promise<Permit>((resolve, reject) => {
+      waiter.resolve = resolve
+      waiter.reject = reject
+    })
+    this.#tellWaiting(nowMs, waiter)
+    // A newcomer behind others changes nothing for the head; alone, or in a key of its own, it may.
+    this.#dispatch()
+    return promise
+  }
+
+  /** Admits whoever fits, in fair order, then sleeps until the first of the rest may fit. */
+  #dispatch(): void {
+    if (this.#dispatching) {
+      this.#again = true
+      return
+    }
+    this.#dispatching = true
+    do {
+      this.#again = false
+      this.#dispatchOnce()
+    } while (this.#again)
+    this.#dispatching = false
+    this.#finishClosing()
+  }
+
+  #dispatchOnce(): void {
+    const beliefs = this.#beliefs
+    const nowMs = this.#clock.now()
+    this.#expire(nowMs)
+    let wakeMs = this.#deadlines.first()?.deadlineMs ?? Infinity
+    for (;;) {
+      let blocked: Set<Block["dimension"]> | undefined
+      let hopeless: { waiter: Waiter; block: Block } | undefined
+      let soonest = Infinity
+      const waiter = this.#queue.next((candidate) => {
+        if (blocked && uses(candidate.cost, blocked)) return "skip"
+        const block = beliefs.block(nowMs, candidate.cost)
+        if (!block) return "take"
+        if (block.total && this.#endsQueue(block)) {
+          hopeless = { waiter: candidate, block }
+          return "stop"
+        }
+        soonest = Math.min(soonest, nowMs + block.ms)
+        // Every call takes a request and a place: behind those nothing else can pass.
+        if (block.dimension === "gate" || block.dimension === "requests" || block.dimension === "concurrency")
+          return "stop"
+        ;(blocked ??= new Set()).add(block.dimension)
+        return "skip"
+      })
+      if (waiter) {
+        this.#admitWaiter(nowMs, waiter)
+        continue
+      }
+      if (hopeless) {
+        this.#endHopeless(nowMs, hopeless.waiter, hopeless.block)
+        continue
+      }
+      wakeMs = Math.min(wakeMs, soonest)
+      break
+    }
+    this.#sleepUntil(nowMs, wakeMs)
+  }
+
+  #endsQueue(block: Block): boolean {
+    if (block.total === "budget") return this.#held.size === 0
+    return this.#closing !== undefined || this.#beliefs.failsDaily
+  }
+
+  #endHopeless(nowMs: number, waiter: Waiter, block: Block): void {
+    if (block.total === "day") {
+      this.#fatal = errors.exhausted(this.name, "daily", undefined, block.ms)
+      this.#fatalUntilMs = nowMs + block.ms
+      this.#failQueue(this.#fatal)
+    } else {
+      this.#leave(waiter, errors.budget(this.name, waiter.cost.usd ?? 0, this.#beliefs.budgetLeft()))
+    }
+  }
+
+  #admitWaiter(nowMs: number, waiter: Waiter): void {
+    this.#forget(waiter)
+    waiter.resolve(this.#grant(nowMs, waiter.enqueuedMs, waiter.cost, waiter.key, waiter.scope))
+  }
+
+  #grant(nowMs: number, sinceMs: number, cost: Cost, key: string | undefined, scope: TaskScope | undefined): Permit {
+    const beliefs = this.#beliefs
+    const opened = beliefs.take(nowMs, cost)
+    if (key !== undefined && this.#queue.size > 0) this.#queue.charge(key, beliefs.weighMs(cost))
+    const permit = new LivePermit(this, cost, nowMs, scope, beliefs.concurrency.running, beliefs.anchors(nowMs))
+    this.#held.add(permit)
+    countInScope(scope, "holding", 1)
+    if (this.#emit) {
+      if (opened)
+        this.#tell({ type: "gate-open", atMs: nowMs, quota: this.name, closedMs: nowMs - beliefs.gate.closedAtMs })
+      const inFlight = beliefs.concurrency.running
+      this.#tell({
+        type: "permit-admit",
+        atMs: nowMs,
+        quota: this.name,
+        key: key ?? "",
+        waitedMs: nowMs - sinceMs,
+        inFlight,
+        cost,
+        ...spanOf(scope),
+      })
+    }
+    return permit
+  }
+
+  /** A waiter ends without a permit. */
+  #leave(waiter: Waiter, reason: unknown): void {
+    if (waiter.gone) return
+    waiter.gone = true
+    this.#queue.left(waiter)
+    this.#forget(waiter)
+    waiter.reject(reason)
+    if (this.#queue.size === 0) {
+      this.#sleepUntil(0, Infinity)
+      this.#finishClosing()
+    } else if (!this.#dispatching && !this.#groups.aborting) this.#dispatch()
+  }
+
+  #forget(waiter: Waiter): void {
+    this.#groups.leave(waiter)
+    if (waiter.heapIndex >= 0) this.#deadlines.remove(waiter)
+    countInScope(waiter.scope, "waiting", -1)
+  }
+
+  #expire(nowMs: number): void {
+    for (let waiter = this.#deadlines.first(); waiter && waiter.deadlineMs <= nowMs; waiter = this.#deadlines.first()) {
+      const waitedMs = nowMs - waiter.enqueuedMs
+      const by = this.#beliefs.block(nowMs, waiter.cost)?.by ?? "the calls ahead of it"
+      this.#leave(waiter, errors.deadline(this.name, by, undefined, waitedMs))
+    }
+  }
+
+  #failQueue(error: SluiceError): void {
+    const dispatching = this.#dispatching
+    this.#dispatching = true
+    for (const waiter of this.#queue) this.#leave(waiter, error)
+    this.#dispatching = dispatching
+  }
+
+  #finishClosing(): void {
+    if (this.#closing && this.#queue.size === 0 && this.#held.size === 0) this.#closing.resolve()
+  }
+
+  #sleepUntil(nowMs: number, wakeMs: number): void {
+    if (wakeMs === this.#timerMs) return
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    this.#timerMs = wakeMs
+    if (wakeMs === Infinity) return
+    this.#cancelTimer = this.#clock.setTimer(wakeMs - nowMs, () => {
+      this.#cancelTimer = undefined
+      this.#timerMs = Infinity
+      this.#dispatch()
+    })
+  }
+
+  #tellWaiting(nowMs: number, waiter: Waiter): void {
+    if (!this.#emit) return
+    const blockedBy = this.#beliefs.block(nowMs, waiter.cost)?.by ?? "the calls ahead of it"
+    this.#tell({
+      type: "permit-wait",
+      atMs: nowMs,
+      quota: this.name,
+      key: waiter.key,
+      blockedBy,
+      waiting: this.#queue.size,
+      ...spanOf(waiter.scope),
+    })
+  }
+
+  #tellSettled(
+    atMs: number,
+    permit: LivePermit,
+    outcome: SettleOutcome,
+    feedback: Feedback | undefined,
+    changes: readonly { dimension: string; from: number; to: number; reason: string }[],
+    closed: string | undefined,
+  ): void {
+    const quota = this.name
+    const span = spanOf(permit.scope)
+    const { gate, concurrency } = this.#beliefs
+    this.#tell({
+      type: "permit-settle",
+      atMs,
+      quota,
+      outcome,
+      heldMs: atMs - permit.admittedMs,
+      inFlight: concurrency.running,
+      ...span,
+    })
+    if (outcome === "throttled") {
+      const { refusal, retryAfterMs } = feedback ?? {}
+      this.#tell({
+        type: "throttle",
+        atMs,
+        quota,
+        reason: refusal?.reason ?? "rate",
+        ...(refusal?.dimension && { dimension: refusal.dimension }),
+        ...(retryAfterMs !== undefined && { retryAfterMs }),
+        ...span,
+      })
+    }
+    for (const change of changes) this.#tell({ type: "limit-change", atMs, quota, ...change })
+    if (closed) this.#tell({ type: "gate-close", atMs, quota, untilMs: gate.closedUntilMs, reason: closed })
+  }
+
+  #tell(event: SluiceEvent): void {
+    try {
+      this.#emit?.(event)
+    } catch {
+      // A sink that throws is its owner's concern: admission must not stop for it.
+    }
+  }
+}
+
+class LivePermit implements Permit {
+  readonly scope: TaskScope | undefined
+  readonly admittedMs: number
+  readonly #quota: LiveQuota
+  readonly #cost: Cost
+  readonly #inFlight: number
+  readonly #anchors: readonly number[]
+  #settled = false
+
+  constructor(
+    quota: LiveQuota,
+    cost: Cost,
+    admittedMs: number,
+    scope: TaskScope | undefined,
+    inFlight: number,
+    anchors: readonly number[],
+  ) {
+    this.#quota = quota
+    this.#cost = cost
+    this.admittedMs = admittedMs
+    this.scope = scope
+    this.#inFlight = inFlight
+    this.#anchors = anchors
+  }
+
+  get call(): { cost: Cost; admittedMs: number; inFlight: number; anchors: readonly number[] } {
+    return { cost: this.#cost, admittedMs: this.admittedMs, inFlight: this.#inFlight, anchors: this.#anchors }
+  }
+
+  settle(outcome: SettleOutcome, actual?: Cost, feedback?: Feedback): void {
+    if (this.#settled) return
+    this.#settled = true
+    this.#quota.settled(this, outcome, actual, feedback)
+  }
+}
+
+function spanOf(scope: TaskScope | undefined): { runId?: string; spanId?: number } {
+  return {
+    ...(scope?.runId !== undefined && { runId: scope.runId }),
+    ...(scope?.spanId !== undefined && { spanId: scope.spanId }),
+  }
+}
+
+function uses(cost: Cost, dimensions: ReadonlySet<Block["dimension"]>): boolean {
+  const input = (cost.inputTokens ?? 0) > 0
+  const output = (cost.outputTokens ?? 0) > 0
+  return (
+    (dimensions.has("tokens") && (input || output)) ||
+    (dimensions.has("inputTokens") && input) ||
+    (dimensions.has("outputTokens") && output) ||
+    (dimensions.has("usd") && (cost.usd ?? 0) > 0)
+  )
+}
