@@ -1,1 +1,9 @@
-export {}
+export { cachedCall } from "./cached-call.ts"
+export { cachedFetch } from "./cached-fetch.ts"
+export type { ItemQuery, JournalItem } from "./journal-items.ts"
+export type { RunSummary } from "./list-runs.ts"
+export { type JournalOptions, openJournal, type SqliteJournal } from "./open-journal.ts"
+export { redactSecrets } from "./redact-secrets.ts"
+export type { ResponseCache } from "./response-cache.ts"
+export type { SqliteRunJournal } from "./run-journal.ts"
+export type { StoredError } from "./stored-error.ts"

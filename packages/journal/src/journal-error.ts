@@ -1,0 +1,42 @@
+import { SluiceError } from "@sluice/core"
+import { z } from "zod"
+
+const sqliteError = z.object({ code: z.literal("ERR_SQLITE_ERROR"), errcode: z.number(), message: z.string() })
+
+const advice: Readonly<Record<number, string>> = {
+  5: "Another process is writing to it for longer than the journal waits.",
+  8: "The file or its folder is read-only. Make it writable or choose another path.",
+  10: "The disk did not take the data. Check for free space, a quota, or a failing device; nothing settled before is lost.",
+  13: "The disk is full. Free some space and start again; nothing settled before is lost.",
+  14: "The folder does not exist or may not be written. Create it, or choose another path.",
+}
+
+/** Puts what SQLite says about the file at `path` into the words of the journal. Other errors pass unchanged. */
+export function journalError(error: unknown, path: string): unknown {
+  const parsed = sqliteError.safeParse(error)
+  if (!parsed.success) return error
+  const { errcode, message } = parsed.data
+  const primary = errcode & 0xff
+  const details = { path, sqliteCode: errcode }
+  if (primary === 11 || primary === 26) {
+    return new SluiceError(
+      "journal-unreadable",
+      `${path} is damaged (${message}). \`sluice export\` reads what can be read; move the file away to start afresh.`,
+      { cause: error, details },
+    )
+  }
+  return new SluiceError(
+    primary === 5 || primary === 6 ? "journal-locked" : "journal-write",
+    `Cannot use the journal ${path}: ${message}. ${advice[primary] ?? ""}`.trimEnd(),
+    { cause: error, details },
+  )
+}
+
+/** Runs `fn`, with SQLite's errors put into the journal's words. */
+export function translating<T>(path: string, fn: () => T): T {
+  try {
+    return fn()
+  } catch (error) {
+    throw journalError(error, path)
+  }
+}

@@ -1,0 +1,191 @@
+import type { Clock, Journal } from "@sluice/core"
+import { SluiceError } from "@sluice/core"
+import { systemClock } from "@sluice/scheduler"
+import { z } from "zod"
+import { GroupCommit } from "./group-commit.ts"
+import { journalError, translating } from "./journal-error.ts"
+import { type ItemQuery, type JournalItem, readItems } from "./journal-items.ts"
+import { listRuns, type RunSummary } from "./list-runs.ts"
+import { openDatabase } from "./open-database.ts"
+import { parseRun } from "./records.ts"
+import { ResponseCache } from "./response-cache.ts"
+import { type RunStore, SqliteRunJournal } from "./run-journal.ts"
+import type { Database } from "./sqlite-module.ts"
+import { thisWriter, writerState } from "./writer-lock.ts"
+
+export interface JournalOptions {
+  /** The file, or `":memory:"`. Created with mode 0600; prompts and answers are in it, in the clear. */
+  readonly path: string
+  /** Only read: nothing is created, locked or changed. Default false. */
+  readonly readOnly?: boolean
+  /** Texts that must never be stored, such as API keys; they become `[redacted]`. Short ones (< 8) are not accepted. */
+  readonly secrets?: readonly string[]
+  /**
+   * `"full"` (default): what is settled survives a power cut. `"normal"`: it survives the end of the process however
+   * that comes, and a power cut may take the last moments (never the file); commits are then some 50 times cheaper.
+   */
+  readonly synchronous?: "full" | "normal"
+  readonly clock?: Clock
+}
+
+const optionsSchema = z.object({
+  path: z.string().min(1),
+  readOnly: z.boolean().default(false),
+  secrets: z.array(z.string().min(8, "secrets shorter than 8 characters would redact ordinary text")).default([]),
+  synchronous: z.enum(["full", "normal"]).default("full"),
+})
+
+/**
+ * Opens the record of runs in one SQLite file.
+ *
+ * `settle` of a run resolves when the outcome is on disk; outcomes of one turn of the event loop share one transaction.
+ * One process writes a run at a time; different runs may share the file. Errors carry `journal-unreadable`,
+ * `journal-version`, `journal-write` or `journal-locked`, the path, and what to do.
+ *
+ * @example
+ * ```ts
+ * await using journal = openJournal({ path: ":memory:" })
+ * const run = await journal.openRun({ runId: "monday", flow: "digest" })
+ * const item = { node: "digest/summarise", visit: 0, params: {}, index: 0, input: "a long text" }
+ * await run.settle(item, { status: "ok", index: 0, value: "a short one", attempts: 1 })
+ * run.lookup(item) // => { status: "ok", value: "a short one", attempts: 1 }
+ * ```
+ */
+export function openJournal(options: JournalOptions): SqliteJournal {
+  const parsed = optionsSchema.safeParse(options)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    throw new SluiceError("invalid-option", `openJournal: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}.`)
+  }
+  return new SqliteJournal({ ...parsed.data, clock: options.clock ?? systemClock })
+}
+
+/** The journal that `openJournal` answers. */
+export class SqliteJournal implements Journal, AsyncDisposable {
+  readonly path: string
+  /** Answers to identical requests; see `cachedCall` and `cachedFetch`. */
+  readonly responses: ResponseCache
+  readonly #database: Database
+  readonly #commits: GroupCommit
+  readonly #store: RunStore
+  readonly #open = new Set<number>()
+
+  /** @internal */
+  constructor(options: Required<JournalOptions>) {
+    const { path, clock } = options
+    this.path = path
+    this.#database = openDatabase(path, options.readOnly, options.synchronous)
+    this.#commits = new GroupCommit(this.#database, path, clock)
+    this.responses = new ResponseCache(this.#database, this.#commits, () => clock.wallNow(), options.secrets)
+    this.#store = {
+      database: this.#database,
+      path,
+      commits: this.#commits,
+      secrets: options.secrets,
+      wallNow: () => clock.wallNow(),
+      release: (run, status) => this.#release(run, status),
+    }
+  }
+
+  /**
+   * Opens a run, new or known, for writing. Rejects with `journal-locked` while another process writes it; a process
+   * that is gone holds nothing. `takeOver` is for the one case where that cannot be seen: it ran on another machine.
+   */
+  async openRun(request: {
+    readonly runId: string
+    readonly flow: string
+    readonly takeOver?: boolean
+  }): Promise<SqliteRunJournal> {
+    return translating(this.path, () => {
+      this.#database.exec("BEGIN IMMEDIATE")
+      try {
+        const run = this.#claim(request.runId, request.flow, request.takeOver ?? false)
+        this.#database.exec("COMMIT")
+        this.#open.add(run)
+        return new SqliteRunJournal(this.#store, run, request.runId)
+      } catch (error) {
+        if (this.#database.isTransaction) this.#database.exec("ROLLBACK")
+        throw error
+      }
+    })
+  }
+
+  #claim(runId: string, flow: string, takeOver: boolean): number {
+    const row = this.#database.prepare("SELECT * FROM runs WHERE runId = ?").get(runId)
+    const writer = JSON.stringify(thisWriter())
+    if (!row) {
+      const { lastInsertRowid } = this.#database
+        .prepare("INSERT INTO runs (runId, flow, status, startedAtMs, writer) VALUES (?, ?, 'running', ?, ?)")
+        .run(runId, flow, this.#store.wallNow(), writer)
+      return Number(lastInsertRowid)
+    }
+    const known = parseRun(row, this.path)
+    if (known.flow !== flow) {
+      throw new SluiceError(
+        "invalid-option",
+        `Run "${runId}" belongs to flow "${known.flow}", not "${flow}". Use another run id.`,
+      )
+    }
+    if (known.writer) {
+      const state = writerState(known.writer)
+      const who = `process ${known.writer.pid}`
+      const refuse = (message: string): SluiceError =>
+        new SluiceError("journal-locked", `Run "${runId}" in ${this.path} is being written by ${message}`, {
+          details: { ...known.writer },
+        })
+      if (state === "alive") throw refuse(`${who}. Wait for it, stop it, or use another run id.`)
+      if (state === "this") throw refuse("this very process. End that run first.")
+      if (state === "elsewhere" && !takeOver) {
+        throw refuse(
+          `${who} on ${known.writer.host}, which cannot be seen from here. If it is gone, take the run over.`,
+        )
+      }
+    }
+    this.#database
+      .prepare("UPDATE runs SET status = 'running', endedAtMs = NULL, writer = ? WHERE run = ?")
+      .run(writer, known.run)
+    return known.run
+  }
+
+  #release(run: number, status: string | undefined): void {
+    this.#open.delete(run)
+    translating(this.path, () => {
+      if (status === undefined) this.#database.prepare("UPDATE runs SET writer = NULL WHERE run = ?").run(run)
+      else {
+        this.#database
+          .prepare("UPDATE runs SET status = ?, endedAtMs = ?, writer = NULL WHERE run = ?")
+          .run(status, this.#store.wallNow(), run)
+      }
+    })
+  }
+
+  /** All runs, the latest first. */
+  runs(): RunSummary[] {
+    return listRuns(this.#database, this.path)
+  }
+
+  /**
+   * The settled items of a run, read a page at a time. In a damaged file everything before and after the damage is
+   * yielded; then `journal-unreadable` is thrown.
+   */
+  items(runId: string, query: ItemQuery = {}): Generator<JournalItem, void, undefined> {
+    return readItems(this.#database, this.path, runId, query)
+  }
+
+  /** Stores what waits, releases the runs that are still open (they can be resumed) and closes the file. */
+  async close(): Promise<void> {
+    if (!this.#database.isOpen) return
+    try {
+      this.#commits.flush()
+      for (const run of this.#open) this.#release(run, undefined)
+      this.#database.close()
+    } catch (error) {
+      if (this.#database.isOpen) this.#database.close()
+      throw journalError(error, this.path)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

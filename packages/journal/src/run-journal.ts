@@ -1,0 +1,188 @@
+import {
+  type Cost,
+  type Outcome,
+  type RecordIdentity,
+  type RunJournal,
+  type SettledRecord,
+  SluiceError,
+} from "@sluice/core"
+import { fingerprint } from "./fingerprint.ts"
+import type { GroupCommit } from "./group-commit.ts"
+import { translating } from "./journal-error.ts"
+import { KeyClaims } from "./key-claims.ts"
+import { type Place, Places, type SettledRow } from "./places.ts"
+import { plainJson } from "./plain-json.ts"
+import { parseSettled } from "./records.ts"
+import { redactSecrets } from "./redact-secrets.ts"
+import type { Database, Statement } from "./sqlite-module.ts"
+import { fromStoredError, toStoredError } from "./stored-error.ts"
+
+/** @internal What a run's journal takes from the file that it lives in. */
+export interface RunStore {
+  readonly database: Database
+  readonly path: string
+  readonly commits: GroupCommit
+  readonly secrets: readonly string[]
+  wallNow(): number
+  release(run: number, status: string | undefined): void
+}
+
+/**
+ * The journal of one open run: the one process that holds it may settle items.
+ *
+ * An item is found again by its node, visit, params and key, or its index when it has no key; a changed input or a
+ * changed `version` makes it new. Lookups are synchronous and cost a few microseconds.
+ */
+export class SqliteRunJournal implements RunJournal {
+  readonly runId: string
+  readonly #store: RunStore
+  readonly #run: number
+  readonly #places: Places
+  readonly #claims = new KeyClaims()
+  readonly #byKey: Statement
+  readonly #read: Statement
+  readonly #byIndexUpsert: Statement
+  readonly #byKeyUpsert: Statement
+  readonly #noteUpsert: Statement
+  #open = true
+
+  constructor(store: RunStore, run: number, runId: string) {
+    const { database } = store
+    this.runId = runId
+    this.#store = store
+    this.#run = run
+    this.#places = new Places(database, run)
+    this.#byKey = database.prepare("SELECT item, content FROM items WHERE place = ? AND key = ? AND key IS NOT NULL")
+    this.#read = database.prepare("SELECT item, status, attempts, value FROM items WHERE item = ?")
+    const insert = `INSERT INTO items (place, idx, key, content, status, attempts, value, cost, settledAtMs)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT`
+    const update = `DO UPDATE SET idx = excluded.idx, content = excluded.content, status = excluded.status, attempts = excluded.attempts,
+      value = excluded.value, cost = excluded.cost, settledAtMs = excluded.settledAtMs RETURNING item`
+    this.#byIndexUpsert = database.prepare(`${insert} (place, idx) WHERE key IS NULL ${update}`)
+    this.#byKeyUpsert = database.prepare(`${insert} (place, key) WHERE key IS NOT NULL ${update}`)
+    this.#noteUpsert = database.prepare(
+      "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+    )
+  }
+
+  lookup(identity: RecordIdentity): SettledRecord | undefined {
+    this.#check()
+    return translating(this.#store.path, () => {
+      const row = this.#find(identity)
+      if (!row) return undefined
+      const record = parseSettled(this.#read.get(row.item), this.#store.path)
+      const { attempts } = record
+      return record.status === "ok"
+        ? { status: "ok", value: record.value, attempts }
+        : { status: "failed", error: fromStoredError(record.value), attempts }
+    })
+  }
+
+  /** Whether the item is settled, without reading its value: several times faster than `lookup`. */
+  has(identity: RecordIdentity): boolean {
+    this.#check()
+    return translating(this.#store.path, () => this.#find(identity) !== undefined)
+  }
+
+  #find(identity: RecordIdentity): SettledRow | undefined {
+    const place = this.#places.of(identity)
+    const { key, index = -1 } = identity
+    if (key !== undefined) this.#claim(place, key, index)
+    const row = key === undefined ? this.#places.rowAt(place, index) : this.#rowOf(place, key)
+    if (!row) return undefined
+    return Buffer.compare(row.content, fingerprint(identity.input, identity.version, identity.node)) === 0
+      ? row
+      : undefined
+  }
+
+  #rowOf(place: Place, key: string): SettledRow | undefined {
+    if (place.id === undefined) return undefined
+    return this.#byKey.get(place.id, key) as SettledRow | undefined
+  }
+
+  #claim(place: Place, key: string, index: number): void {
+    const other = this.#claims.claim(`${place.name}\n${key}`, index)
+    if (other === undefined) return
+    throw new SluiceError(
+      "duplicate-key",
+      `Items ${other} and ${index} of node "${place.node}" have the same key "${key}". Give each item a key of its own, or none.`,
+      { details: { node: place.node, key, indexes: [other, index] } },
+    )
+  }
+
+  async settle(identity: RecordIdentity, outcome: Outcome<unknown>, cost?: Cost): Promise<void> {
+    this.#check()
+    const { node, key, index = -1 } = identity
+    const place = this.#places.of(identity)
+    const content = fingerprint(identity.input, identity.version, node)
+    const value = this.#text(identity, outcome)
+    const rest = [
+      key ?? null,
+      content,
+      outcome.status,
+      outcome.attempts,
+      value,
+      cost ? JSON.stringify(cost) : null,
+    ] as const
+    const upsert = key === undefined ? this.#byIndexUpsert : this.#byKeyUpsert
+    const at = this.#store.wallNow()
+    let item = 0
+    try {
+      await this.#store.commits.add(() => {
+        item = upsert.get(this.#places.stored(place), index, ...rest, at)?.["item"] as number
+      })
+    } catch (error) {
+      this.#places.forget()
+      throw error
+    }
+    if (key === undefined) place.window?.rows.set(index, { item, content })
+  }
+
+  #text(identity: RecordIdentity, outcome: Outcome<unknown>): string | null {
+    if (outcome.status === "failed") {
+      return JSON.stringify(toStoredError(outcome.error), (_name, value: unknown) =>
+        typeof value === "string" ? redactSecrets(value, this.#store.secrets) : value,
+      )
+    }
+    if (outcome.value === undefined) return null
+    const site = identity.index === undefined ? "" : ` for item ${identity.index}`
+    const text = plainJson(
+      outcome.value,
+      (problem) =>
+        new SluiceError(
+          "not-serialisable",
+          `Node "${identity.node}" made a result${site} that cannot be stored: ${problem}. Return plain data (strings, finite numbers, booleans, null, arrays, plain objects).`,
+          { details: { node: identity.node, index: identity.index } },
+        ),
+    )
+    return this.#store.secrets.reduce((clean, secret) => clean.replaceAll(secret, "[redacted]"), text)
+  }
+
+  /** What was last stored under `name`: a vendor batch's id, a position. */
+  note(name: string): unknown {
+    this.#check()
+    const row = translating(this.#store.path, () =>
+      this.#store.database.prepare("SELECT value FROM notes WHERE run = ? AND name = ?").get(this.#run, name),
+    )
+    return row && JSON.parse(row["value"] as string)
+  }
+
+  /** Stores a small fact beside the items; resolves when it is durable. */
+  async putNote(name: string, value: unknown): Promise<void> {
+    this.#check()
+    const text = plainJson(value, (problem) => new SluiceError("not-serialisable", `Note "${name}": ${problem}.`))
+    await this.#store.commits.add(() => void this.#noteUpsert.run(this.#run, name, text))
+  }
+
+  async end(status: "ok" | "failed" | "cancelled"): Promise<void> {
+    this.#check()
+    this.#open = false
+    this.#store.commits.flush()
+    this.#store.release(this.#run, status)
+  }
+
+  #check(): void {
+    if (this.#open) return
+    throw new SluiceError("journal-write", `Run "${this.runId}" has ended; open it again to go on.`)
+  }
+}

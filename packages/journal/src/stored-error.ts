@@ -1,0 +1,56 @@
+import { z } from "zod"
+
+/** An error as the journal keeps it: what people and retries need, and nothing of the request. */
+export interface StoredError {
+  readonly name: string
+  readonly message: string
+  readonly code?: string | number | undefined
+  readonly statusCode?: number | undefined
+  readonly retryable?: boolean | undefined
+  readonly cause?: StoredError | undefined
+  /** One per attempt, oldest first, when the error keeps them. */
+  readonly errors?: readonly StoredError[] | undefined
+}
+
+export const storedError: z.ZodType<StoredError> = z.lazy(() =>
+  z.object({
+    name: z.string(),
+    message: z.string(),
+    code: z.union([z.string(), z.number()]).optional(),
+    statusCode: z.number().optional(),
+    retryable: z.boolean().optional(),
+    cause: storedError.optional(),
+    errors: z.array(storedError).optional(),
+  }),
+)
+
+const maxDepth = 5
+
+/** Picks what is kept of an error. Headers, bodies and other properties, where keys and prompts live, are left out. */
+export function toStoredError(error: unknown, depth = 0): StoredError {
+  if (typeof error !== "object" || error === null) return { name: "Error", message: String(error) }
+  const source = error as Record<string, unknown>
+  const { code, statusCode, retryable, cause, errors } = source
+  return {
+    name: typeof source["name"] === "string" ? source["name"] : "Error",
+    message: typeof source["message"] === "string" ? source["message"] : "(no message)",
+    ...((typeof code === "string" || typeof code === "number") && { code }),
+    ...(typeof statusCode === "number" && { statusCode }),
+    ...(typeof retryable === "boolean" && { retryable }),
+    ...(cause !== undefined && depth < maxDepth && { cause: toStoredError(cause, depth + 1) }),
+    ...(Array.isArray(errors) && depth < maxDepth && { errors: errors.map((one) => toStoredError(one, depth + 1)) }),
+  }
+}
+
+/** The error again, without the stack of a process that is gone. */
+export function fromStoredError(stored: StoredError): Error {
+  const error = new Error(stored.message)
+  error.stack = `${stored.name}: ${stored.message}\n    (from the journal)`
+  const { cause, errors, message: _, ...rest } = stored
+  return Object.assign(
+    error,
+    rest,
+    cause && { cause: fromStoredError(cause) },
+    errors && { errors: errors.map(fromStoredError) },
+  )
+}
