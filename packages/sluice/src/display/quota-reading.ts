@@ -1,3 +1,5 @@
+import type { QuotaSnapshot } from "@sluice/scheduler"
+
 /** What the display wants to know of one quota. */
 export interface QuotaReading {
   readonly name: string
@@ -10,3 +12,48 @@ export interface QuotaReading {
 }
 
 export type RateDimension = "requests" | "tokens" | "inputTokens" | "outputTokens"
+
+/**
+ * Reads a quota's snapshot. The limit with the least room left, relative to its size, is named as what calls wait for.
+ *
+ * @example
+ * ```ts
+ * createDisplay({ ..., quotas: () => fetch.snapshot().map(quotaReading) })
+ * ```
+ */
+export function quotaReading(snapshot: QuotaSnapshot): QuotaReading {
+  const { name, inFlight, gate, limits } = snapshot
+  const closed = gate.state === "closed"
+  const tightest = limits.toSorted((a, b) => a.level / a.limit - b.level / b.limit)[0]?.name
+  const reason = closed
+    ? "the gate to open"
+    : gate.state === "ramping"
+      ? "the ramp after a refusal"
+      : words(tightest ?? "quota")
+  return {
+    name,
+    inFlight,
+    waiting: snapshot.waiting === 0 ? [] : [{ reason, calls: snapshot.waiting }],
+    ...(closed
+      ? {
+          gate: {
+            reason: "the vendor asked for a pause",
+            ...(gate.reopensInMs === undefined ? {} : { opensInMs: gate.reopensInMs }),
+          },
+        }
+      : {}),
+    limits: perMinute(limits),
+  }
+}
+
+/** `tokensPerMinute` as people say it. */
+function words(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+}
+
+/** Limits by the day or the second do not compare with what a minute shows. */
+function perMinute(limits: QuotaSnapshot["limits"]): QuotaReading["limits"] {
+  return Object.fromEntries(
+    limits.filter(({ windowMs }) => windowMs === 60_000).map(({ dimension, limit }) => [dimension, limit]),
+  )
+}
