@@ -23,9 +23,25 @@ export {
   type VirtualVendor,
   type VirtualVendorOptions,
 } from "./virtual-vendor.ts"
-export { type Answer, type AnswerRequest, type AnswerSource, type AnswerText, composeAnswer, type OfferedTool } from "./answers/answer.ts"
+export {
+  type Answer,
+  type AnswerRequest,
+  type AnswerSource,
+  type AnswerText,
+  composeAnswer,
+  type OfferedTool,
+} from "./answers/answer.ts"
 export { conformToSchema, type JsonSchema } from "./answers/conform-to-schema.ts"
 export { extractiveSummary, type ExtractiveSummaryOptions } from "./answers/extractive-summary.ts"
 export { countTokens } from "./answers/token-count.ts"
 export type { BatchOptions, ServerOptions } from "./server/server-options.ts"
 export { startVendor, type Vendor } from "./server/start-vendor.ts"
+export {
+  runScenario,
+  type Contestant,
+  type ContestantEnv,
+  type ScenarioOptions,
+  type ScenarioResult,
+} from "./scenarios/run-scenario.ts"
+export { callsOf, toldAt, type Scenario, type Size, type ToldQuota, type ToldRate } from "./scenarios/scenario.ts"
+export { scenarioNamed, scenarios } from "./scenarios/scenarios.ts"
