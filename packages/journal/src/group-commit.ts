@@ -39,15 +39,11 @@ export class GroupCommit {
   }
 
   #schedule(): void {
-    if (this.#waiting.length === worthACommit) {
-      this.#cancelTimer?.()
-      this.#cancelTimer = undefined
-      setImmediate(() => this.flush())
-    } else if (this.#waiting.length === 1) {
-      const delayMs = this.#notBefore - this.#clock.now()
-      if (delayMs > 0) this.#cancelTimer = this.#clock.setTimer(delayMs, () => this.flush())
-      else setImmediate(() => this.flush())
-    }
+    const count = this.#waiting.length
+    if (count !== 1 && count !== worthACommit) return
+    this.#cancelTimer?.()
+    const delayMs = count === 1 ? Math.max(0, this.#notBefore - this.#clock.now()) : 0
+    this.#cancelTimer = this.#clock.setTimer(delayMs, () => this.flush())
   }
 
   /** Commits what waits, now. A failure is told to everybody in the group; the next group tries again. */

@@ -121,6 +121,6 @@ function openForReading(path: string): Database {
   }
 }
 
-function pragma(database: Database, name: string): unknown {
-  return database.prepare(`PRAGMA ${name}`).get()?.[name]
+function pragma(database: Database, name: string): number {
+  return database.prepare(`PRAGMA ${name}`).get()?.[name] as number
 }

@@ -34,7 +34,7 @@ function json(schema: z.ZodType): z.ZodType {
   return z.preprocess((text, context) => {
     if (text === null || text === undefined) return undefined
     try {
-      return JSON.parse(String(text)) as unknown
+      return JSON.parse(text as string) as unknown
     } catch {
       context.addIssue({ code: "custom", message: "it is not JSON" })
       return z.NEVER
@@ -87,8 +87,8 @@ function parse(schema: z.ZodType, row: unknown, path: string): unknown {
   const parsed = schema.safeParse(row)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  const { item, runId } = (row ?? {}) as { item?: unknown; runId?: unknown }
-  const name = item === undefined ? `the record of run "${String(runId)}"` : `record ${String(item)}`
+  const { item, runId } = row as { readonly item?: number; readonly runId?: string }
+  const name = item === undefined ? `the record of run "${runId}"` : `record ${item}`
   throw new SluiceError(
     "journal-unreadable",
     `${path}: ${name} is damaged (${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}). \`sluice export\` reads what can be read.`,

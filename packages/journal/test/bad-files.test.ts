@@ -169,22 +169,19 @@ test("a full disk: settle rejects and says so, what was settled stays, and with 
   const value = "x".repeat(10_000)
   let journal = openJournal({ path })
   let run = await journal.openRun({ runId: "r", flow: "f" })
+  const settle = (index: number) => run.settle(item(index), { status: "ok", index, value, attempts: 1 })
   let settled = 0
-  let failure: unknown
-  while (!failure && settled < 1_000) {
-    await run.settle(item(settled), { status: "ok", index: settled, value, attempts: 1 }).then(
-      () => settled++,
-      (error: unknown) => (failure = error),
-    )
+  const fill = async (): Promise<void> => {
+    for (; settled < 1_000; settled++) await settle(settled)
   }
+  const failure = await fill().catch((error: unknown) => error)
   expect(failure).toMatchObject({
     code: "journal-write",
     message: expect.stringMatching(/disk is full|disk did not take/),
   })
   expect(settled).toBeGreaterThan(10)
   execFileSync("mount", ["-o", "remount,size=8m", folder])
-  await run.settle(item(settled), { status: "ok", index: settled, value, attempts: 1 })
-  settled++
+  await settle(settled++)
   await journal.close()
   journal = openJournal({ path })
   run = await journal.openRun({ runId: "r", flow: "f" })

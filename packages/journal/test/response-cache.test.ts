@@ -57,8 +57,9 @@ test("cachedFetch: one HTTP call for equal POSTs, refusals and GETs pass through
   const { responses } = open()
   const seen: string[] = []
   const fetch = cachedFetch(responses, async (input, init) => {
-    seen.push(`${init?.method ?? "GET"} ${String(input)}`)
-    const failing = String(input).endsWith("/busy")
+    const { method, url } = new Request(input, init)
+    seen.push(`${method} ${url}`)
+    const failing = url.endsWith("/busy")
     return Response.json({ n: seen.length }, { status: failing ? 429 : 200, headers: { "retry-after": "7" } })
   })
   const post = (path: string, key = "one") =>

@@ -1,6 +1,6 @@
 import type { RecordIdentity } from "@sluice/core"
 import { openJournal, type SqliteJournal } from "@sluice/journal"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { expect, onTestFinished, test } from "vitest"
 import { temporaryJournal } from "./temporary.ts"
 
@@ -153,7 +153,12 @@ test.each<[unknown, RegExp]>([
   [10n, /value is a bigint/],
   [{ score: Number.NaN }, /value\.score is NaN/],
   [[undefined], /value\[0\] is undefined/],
-  [new (class Answer {})(), /instance of Answer/],
+  [
+    new (class Answer {
+      text = ""
+    })(),
+    /instance of Answer/,
+  ],
 ])("a value that would come back changed is refused at its node, by name", async (value, problem) => {
   const run = await openRun(open())
   const refusal = await run.settle(item(5), ok(5, value)).catch((error: unknown) => error)

@@ -57,7 +57,11 @@ test.skipIf(process.platform !== "linux")(
         .run(JSON.stringify({ pid: parent, startedAt: start, host: hostname() }))
       database.close()
       const again = openJournal({ path })
-      return again.openRun(held).finally(() => again.close())
+      try {
+        return await again.openRun(held)
+      } finally {
+        await again.close()
+      }
     }
     await expect(claim(startedAt)).rejects.toMatchObject({ code: "journal-locked" })
     await expect(claim("1")).resolves.toBeDefined()
