@@ -45,7 +45,8 @@ export type SluiceEvent = { readonly atMs: number } & (
       readonly type: "item-end"
       readonly node: string
       readonly index: number
-      readonly status: "ok" | "failed"
+      /** `cancelled`: it was in flight when the run or batch was stopped, and is no outcome. */
+      readonly status: "ok" | "failed" | "cancelled"
       readonly attempts: number
       readonly error?: unknown
       readonly replayed?: boolean

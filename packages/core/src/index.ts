@@ -1,6 +1,16 @@
+export type { BatchNode, BatchOptions, ItemOf, Settled, Source } from "./batch.ts"
+export type { BatchFlowOptions } from "./batch-flow.ts"
+export type { ItemContext, NodeContext, Params } from "./context.ts"
 export type { Cost } from "./cost.ts"
+export { createDefine, define, type Define, type Definition } from "./define.ts"
+export type { BatchSummary } from "./delivery.ts"
 export { SluiceError, type SluiceErrorCode } from "./errors.ts"
 export type { SluiceEvent } from "./events.ts"
+export type { FlowEdges, FlowNodes, FlowOptions } from "./flow.ts"
+export { ItemError } from "./item-error.ts"
+export type { ItemPolicy } from "./item-policy.ts"
+export type { MaybePromise } from "./maybe-promise.ts"
+export type { ActionsOf, Node, NodeJSON, NodeKind } from "./node.ts"
 export type { Outcome } from "./outcome.ts"
 export type {
   AdmitOptions,
@@ -25,4 +35,9 @@ export type {
   SettledRecord,
   SettleOutcome,
 } from "./ports.ts"
+export type { RunOptions } from "./run.ts"
+export { sequentialExecutor } from "./sequential-executor.ts"
+export { sequentialRuntime } from "./sequential-runtime.ts"
+export type { StandardSchema } from "./shared-check.ts"
+export type { StepOptions } from "./step.ts"
 export { countInScope, currentScope, runInScope, type TaskScope } from "./task-scope.ts"

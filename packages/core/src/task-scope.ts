@@ -35,7 +35,7 @@ export interface TaskScope {
 
 interface AsyncStorage<T> {
   getStore(): T | undefined
-  run<R>(store: T, fn: () => R): R
+  run<R, A extends unknown[]>(store: T, fn: (...args: A) => R, ...args: A): R
 }
 
 // `process.getBuiltinModule` keeps the module loadable in browsers, where context travels by argument only.
@@ -56,20 +56,16 @@ export function currentScope(): TaskScope | undefined {
   return storage?.getStore()
 }
 
-/** Runs `fn` inside `scope`. */
-export function runInScope<R>(scope: TaskScope, fn: () => R): R {
-  return storage ? storage.run(scope, fn) : fn()
+/** Runs `fn(...args)` inside `scope`. */
+export function runInScope<R, A extends unknown[]>(scope: TaskScope, fn: (...args: A) => R, ...args: A): R {
+  return storage ? storage.run(scope, fn, ...args) : fn(...args)
 }
 
 /**
  * Counts a call that begins (+1) or ceases (-1) to wait for admission, to hold a permit or to rest between attempts.
  * The scopes around `scope` count it too: an item that runs a whole sub-flow waits when a call deep inside it waits.
  */
-export function countInScope(
-  scope: TaskScope | undefined,
-  what: "waiting" | "holding" | "resting",
-  by: 1 | -1,
-): void {
+export function countInScope(scope: TaskScope | undefined, what: "waiting" | "holding" | "resting", by: 1 | -1): void {
   for (let each = scope; each; each = each.parent) {
     each[what] = (each[what] ?? 0) + by
     each.onChange?.()

@@ -1,0 +1,103 @@
+import type { NodeContext, Params, Work } from "./context.ts"
+import type { ItemOf, Settled, Source } from "./batch.ts"
+import { checkName, invalidOption } from "./check-options.ts"
+import { createNode, type Kit } from "./create-node.ts"
+import { checkDelivery, type Delivery, deliveryJSON } from "./delivery.ts"
+import type { Frame } from "./frame.ts"
+import { innerFrame } from "./inner-frame.ts"
+import type { ItemTask } from "./item-runner.ts"
+import { isPromiseLike, type MaybePromise } from "./maybe-promise.ts"
+import { type ActionsOf, type Answer, enter, type Node, type NodeJSON } from "./node.ts"
+import type { Outcome } from "./outcome.ts"
+import type { OnError } from "./ports.ts"
+import { type ItemSource, settleItems } from "./settle-items.ts"
+import { visitNode } from "./visit-node.ts"
+import { innerRecord } from "./visits.ts"
+
+export interface BatchFlowOptions<
+  Shared,
+  P,
+  Prepared,
+  Sub extends Node<Shared>,
+  Reply extends Answer,
+  Policy extends OnError,
+  SinkReturn,
+> {
+  readonly name: string
+  /** Answers one params object per run of `flow`. */
+  readonly prep: (shared: Shared, context: NodeContext<P>) => MaybePromise<Prepared & Source<object>>
+  /** Runs once per params object, which nodes find on `ctx.params`, merged over the params around. */
+  readonly flow: Sub
+  readonly concurrency?: number | "auto"
+  readonly onError?: Policy
+  readonly key?: (params: ItemOf<NoInfer<Prepared>>) => string
+  /** Takes each outcome, whose value is the last action of that run; then nothing is kept in memory. */
+  readonly onOutcome?: (outcome: Outcome<ActionsOf<NoInfer<Sub>> | "default">) => SinkReturn
+  readonly order?: "input" | "completion"
+  /** Gets the last action of each run. */
+  readonly post?: (
+    shared: Shared,
+    prepared: Prepared,
+    actions: Settled<ActionsOf<NoInfer<Sub>> | "default", Policy, SinkReturn>,
+    context: NodeContext<P>,
+  ) => MaybePromise<Reply>
+}
+
+/** A batch flow as the engine sees it. */
+interface PlainBatchFlow<Shared> extends Delivery {
+  readonly name: string
+  readonly flow: Node<Shared>
+  readonly prep: (shared: Shared, context: NodeContext) => unknown
+  readonly key?: (params: never) => string
+  readonly post?: (shared: Shared, prepared: unknown, results: never, context: NodeContext) => MaybePromise<Answer>
+}
+
+/** The `batchFlow` of `define`, without its types. */
+export function createBatchFlow<Shared>(kit: Kit<Shared>, options: PlainBatchFlow<Shared>): Node<Shared> {
+  const { name, flow, prep, post } = options
+  checkName("batch flow", name)
+  checkDelivery(`batch flow "${name}"`, options)
+  const key = options.key as ((params: Params) => string) | undefined
+
+  const run = async (shared: Shared, work: Work): Promise<Answer> => {
+    const made = prep(shared, work)
+    const prepared = isPromiseLike(made) ? await made : made
+    const recordOf = recordsBelow(work)
+    const frameOf = (item: Work, params: Params): Frame =>
+      innerFrame(item, recordOf(params), Object.freeze({ ...work.params, ...params }))
+    const task: ItemTask<Params, string> = {
+      name,
+      recorded: false,
+      ...(key && { key }),
+      exec: async (params, context) =>
+        (await visitNode(flow, shared, frameOf(context as Work, checkParams(params, work)))) ?? "default",
+    }
+    const results = await settleItems(prepared as ItemSource<Params>, task, options, work, 0)
+    const answer = post?.(shared, prepared, results as never, work)
+    return isPromiseLike(answer) ? await answer : answer
+  }
+
+  const toJSON = (): NodeJSON => {
+    const data = deliveryJSON(options)
+    return { kind: "batch-flow", name, flow: flow.toJSON(), ...(Object.keys(data).length > 0 && { options: data }) }
+  }
+  return createNode(kit, { kind: "batch-flow", name, [enter]: run, toJSON })
+}
+
+/** Equal params more than once: the second run's records get a path of their own. */
+function recordsBelow(work: Work): (params: Params) => string {
+  if (!work.frame.visits) return () => ""
+  const base = innerRecord(work.frame, work.node)
+  const seen = new Map<string, number>()
+  return (params) => {
+    const name = JSON.stringify(params)
+    const before = seen.get(name) ?? 0
+    seen.set(name, before + 1)
+    return before === 0 ? base : `${base}~${before}`
+  }
+}
+
+function checkParams(params: unknown, work: Work): Params {
+  if (typeof params === "object" && params !== null) return params as Params
+  throw invalidOption(`batch flow "${work.path}"`, "each item of prep", "a params object", params)
+}

@@ -1,0 +1,111 @@
+import { type BatchNode, type BatchOptions, createBatch, type ItemOf, type PlainBatch } from "./batch.ts"
+import { type BatchFlowOptions, createBatchFlow } from "./batch-flow.ts"
+import type { Params } from "./context.ts"
+import type { Kit } from "./create-node.ts"
+import { createFlow, type FlowAction, type FlowNodes, type FlowOptions } from "./flow.ts"
+import type { Answer, Node } from "./node.ts"
+import { type Chained, createPipeline, type PipelineAction, type StageList } from "./pipeline.ts"
+import type { OnError, Runtime } from "./ports.ts"
+import { sequentialRuntime } from "./sequential-runtime.ts"
+import type { SharedCheck, StandardSchema } from "./shared-check.ts"
+import { createStep, type StepOptions } from "./step.ts"
+
+/** What `define` answers: the kinds of nodes, bound to one type of shared state. */
+export interface Definition<Shared, P = Params> {
+  /** One piece of work. */
+  step<Prepared = undefined, Result = undefined, Fallback = never, Reply extends Answer = undefined>(
+    options: StepOptions<Shared, P, Prepared, Result, Fallback, Reply>,
+  ): Node<Shared, Extract<Reply, string>>
+
+  /** The same work for every item of a source. */
+  batch<
+    Prepared = undefined,
+    Item = ItemOf<Prepared>,
+    Result = undefined,
+    Fallback = never,
+    Reply extends Answer = undefined,
+    const Policy extends OnError = "stop",
+    SinkReturn = never,
+  >(
+    options: BatchOptions<Shared, P, Prepared, Item, Result, Fallback, Reply, Policy, SinkReturn>,
+  ): BatchNode<Shared, Extract<Reply, string>, Item, Result | Fallback>
+
+  /** Nodes, edges by action, a start. */
+  flow<
+    const Nodes extends FlowNodes<Shared>,
+    const Strict extends boolean = false,
+    Prepared = undefined,
+    Reply extends Answer = never,
+  >(
+    options: FlowOptions<Shared, P, Nodes, Strict, Prepared, Reply>,
+  ): Node<Shared, FlowAction<Nodes, Reply>>
+
+  /** A sub-flow once per params object. */
+  batchFlow<
+    Prepared,
+    Sub extends Node<Shared>,
+    Reply extends Answer = undefined,
+    const Policy extends OnError = "stop",
+    SinkReturn = never,
+  >(
+    options: BatchFlowOptions<Shared, P, Prepared, Sub, Reply, Policy, SinkReturn>,
+  ): Node<Shared, Extract<Reply, string>>
+
+  /** Batches whose items flow on one by one, without a barrier between the stages. */
+  pipeline<const Stages extends StageList<Shared>>(
+    stages: Stages & Chained<Shared, NoInfer<Stages>>,
+    options?: { readonly name?: string },
+  ): Node<Shared, PipelineAction<Stages>>
+}
+
+/** The type of `define`. */
+export interface Define {
+  /** Nodes over a state that only the compiler checks. */
+  <Shared, P = Params>(): Definition<Shared, P>
+  /**
+   * Nodes over a state that a Standard Schema (zod, Valibot, ArkType, ...) checks at the start of each run,
+   * with `check: "posts"` after each `post` too. It is checked, not transformed: nodes write to the caller's own object.
+   */
+  <Shared>(schema: StandardSchema<Shared>, options?: { readonly check?: "start" | "posts" }): Definition<Shared>
+}
+
+/** Binds `define` to a runtime: the `sluice` package brings a parallel one. */
+export function createDefine(runtime: Runtime): Define {
+  return <Shared>(
+    schema?: StandardSchema<unknown>,
+    options: { readonly check?: SharedCheck["at"] } = {},
+  ): Definition<Shared> => {
+    const kit: Kit<Shared> = {
+      runtime,
+      check: schema && { schema, at: options.check ?? "start" },
+    }
+    // One cast per kind: the types above are for people, the engine works on plain nodes.
+    return {
+      step: (given) => createStep(kit, given as never) as never,
+      batch: (given) => createBatch(kit, given as never as PlainBatch<Shared>) as never,
+      flow: (given) => createFlow(kit, given as never) as never,
+      batchFlow: (given) => createBatchFlow(kit, given as never) as never,
+      pipeline: (stages, given) => createPipeline(kit, stages as never, given) as never,
+    }
+  }
+}
+
+/**
+ * Kinds of nodes over `Shared`, the only type that is written by hand. This one runs everything one after the other;
+ * `define` of the `sluice` package runs batches in parallel.
+ *
+ * @example
+ * ```ts
+ * const { step, batch, flow } = define<{ texts: string[]; total?: number }>()
+ * const measure = batch({
+ *   name: "measure",
+ *   prep: (shared) => shared.texts,
+ *   exec: (text) => text.length,
+ *   post: (shared, texts, lengths) => { shared.total = lengths.reduce((sum, length) => sum + length, 0) },
+ * })
+ * const shared = { texts: ["one", "three"] }
+ * await flow({ name: "count", nodes: { measure }, start: "measure" }).run(shared) // => "default"
+ * shared // => { texts: ["one", "three"], total: 8 }
+ * ```
+ */
+export const define: Define = createDefine(sequentialRuntime)

@@ -1,0 +1,27 @@
+/** ` Did you mean "…"?` for a misspelt name, or nothing. */
+export function nearest(name: string, known: readonly string[]): string {
+  let best: string | undefined
+  let least = Math.max(1, Math.floor(name.length / 3)) + 1
+  for (const candidate of known) {
+    const edits = distance(name, candidate)
+    if (edits < least) {
+      least = edits
+      best = candidate
+    }
+  }
+  return best === undefined ? "" : ` Did you mean "${best}"?`
+}
+
+/** Levenshtein distance. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1]
+    for (const [j, other] of [...b].entries()) {
+      const replaced = row[j]! + (letter === other ? 0 : 1)
+      next.push(Math.min(replaced, row[j + 1]! + 1, next[j]! + 1))
+    }
+    row = next
+  }
+  return row.at(-1)!
+}

@@ -1,0 +1,64 @@
+import type { Work } from "./context.ts"
+import { createCollector, type Delivery } from "./delivery.ts"
+import { SluiceError } from "./errors.ts"
+import { createFailurePolicy } from "./failure-policy.ts"
+import { createItemRunner, type ItemTask } from "./item-runner.ts"
+import { LinkedAbort } from "./linked-abort.ts"
+import { isPromiseLike } from "./maybe-promise.ts"
+import type { Outcome } from "./outcome.ts"
+
+export type ItemSource<Item> = Iterable<Item> | AsyncIterable<Item>
+
+/** Runs every item of a source and resolves to what `post` gets. Settles after everything it started has. */
+export async function settleItems<Item, Result>(
+  source: ItemSource<Item> | null | undefined,
+  task: ItemTask<Item, Result>,
+  options: Delivery,
+  work: Work,
+  visit: number,
+): Promise<unknown> {
+  const { concurrency = "auto", onError = "stop", order = "input" } = options
+  const abort = new LinkedAbort(work.signal)
+  const runItem = createItemRunner(task, work, visit, createFailurePolicy(onError, work.path), abort)
+  const outcomes = work.frame.run.runtime.executor.map(
+    checkSource(source, work.path),
+    (item: Item, attempt) => runItem(item, attempt.index, attempt.signal),
+    // When to stop is decided here, as items settle, and reaches the executor as a cancel.
+    { concurrency, order, onError: "collect", signal: abort.signal, priority: work.priority },
+  )
+  return deliver(outcomes, options, abort)
+}
+
+/** Hands outcomes over until there are no more. */
+export async function deliver(
+  outcomes: AsyncIterable<Outcome<Outcome<unknown>>>,
+  options: Delivery,
+  abort: LinkedAbort,
+): Promise<unknown> {
+  const collector = createCollector(options)
+  try {
+    for await (const settled of outcomes) {
+      if (settled.status === "failed") throw settled.error
+      const taken = collector.take(settled.value)
+      if (isPromiseLike(taken)) await taken
+    }
+    // Stopped by the last item.
+    if (abort.signal.aborted) throw abort.signal.reason
+    return collector.result()
+  } catch (error) {
+    abort.abort(error)
+    throw error
+  } finally {
+    abort.unlink()
+  }
+}
+
+/** Nothing is no items; a string is an iterable of its letters, which nobody means. */
+export function checkSource<Item>(source: ItemSource<Item> | null | undefined, path: string): ItemSource<Item> {
+  if (source === undefined || source === null) return []
+  if (typeof source === "object" && (Symbol.iterator in source || Symbol.asyncIterator in source)) return source
+  throw new SluiceError(
+    "invalid-option",
+    `prep of "${path}" answered ${typeof source === "string" ? "a string" : `a ${typeof source} that is not iterable`}; it must answer an array, an Iterable, an AsyncIterable or nothing.`,
+  )
+}

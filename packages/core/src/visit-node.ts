@@ -1,0 +1,30 @@
+import { Work } from "./context.ts"
+import type { Frame } from "./frame.ts"
+import { isPromiseLike, type MaybePromise } from "./maybe-promise.ts"
+import { type Answer, enter, type Node } from "./node.ts"
+import { currentScope, runInScope } from "./task-scope.ts"
+
+/** Runs one node inside an open run. Sync when the node is, and without events when nobody listens. */
+export function visitNode<Shared>(node: Node<Shared>, shared: Shared, frame: Frame): MaybePromise<Answer> {
+  const run = frame.run
+  const work = new Work(currentScope(), frame, node.name, run.spans++, frame.spanId, frame.priority)
+  if (run.emit || run.checkPost) return observedVisit(node, shared, work)
+  return runInScope(work, node[enter], shared, work)
+}
+
+async function observedVisit<Shared>(node: Node<Shared>, shared: Shared, work: Work): Promise<Answer> {
+  const { emit, checkPost, runId } = work.frame.run
+  const span = { runId, spanId: work.spanId, parentId: work.parentId, node: work.path }
+  emit?.({ type: "node-start", kind: node.kind, params: work.params, ...span })
+  try {
+    const answer = runInScope(work, node[enter], shared, work)
+    const action = isPromiseLike(answer) ? await answer : answer
+    await checkPost?.(shared, work.path)
+    emit?.({ type: "node-end", status: "ok", action: action ?? "default", ...span })
+    return action
+  } catch (error) {
+    const cancelled = work.signal.aborted && error === work.signal.reason
+    emit?.({ type: "node-end", status: cancelled ? "cancelled" : "failed", error, ...span })
+    throw error
+  }
+}
