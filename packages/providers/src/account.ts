@@ -1,13 +1,19 @@
 import type { Limiter } from "@sluice/core"
 import { LearnedTokens } from "./learned-tokens.ts"
 
-/** What one set of credentials at one vendor has: a quota per model or pattern, and, once refused, that refusal. */
+interface Refusal {
+  readonly response: Response
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+/** What one set of credentials at one vendor has: a quota per model or pattern, and the refusals that ended any of them. */
 export class Account {
   readonly label: string
   readonly quotas: Map<string, Limiter> = new Map()
   readonly #learned = new Map<string, LearnedTokens>()
-  readonly #refusedListeners = new Set<() => void>()
-  #refusal: { readonly response: Response; readonly bytes: Uint8Array<ArrayBuffer> } | undefined
+  readonly #tellRefused = new Set<() => void>()
+  readonly #exhausted = new Map<Limiter, Refusal>()
+  #refusal: Refusal | undefined
 
   constructor(label: string) {
     this.label = label
@@ -19,25 +25,31 @@ export class Account {
     return found
   }
 
-  /** The vendor refused the account itself: nobody's call is sent any more, whoever waits is told. */
-  refuse(response: Response, bytes: Uint8Array<ArrayBuffer>): void {
-    if (this.#refusal) return
-    this.#refusal = { response, bytes }
-    for (const tell of this.#refusedListeners) tell()
-    this.#refusedListeners.clear()
-  }
-
+  /** Nobody's call is sent any more. */
   get refused(): boolean {
     return this.#refusal !== undefined
+  }
+
+  /** The vendor refused the account itself: whoever waits is told. */
+  refuse(response: Response, bytes: Uint8Array<ArrayBuffer>): void {
+    this.#refusal ??= { response, bytes }
+    for (const tell of this.#tellRefused) tell()
+    this.#tellRefused.clear()
+  }
+
+  /** The day of one quota is used up. */
+  exhaust(quota: Limiter, response: Response, bytes: Uint8Array<ArrayBuffer>): void {
+    this.#exhausted.set(quota, { response, bytes })
   }
 
   /**
    * The vendor's refusal again, for a call that need not be sent: SDKs make their own typed error of it.
    * Its `x-should-retry: false` ends their retries, `x-sluice-code` says that no call was made.
    */
-  refusal(): Response | undefined {
-    if (!this.#refusal) return undefined
-    const { response, bytes } = this.#refusal
+  refusal(quota: Limiter): Response | undefined {
+    const found = this.#refusal ?? this.#exhausted.get(quota)
+    if (!found) return undefined
+    const { response, bytes } = found
     const headers = new Headers(response.headers)
     headers.set("x-should-retry", "false")
     headers.set("x-sluice-code", "quota-exhausted")
@@ -46,8 +58,13 @@ export class Account {
     return replay
   }
 
+  forgetRefusals(): void {
+    this.#refusal = undefined
+    this.#exhausted.clear()
+  }
+
   onRefused(tell: () => void): () => void {
-    this.#refusedListeners.add(tell)
-    return () => this.#refusedListeners.delete(tell)
+    this.#tellRefused.add(tell)
+    return () => this.#tellRefused.delete(tell)
   }
 }

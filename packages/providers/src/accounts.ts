@@ -1,5 +1,5 @@
 import { type Limiter, SluiceError } from "@sluice/core"
-import { createQuota, type Quota, type QuotaOptions } from "@sluice/scheduler"
+import { createQuota, type Quota, type QuotaOptions, type QuotaSnapshot } from "@sluice/scheduler"
 import { Account } from "./account.ts"
 import { bestPattern } from "./model-pattern.ts"
 
@@ -47,12 +47,18 @@ export class Accounts {
     return quota
   }
 
-  snapshot(): ReturnType<Quota["snapshot"]>[] {
+  snapshot(): QuotaSnapshot[] {
     return this.#quotas.map((quota) => quota.snapshot())
   }
 
-  close(): void {
+  /** Forgets every refusal: the next calls of those accounts are sent again. */
+  reopen(): void {
+    for (const account of this.#accounts.values()) account.forgetRefusals()
+    for (const quota of this.#quotas) quota.retune({})
+  }
+
+  async close(): Promise<void> {
     this.#closed = true
-    for (const quota of this.#quotas) quota.close()
+    await Promise.all(this.#quotas.map((quota) => quota.close({ reject: true })))
   }
 }

@@ -1,7 +1,8 @@
-import { type Limiter, SluiceError } from "@sluice/core"
+import { SluiceError } from "@sluice/core"
 import {
-  type Quota,
+  createQuota,
   type QuotaOptions,
+  type QuotaSnapshot,
   retryBudget,
   type RetryBudget,
   systemClock,
@@ -19,9 +20,11 @@ import type { ModelCall, Vendor } from "./vendor.ts"
 export interface LimitedFetch {
   (input: FetchInput, init?: RequestInit): Promise<Response>
   /** The state of every quota so far: one per vendor, account and model pattern. No keys, no prompts. */
-  snapshot(): ReturnType<Quota["snapshot"]>[]
-  /** Ends what waits for admission, with an error; calls in flight end by themselves. */
-  close(): void
+  snapshot(): QuotaSnapshot[]
+  /** Sends calls of refused accounts again: the bill is paid, the key is valid now. */
+  reopen(): void
+  /** Ends what waits for admission with an error; resolves when the calls in flight have ended. */
+  close(): Promise<void>
 }
 
 /**
@@ -52,6 +55,7 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
   }
   return Object.assign(call, {
     snapshot: () => context.accounts.snapshot(),
+    reopen: () => context.accounts.reopen(),
     close: () => context.accounts.close(),
   })
 }
@@ -91,6 +95,7 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
   checkMs("maxWaitMs", maxWaitMs)
   const all: Record<string, QuotaOptions> = { ...limits }
   if (Object.keys(together).length > 0) all["*"] ??= together
+  for (const [pattern, one] of Object.entries(all)) checkLimits(pattern, one)
   return {
     clock,
     random,
@@ -105,7 +110,7 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     ...(retry ? { retry } : {}),
     ...(onEvent ? { onEvent } : {}),
     vendor: typeof vendor === "string" ? vendorNamed(vendor) : vendor,
-    accounts: new Accounts(all, { clock, random, ...(onEvent ? { onEvent } : {}) }, quota as Limiter | undefined),
+    accounts: new Accounts(all, { clock, random, ...(onEvent ? { onEvent } : {}) }, quota),
     budget: retryBudget(),
     warned: new Set(),
   }
@@ -132,6 +137,18 @@ function recognise(
   if (!told) return findVendor(url, method)
   const call = told.recognise(url, method)
   return call && { vendor: told, call }
+}
+
+/** A quota is made at its first call; its options are wrong now. */
+function checkLimits(pattern: string, limits: QuotaOptions): void {
+  try {
+    createQuota(limits)
+  } catch (error) {
+    if (!SluiceError.isInstance(error)) throw error
+    throw new SluiceError(error.code, error.message.replace("createQuota", `limitedFetch: limits["${pattern}"]`), {
+      details: error.details,
+    })
+  }
 }
 
 function checkMs(path: string, value: number | undefined): void {

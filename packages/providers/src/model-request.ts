@@ -144,7 +144,10 @@ export class ModelRequest {
       send: (signal) => this.#fetch(signal),
       onUsage: (usage) => this.#used(usage),
       onLateFailure: (verdict) => this.#told(verdict, 200),
-      onAccountRefused: (response, bytes) => this.#account.refuse(response, bytes),
+      onExhausted: (scope, response, bytes) =>
+        scope === "account"
+          ? this.#account.refuse(response, bytes)
+          : this.#account.exhaust(this.#quota, response, bytes),
     })
     if (this.#context.onEvent) this.#told(ok, response.status)
     return response
@@ -188,18 +191,7 @@ export class ModelRequest {
 
   #fetch(signal: AbortSignal): Promise<Response> {
     const { replacement } = this.#body
-    if (this.#input instanceof Request) {
-      const request = replacement && !this.#init?.body ? new Request(this.#input, { body: replacement }) : this.#input
-      return this.#context.fetch(request, {
-        ...this.#init,
-        ...(replacement && this.#init?.body ? { body: replacement } : {}),
-        signal,
-      })
-    }
-    return this.#context.fetch(
-      this.#input,
-      replacement ? { ...this.#init, body: replacement, signal } : { ...this.#init, signal },
-    )
+    return this.#context.fetch(this.#input, { ...this.#init, ...(replacement && { body: replacement }), signal })
   }
 
   #used(usage: Usage): number | undefined {
@@ -254,11 +246,11 @@ export class ModelRequest {
   }
 
   #final(error: unknown): Response {
-    if (error === refused) return this.#account.refusal()!
+    if (error === refused) return this.#account.refusal(this.#quota)!
     if (SluiceError.isInstance(error)) {
       const response =
         error.code === "quota-exhausted"
-          ? (this.#account.refusal() ?? this.#lastFailure?.response)
+          ? (this.#account.refusal(this.#quota) ?? this.#lastFailure?.response)
           : this.#lastFailure?.response
       if (response) return response
       throw error

@@ -20,7 +20,7 @@ export function headerReader(input: FetchInput, init: RequestInit | undefined): 
   if (given === undefined) return () => null
   const pairs = Array.isArray(given) ? given : Object.entries(given)
   return (name) => {
-    const found = pairs.find(([key]) => key!.length === name.length && key!.toLowerCase() === name)
+    const found = pairs.find(([key]) => key.length === name.length && key.toLowerCase() === name)
     return found?.[1] ?? null
   }
 }

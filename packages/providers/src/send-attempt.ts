@@ -25,8 +25,8 @@ export interface AttemptPlan {
   readonly onUsage: (usage: Usage) => number | undefined
   /** Told when a stream fails after its head was handed to the caller. */
   readonly onLateFailure: (verdict: Verdict) => void
-  /** Told before anybody else learns of it, when the vendor refused the account itself. */
-  readonly onAccountRefused: (response: Response, bytes: Uint8Array<ArrayBuffer>) => void
+  /** Told before the quota is, when waiting does not help: the account is refused, or the day of this quota is gone. */
+  readonly onExhausted: (scope: "account" | "day", response: Response, bytes: Uint8Array<ArrayBuffer>) => void
 }
 
 const decoder = new TextDecoder()

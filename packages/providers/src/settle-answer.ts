@@ -31,7 +31,10 @@ export function settleFailure(
 ): AttemptFailure {
   const verdict = plan.vendor.classify(answer)
   const feedback = plan.vendor.feedback(answer, verdict, plan.clock.wallNow())
-  if (isRefusal(verdict) && response && bytes) plan.onAccountRefused(response, bytes)
+  const reason = feedback.refusal?.reason
+  if (response && bytes && (reason === "billing" || reason === "daily")) {
+    plan.onExhausted(reason === "billing" ? "account" : "day", response, bytes)
+  }
   plan.permit.settle(outcomeOf(verdict), { requests: 1 }, feedback)
   return new AttemptFailure(verdict, response, feedback)
 }
