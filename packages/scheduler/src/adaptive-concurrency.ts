@@ -1,3 +1,5 @@
+import { LatencyByLoad } from "./latency-by-load.ts"
+
 /** Bounds of a concurrency limit that finds itself. */
 export interface AdaptiveOptions {
   readonly min?: number
@@ -31,9 +33,8 @@ export function adaptive(options: AdaptiveOptions = {}): Adaptive {
   return { kind: "adaptive", ...adaptiveDefaults, ...options }
 }
 
-/** One settled call, as far as this algorithm looks at it. */
+/** One call that succeeded, as far as this algorithm looks at it. */
 export interface Sample {
-  readonly outcome: "success" | "ignored" | "throttled"
   /** Calls in flight as this one left, itself included. */
   readonly inFlight: number
   readonly totalMs?: number
@@ -41,19 +42,14 @@ export interface Sample {
   readonly outputTokens?: number
 }
 
-/** Latency may be this much above the best before it counts as queueing: below it is noise. */
-const tolerated = 1.25
-/** Samples that one judgement of latency needs at least. */
-const leastSamples = 8
-
 /**
  * A concurrency limit that finds itself.
  *
  * Slow start: one more per success, so the limit doubles each round trip, until something pushes back. A refusal sets the limit
  * to what was accepted at that moment; the next try above it waits for a clean round, and twice as many after each try that
  * failed, so a server with N slots is probed ever more rarely. A refusal *within* the limit halves it. For servers that queue
- * instead of refusing, a round whose latency *per output token* (or to the first token) rose against the best round shrinks
- * the limit in that proportion (Little: what is above `limit / ratio` only waits). It grows only when it is used.
+ * instead of refusing, latency *per output token* (an answer's raw latency follows its length) with many calls in flight is
+ * compared with latency with fewer: where it rises, more calls only wait, and the limit shrinks. It grows only when it is used.
  *
  * Sources: Jacobson 1988 (slow start, AIMD); Netflix concurrency-limits, Gradient2Limit.
  */
@@ -68,10 +64,7 @@ export class AdaptiveConcurrency {
   #patience = 1
   #grewTo = 0
   #ceiling: number | undefined
-  #bestMs = Infinity
-  #sumMs = 0
-  #sumUnits = 0
-  #samples = 0
+  readonly #latency = new LatencyByLoad()
 
   constructor(options: Required<AdaptiveOptions>) {
     this.#min = options.min
@@ -88,58 +81,45 @@ export class AdaptiveConcurrency {
     return this.#ceiling
   }
 
-  /** Takes in one settled call; answers why the limit changed, if it did. */
+  /** Takes in one success; answers why the limit changed, if it did. */
   sample(sample: Sample): string | undefined {
-    if (sample.outcome !== "success") return undefined
-    const queueing = this.#judgeLatency(sample)
-    if (queueing) return queueing
-    const used = sample.inFlight >= this.#limit * 0.75
-    if (!used) return undefined
+    // What left under an older, higher limit is no reason to cut again.
+    const ratio = sample.inFlight <= this.#limit * 1.1 ? this.#latency.add(sample) : undefined
+    if (ratio !== undefined) {
+      this.#slowStart = false
+      this.#clean = 0
+      const reason = `latency per token is ${ratio.toFixed(2)} × that of fewer calls`
+      return this.#set(Math.min(this.#limit, sample.inFlight) * Math.max(0.6, Math.min(0.9, 1 / ratio)), reason)
+    }
+    if (sample.inFlight < this.#limit * 0.75) return undefined
     this.#clean++
     if (this.#slowStart) return this.#set(this.#limit + 1, "slow start")
     if (this.#clean < this.#limit * this.#patience) return undefined
-    this.#grewTo = Math.floor(this.#limit + 1)
+    this.#grewTo = this.limit + 1
     return this.#set(this.#limit + 1, this.#patience > 1 ? `${this.#patience} clean rounds` : "clean round")
   }
 
   /** The server refused while `accepted` others ran. Once per episode. */
   refused(accepted: number): string | undefined {
     const floor = Math.max(this.#min, Math.floor(accepted))
-    const first = this.#ceiling === undefined || this.#slowStart
-    const probe = this.#grewTo > 0 && accepted >= this.#grewTo - 1
+    const probe = this.#slowStart || (this.#grewTo > 0 && accepted >= this.#grewTo - 1)
     this.#slowStart = false
     this.#ceiling = floor
     this.#clean = 0
-    if (first || probe) {
+    this.#grewTo = 0
+    if (probe) {
       this.#patience = Math.min(64, this.#patience * 2)
-      this.#grewTo = 0
       return this.#set(Math.min(this.#limit, floor), `refused above ${floor}`)
     }
     this.#patience = 1
-    return this.#set(Math.min(this.#limit * 0.5, floor), `refused at ${floor} in flight`)
+    return this.#set(Math.min(this.#limit * 0.7, floor), `refused at ${floor} in flight`)
   }
 
   /** Refusals turned out to come from a rate: slots were not the limit. */
   release(): void {
     this.#ceiling = undefined
-    this.#patience = 1
-  }
-
-  #judgeLatency(sample: Sample): string | undefined {
-    if (sample.totalMs === undefined || !sample.outputTokens) return undefined
-    this.#sumMs += sample.totalMs - (sample.firstTokenMs ?? 0)
-    this.#sumUnits += sample.outputTokens
-    this.#samples++
-    if (this.#samples < Math.max(leastSamples, this.#limit)) return undefined
-    const perTokenMs = this.#sumMs / this.#sumUnits
-    this.#sumMs = this.#sumUnits = this.#samples = 0
-    const ratio = perTokenMs / this.#bestMs
-    // The best drifts up slowly, so that a server that became slower for good is not mistaken for a queue for ever.
-    this.#bestMs = Math.min(perTokenMs, this.#bestMs * 1.002)
-    if (!(ratio > tolerated)) return undefined
+    this.#limit = this.#max
     this.#slowStart = false
-    this.#clean = 0
-    return this.#set((this.#limit / ratio) * 1.1, `latency per token is ${ratio.toFixed(1)} × the best`)
   }
 
   #set(limit: number, reason: string): string | undefined {

@@ -66,6 +66,7 @@ export class QuotaBeliefs {
   readonly #random: () => number
   readonly #jitterMs: number
   #failures = 0
+  #failingSinceMs = -Infinity
   /** Admitted and not refused, per dimension, since the last episode of refusals. */
   readonly #admitted = { requests: 0, tokens: 0, inputTokens: 0, outputTokens: 0 }
   #episodeMs: number
@@ -183,9 +184,10 @@ export class QuotaBeliefs {
     this.#reconcile(nowMs, call)
     if (feedback?.limits) this.#hear(nowMs, call, feedback.limits, verdict)
     if (outcome === "success") {
-      this.#failures = 0
+      // What left before the trouble began says nothing about it.
+      if (call.admittedMs >= this.#failingSinceMs) this.#failures = 0
       this.gate.passed(call.admittedMs)
-      const reason = this.adaptive?.sample({ outcome, inFlight: call.inFlight, ...feedback?.latency })
+      const reason = this.adaptive?.sample({ inFlight: call.inFlight, ...feedback?.latency })
       if (reason) this.#adapt(reason, verdict)
     }
     const refusal = feedback?.refusal
@@ -237,7 +239,6 @@ export class QuotaBeliefs {
   }
 
   #hear(nowMs: number, call: SettledCall, readings: readonly LimitReading[], verdict: Verdict): void {
-    const heldMs = nowMs - call.admittedMs
     for (const reading of readings) {
       const windowMs = reading.windowMs ?? 60_000
       const index = this.rates.findIndex((rate) => rate.dimension === reading.dimension && rate.windowMs === windowMs)
@@ -246,7 +247,7 @@ export class QuotaBeliefs {
         if (reading.limit !== undefined && reading.limit > 0) this.#learn(nowMs, reading, windowMs, verdict)
         continue
       }
-      const from = rate.hear(nowMs, reading, call.anchors[index] ?? rate.anchor(nowMs), heldMs)
+      const from = rate.hear(nowMs, reading, call.anchors[index], call.admittedMs)
       if (from !== undefined) {
         verdict.changes.push({ dimension: rate.name, from, to: rate.limit, reason: "the vendor's headers say so" })
       }
@@ -301,13 +302,11 @@ export class QuotaBeliefs {
     }
     const isNew = this.gate.isNewEpisode(admittedMs)
     if (reason === "overloaded" || outcome !== "throttled") {
-      this.#failures++
       if (isNew && this.adaptive) {
         const why = this.adaptive.refused(this.concurrency.running)
         if (why) this.#adapt(why, verdict)
       }
-      const slots = this.adaptive !== undefined && this.#failures < outageFailures
-      if (retryAfterMs !== undefined || !slots) this.#failed(nowMs, call, verdict)
+      this.#failed(nowMs, call, verdict)
       return
     }
     const episode = isNew ? this.#beginEpisode(nowMs) : undefined
@@ -394,7 +393,7 @@ export class QuotaBeliefs {
   }
 
   #failed(nowMs: number, call: SettledCall, verdict: Verdict): void {
-    if (call.feedback?.failed) this.#failures++
+    if (this.#failures++ === 0) this.#failingSinceMs = nowMs
     const retryAfterMs = call.feedback?.retryAfterMs
     if (retryAfterMs !== undefined) this.#close(nowMs, retryAfterMs, call.admittedMs, "overloaded", verdict)
     else if (this.#failures >= outageFailures) {

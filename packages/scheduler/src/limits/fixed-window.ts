@@ -15,24 +15,29 @@ export class FixedWindow {
   readonly #marginMs: number
   #resetAtMs: number
   #used = 0
+  /** Taken after the reset and before the margin had passed: the vendor counts it in either window. */
+  #early = 0
 
   constructor(options: {
     readonly limit: number
     readonly windowMs: number
     readonly resetAtMs: number
     readonly marginMs?: number
+    readonly nowMs?: number
   }) {
     this.#limit = options.limit
     this.#windowMs = options.windowMs
     this.#marginMs = options.marginMs ?? 0
-    this.#resetAtMs = options.resetAtMs
+    const passed = Math.max(0, Math.floor(((options.nowMs ?? 0) - options.resetAtMs) / options.windowMs) + 1)
+    this.#resetAtMs = options.resetAtMs + passed * options.windowMs
   }
 
   level(nowMs: number): number {
     if (nowMs >= this.#resetAtMs + this.#marginMs) {
       const passed = Math.floor((nowMs - this.#resetAtMs) / this.#windowMs) + 1
       this.#resetAtMs += passed * this.#windowMs
-      this.#used = 0
+      this.#used = passed === 1 ? this.#early : 0
+      this.#early = 0
     }
     return this.#limit - this.#used
   }
@@ -45,6 +50,7 @@ export class FixedWindow {
   take(nowMs: number, amount: number): void {
     this.level(nowMs)
     this.#used += amount
+    if (nowMs >= this.#resetAtMs) this.#early += amount
   }
 
   give(nowMs: number, amount: number, takenMs: number): void {
@@ -57,9 +63,10 @@ export class FixedWindow {
     this.#used = this.#limit - level
   }
 
-  /** The vendor said when the window ends. */
-  setReset(resetAtMs: number): void {
-    this.#resetAtMs = resetAtMs
+  /** The vendor said when the window ends; it said so between these two, for it spoke between our sending and hearing. */
+  hearReset(earliestMs: number, latestMs: number): void {
+    if (this.#resetAtMs < earliestMs) this.#resetAtMs = earliestMs
+    else if (this.#resetAtMs > latestMs) this.#resetAtMs = latestMs
   }
 
   retune(limit: number): void {

@@ -143,20 +143,21 @@ export class RateLimit implements Budget {
   }
 
   /**
-   * Takes in what an answer says. `anchor` is what `anchor()` answered when the call left.
+   * Takes in what an answer says. `anchor` is what `anchor()` answered when the call left; without it (the limit was not known
+   * then) `remaining` cannot be compared.
    * Answers the limit before, when it changed.
    */
-  hear(nowMs: number, reading: LimitReading, anchor: number, heldMs: number): number | undefined {
+  hear(nowMs: number, reading: LimitReading, anchor: number | undefined, admittedMs: number): number | undefined {
     const before = this.limit
     if (reading.limit !== undefined && reading.limit > 0 && reading.limit !== this.#heardLimit) {
       this.#heardLimit = reading.limit
       this.#retune(nowMs)
     }
-    this.#heldMs += (heldMs - this.#heldMs) * 0.1
+    this.#heldMs += (nowMs - admittedMs - this.#heldMs) * 0.1
     if (reading.resetMs !== undefined && this.#model instanceof FixedWindow && reading.resetMs > 0) {
-      this.#model.setReset(nowMs + reading.resetMs)
+      this.#model.hearReset(admittedMs + reading.resetMs, nowMs + reading.resetMs)
     }
-    if (reading.remaining !== undefined && reading.remaining >= 0) this.#resync(nowMs, reading, anchor)
+    if (anchor !== undefined && reading.remaining !== undefined && reading.remaining >= 0) this.#resync(nowMs, reading, anchor)
     return this.limit === before ? undefined : before
   }
 
@@ -258,7 +259,7 @@ export class RateLimit implements Budget {
     const { limit, windowMs } = this
     if (this.#kind === "bucket") return new TokenBucket({ limit, windowMs, burst: this.#burst(), nowMs })
     if (this.#kind === "fixed" && this.#resetAtMs !== undefined) {
-      return new FixedWindow({ limit, windowMs, resetAtMs: this.#resetAtMs, marginMs: this.#jitterMs })
+      return new FixedWindow({ limit, windowMs, resetAtMs: this.#resetAtMs, marginMs: this.#jitterMs, nowMs })
     }
     return new SlidingWindow({ limit, windowMs, marginMs: this.#jitterMs, nowMs })
   }
