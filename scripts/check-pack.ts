@@ -36,10 +36,10 @@ try {
   install(packed)
   step("import every entry point")
   importEntries(packed)
-  step("type-check against the declarations")
-  typeCheck(packed)
-  step("run a program")
-  run(process.execPath, ["program.js"], consumer)
+  step("type-check a program and the examples of the READMEs")
+  const programs = typeCheck(packed)
+  step("run them")
+  for (const program of programs) run(process.execPath, [`${program}.js`], consumer)
   for (const { manifest } of packed) for (const command of commandsOf(manifest)) helpOf(command)
   process.stdout.write(`check:pack: ${packed.length} packages pack, install, import and run\n`)
 } catch (error) {
@@ -82,9 +82,9 @@ function readManifest(folder: string): Manifest {
   return JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8")) as Manifest
 }
 
-async function lintTarball({ folder, manifest, tarball }: Packed): Promise<void> {
+async function lintTarball({ manifest, tarball }: Packed): Promise<void> {
   const bytes = new Uint8Array(readFileSync(tarball)).buffer
-  const { messages, pkg } = await publint({ pkgDir: folder, pack: { tarball: bytes }, level: "warning", strict: true })
+  const { messages, pkg } = await publint({ pack: { tarball: bytes }, level: "warning", strict: true })
   const lines = messages.map((message) => formatMessage(message, pkg))
   if (lines.length > 0) throw new Error(`publint, ${manifest.name}:\n${lines.join("\n")}`)
 }
@@ -113,14 +113,25 @@ function importEntries(packed: readonly Packed[]): void {
   run(process.execPath, ["--input-type=module", "--eval", source], consumer)
 }
 
-function typeCheck(packed: readonly Packed[]): void {
+/** Compiles the program and the first example of each README, and answers their names. */
+function typeCheck(packed: readonly Packed[]): string[] {
   const imports = entriesOf(packed).map((entry, index) => `export * as entry${index} from "${entry}"\n`)
+  const programs = packed.map(({ folder }) => ({ name: path.basename(folder), source: readmeExample(folder) }))
+  programs.push({ name: "program", source: readFileSync(path.join(root, "scripts/pack-fixture/program.ts"), "utf8") })
   writeFileSync(path.join(consumer, "entries.ts"), imports.join(""))
-  writeFileSync(path.join(consumer, "program.ts"), readFileSync(path.join(root, "scripts/pack-fixture/program.ts")))
+  for (const { name, source } of programs) writeFileSync(path.join(consumer, `${name}.ts`), source)
+  const files = ["entries.ts", ...programs.map(({ name }) => `${name}.ts`)]
   const options = ["--strict", "--module", "nodenext", "--target", "es2023", "--skipLibCheck", "--types", "node"]
   const typeRoots = ["--typeRoots", path.join(root, "node_modules/@types")]
   const tsc = path.join(root, "node_modules/typescript/bin/tsc")
-  run(process.execPath, [tsc, "entries.ts", "program.ts", ...options, ...typeRoots], consumer)
+  run(process.execPath, [tsc, ...files, ...options, ...typeRoots], consumer)
+  return programs.map(({ name }) => name)
+}
+
+function readmeExample(folder: string): string {
+  const example = readFileSync(path.join(folder, "README.md"), "utf8").match(/^```ts\n(.*?)^```/ms)?.[1]
+  if (!example) throw new Error(`${path.basename(folder)}/README.md has no example`)
+  return example
 }
 
 function commandsOf({ name, bin }: Manifest): string[] {
