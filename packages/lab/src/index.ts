@@ -36,6 +36,8 @@ export { extractiveSummary, type ExtractiveSummaryOptions } from "./answers/extr
 export { countTokens } from "./answers/token-count.ts"
 export type { BatchOptions, ServerOptions } from "./server/server-options.ts"
 export { startVendor, type Vendor } from "./server/start-vendor.ts"
+export type { BatchTruth } from "./server/vendor-memory.ts"
+export type { VendorStats } from "./server/vendor-stats.ts"
 export {
   runScenario,
   type Contestant,
@@ -45,3 +47,7 @@ export {
 } from "./scenarios/run-scenario.ts"
 export { callsOf, toldAt, type Scenario, type Size, type ToldQuota, type ToldRate } from "./scenarios/scenario.ts"
 export { scenarioNamed, scenarios } from "./scenarios/scenarios.ts"
+export type { TestFramework } from "./conformance/framework.ts"
+export { testLimiter, type LimiterPromises } from "./conformance/test-limiter.ts"
+export { testQuota, type CreateQuota } from "./conformance/test-quota.ts"
+export { limiterContestant, type LimiterContestantOptions } from "./scenarios/limiter-contestant.ts"

@@ -1,17 +1,12 @@
 import Anthropic from "@anthropic-ai/sdk"
-import { afterEach, expect, test } from "vitest"
-import { startVendor, type ServerOptions, type Vendor } from "../src/index.ts"
+import { expect, test } from "vitest"
+import type { ServerOptions, Vendor } from "../src/index.ts"
+import { vendorFor } from "./started-vendor.ts"
 
-const instant = { baseMs: 0, perOutputTokenMs: 0 }
-let vendor: Vendor | undefined
-
-afterEach(async () => {
-  await vendor?.stop()
-  vendor = undefined
-})
+let vendor: Vendor
 
 async function connect(options: ServerOptions = {}): Promise<Anthropic> {
-  vendor = await startVendor({ latency: instant, ...options })
+  vendor = await vendorFor(options)
   return new Anthropic({ baseURL: vendor.url, apiKey: "sk-ant-lab", maxRetries: 0 })
 }
 
@@ -85,4 +80,18 @@ test("over the limit the SDK throws its RateLimitError with the vendor's headers
   expect(error).toBeInstanceOf(Anthropic.RateLimitError)
   expect(error).toMatchObject({ status: 429, type: "rate_limit_error" })
   expect((error as InstanceType<typeof Anthropic.RateLimitError>).headers?.get("retry-after")).toBe("1")
+})
+
+test("count_tokens agrees with the usage of the same message", async () => {
+  const anthropic = await connect({ limits: { requests: 100 } })
+  const { max_tokens: _, ...prompt } = { ...asked, system: "Be kind" }
+  const counted = await anthropic.messages.countTokens(prompt)
+  const { usage } = await anthropic.messages.create({ ...asked, system: "Be kind" })
+  expect(counted.input_tokens).toBe(usage.input_tokens)
+  expect(vendor.stats().arrived).toBe(1)
+})
+
+test("a key that is not let in gets the SDK's AuthenticationError", async () => {
+  const anthropic = await connect({ apiKeys: ["sk-good"] })
+  await expect(anthropic.messages.create(asked)).rejects.toBeInstanceOf(Anthropic.AuthenticationError)
 })

@@ -1,17 +1,12 @@
 import OpenAI from "openai"
-import { afterEach, expect, test } from "vitest"
-import { startVendor, type ServerOptions, type Vendor } from "../src/index.ts"
+import { expect, test } from "vitest"
+import type { ServerOptions, Vendor } from "../src/index.ts"
+import { vendorFor } from "./started-vendor.ts"
 
-const instant = { baseMs: 0, perOutputTokenMs: 0 }
-let vendor: Vendor | undefined
-
-afterEach(async () => {
-  await vendor?.stop()
-  vendor = undefined
-})
+let vendor: Vendor
 
 async function connect(options: ServerOptions = {}): Promise<OpenAI> {
-  vendor = await startVendor({ latency: instant, ...options })
+  vendor = await vendorFor(options)
   return new OpenAI({ baseURL: `${vendor.url}/v1`, apiKey: "sk-lab", maxRetries: 0 })
 }
 
@@ -103,10 +98,94 @@ test("over the limit the SDK throws its RateLimitError with vendor's code and he
   expect(error).toBeInstanceOf(OpenAI.RateLimitError)
   expect(error).toMatchObject({ status: 429, code: "rate_limit_exceeded", type: "requests" })
   expect((error as InstanceType<typeof OpenAI.RateLimitError>).headers?.get("retry-after")).toBe("1")
-  expect(vendor?.stats()).toMatchObject({
+  expect(vendor.stats()).toMatchObject({
     arrived: 2,
     answered: 1,
     refused: 1,
     refusedByReason: { "rate:requests": 1 },
   })
+})
+
+test("response: text, usage and status", async () => {
+  const openai = await connect({ answer: "echo" })
+  const response = await openai.responses.create({ model: "gpt-lab", instructions: "Be kind", input: "Say hello" })
+  expect(response.output_text).toBe("Say hello")
+  expect(response.status).toBe("completed")
+  expect(response.usage).toMatchObject({ input_tokens: 4, output_tokens: 3, total_tokens: 7 })
+})
+
+test("response, streamed: events are numbered and the SDK's accumulator ends with the whole response", async () => {
+  const text = "one two three four five six seven eight nine ten ".repeat(3)
+  const openai = await connect({ answer: { text } })
+  const input = [{ role: "user" as const, content: [{ type: "input_text" as const, text: "Count" }] }]
+  const events = await collect(await openai.responses.create({ model: "gpt-lab", input, stream: true }))
+  expect(events.map((event) => event.sequence_number)).toEqual(events.map((_, index) => index))
+  expect(events[0]?.type).toBe("response.created")
+  expect(events.at(-1)?.type).toBe("response.completed")
+  const final = await openai.responses.stream({ model: "gpt-lab", input }).finalResponse()
+  expect(final.output_text).toBe(text)
+})
+
+test("response cut by max_output_tokens is incomplete, plain and streamed", async () => {
+  const openai = await connect({ answer: { tokens: 100 } })
+  const body = { model: "gpt-lab", input: "Count", max_output_tokens: 20 }
+  expect(await openai.responses.create(body)).toMatchObject({
+    status: "incomplete",
+    incomplete_details: { reason: "max_output_tokens" },
+  })
+  const events = await collect(await openai.responses.create({ ...body, stream: true }))
+  expect(events.at(-1)?.type).toBe("response.incomplete")
+})
+
+test("response: forced function and structured text, plain and streamed", async () => {
+  const openai = await connect({ answer: { text: "Berlin" } })
+  const schema = {
+    type: "object",
+    properties: { city: { type: "string" } },
+    required: ["city"],
+    additionalProperties: false,
+  }
+  const tools = [{ type: "function" as const, name: "weather", parameters: schema, strict: true }]
+  const call = { model: "gpt-lab", input: "Weather?", tools, tool_choice: "required" as const }
+  const item = { type: "function_call", name: "weather", arguments: '{"city":"Berlin"}' }
+  expect((await openai.responses.create(call)).output).toMatchObject([item])
+  expect((await openai.responses.stream(call).finalResponse()).output).toMatchObject([item])
+  const format = { type: "json_schema" as const, name: "place", schema, strict: true }
+  const parsed = await openai.responses.parse({ model: "gpt-lab", input: "Where?", text: { format } })
+  expect(JSON.parse(parsed.output_text)).toEqual({ city: "Berlin" })
+})
+
+test("embeddings: one vector for each text, the same through base64 (the SDK's default) and float, near where words are shared", async () => {
+  const openai = await connect({ limits: { tokens: 1000 } })
+  const input = ["the cat sat on the mat", "the cat sat on a mat", "quarterly revenue grew"]
+  const viaBase64 = await openai.embeddings.create({ model: "embed-lab", input, dimensions: 256 })
+  const asFloats = await openai.embeddings.create({
+    model: "embed-lab",
+    input,
+    dimensions: 256,
+    encoding_format: "float",
+  })
+  const [near, also, far] = viaBase64.data.map(({ embedding }) => embedding) as [number[], number[], number[]]
+  const dot = (a: number[], b: number[]) => a.reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0)
+  expect(dot(near, near)).toBeCloseTo(1)
+  expect(dot(near, also)).toBeGreaterThan(dot(near, far) + 0.3)
+  asFloats.data.forEach(({ embedding }, row) =>
+    embedding.forEach((value, at) => expect(value).toBeCloseTo(viaBase64.data[row]?.embedding[at] ?? NaN, 5)),
+  )
+  expect(viaBase64.usage).toEqual({ prompt_tokens: 16, total_tokens: 16 })
+  expect(vendor.stats()).toMatchObject({ answered: 2, inputTokens: 32, outputTokens: 0 })
+})
+
+test("models: the list, one of them, and the SDK's NotFoundError", async () => {
+  const openai = await connect({ models: ["gpt-lab"] })
+  expect((await collect(openai.models.list())).map(({ id }) => id)).toEqual(["gpt-lab"])
+  expect((await openai.models.retrieve("gpt-lab")).object).toBe("model")
+  await expect(openai.models.retrieve("other")).rejects.toBeInstanceOf(OpenAI.NotFoundError)
+})
+
+test("a key that is not let in is refused with 401 and counted", async () => {
+  const openai = await connect({ apiKeys: ["sk-good"] })
+  await expect(openai.chat.completions.create(asked)).rejects.toBeInstanceOf(OpenAI.AuthenticationError)
+  await openai.withOptions({ apiKey: "sk-good" }).chat.completions.create(asked)
+  expect(vendor.stats()).toMatchObject({ arrived: 2, answered: 1, refused: 1, refusedByReason: { key: 1 } })
 })

@@ -12,13 +12,20 @@ export const voices: Readonly<Record<VendorName, VendorVoice>> = {
   gemini: geminiVoice,
 }
 
+// Its SDK uses /v1, /v1beta and /v1alpha; the colon tells it from OpenAI's GET /v1/models/{id}.
+const GEMINI_PATH = /^\/v1(?:alpha|beta)|^\/v1\/models\/[^/?]*:/
+
 export function vendorOfPath(url: string): VendorName {
   if (url.startsWith("/v1/messages")) return "anthropic"
-  return url.startsWith("/v1beta") ? "gemini" : "openai"
+  return GEMINI_PATH.test(url) ? "gemini" : "openai"
 }
 
 /** An empty fastify app: bodies come as buffers, every error is answered in the voice of the path's vendor, closing cuts every socket. */
-export function createHttpApp(maxBodyBytes: number, nextRequestId: () => string): FastifyInstance {
+export function createHttpApp(
+  maxBodyBytes: number,
+  nextRequestId: () => string,
+  onBadRequest: () => void,
+): FastifyInstance {
   const app = fastify({
     bodyLimit: maxBodyBytes,
     forceCloseConnections: true,
@@ -28,8 +35,12 @@ export function createHttpApp(maxBodyBytes: number, nextRequestId: () => string)
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body))
-  app.setErrorHandler((error, request, reply) => refuseBadRequest(request, reply, error))
+  app.setErrorHandler((error, request, reply) => {
+    if (statusOf(error) < 500) onBadRequest()
+    refuseBadRequest(request, reply, error)
+  })
   app.setNotFoundHandler((request, reply) => {
+    onBadRequest()
     const known = `Invalid URL (${request.method} ${request.url.slice(0, 200)})`
     refuseBadRequest(request, reply, new BadRequest(known, null, 404))
   })

@@ -5,45 +5,48 @@ import { sendStream } from "./send-stream.ts"
 
 /** Lets an admitted call go wrong, after the time it would have taken. */
 export async function sendFaulty(delivery: Delivery, fault: ServingFault): Promise<void> {
-  const { request, reply, state, voice, exchange, answer, admission, headers, gone, format } = delivery
-  const context = { model: exchange.call.model, requestId: request.id, billingCode: undefined }
-  const half = Math.ceil(answer.outputTokens / 2)
-
-  if (fault === "hang") {
-    reply.hijack()
-    // Ends with the client's patience or with the vendor.
-    await pause(state.clock, Infinity, gone)
-    admission.finish("hang")
-    return
+  const { request, reply, state, admission, gone, exchange } = delivery
+  switch (fault) {
+    case "hang":
+      reply.hijack()
+      // Ends with the client's patience or with the vendor.
+      await pause(state.clock, Infinity, gone)
+      return admission.finish("hang")
+    case "error500":
+    case "reset":
+      if (!(await pause(state.clock, admission.firstTokenMs, gone))) return admission.finish("cancelled")
+      admission.finish(fault)
+      if (fault === "error500") return sendServerError(delivery)
+      reply.hijack()
+      request.raw.socket.resetAndDestroy()
+      return
+    case "streamError":
+    case "truncate":
+    case "malformed":
+      return exchange.call.stream ? sendStream(delivery, fault) : sendBroken(delivery, fault)
   }
-  if (fault === "error500" || fault === "reset") {
-    if (!(await pause(state.clock, admission.firstTokenMs, gone))) return admission.finish("cancelled")
-    admission.finish(fault)
-    if (fault === "error500") return sendReply(reply, voice.error(500, "", null, context), headers)
-    reply.hijack()
-    request.raw.socket.resetAndDestroy()
-    return
-  }
+}
 
-  const { stream } = exchange.call
-  if (stream) await sendStream(delivery, 0.5)
-  else if (!(await pause(state.clock, admission.totalMs, gone))) admission.finish("cancelled")
-  if (gone.aborted) return
-  admission.finish(fault, half)
-  if (!stream && fault === "streamError") return sendReply(reply, voice.error(500, "", null, context), headers)
+/** An answer that is not streamed and breaks after all of it was produced. A stream's error is a 500 here. */
+async function sendBroken(delivery: Delivery, fault: "streamError" | "truncate" | "malformed"): Promise<void> {
+  const { reply, state, format, exchange, answer, admission, gone } = delivery
+  if (!(await pause(state.clock, admission.totalMs, gone))) return admission.finish("cancelled")
+  admission.finish(fault, answer.outputTokens)
+  if (fault === "streamError") return sendServerError(delivery)
 
-  const { raw } = reply
-  if (!stream) reply.hijack()
-  if (fault === "streamError") return void raw.end(voice.streamError(request.id))
-  if (stream) {
-    if (fault === "malformed") return void raw.end('data: {"id": "broken", \n\n')
-    raw.write('data: {"id": "trunc', () => raw.destroy())
-    return
-  }
   const body = Buffer.from(JSON.stringify(format.body(exchange, answer)))
-  const broken = body.subarray(0, Math.ceil(body.length / 2))
-  const length = fault === "truncate" ? body.length : broken.length
-  raw.writeHead(200, { ...headers, "content-type": "application/json; charset=utf-8", "content-length": length })
-  if (fault === "malformed") raw.end(broken)
-  else raw.write(broken, () => raw.destroy())
+  const half = body.subarray(0, Math.ceil(body.length / 2))
+  reply.hijack()
+  reply.raw.writeHead(200, {
+    ...delivery.headers,
+    "content-type": "application/json; charset=utf-8",
+    "content-length": fault === "truncate" ? body.length : half.length,
+  })
+  if (fault === "malformed") reply.raw.end(half)
+  else reply.raw.write(half, () => reply.raw.destroy())
+}
+
+function sendServerError({ request, reply, voice, exchange, headers }: Delivery): Promise<void> {
+  const context = { model: exchange.call.model, requestId: request.id, billingCode: undefined }
+  return sendReply(reply, voice.error(500, "", null, context), headers)
 }

@@ -1,13 +1,19 @@
 import { once } from "node:events"
+import type { ServingFault } from "../vendor-faults.ts"
 import { pause } from "./pause.ts"
 import type { Delivery } from "./serve-call.ts"
 import { streamPieces } from "./stream-pieces.ts"
 
-/** Streams the answer at the model's pace. With `upTo` (0–1) only that share of the text, left open for whoever breaks it. */
-export async function sendStream(delivery: Delivery, upTo?: number): Promise<void> {
+/** How a stream can break once it runs. */
+export type StreamFault = Extract<ServingFault, "streamError" | "truncate" | "malformed">
+
+/** Beyond this, what nobody reads yet is not piled up in memory. */
+const BUFFERED_CHARACTERS = 32_768
+
+/** Streams the answer at the model's pace; with a fault only half of it, and then the break. */
+export async function sendStream(delivery: Delivery, fault?: StreamFault): Promise<void> {
   const { reply, state, format, exchange, answer, admission, headers, gone } = delivery
   const { firstTokenMs, totalMs } = admission
-  const script = format.script(exchange, answer)
   if (!(await pause(state.clock, firstTokenMs, gone))) return admission.finish("cancelled")
 
   reply.hijack()
@@ -17,29 +23,33 @@ export async function sendStream(delivery: Delivery, upTo?: number): Promise<voi
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-cache",
   })
-  const text = upTo === undefined ? answer.text : answer.text.slice(0, Math.floor(answer.text.length * upTo))
-  let waiting = script.opening
+  const script = format.script(exchange, answer)
+  const text = fault === undefined ? answer.text : answer.text.slice(0, Math.ceil(answer.text.length / 2))
+  const tokensIn = (characters: number): number =>
+    Math.floor((answer.outputTokens * characters) / Math.max(1, answer.text.length))
+  let waiting = script.opening()
   let sent = 0
   for (const piece of streamPieces(text, (totalMs - firstTokenMs) / answer.outputTokens)) {
     if (piece.waitMs > 0) {
       response.write(waiting)
       waiting = ""
-      if (!(await pause(state.clock, piece.waitMs, gone))) {
-        return admission.finish("cancelled", Math.floor((answer.outputTokens * sent) / Math.max(1, answer.text.length)))
-      }
+      if (!(await pause(state.clock, piece.waitMs, gone))) return admission.finish("cancelled", tokensIn(sent))
     }
     waiting += script.piece(piece.text)
     sent += piece.text.length
-    if (waiting.length > 32_768) {
-      if (!response.write(waiting) && !gone.aborted)
-        await once(response, "drain", { signal: gone }).catch(() => undefined)
-      waiting = ""
-    }
+    if (waiting.length < BUFFERED_CHARACTERS) continue
+    if (!response.write(waiting)) await once(response, "drain", { signal: gone }).catch(() => undefined)
+    if (gone.aborted) return admission.finish("cancelled", tokensIn(sent))
+    waiting = ""
   }
-  if (upTo !== undefined) {
-    response.write(waiting)
+
+  if (fault === undefined) {
+    admission.finish("answered")
+    response.end(waiting + script.closing())
     return
   }
-  admission.finish("answered")
-  response.end(waiting + script.closing)
+  admission.finish(fault, tokensIn(sent))
+  if (fault === "streamError") response.end(waiting + script.broken())
+  else if (fault === "malformed") response.end(`${waiting}data: {"id": "chatcm\n\n`)
+  else response.write(`${waiting}data: {"id": "chatcm`, () => response.destroy())
 }

@@ -10,6 +10,8 @@ import { parseJson } from "./parse-body.ts"
 import { pause } from "./pause.ts"
 import { sendFaulty } from "./send-faulty.ts"
 import { sendStream } from "./send-stream.ts"
+import type { BatchOptions } from "./server-options.ts"
+import type { VendorMemory } from "./vendor-memory.ts"
 import type { HttpReply, VendorVoice } from "./vendor-voice.ts"
 import type { Exchange, WireFormat } from "./wire-format.ts"
 
@@ -19,6 +21,10 @@ export interface VendorState {
   readonly clock: Clock
   readonly answer: AnswerSource
   readonly billingCode: string | undefined
+  readonly models: readonly string[]
+  readonly batch: BatchOptions
+  readonly seed: number
+  readonly memory: VendorMemory
   /** Aborted when the vendor stops. */
   readonly stopping: AbortSignal
 }
@@ -38,18 +44,21 @@ export interface Delivery {
   readonly gone: AbortSignal
 }
 
+const SILENCE: Answer = { text: "", finish: "stop", outputTokens: 0 }
+
 /** Reads a call, asks the core, waits as long as the model takes, answers or fails as the core says. */
 export async function serveCall(
   format: WireFormat,
   request: FastifyRequest,
   reply: FastifyReply,
   state: VendorState,
+  params: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const voice = voices[format.vendor]
-  const call = format.readCall(parseJson(request.body), request.params as Record<string, string>)
+  const call = format.readCall(parseJson(request.body), params)
   // Composed only when the core asks for its length: a refused call costs no answer.
   let composed: Answer | undefined
-  const answer = (): Answer => (composed ??= composeAnswer(call, state.answer))
+  const answer = (): Answer => (composed ??= format.silent ? SILENCE : composeAnswer(call, state.answer))
   const verdict = state.core.arrive({
     id: hash("sha1", request.body as Buffer),
     key: keyOf(request),

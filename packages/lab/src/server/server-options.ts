@@ -19,6 +19,8 @@ export interface ServerOptions extends VendorOptions {
   readonly apiKeys?: readonly string[]
   /** The code of billing refusals, e.g. `organization_spend_limit_exceeded`. Default: the usual one of each vendor. */
   readonly billingCode?: string
+  /** What `GET /v1/models` lists; every name is served all the same. Default `["lab-small", "lab-large"]`. */
+  readonly models?: readonly string[]
   readonly batch?: BatchOptions
   /** Default the machine's clock. */
   readonly clock?: Clock
@@ -34,6 +36,8 @@ export interface BatchOptions {
   readonly finalizingMs?: number
   /** Share of requests that end in the error file, 0–1, drawn by `custom_id`. Default 0. */
   readonly errorRate?: number
+  /** A job that is not done by then expires: the part that is done is returned, and charged. Default: never. */
+  readonly expireAfterMs?: number
   /** Enqueued input tokens beyond which a job fails after it was accepted (`token_limit_exceeded`). Default: none. */
   readonly maxEnqueuedTokens?: number
 }
@@ -47,6 +51,7 @@ const checked = z
     exposed: z.literal("to the network").optional(),
     maxBodyBytes: z.int().min(1).optional(),
     apiKeys: z.array(z.string()).optional(),
+    models: z.array(z.string().min(1)).optional(),
     billingCode: z.string().min(1).optional(),
     answer: z
       .union([
@@ -63,6 +68,7 @@ const checked = z
         processingMs: z.number().min(0).optional(),
         finalizingMs: z.number().min(0).optional(),
         errorRate: z.number().min(0).max(1).optional(),
+        expireAfterMs: z.number().min(0).optional(),
         maxEnqueuedTokens: z.number().min(0).optional(),
       })
       .optional(),

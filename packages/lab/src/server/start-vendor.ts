@@ -1,11 +1,15 @@
 import type { AddressInfo } from "node:net"
 import { systemClock } from "@sluice/scheduler"
 import { createVendorCore, type VendorCore } from "../vendor-core.ts"
-import type { VendorTruth } from "../vendor-truth.ts"
-import { messages } from "./anthropic/messages.ts"
+import { registerAnthropic } from "./anthropic/anthropic-routes.ts"
+import { registerGemini } from "./gemini/gemini-routes.ts"
 import { createHttpApp } from "./http-app.ts"
-import { chatCompletions } from "./openai/chat-completions.ts"
-import { serveCall, type VendorState } from "./serve-call.ts"
+import { registerLab } from "../page/lab-routes.ts"
+import { registerOpenai } from "./openai/openai-routes.ts"
+import { refuseKeys } from "./refuse-keys.ts"
+import type { VendorState } from "./serve-call.ts"
+import { readStats, type VendorStats } from "./vendor-stats.ts"
+import { VendorMemory } from "./vendor-memory.ts"
 import { checkServerOptions, type ServerOptions } from "./server-options.ts"
 
 /** A running vendor. */
@@ -14,7 +18,7 @@ export interface Vendor {
   readonly url: string
   readonly port: number
   /** The truth since the start or the last reset. */
-  stats(): VendorTruth
+  stats(): VendorStats
   /** Starts the simulated vendor afresh: full limits, its clock at 0, an empty truth. */
   reset(): void
   /** Changes options, then starts the simulated vendor afresh as `reset` does. `port`, `host`, `maxBodyBytes` and `clock` stay. */
@@ -28,6 +32,7 @@ const DEFAULTS = Object.freeze({
   // A prompt of a few million tokens still fits.
   maxBodyBytes: 16 * 2 ** 20,
   answer: Object.freeze({ text: "OK." }),
+  models: Object.freeze(["lab-small", "lab-large"]),
 })
 
 /**
@@ -52,7 +57,13 @@ export async function startVendor(options: ServerOptions = {}): Promise<Vendor> 
   checkServerOptions(options)
   const clock = options.clock ?? systemClock
   let current = options
-  let core: VendorCore = createVendorCore({ ...current, clock })
+  let core: VendorCore
+  let memory: VendorMemory
+  const reset = (): void => {
+    core = createVendorCore({ ...current, clock })
+    memory = new VendorMemory()
+  }
+  reset()
   const stopping = new AbortController()
   const state: VendorState = {
     get core() {
@@ -64,17 +75,34 @@ export async function startVendor(options: ServerOptions = {}): Promise<Vendor> 
     get billingCode() {
       return current.billingCode
     },
+    get models() {
+      return current.models ?? DEFAULTS.models
+    },
+    get batch() {
+      return current.batch ?? {}
+    },
+    get seed() {
+      return current.seed ?? 1
+    },
+    get memory() {
+      return memory
+    },
     clock,
     stopping: stopping.signal,
   }
 
+  const stats = (): VendorStats => readStats(core, memory)
   let requests = 0
   const app = createHttpApp(
     options.maxBodyBytes ?? DEFAULTS.maxBodyBytes,
     () => `req_${String(++requests).padStart(12, "0")}`,
+    () => memory.badRequests++,
   )
-  app.post("/v1/chat/completions", (request, reply) => serveCall(chatCompletions, request, reply, state))
-  app.post("/v1/messages", (request, reply) => serveCall(messages, request, reply, state))
+  refuseKeys(app, () => current.apiKeys, state)
+  registerOpenai(app, state)
+  registerAnthropic(app, state)
+  registerGemini(app, state)
+  registerLab(app, stats, reset)
 
   await app.listen({ port: options.port ?? 0, host: options.host ?? DEFAULTS.host })
   const { port, address, family } = app.server.address() as AddressInfo
@@ -82,15 +110,19 @@ export async function startVendor(options: ServerOptions = {}): Promise<Vendor> 
   return {
     url: `http://${family === "IPv6" ? `[${address}]` : address}:${port}`,
     port,
-    stats: () => core.truth(),
-    reset() {
-      core = createVendorCore({ ...current, clock })
-    },
+    stats,
+    reset,
     configure(changes) {
       const next = { ...current, ...changes }
       checkServerOptions(next)
-      core = createVendorCore({ ...next, clock })
+      const before = current
       current = next
+      try {
+        reset()
+      } catch (error) {
+        current = before
+        throw error
+      }
     },
     stop() {
       stopping.abort()

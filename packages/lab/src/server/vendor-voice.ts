@@ -25,8 +25,6 @@ export interface VendorVoice {
   refuse(refusal: Refusal, context: VoiceContext): HttpReply
   /** Our fault (5xx), or a request that makes no sense (4xx). `param` is the field at fault. */
   error(status: number, message: string, param: string | null, context: VoiceContext): HttpReply
-  /** An error in the middle of a stream, after HTTP 200. */
-  streamError(requestId: string): string
 }
 
 const DAY_MS = 86_400_000

@@ -10,16 +10,20 @@ export interface Exchange {
   readonly call: ModelCall
 }
 
-/** A streamed answer: `opening`, then one `piece` for each part of the text, then `closing`. All are encoded events. */
+/** A streamed answer: the opening, a piece for each part of the text, the closing; each asked for once and in this order. All are encoded events. */
 export interface StreamScript {
-  readonly opening: string
+  opening(): string
   piece(text: string): string
-  readonly closing: string
+  closing(): string
+  /** In place of what is still to come: the error event of a stream that breaks after HTTP 200. */
+  broken(): string
 }
 
 /** How one endpoint writes calls and answers. Pure: no clock, no sockets. */
 export interface WireFormat {
   readonly vendor: VendorName
+  /** The model says nothing: embeddings. */
+  readonly silent?: true
   /** Throws `BadRequest` when the body makes no sense. `params` are those of the path. */
   readCall(body: Readonly<Record<string, unknown>>, params: Readonly<Record<string, string>>): ModelCall
   body(exchange: Exchange, answer: Answer): object

@@ -1,7 +1,6 @@
 import type { LimitReading } from "@sluice/core"
 import type { Refusal } from "../../vendor-refusal.ts"
 import { dimensionOf, isDaily, type HttpReply, type VendorVoice } from "../vendor-voice.ts"
-import { event } from "./messages.ts"
 
 const ORGANIZATION = "00000000-0000-4000-8000-00000000001a"
 /** Remaining tokens are shown to the nearest thousand. */
@@ -62,12 +61,6 @@ export const anthropicVoice: VendorVoice = {
     status >= 500
       ? error(requestId, status, "api_error", "Internal server error", { "x-should-retry": "true" })
       : error(requestId, status, BAD_REQUESTS[status] ?? "invalid_request_error", message),
-
-  streamError: (requestId) =>
-    event("error", {
-      error: { details: null, type: "overloaded_error", message: "Overloaded" },
-      request_id: requestId,
-    }),
 }
 
 const BAD_REQUESTS: Readonly<Record<number, string>> = {

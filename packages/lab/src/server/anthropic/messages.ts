@@ -67,7 +67,7 @@ export const messages: WireFormat = {
     const start = { ...message(exchange, answer, [], usage(exchange.call.inputTokens, 1)), stop_reason: null }
     const block = isTool ? { ...contentBlock(exchange, answer), input: {} } : { type: "text", text: "" }
     return {
-      opening:
+      opening: () =>
         event("message_start", { message: start }) +
         event("content_block_start", { index: 0, content_block: block }) +
         event("ping", {}),
@@ -76,13 +76,15 @@ export const messages: WireFormat = {
           index: 0,
           delta: isTool ? { type: "input_json_delta", partial_json: text } : { type: "text_delta", text },
         }),
-      closing:
+      closing: () =>
         event("content_block_stop", { index: 0 }) +
         event("message_delta", {
           delta: { stop_reason: stopReason(answer), stop_sequence: null },
           usage: usage(exchange.call.inputTokens, answer.outputTokens),
         }) +
         event("message_stop", {}),
+      broken: () =>
+        `event: error\ndata: ${JSON.stringify({ type: "error", error: { details: null, type: "overloaded_error", message: "Overloaded" }, request_id: `req_${exchange.id}` })}\n\n`,
     }
   },
 }

@@ -53,8 +53,6 @@ export const geminiVoice: VendorVoice = {
       )
     return error(status, status === 404 ? "NOT_FOUND" : "INVALID_ARGUMENT", message)
   },
-
-  streamError: () => `data: ${JSON.stringify(error(503, "UNAVAILABLE", OVERLOADED).body)}\r\n\r\n`,
 }
 
 function quotaExceeded(refusal: Refusal, model: string): HttpReply {

@@ -35,7 +35,11 @@ const fields = z.looseObject({
     .nullish(),
 })
 
-const ANY_OBJECT: JsonSchema = { type: "object", properties: { answer: { type: "string" } } }
+/** What OpenAI says when it is at fault. */
+export const SERVER_ERROR = "The server had an error while processing your request. Sorry about that!"
+
+/** What `json_object` asks for. */
+export const ANY_OBJECT: JsonSchema = { type: "object", properties: { answer: { type: "string" } } }
 
 /** `POST /v1/chat/completions`. */
 export const chatCompletions: WireFormat = {
@@ -107,19 +111,21 @@ export const chatCompletions: WireFormat = {
       })
     const isTool = answer.toolName !== undefined
     return {
-      opening: chunk(
-        isTool
-          ? { role: "assistant", content: null, tool_calls: [{ index: 0, ...toolCall(exchange, answer, "") }] }
-          : { role: "assistant", content: "", refusal: null },
-      ),
+      opening: () =>
+        chunk(
+          isTool
+            ? { role: "assistant", content: null, tool_calls: [{ index: 0, ...toolCall(exchange, answer, "") }] }
+            : { role: "assistant", content: "", refusal: null },
+        ),
       piece: (text) =>
         chunk(isTool ? { tool_calls: [{ index: 0, function: { arguments: text } }] } : { content: text }),
-      closing:
+      closing: () =>
         chunk({}, finishReason(answer)) +
         (withUsage
           ? event({ ...head(exchange, "chat.completion.chunk"), choices: [], usage: usage(exchange.call, answer) })
           : "") +
         "data: [DONE]\n\n",
+      broken: () => event({ error: { message: SERVER_ERROR, type: "server_error", param: null, code: null } }),
     }
   },
 }

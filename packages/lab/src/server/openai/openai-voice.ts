@@ -1,9 +1,8 @@
 import { goDuration } from "../go-duration.ts"
+import { SERVER_ERROR } from "./chat-completions.ts"
 import type { Refusal } from "../../vendor-refusal.ts"
 import { dimensionOf, isDaily, type HttpReply, type VendorVoice } from "../vendor-voice.ts"
-import { event } from "./chat-completions.ts"
 
-const SERVER_ERROR = "The server had an error while processing your request. Sorry about that!"
 const NO_MONEY =
   "You exceeded your current quota, please check your plan and billing details. For more information on this error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors."
 const LIMITS_PAGE = "Visit https://platform.openai.com/account/rate-limits to learn more."
@@ -80,8 +79,6 @@ export const openaiVoice: VendorVoice = {
     status >= 500
       ? error(status, SERVER_ERROR, "server_error", null)
       : error(status, message, "invalid_request_error", null, {}, param),
-
-  streamError: () => event({ error: { message: SERVER_ERROR, type: "server_error", param: null, code: null } }),
 }
 
 function rateMessage(refusal: Refusal, model: string): string {

@@ -1,0 +1,27 @@
+import { hash } from "node:crypto"
+import { composeAnswer } from "../answers/answer.ts"
+import type { ModelCall } from "./model-call.ts"
+import type { VendorState } from "./serve-call.ts"
+import type { WireFormat } from "./wire-format.ts"
+
+/** One request of a batch. */
+export interface BatchItem {
+  readonly customId: string
+  readonly format: WireFormat
+  readonly call: ModelCall
+}
+
+/** What a live call would have been answered, or `undefined` when the request fails; counted either way. */
+export function answerItem({ format, call }: BatchItem, fails: boolean, state: VendorState): object | undefined {
+  const bodyHash = hash("sha1", JSON.stringify(call.body))
+  if (fails) {
+    state.memory.countItem(bodyHash)
+    return undefined
+  }
+  const answer = format.silent
+    ? ({ text: "", finish: "stop", outputTokens: 0 } as const)
+    : composeAnswer(call, state.answer)
+  state.memory.countItem(bodyHash, { input: call.inputTokens, output: answer.outputTokens })
+  const createdS = Math.floor(state.clock.wallNow() / 1000)
+  return format.body({ id: state.memory.nextId(""), createdS, call }, answer)
+}

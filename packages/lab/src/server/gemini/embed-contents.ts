@@ -1,0 +1,54 @@
+import { z } from "zod"
+import { embedText } from "../../answers/embed-text.ts"
+import { countInput, type ModelCall } from "../model-call.ts"
+import { parseFields } from "../parse-body.ts"
+import { textOf } from "../text-of.ts"
+import type { WireFormat } from "../wire-format.ts"
+
+const one = z.looseObject({
+  content: z.looseObject({ parts: z.array(z.record(z.string(), z.unknown())).min(1) }),
+  outputDimensionality: z.int().min(1).max(4096).optional(),
+})
+const many = z.looseObject({ requests: z.array(one).min(1).max(100) })
+
+const DEFAULT_DIMENSIONS = 3072
+
+/** `POST /v1beta/models/{model}:embedContent` and `:batchEmbedContents`. */
+export const embedContents: WireFormat = {
+  vendor: "gemini",
+  silent: true,
+
+  readCall(body, params): ModelCall {
+    const messages = requestsOf(body, params["method"] === "embedContent").map(({ content }) => ({
+      role: "user",
+      text: textOf(content),
+    }))
+    const inputTokens = countInput(messages, undefined)
+    return {
+      vendor: "gemini",
+      model: params["model"] ?? "",
+      messages,
+      tools: [],
+      inputTokens,
+      stream: false,
+      maxOutputTokens: 0,
+      body,
+    }
+  },
+
+  body({ call: { body } }) {
+    const single = !("requests" in body)
+    const embeddings = requestsOf(body, single).map(({ content, outputDimensionality }) => ({
+      values: embedText(textOf(content), outputDimensionality ?? DEFAULT_DIMENSIONS),
+    }))
+    return single ? { embedding: embeddings[0] } : { embeddings }
+  },
+
+  script() {
+    throw new TypeError("embeddings are never streamed")
+  },
+}
+
+function requestsOf(body: Readonly<Record<string, unknown>>, single: boolean): z.infer<typeof one>[] {
+  return single ? [parseFields(one, body)] : parseFields(many, body).requests
+}
