@@ -40,7 +40,9 @@ export class Work implements ItemContext, TaskScope {
   readonly spanId: number
   readonly parentId: number
   readonly priority: number
-  readonly #isItem: boolean
+  readonly isItem: boolean
+  /** The frame of the flow that runs inside this node, whose steps share this scope. */
+  inside: Frame | undefined
 
   constructor(
     parent: TaskScope | undefined,
@@ -60,7 +62,8 @@ export class Work implements ItemContext, TaskScope {
     this.index = item ? item.index : 0
     this.attempt = item ? item.attempt : 1
     this.signal = item ? item.signal : frame.signal
-    this.#isItem = item !== undefined
+    this.isItem = item !== undefined
+    this.inside = undefined
   }
 
   get params(): Params {
@@ -72,8 +75,13 @@ export class Work implements ItemContext, TaskScope {
   }
 
   get site(): string {
+    const { inside } = this
+    return inside?.at ? `${inside.site}/${inside.at}` : this.ownSite
+  }
+
+  get ownSite(): string {
     const path = this.frame.site === "" ? this.node : `${this.frame.site}/${this.node}`
-    return this.#isItem ? `${path}[${this.index}]` : path
+    return this.isItem ? `${path}[${this.index}]` : path
   }
 
   /** Path of node names, for events and the journal. */

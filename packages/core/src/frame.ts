@@ -38,6 +38,8 @@ export interface Frame {
   readonly priority: number
   /** How often each node of this flow ran, kept only for a journal. */
   readonly visits: Map<string, number> | undefined
+  /** The node that the walk of this flow is at, for people. */
+  at: string
 }
 
 export function nodePath(frame: Frame, node: string): string {

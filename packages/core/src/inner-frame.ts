@@ -4,15 +4,18 @@ import type { Frame } from "./frame.ts"
 /** The frame of what runs inside a node. `record`: see `visits.ts`. */
 export function innerFrame(work: Work, record: string, params: Params = work.params): Frame {
   const { frame } = work
-  return {
+  const inner: Frame = {
     run: frame.run,
     path: work.path,
     record,
-    site: work.site,
+    site: work.ownSite,
     params,
     signal: work.signal,
     spanId: work.spanId,
     priority: work.priority,
     visits: frame.visits && new Map(),
+    at: "",
   }
+  work.inside = inner
+  return inner
 }

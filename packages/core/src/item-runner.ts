@@ -59,7 +59,8 @@ export function createItemRunner<Item, Result>(
     let made: MaybePromise<Result>
     try {
       const context = newWork(index, signal)
-      made = runInScope(context, task.exec, item, context)
+      // An executor that gave the item a scope below this batch has said all there is to say.
+      made = context.parent?.parent === work ? task.exec(item, context) : runInScope(context, task.exec, item, context)
     } catch (error) {
       return bad(error)
     }

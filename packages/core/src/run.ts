@@ -61,6 +61,7 @@ export async function runNode<Shared>(
     spanId: 0,
     priority: options.priority ?? 0,
     visits: journal && new Map(),
+    at: "",
   }
 
   const span = { runId, spanId: 0 }

@@ -1,4 +1,4 @@
-import type { ItemContext, NodeContext, Work } from "./context.ts"
+import { type ItemContext, type NodeContext, Work } from "./context.ts"
 import { checkName } from "./check-options.ts"
 import { createNode, type Kit } from "./create-node.ts"
 import { isPromiseLike, type MaybePromise } from "./maybe-promise.ts"
@@ -6,6 +6,7 @@ import { type Answer, enter, type Node, type NodeJSON } from "./node.ts"
 import { checkPolicy, type ItemPolicy, policyJSON, policyOf } from "./item-policy.ts"
 import { Recall } from "./recall.ts"
 import { type Ending, runAttempts, type Task } from "./run-attempts.ts"
+import { currentScope } from "./task-scope.ts"
 import { countVisit } from "./visits.ts"
 
 export interface StepOptions<Shared, P, Prepared, Result, Fallback, Reply extends Answer> extends ItemPolicy<Prepared> {
@@ -73,13 +74,14 @@ async function execFully(
   work: Work,
   version: string | undefined,
 ): Promise<unknown> {
-  const { frame, node } = work
+  const { frame, node, spanId, parentId, priority } = work
   const { journal } = frame.run
-  if (!journal) return valueOf(await runAttempts(task, prepared, work))
+  const scoped = new Work(currentScope(), frame, node, spanId, parentId, priority)
+  if (!journal) return valueOf(await runAttempts(task, prepared, scoped))
   const recall = new Recall(journal, work, { visit: countVisit(frame, node), input: prepared, version })
   const record = await recall.find()
   if (record) return valueOf(record)
-  const ending = await runAttempts(task, prepared, work)
+  const ending = await runAttempts(task, prepared, scoped)
   await recall.settle({ ...ending, index: 0 })
   return valueOf(ending)
 }

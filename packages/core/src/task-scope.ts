@@ -13,9 +13,9 @@ export interface TaskScope {
   readonly parent: TaskScope | undefined
   /** Names the item for people: `digest/summarise[3]`. */
   readonly site: string
-  readonly runId?: string
+  readonly runId?: string | undefined
   /** The event span that this scope belongs to; see `events.ts`. */
-  readonly spanId?: number
+  readonly spanId?: number | undefined
   /** Aborted when the item is cancelled. */
   readonly signal?: AbortSignal
   readonly priority?: number
@@ -30,7 +30,7 @@ export interface TaskScope {
   /** Called after `waiting`, `holding` or `resting` changed; see `countInScope`. */
   onChange?: () => void
   /** Adds to the usage of this item. */
-  spend?: (cost: Cost) => void
+  spend?: ((cost: Cost) => void) | undefined
 }
 
 interface AsyncStorage<T> {

@@ -7,9 +7,14 @@ import { currentScope, runInScope } from "./task-scope.ts"
 /** Runs one node inside an open run. Sync when the node is, and without events when nobody listens. */
 export function visitNode<Shared>(node: Node<Shared>, shared: Shared, frame: Frame): MaybePromise<Answer> {
   const run = frame.run
-  const work = new Work(currentScope(), frame, node.name, run.spans++, frame.spanId, frame.priority)
-  if (run.emit || run.checkPost) return observedVisit(node, shared, work)
-  return runInScope(work, node[enter], shared, work)
+  const isPlain = !run.emit && !run.checkPost
+  // A step among others that nobody watches runs in the scope of its flow: a scope of its own would carry nothing
+  // new, and costs more than all the rest of the step.
+  const sharesScope = isPlain && node.kind === "step" && frame.path !== ""
+  const parent = sharesScope ? undefined : currentScope()
+  const work = new Work(parent, frame, node.name, run.spans++, frame.spanId, frame.priority)
+  if (sharesScope) return node[enter](shared, work)
+  return isPlain ? runInScope(work, node[enter], shared, work) : observedVisit(node, shared, work)
 }
 
 async function observedVisit<Shared>(node: Node<Shared>, shared: Shared, work: Work): Promise<Answer> {

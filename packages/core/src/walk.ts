@@ -16,6 +16,7 @@ export async function walk<Shared>(graph: Graph<Shared>, shared: Shared, frame: 
     if (frame.signal.aborted) throw frame.signal.reason
     if (steps > maxSteps) throw tooManySteps(frame, place.key, maxSteps)
 
+    frame.at = place.node.name
     const answer = visitNode(place.node, shared, frame)
     const action = (isPromiseLike(answer) ? await answer : answer) ?? "default"
 
