@@ -28,6 +28,22 @@ export interface ItemQuery {
 
 const pageSize = 64
 
+const columns = `SELECT item, node, visit, params, idx, key, status, attempts, value, cost, settledAtMs
+  FROM items JOIN places USING (place)`
+
+/** @internal Up to `limit` items of one place from `fromIndex` on, by index. */
+export function itemsOfPlace(
+  database: Database,
+  path: string,
+): (place: number, fromIndex: number, limit: number) => JournalItem[] {
+  // Two indexes, each in order: SQLite merges them without sorting.
+  const half = (which: string): string =>
+    `SELECT * FROM (${columns} WHERE place = :place AND key IS ${which} AND idx >= :from ORDER BY idx LIMIT :limit)`
+  const select = database.prepare(`${half("NULL")} UNION ALL ${half("NOT NULL")} ORDER BY idx LIMIT :limit`)
+  return (place, from, limit) =>
+    translating(path, () => select.all({ place, from, limit }).map((row) => toItem(row, path)))
+}
+
 /** @internal */
 export function* readItems(
   database: Database,
@@ -45,8 +61,6 @@ export function* readItems(
     })
   }
   const filters = `${query.status ? " AND status = :status" : ""}${query.node === undefined ? "" : " AND node = :node"}`
-  const columns = `SELECT item, node, visit, params, idx, key, status, attempts, value, cost, settledAtMs
-    FROM items JOIN places USING (place)`
   const named = {
     ...(query.status && { status: query.status }),
     ...(query.node !== undefined && { node: query.node }),

@@ -7,6 +7,7 @@ import type { Database, Statement } from "./sqlite-module.ts"
 export interface SettledRow {
   readonly item: number
   readonly content: Uint8Array
+  readonly status: "ok" | "failed"
 }
 
 /** A node at one visit with one set of params: what the items of one batch have in common. */
@@ -37,7 +38,7 @@ export class Places {
     this.#find = database.prepare("SELECT place FROM places WHERE run = ? AND node = ? AND visit = ? AND params = ?")
     this.#insert = database.prepare("INSERT INTO places (run, node, visit, params) VALUES (?, ?, ?, ?) RETURNING place")
     this.#range = database.prepare(
-      "SELECT item, idx, content FROM items WHERE place = ? AND key IS NULL AND idx >= ? AND idx < ?",
+      "SELECT item, idx, content, status FROM items WHERE place = ? AND key IS NULL AND idx >= ? AND idx < ?",
     )
   }
 

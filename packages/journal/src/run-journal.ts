@@ -9,6 +9,7 @@ import {
 import { fingerprint } from "./fingerprint.ts"
 import type { GroupCommit } from "./group-commit.ts"
 import { translating } from "./journal-error.ts"
+import { itemsOfPlace, type JournalItem } from "./journal-items.ts"
 import { KeyClaims } from "./key-claims.ts"
 import { type Place, Places, type SettledRow } from "./places.ts"
 import { plainJson } from "./plain-json.ts"
@@ -44,6 +45,7 @@ export class SqliteRunJournal implements RunJournal {
   readonly #byIndexUpsert: Statement
   readonly #byKeyUpsert: Statement
   readonly #noteUpsert: Statement
+  readonly #ofPlace: ReturnType<typeof itemsOfPlace>
   #open = true
 
   constructor(store: RunStore, run: number, runId: string) {
@@ -52,7 +54,9 @@ export class SqliteRunJournal implements RunJournal {
     this.#store = store
     this.#run = run
     this.#places = new Places(database, run)
-    this.#byKey = database.prepare("SELECT item, content FROM items WHERE place = ? AND key = ? AND key IS NOT NULL")
+    this.#byKey = database.prepare(
+      "SELECT item, content, status FROM items WHERE place = ? AND key = ? AND key IS NOT NULL",
+    )
     this.#read = database.prepare("SELECT item, status, attempts, value FROM items WHERE item = ?")
     const insert = `INSERT INTO items (place, idx, key, content, status, attempts, value, cost, settledAtMs)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT`
@@ -60,6 +64,7 @@ export class SqliteRunJournal implements RunJournal {
       value = excluded.value, cost = excluded.cost, settledAtMs = excluded.settledAtMs RETURNING item`
     this.#byIndexUpsert = database.prepare(`${insert} (place, idx) WHERE key IS NULL ${update}`)
     this.#byKeyUpsert = database.prepare(`${insert} (place, key) WHERE key IS NOT NULL ${update}`)
+    this.#ofPlace = itemsOfPlace(database, store.path)
     this.#noteUpsert = database.prepare(
       "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
     )
@@ -78,10 +83,10 @@ export class SqliteRunJournal implements RunJournal {
     })
   }
 
-  /** Whether the item is settled, without reading its value: several times faster than `lookup`. */
-  has(identity: RecordIdentity): boolean {
+  /** How the item was settled, if it was, without reading its value: several times faster than `lookup`. */
+  statusOf(identity: RecordIdentity): "ok" | "failed" | undefined {
     this.#check()
-    return translating(this.#store.path, () => this.#find(identity) !== undefined)
+    return translating(this.#store.path, () => this.#find(identity)?.status)
   }
 
   #find(identity: RecordIdentity): SettledRow | undefined {
@@ -135,7 +140,7 @@ export class SqliteRunJournal implements RunJournal {
       this.#places.forget()
       throw error
     }
-    if (key === undefined) place.window?.rows.set(index, { item, content })
+    if (key === undefined) place.window?.rows.set(index, { item, content, status: outcome.status })
   }
 
   #text(identity: RecordIdentity, outcome: Outcome<unknown>): string | null {
@@ -156,6 +161,17 @@ export class SqliteRunJournal implements RunJournal {
         ),
     )
     return this.#store.secrets.reduce((clean, secret) => clean.replaceAll(secret, "[redacted]"), text)
+  }
+
+  /** Up to `limit` settled items of one batch by index, from `fromIndex` on: for results in input order without holding them. */
+  settledFrom(
+    batch: Pick<RecordIdentity, "node" | "visit" | "params">,
+    fromIndex: number,
+    limit: number,
+  ): JournalItem[] {
+    this.#check()
+    const { id } = this.#places.of({ ...batch, input: undefined })
+    return id === undefined ? [] : this.#ofPlace(id, fromIndex, limit)
   }
 
   /** What was last stored under `name`: a vendor batch's id, a position. */
