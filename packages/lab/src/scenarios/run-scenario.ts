@@ -12,6 +12,8 @@ export interface ContestantEnv {
   readonly clock: Clock
   readonly random: Random
   readonly told: ToldQuota
+  /** Whether the vendor charges `maxTokens` at arrival and keeps it: that much is documented by every vendor. */
+  readonly chargesMaxTokens: boolean
   readonly calls: readonly (VendorCall & { readonly id: string })[]
   /** One attempt. Rejects when the connection is torn down. */
   readonly call: (call: VendorCall & { readonly signal?: AbortSignal }) => Promise<VirtualAnswer>
@@ -75,6 +77,7 @@ export async function runScenario(
     clock,
     random: seededRandom(luckOf(seed, "contestant") * 2 ** 32),
     told: toldAt(scenario.told, clock.wallNow()),
+    chargesMaxTokens: scenario.vendor.chargeMaxTokens ?? false,
     calls,
     async call(call) {
       const answer = await vendor.call(call)

@@ -1,0 +1,78 @@
+import type { Cost, Feedback, Limiter, SettleOutcome } from "@sluice/core"
+import type { VirtualAnswer } from "../virtual-vendor.ts"
+import type { Contestant, ContestantEnv } from "./run-scenario.ts"
+
+type Call = ContestantEnv["calls"][number]
+
+export interface LimiterContestantOptions {
+  /** What a call is expected to take. Default: what the vendor will charge, as by somebody who estimates well. */
+  readonly estimate?: (call: Call, env: ContestantEnv) => Cost
+  /** Attempts at one call. Default 20. */
+  readonly maxAttempts?: number
+  /** Wait before another attempt, when the vendor named no time; the limiter's own gate comes on top. Default 1,000. */
+  readonly backoffMs?: number
+}
+
+/**
+ * A contestant that asks `limiter` before every attempt and reports every answer back to it: the plainest right use of a
+ * limiter. All calls wait at once; retries wait outside and are admitted again.
+ *
+ * @example
+ * ```ts
+ * const ours = limiterContestant(({ clock, random, told }) => createQuota({ ...told, clock, random }))
+ * const { ratio, refused } = await runScenario(scenarioNamed("tokens-bind"), ours)
+ * ```
+ */
+export function limiterContestant(
+  create: (env: ContestantEnv) => Limiter,
+  { estimate = exactly, maxAttempts = 20, backoffMs = 1_000 }: LimiterContestantOptions = {},
+): Contestant {
+  return async (env) => {
+    const limiter = create(env)
+    const one = async (call: Call): Promise<void> => {
+      for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+        const permit = await limiter.admit(estimate(call, env))
+        const answer = await env.call(call).catch(() => undefined)
+        permit.settle(outcomeOf(answer), actualOf(call, answer, env), feedbackOf(answer))
+        if (answer?.status === 200 || answer?.refusal?.reason === "billing") return
+        // Who was refused waits in the limiter; a fault is the call's own.
+        if (!answer?.refusal) {
+          const delayMs = Math.min(30_000, backoffMs * 2 ** (attempt - 1)) * env.random.next()
+          await new Promise<void>((resolve) => void env.clock.setTimer(delayMs, resolve))
+        }
+      }
+    }
+    // One refusal of the limiter itself must not hide how the other calls end.
+    const ends = await Promise.allSettled(env.calls.map(one))
+    const failed = ends.find((end) => end.status === "rejected")
+    if (failed) throw failed.reason
+  }
+}
+
+function exactly(call: Call, { chargesMaxTokens }: ContestantEnv): Cost {
+  const outputTokens = chargesMaxTokens ? (call.maxTokens ?? call.outputTokens) : call.outputTokens
+  return { inputTokens: call.inputTokens, outputTokens }
+}
+
+function outcomeOf(answer: VirtualAnswer | undefined): SettleOutcome {
+  if (answer?.status === 200) return "success"
+  return answer?.refusal ? "throttled" : "ignored"
+}
+
+function actualOf(call: Call, answer: VirtualAnswer | undefined, env: ContestantEnv): Cost | undefined {
+  if (!answer?.usage) return undefined
+  return env.chargesMaxTokens ? exactly(call, env) : answer.usage
+}
+
+function feedbackOf(answer: VirtualAnswer | undefined): Feedback | undefined {
+  if (!answer) return undefined
+  const { limits, retryAfterMs, refusal, usage, totalMs, firstTokenMs } = answer
+  return {
+    ...(limits ? { limits } : {}),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(refusal ? { refusal } : {}),
+    ...(usage && firstTokenMs !== undefined
+      ? { latency: { totalMs, firstTokenMs, outputTokens: usage.outputTokens } }
+      : {}),
+  }
+}
