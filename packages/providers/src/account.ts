@@ -1,5 +1,7 @@
 import type { Limiter } from "@sluice/core"
 import { LearnedTokens } from "./learned-tokens.ts"
+import { bestPattern } from "./model-pattern.ts"
+import type { Price, Prices } from "./prices.ts"
 
 interface Refusal {
   readonly response: Response
@@ -11,6 +13,7 @@ export class Account {
   readonly label: string
   readonly quotas: Map<string, Limiter> = new Map()
   readonly #learned = new Map<string, LearnedTokens>()
+  readonly #prices = new Map<string, Price | undefined>()
   readonly #tellRefused = new Set<() => void>()
   readonly #exhausted = new Map<Limiter, Refusal>()
   #refusal: Refusal | undefined
@@ -23,6 +26,15 @@ export class Account {
     let found = this.#learned.get(model)
     if (!found) this.#learned.set(model, (found = new LearnedTokens()))
     return found
+  }
+
+  /** The price of a model, looked up once. */
+  price(model: string, prices: Prices): Price | undefined {
+    if (this.#prices.has(model)) return this.#prices.get(model)
+    const pattern = bestPattern(Object.keys(prices), model)
+    const price = pattern === undefined ? undefined : prices[pattern]
+    this.#prices.set(model, price)
+    return price
   }
 
   /** Nobody's call is sent any more. */

@@ -23,7 +23,7 @@ const part = /(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)/g
  * ```
  */
 export function goDuration(text: string): number | undefined {
-  if (!shape.test(text)) return undefined
+  if (text === "" || !shape.test(text)) return undefined
   let totalMs = 0
   for (const [, amount, unit] of text.matchAll(part)) totalMs += Number(amount) * unitMs[unit as string]!
   return Number.isFinite(totalMs) ? totalMs : undefined

@@ -15,7 +15,6 @@ import { AttemptFailure } from "./attempt-failure.ts"
 import type { LearnedTokens } from "./learned-tokens.ts"
 import type { FetchContext } from "./limited-fetch.ts"
 import { type CallIdentity, limitedFetchDefaults } from "./limited-fetch-options.ts"
-import { bestPattern } from "./model-pattern.ts"
 import { type Price, usdOf } from "./prices.ts"
 import { readBody, type SentBody } from "./read-body.ts"
 import { type FetchInput, headerReader } from "./request-parts.ts"
@@ -98,8 +97,7 @@ export class ModelRequest {
     this.#account = accounts.account(this.#vendor.name, label)
     this.#quota = accounts.quota(this.#account, this.#facts.model)
     this.#learned = this.#account.learned(this.#facts.model)
-    const pattern = bestPattern(Object.keys(prices), this.#facts.model)
-    this.#price = pattern === undefined ? undefined : prices[pattern]
+    this.#price = this.#account.price(this.#facts.model, prices)
     const wanted = typeof priority === "function" ? priority(identity) : (priority ?? this.#scope?.priority)
     this.#admitOptions = {
       ...(this.#signal ? { signal: this.#signal } : {}),

@@ -5,7 +5,7 @@ export type FetchInput = string | URL | Request
 export function urlOf(input: FetchInput): URL | undefined {
   if (input instanceof URL) return input
   const text = typeof input === "string" ? input : input.url
-  return URL.canParse(text) ? new URL(text) : undefined
+  return URL.parse(text) ?? undefined
 }
 
 /** The method that `fetch(input, init)` uses. */

@@ -1,7 +1,7 @@
 import type { Clock, Cost, Permit } from "@sluice/core"
 import { AttemptFailure } from "./attempt-failure.ts"
 import { isEventStream, isJson } from "./content-type.ts"
-import { rebuiltResponse } from "./rebuilt-response.ts"
+import { refilledResponse } from "./refilled-response.ts"
 import { settleAnswer, settleFailure } from "./settle-answer.ts"
 import { StreamedAnswer } from "./streamed-answer.ts"
 import { usageInTail } from "./usage-in-tail.ts"
@@ -84,13 +84,17 @@ export async function sendAttempt(plan: AttemptPlan): Promise<Response> {
 async function refused(plan: AttemptPlan, response: Response): Promise<AttemptFailure> {
   const bytes = new Uint8Array(await response.arrayBuffer())
   const answer = { status: response.status, headers: response.headers, body: parsed(bytes) }
-  return settleFailure(plan, answer, rebuiltResponse(response, bytes), bytes)
+  return settleFailure(plan, answer, refilledResponse(response, bytes), bytes)
 }
 
 async function wholeAnswer(plan: AttemptPlan, response: Response, startMs: number): Promise<Response> {
   const bytes = new Uint8Array(await response.arrayBuffer())
   const body = bytes.length > longBody ? usageInTail(bytes) : parsed(bytes)
-  const whole = rebuiltResponse(response, bytes)
+  const whole = refilledResponse(
+    response,
+    bytes,
+    bytes.length > longBody || typeof body === "string" ? undefined : body,
+  )
   if (body === undefined || typeof body === "string") {
     plan.permit.settle("ignored")
     throw new AttemptFailure(

@@ -1,6 +1,6 @@
 import { isEventStream } from "./content-type.ts"
 import { meteredBody } from "./metered-body.ts"
-import { rebuiltResponse } from "./rebuilt-response.ts"
+import { rebodiedResponse } from "./refilled-response.ts"
 import type { AttemptPlan } from "./send-attempt.ts"
 import { okVerdict, settleAnswer, settleFailure } from "./settle-answer.ts"
 import { SseReader, type SseEvent } from "./sse-reader.ts"
@@ -58,7 +58,7 @@ export class StreamedAnswer {
       },
       first.value ? [first.value] : [],
     )
-    const handed = rebuiltResponse(this.#response, body)
+    const handed = rebodiedResponse(this.#response, body)
     abandoned.register(body, this)
     return handed
   }

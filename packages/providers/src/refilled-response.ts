@@ -1,0 +1,93 @@
+interface Content {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** The same, parsed: spares the caller a second parse. */
+  readonly parsed: unknown
+  used: boolean
+  /** A response of its own, for whoever wants the body as a stream. */
+  again: Response | undefined
+}
+
+const contents = new WeakMap<Response, Content>()
+const decoder = new TextDecoder()
+
+/**
+ * A response whose body was read, as if it had not been: the same object, status, headers and URL, and the bytes
+ * again for whoever reads them, once. (A new `Response` would cost several times the CPU, and lose its `url`.)
+ */
+export function refilledResponse(response: Response, bytes: Uint8Array<ArrayBuffer>, parsed?: unknown): Response {
+  contents.set(response, { bytes, parsed, used: false, again: undefined })
+  return Object.setPrototypeOf(response, RefilledResponse.prototype) as Response
+}
+
+function take(response: Response): Content {
+  if (response.bodyUsed) throw new TypeError("Body is unusable: Body has already been read")
+  const content = contents.get(response)!
+  content.used = true
+  return content
+}
+
+function again(response: Response): Response {
+  const content = contents.get(response)!
+  const { status, statusText, headers } = response
+  return (content.again ??= new Response(content.bytes, { status, statusText, headers }))
+}
+
+// Never constructed: its methods lie over those of a response that exists already, hence the casts of `this`.
+class RefilledResponse {
+  get body(): Response["body"] {
+    return again(self(this)).body
+  }
+
+  get bodyUsed(): boolean {
+    const { used, again: rebuilt } = contents.get(self(this))!
+    return used || (rebuilt?.bodyUsed ?? false)
+  }
+
+  async json(): Promise<unknown> {
+    const { parsed, bytes } = take(self(this))
+    return parsed === undefined ? (JSON.parse(decoder.decode(bytes)) as unknown) : parsed
+  }
+
+  async text(): Promise<string> {
+    return decoder.decode(take(self(this)).bytes)
+  }
+
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return take(self(this)).bytes
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return take(self(this)).bytes.buffer
+  }
+
+  async blob(): Promise<Blob> {
+    return new Blob([take(self(this)).bytes], { type: self(this).headers.get("content-type") ?? "" })
+  }
+
+  // oxlint-disable-next-line typescript/promise-function-async -- a body that was read rejects, as fetch's own does
+  formData(): ReturnType<Response["formData"]> {
+    if (this.bodyUsed) return Promise.reject(new TypeError("Body is unusable: Body has already been read"))
+    return again(self(this)).formData()
+  }
+
+  clone(): Response {
+    if (this.bodyUsed) throw new TypeError("Response.clone: Body has already been consumed.")
+    const { status, statusText, headers, url } = self(this)
+    const clone = new Response(null, { status, statusText, headers })
+    Object.defineProperty(clone, "url", { value: url })
+    return refilledResponse(clone, contents.get(self(this))!.bytes.slice())
+  }
+}
+
+Object.setPrototypeOf(RefilledResponse.prototype, Response.prototype)
+
+function self(response: RefilledResponse): Response {
+  return response as unknown as Response
+}
+
+/** A streamed response with another body in place of its own, which is being read: same status, headers and URL. */
+export function rebodiedResponse(response: Response, body: ReadableStream<Uint8Array<ArrayBuffer>>): Response {
+  const { status, statusText, headers, url, redirected } = response
+  const rebodied = new Response(body, { status, statusText, headers })
+  return Object.defineProperties(rebodied, { url: { value: url }, redirected: { value: redirected } })
+}
