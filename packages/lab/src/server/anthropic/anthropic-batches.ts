@@ -20,9 +20,12 @@ const creation = z.looseObject({
     .max(100_000),
 })
 
+/** A request that makes no sense is accepted with the others and errs when its turn comes. */
+type Item = BatchItem | { readonly customId: string; readonly invalid: string }
+
 interface Batch {
   readonly id: string
-  readonly job: BatchJob<BatchItem>
+  readonly job: BatchJob<Item>
   cancelledMs?: number
   results?: Buffer
 }
@@ -72,12 +75,17 @@ export function registerAnthropicBatches(app: FastifyInstance, state: VendorStat
   })
 }
 
-function readItems(requests: z.infer<typeof creation>["requests"]): BatchItem[] {
+function readItems(requests: z.infer<typeof creation>["requests"]): Item[] {
   const seen = new Set<string>()
   return requests.map(({ custom_id: customId, params }, index) => {
     if (seen.has(customId)) throw new BadRequest(`requests.${index}.custom_id: duplicate custom_id ${customId}`)
     seen.add(customId)
-    return { customId, format: messages, call: messages.readCall(params, {}) }
+    try {
+      return { customId, format: messages, call: messages.readCall(params, {}) }
+    } catch (error) {
+      if (error instanceof BadRequest) return { customId, invalid: error.message }
+      throw error
+    }
   })
 }
 
@@ -91,7 +99,7 @@ function show(batch: Batch, state: VendorState, host: string): object {
   const phase = job.phase(nowMs)
   const ended = isEnded(batch, state)
   const done = job.items.slice(0, job.done(nowMs))
-  const errored = done.filter((item) => job.fails(item)).length
+  const errored = done.filter((item) => "invalid" in item || job.fails(item)).length
   const rest = job.items.length - done.length
   const time = (ms: number | undefined): string | null =>
     ms === undefined ? null : new Date(state.clock.wallNow() - nowMs + ms).toISOString()
@@ -125,12 +133,18 @@ function writeResults({ job }: Batch, state: VendorState): Buffer {
     job.items.map((item, index) => {
       const custom_id = item.customId
       if (index >= doneCount) return { custom_id, result: { type: unreached } }
+      if ("invalid" in item) return { custom_id, result: erred("invalid_request_error", item.invalid) }
       const message = answerItem(item, job.fails(item), state)
-      if (message !== undefined) return { custom_id, result: { type: "succeeded", message } }
-      const error = { type: "api_error", message: "Internal server error", details: null }
-      return { custom_id, result: { type: "errored", error: { type: "error", error, request_id: null } } }
+      return {
+        custom_id,
+        result: message === undefined ? erred("api_error", "Internal server error") : { type: "succeeded", message },
+      }
     }),
   )
+}
+
+function erred(type: string, message: string): object {
+  return { type: "errored", error: { type: "error", error: { type, message, details: null }, request_id: null } }
 }
 
 function idOf(shown: object | undefined): string | null {
