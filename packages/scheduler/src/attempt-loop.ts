@@ -45,9 +45,18 @@ export async function attemptLoop<T>(
   const { maxAttempts, clock, signal } = options
   let decision: RetryDecision
   options.budget?.earn()
+  signal?.throwIfAborted()
+  // Most calls need no loop: p-retry is asked only once an attempt has failed, and is told so as its first.
+  let first: AttemptFailure | undefined
+  try {
+    return await fn(1)
+  } catch (error) {
+    first = new AttemptFailure(error)
+  }
   try {
     return await pRetry(
       async (attempt) => {
+        if (attempt === 1) throw first
         try {
           return await fn(attempt)
         } catch (error) {

@@ -1,5 +1,8 @@
 export { adaptive, type Adaptive, type AdaptiveOptions } from "./adaptive-concurrency.ts"
 export { attemptLoop, type AttemptLoopOptions } from "./attempt-loop.ts"
+export { parallelExecutor, systemRuntime } from "./executor.ts"
+export type { ParallelMapOptions } from "./map-options.ts"
+export { parallelMap, type ParallelMap } from "./parallel-map.ts"
 export { retryBudget, type RetryBudget } from "./retry-budget.ts"
 export {
   backoffDelayMs,
