@@ -14,6 +14,15 @@ const verbose = flag("verbose") !== undefined
 function sluice(onEvent?: (event: SluiceEvent) => void): Contestant {
   return async ({ clock, random, told, calls, call }) => {
     const quota = createQuota({ ...told, clock, random, ...(onEvent && { onEvent }) })
+    if (flag("watch")) {
+      const look = (): void => {
+        const { limits, inFlight, waiting, gate } = quota.snapshot()
+        const shown = limits.map((one) => `${one.name} ${one.level.toFixed(0)}/${one.limit} others ${one.others?.toFixed(0)} eff ${one.effective?.toFixed(0)} ${one.kind}`)
+        console.log((clock.now() / 1000).toFixed(0), `fly ${inFlight} wait ${waiting} ${gate.state}`, shown.join(" | "))
+        if (waiting > 0) clock.setTimer(Number(flag("watch")) * 1000, look)
+      }
+      clock.setTimer(1000, look)
+    }
     let mean = 150
     const stop = new AbortController()
     const work = async (item: (typeof calls)[number]): Promise<void> => {

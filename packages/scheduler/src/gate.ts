@@ -1,5 +1,7 @@
 /** How long after a start a refusal would have come back: the step in which a ramp doubles. */
 const stepFloorMs = 250
+/** After this long without an answer a ramp goes on by time. */
+const longestAnswerMs = 10_000
 /** A ramp that allows this many starts in all has done its work. */
 const rampEnd = 4_096
 
@@ -16,16 +18,24 @@ export class Gate {
   #rampFromMs = -Infinity
   #rampBase = Infinity
   #rampStarts = 0
+  /** Starts up to which the ramp goes by time; beyond, each answer allows two more. */
+  #rampByTime = Infinity
+  #rampAnswers = 0
   #refusalMs = 100
   #closed = false
   /** Episodes without a success between them: the exponent of the wait when the vendor names none. */
   #streak = 0
 
-  /** A quota whose burst is unknown begins with a ramp from `base` starts. */
-  beginRamp(nowMs: number, base: number): void {
+  /**
+   * Starts a ramp of `base` starts, doubling every step up to `byTime` starts, then by two for each answer: far enough not to
+   * idle, and not so far that a limit found too late costs a herd.
+   */
+  beginRamp(nowMs: number, base: number, byTime: number = Infinity): void {
     this.#rampFromMs = nowMs
     this.#rampBase = base
+    this.#rampByTime = byTime
     this.#rampStarts = 0
+    this.#rampAnswers = 0
   }
 
   /** What the ramp was for is known now. */
@@ -79,26 +89,38 @@ export class Gate {
     if (admittedMs > this.#closedAtMs) this.#streak = 0
   }
 
+  /** A call that left at `admittedMs` ended, and was not refused. */
+  answered(admittedMs: number): void {
+    if (admittedMs >= this.#rampFromMs) this.#rampAnswers++
+  }
+
   /** Milliseconds until the next start is allowed. */
   msUntil(nowMs: number): number {
     if (nowMs < this.#closedUntilMs) return this.#closedUntilMs - nowMs
-    if (this.#rampBase === Infinity) return 0
+    // Behind a gate that no call has passed yet, the first one is the probe.
+    if (this.#closed || this.#rampBase === Infinity) return 0
     const stepMs = this.#stepMs
-    const allowed = this.#rampBase * 2 ** ((nowMs - this.#rampFromMs) / stepMs)
+    const byTime = this.#rampBase * 2 ** ((nowMs - this.#rampFromMs) / stepMs)
+    // Where answers take this long (or nobody settles), time alone must do.
+    const patienceMs = nowMs - this.#rampFromMs - longestAnswerMs
+    const byAnswers = (this.#rampByTime + 2 * this.#rampAnswers) * 2 ** Math.max(0, patienceMs / 2_000)
+    const allowed = Math.min(byTime, byAnswers)
     if (allowed >= rampEnd) {
       this.#rampBase = Infinity
       return 0
     }
     // Rounding in the exponent must not cost a step.
     if (this.#rampStarts + 1 <= allowed + 1e-9) return 0
+    if (allowed < byTime) return patienceMs < 0 ? -patienceMs : 100
     return Math.max(0.01, stepMs * Math.log2((this.#rampStarts + 1) / this.#rampBase) - (nowMs - this.#rampFromMs))
   }
 
   /** A call started. Answers true when this start opened the gate. */
-  started(): boolean {
+  started(nowMs: number): boolean {
     this.#rampStarts++
     if (!this.#closed) return false
     this.#closed = false
+    this.#rampFromMs = nowMs
     return true
   }
 

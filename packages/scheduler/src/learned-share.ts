@@ -1,6 +1,7 @@
 /** A refusal that no number explains cuts to this share of what was used before; one that was measured, to just below the measure. */
 const blindCut = 0.8
-const measuredCut = 0.97
+const measuredCut = 0.985
+const timedCut = 0.985
 /** How long the share stays after a first cut; doubles with every cut, so a limit that stands is probed ever more rarely. */
 const holdMs = 10_000
 const longestHolds = 5
@@ -29,10 +30,11 @@ export class LearnedShare {
     return this.#value
   }
 
-  cut(nowMs: number, measured: number | undefined): void {
+  /** `timed`: the vendor named a delay, which is obeyed already; without one the cut must make the room. */
+  cut(nowMs: number, measured: number | undefined, timed = false): void {
     const before = this.#value
     // A measure far below belongs to a burst that was refused for another reason: never below half at once.
-    const target = measured === undefined ? before * blindCut : Math.min(before * 0.97, measured * measuredCut)
+    const target = measured === undefined ? before * (timed ? timedCut : blindCut) : Math.min(before * timedCut, measured * measuredCut)
     // Having grown far beyond the last cut means that the quota changed: probe eagerly again.
     if (before > this.#base * 1.3) this.#cuts = 0
     this.#base = this.#value = Math.max(least, before * (this.#cuts === 0 ? 0.1 : 0.5), target)

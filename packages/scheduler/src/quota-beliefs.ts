@@ -49,6 +49,11 @@ export interface Verdict {
 
 const none: Cost = Object.freeze({ requests: 0 })
 const rateDimensions = ["requests", "tokens", "inputTokens", "outputTokens"] as const
+/**
+ * Share of a limit that may start before the first answer has shown how the vendor counts. A bucket that was full loses nothing by
+ * it: what was taken keeps it refilling for a fifth of the window.
+ */
+const firstWave = 0.2
 /** Failures in a row that mean an outage rather than bad luck: 1 in 1,000 at a failure rate of 25 %. */
 const outageFailures = 5
 
@@ -85,20 +90,23 @@ export class QuotaBeliefs {
     this.budgets.push(this.concurrency)
     for (const name of told) this.#tell(name, options[name]!, nowMs, wallMs)
     if (options.budgetUsd !== undefined) this.budgets.push(new Reservoir("budgetUsd", "usd", options.budgetUsd))
-    const unknown = this.rates.filter((rate) => !rate.burstKnown)
+    const unknown = this.rates.filter((rate) => !rate.burstKnown && rate.dimension === "requests")
     if (unknown.length > 0) {
-      this.gate.beginRamp(nowMs, Math.max(2, Math.min(...unknown.map((rate) => rampBase(rate)))))
-    }
+      const slowest = Math.min(...unknown.map((rate) => rate.ratePerMs))
+      const least = Math.min(...unknown.map((rate) => rate.limit))
+      this.gate.beginRamp(nowMs, Math.max(2, Math.min(10, slowest * 1_000)), Math.max(4, least * firstWave))
+    } else if (this.rates.some((rate) => !rate.burstKnown)) this.gate.beginRamp(nowMs, 4, 64)
   }
 
   /** The first thing in the way of `cost`, or nothing. Of several limits, the one that takes longest. */
   block(nowMs: number, cost: Cost): Block | undefined {
     const gateMs = this.gate.msUntil(nowMs)
     let worst: Block | undefined = gateMs > 0 ? { by: "gate", dimension: "gate", ms: gateMs } : undefined
-    const budgets = this.budgets
+    const { budgets } = this
+    const alone = this.concurrency.running === 0
     for (let i = 0; i < budgets.length; i++) {
       const budget = budgets[i]!
-      const ms = budget.msUntil(nowMs, amountOf(cost, budget.dimension))
+      const ms = budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone)
       if (ms > 0 && (worst === undefined || ms > worst.ms)) {
         const total =
           budget instanceof Reservoir ? "budget" : budget instanceof RateLimit && budget.daily ? "day" : undefined
@@ -111,10 +119,11 @@ export class QuotaBeliefs {
   /** Whether `cost` fits now: `block` without its answer, for the fast path. */
   fits(nowMs: number, cost: Cost): boolean {
     if (this.gate.msUntil(nowMs) > 0) return false
-    const budgets = this.budgets
+    const { budgets } = this
+    const alone = this.concurrency.running === 0
     for (let i = 0; i < budgets.length; i++) {
       const budget = budgets[i]!
-      if (budget.msUntil(nowMs, amountOf(cost, budget.dimension)) > 0) return false
+      if (budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone) > 0) return false
     }
     return true
   }
@@ -128,7 +137,7 @@ export class QuotaBeliefs {
       if (amount !== 0) budget.take(nowMs, amount)
     }
     this.#count(cost, 1)
-    return this.gate.started()
+    return this.gate.started(nowMs)
   }
 
   anchors(nowMs: number): number[] {
@@ -183,6 +192,7 @@ export class QuotaBeliefs {
     this.concurrency.give()
     this.#reconcile(nowMs, call)
     if (feedback?.limits) this.#hear(nowMs, call, feedback.limits, verdict)
+    if (outcome !== "throttled") this.gate.answered(call.admittedMs)
     if (outcome === "success") {
       // What left before the trouble began says nothing about it.
       if (call.admittedMs >= this.#failingSinceMs) this.#failures = 0
@@ -241,7 +251,7 @@ export class QuotaBeliefs {
   #hear(nowMs: number, call: SettledCall, readings: readonly LimitReading[], verdict: Verdict): void {
     for (const reading of readings) {
       const windowMs = reading.windowMs ?? 60_000
-      const index = this.rates.findIndex((rate) => rate.dimension === reading.dimension && rate.windowMs === windowMs)
+      const index = this.rates.findIndex((one) => sameLimit(reading, one))
       const rate = this.rates[index]
       if (!rate) {
         if (reading.limit !== undefined && reading.limit > 0) this.#learn(nowMs, reading, windowMs, verdict)
@@ -321,10 +331,11 @@ export class QuotaBeliefs {
     for (const rate of suspects) {
       const from = rate.ratePerMs
       const amount = amountOf(cost, rate.dimension)
+      const remaining = feedback?.limits?.find((one) => sameLimit(one, rate))?.remaining
       rate.refuse(
         nowMs,
         amount,
-        retryAfterMs,
+        { admittedMs, retryAfterMs, remaining },
         episode && { ...episode, admitted: episode[rate.dimension as "requests"] },
       )
       if (rate.ratePerMs < from * 0.999) {
@@ -344,7 +355,7 @@ export class QuotaBeliefs {
       if (why) this.#adapt(why, verdict)
       if (!slots && suspects.length === 0) this.#guess(nowMs, cost, episode!, verdict)
     }
-    const fitsMs = Math.max(0, ...suspects.map((rate) => rate.msUntil(nowMs, amountOf(cost, rate.dimension))))
+    const fitsMs = Math.max(0, ...suspects.map((rate) => rate.msUntil(nowMs, amountOf(cost, rate.dimension), false)))
     const waitMs = retryAfterMs ?? Math.max(fitsMs, 250 * 2 ** Math.min(7, this.gate.streak))
     this.#close(nowMs, waitMs, admittedMs, reason, verdict)
   }
@@ -426,9 +437,8 @@ export class QuotaBeliefs {
   }
 }
 
-/** Starts of the first wave: two seconds' worth, for requests. */
-function rampBase(rate: RateLimit): number {
-  return rate.dimension === "requests" ? rate.ratePerMs * 2_000 : Infinity
+function sameLimit(reading: LimitReading, rate: RateLimit): boolean {
+  return reading.dimension === rate.dimension && (reading.windowMs ?? 60_000) === rate.windowMs
 }
 
 function nextUtcMidnight(wallMs: number): number {

@@ -13,8 +13,11 @@ export interface Budget {
   /** As the user wrote it: `requestsPerMinute`. */
   readonly name: string
   readonly dimension: Dimension
-  /** Milliseconds until `amount` fits; 0 = now; `Infinity` = not before somebody gives back. */
-  msUntil(nowMs: number, amount: number): number
+  /**
+   * Milliseconds until `amount` fits; 0 = now; `Infinity` = not before somebody gives back.
+   * `alone`: no other call runs, so no room need be kept for surprises.
+   */
+  msUntil(nowMs: number, amount: number, alone: boolean): number
   take(nowMs: number, amount: number): void
   /** Gives back what was taken at `takenMs` and not used (or, negative, charges what was used beyond it). */
   give(nowMs: number, amount: number, takenMs: number): void

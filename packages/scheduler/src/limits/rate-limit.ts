@@ -33,8 +33,20 @@ export interface Episode {
   readonly first: boolean
 }
 
+/** Headers this recent describe the present. */
+const trustHeadersMs = 60_000
+/** What a refusal says of one limit. */
+export interface Refusal {
+  readonly admittedMs: number
+  readonly retryAfterMs?: number | undefined
+  /** What its own headers say remains. More than the call needed: something shorter stands behind the limit. */
+  readonly remaining?: number | undefined
+}
+
 /** Time constant of the estimate of what others take from the same quota. */
-const othersTimeConstantMs = 5_000
+const othersMs = 15_000
+/** Time constant of the variance of their bursts. */
+const surpriseMs = 10_000
 /**
  * One rate of a vendor as we believe it to be: the user's word, corrected by what the vendor's answers say.
  *
@@ -62,8 +74,14 @@ export class RateLimit implements Budget {
   #heldMs = 1_000
   /** Sum of all corrections of the level: what was corrected since a call left must not be corrected again. */
   #corrections = 0
-  #typicalAmount = 1
+  /** Variance of the surprises, per millisecond. */
+  #surprise = 0
+  #noticedMs: number
   #resetAtMs: number | undefined
+  /** When the call left whose answer last corrected the level. */
+  #evidenceMs = -Infinity
+  /** When an answer last said what remains. */
+  #heardMs = -Infinity
 
   constructor(options: RateLimitOptions) {
     this.name = options.name
@@ -78,6 +96,7 @@ export class RateLimit implements Budget {
     // A learned rate may turn out higher than its first guess; the user's word is a ceiling.
     this.#share = new LearnedShare(options.told ? 1 : Infinity)
     this.#resetAtMs = options.resetAtMs
+    this.#noticedMs = options.nowMs
     this.#kind = options.kind ?? "bucket"
     this.#model = this.#build(options.nowMs)
   }
@@ -114,15 +133,14 @@ export class RateLimit implements Budget {
     return this.#model.level(nowMs)
   }
 
-  msUntil(nowMs: number, amount: number): number {
+  msUntil(nowMs: number, amount: number, alone: boolean): number {
     if (amount === 0) return 0
     if (this.#share.grow(nowMs)) this.#retune(nowMs)
-    return this.#model.msUntil(nowMs, this.#othersPerMs > 0 ? amount + this.#cushion() : amount)
+    return this.#model.msUntil(nowMs, this.#othersPerMs > 0 && !alone ? amount + this.#cushion() : amount)
   }
 
   take(nowMs: number, amount: number): void {
     this.#model.take(nowMs, amount)
-    this.#typicalAmount += (amount - this.#typicalAmount) * 0.05
   }
 
   give(nowMs: number, amount: number, takenMs: number): void {
@@ -157,17 +175,17 @@ export class RateLimit implements Budget {
     if (reading.resetMs !== undefined && this.#model instanceof FixedWindow && reading.resetMs > 0) {
       this.#model.hearReset(admittedMs + reading.resetMs, nowMs + reading.resetMs)
     }
-    if (anchor !== undefined && reading.remaining !== undefined && reading.remaining >= 0) this.#resync(nowMs, reading, anchor)
+    if (anchor !== undefined && reading.remaining !== undefined && reading.remaining >= 0) this.#resync(nowMs, reading, anchor, admittedMs)
     return this.limit === before ? undefined : before
   }
 
   /**
-   * The vendor refused `amount`; with `retryAfterMs` it also said when it would fit. `episode` is present for the first refusal
+   * The vendor refused `amount`. `episode` is present for the first refusal
    * of a burst, which alone cuts the rate: what was admitted since the episode before, and the time that took.
    */
-  refuse(nowMs: number, amount: number, retryAfterMs: number | undefined, episode: Episode | undefined): void {
+  refuse(nowMs: number, amount: number, refusal: Refusal, episode: Episode | undefined): void {
     const level = this.level(nowMs)
-    const waitMs = retryAfterMs ?? 0
+    const waitMs = refusal.retryAfterMs ?? 0
     if (this.#countsWindows(amount, waitMs)) {
       this.#kind = "sliding"
       this.#burstKnown = true
@@ -175,18 +193,26 @@ export class RateLimit implements Budget {
       this.#model.take(nowMs - this.windowMs + Math.min(waitMs, this.windowMs), this.limit)
       return
     }
-    const believedRoom = level >= amount
     const fair = Math.min(0, amount - this.ratePerMs * waitMs)
-    if (level > fair) this.#correct(nowMs, fair - level)
+    if (level > fair) this.#evidenceMs = refusal.admittedMs
+    if (level > fair) this.#correct(nowMs, fair - level, nowMs - this.#heardMs < trustHeadersMs)
     if (!episode) return
+    const { remaining } = refusal
+    // Beyond any rounding, which not every vendor admits to.
+    const contradicted = remaining !== undefined && remaining >= amount + this.limit * 0.02
+    const surprised = remaining === undefined && level >= amount
     const measured = this.#measure(episode)
-    if (believedRoom && !this.#burstKnown) {
-      this.#refuted = true
+    if ((contradicted || surprised) && !this.#burstKnown) {
+      this.#refuted = contradicted
       this.#burstKnown = true
       this.#narrowBurst = Math.max(amount, this.ratePerMs * 1_000)
       // A few seconds' worth was admitted: slices behind a right limit. More than that: a deep bucket of a lower limit.
       if (measured !== undefined && episode.admitted > 3_000 * this.ratePerMs) this.#share.cut(nowMs, measured)
-    } else this.#share.cut(nowMs, measured)
+    } else if (contradicted || nowMs - this.#heardMs > trustHeadersMs) {
+      this.#refuted ||= contradicted
+      this.#share.cut(nowMs, measured, refusal.retryAfterMs !== undefined)
+    }
+    // Otherwise headers say what remains: the level and the room for others follow from that, and a cut would only waste quota.
     this.#retune(nowMs)
   }
 
@@ -203,33 +229,49 @@ export class RateLimit implements Budget {
     this.#retune(nowMs)
   }
 
-  #resync(nowMs: number, reading: LimitReading, anchor: number): void {
+  #resync(nowMs: number, reading: LimitReading, anchor: number, admittedMs: number): void {
+    this.#heardMs = nowMs
+    // It left before what the last correction already knows of, so it would correct that a second time.
+    if (admittedMs < this.#evidenceMs) return
     const remaining = reading.remaining!
     const levelThen = anchor + this.#corrections
     const levelNow = this.level(nowMs)
     // The vendor counted somewhere between our sending and its answering: only what both ends contradict is evidence.
     const error1 = remaining - levelThen
     const error2 = remaining - levelNow
+    // More stands ready than a slice of a second would hold: the depth is as we took it to be.
+    if (remaining > this.ratePerMs * 5_000 && !this.#refuted) this.#burstKnown = true
     const tolerance = (reading.roundedTo ?? 0) / 2 + this.ratePerMs * this.#jitterMs + 1
     const lower = Math.max(error1, error2) < -tolerance
     const higher = Math.min(error1, error2) > tolerance && !this.#refuted
-    if (!lower && !higher) return
+    if (!lower && !higher) return this.#noticeOthers(nowMs, 0)
     const error = lower ? Math.max(error1, error2) : Math.min(error1, error2)
     if (higher) this.#burstKnown = true
-    this.#correct(nowMs, error)
+    this.#evidenceMs = admittedMs
+    this.#correct(nowMs, error, true)
   }
 
-  #correct(nowMs: number, error: number): void {
+  #correct(nowMs: number, error: number, byOthers: boolean): void {
     this.#corrections += error
-    this.#othersPerMs = Math.max(
-      0,
-      Math.min((0.9 * this.limit) / this.windowMs, this.#othersPerMs - error / othersTimeConstantMs / 1_000),
-    )
     this.#model.setLevel(nowMs, this.level(nowMs) + error)
+    if (byOthers) this.#noticeOthers(nowMs, error)
   }
 
+  /** Whatever we did not expect, somebody else did. */
+  #noticeOthers(nowMs: number, error: number): void {
+    // No more can others have taken since the last look than the vendor grants in that time.
+    const mostPerMs = (0.8 * this.limit) / this.windowMs
+    const sinceMs = Math.max(50, nowMs - this.#noticedMs)
+    this.#noticedMs = nowMs
+    const taken = Math.max(-mostPerMs * sinceMs, Math.min(mostPerMs * sinceMs, -error))
+    const weight = 1 - Math.exp(-sinceMs / othersMs)
+    this.#othersPerMs = Math.max(0, Math.min(mostPerMs, this.#othersPerMs + (weight * taken) / sinceMs))
+    this.#surprise += ((Math.max(0, taken) ** 2 / sinceMs - this.#surprise) * sinceMs) / (sinceMs + surpriseMs)
+  }
+
+  /** Room for what others may take before we hear of it: their bursts over the time an answer takes. */
   #cushion(): number {
-    return 2.5 * Math.sqrt(this.#othersPerMs * this.#heldMs * this.#typicalAmount)
+    return Math.min(11 * Math.sqrt(this.#surprise * this.#heldMs), (5 * this.limit * this.#heldMs) / this.windowMs)
   }
 
   // A bucket would have had room long before: a vendor that names such a delay counts whole windows.
