@@ -42,31 +42,33 @@ export function testExecutor(
 
   describe("an executor, one item", () => {
     it("answers how the item ended, also with nothing-like values", async () => {
-      const { executor } = setUp()
+      const { clock, executor } = setUp()
       for (const value of [undefined, null, 0, "", false, Number.NaN]) {
-        assert.deepEqual(await executor.run("item", 7, () => value, {}), ok(7, value))
+        assert.deepEqual(await clock.run(executor.run("item", 7, () => value, {})), ok(7, value))
       }
       const boom = new Error("boom")
-      const failed = await executor.run("item", 7, () => Promise.reject(boom), {})
+      const failed = await clock.run(executor.run("item", 7, () => Promise.reject(boom), {}))
       assert.deepEqual(failed, { status: "failed", index: 7, error: boom, attempts: 1 })
     })
 
     it("tries as often as told, counting from 1, and tells of each attempt", async () => {
-      const { executor } = setUp()
+      const { clock, executor } = setUp()
       const seen: [number, number, boolean][] = []
       const told: [number, boolean][] = []
-      const outcome = await executor.run(
-        "item",
-        3,
-        (_item, { index, attempt, signal }) => {
-          seen.push([index, attempt, signal.aborted])
-          if (attempt < 3) throw new Error(`no ${attempt}`)
-          return "yes"
-        },
-        {
-          retry: { maxAttempts: 5, ...atOnce },
-          onAttempt: (event) => told.push([event.attempt, "error" in event && event.error !== undefined]),
-        },
+      const outcome = await clock.run(
+        executor.run(
+          "item",
+          3,
+          (_item, { index, attempt, signal }) => {
+            seen.push([index, attempt, signal.aborted])
+            if (attempt < 3) throw new Error(`no ${attempt}`)
+            return "yes"
+          },
+          {
+            retry: { maxAttempts: 5, ...atOnce },
+            onAttempt: (event) => told.push([event.attempt, "error" in event && event.error !== undefined]),
+          },
+        ),
       )
       assert.deepEqual(outcome, ok(3, "yes", 3))
       assert.deepEqual(seen, [
@@ -82,11 +84,13 @@ export function testExecutor(
     })
 
     it("fails when its attempts are spent, and stops early where a retry is pointless", async () => {
-      const { executor } = setUp()
+      const { clock, executor } = setUp()
       const attemptsOf = async (error: unknown, retry: Omit<RetryOptions, "backoff">): Promise<number> => {
-        const outcome = await executor.run("item", 0, () => Promise.reject(error as Error), {
-          retry: { ...retry, ...atOnce },
-        })
+        const outcome = await clock.run(
+          executor.run("item", 0, () => Promise.reject(error as Error), {
+            retry: { ...retry, ...atOnce },
+          }),
+        )
         assert.equal(outcome.status, "failed")
         return outcome.attempts
       }
@@ -100,24 +104,26 @@ export function testExecutor(
     })
 
     it("lets the fallback answer when attempts are spent, and fails with the fallback's own error", async () => {
-      const { executor } = setUp()
+      const { clock, executor } = setUp()
       const boom = new Error("boom")
       const work = (): never => {
         throw boom
       }
       const retry = { maxAttempts: 2, ...atOnce }
-      const rescued = await executor.run("item", 1, work, {
-        retry,
-        fallback: (item, error, { attempt }) => [item, error === boom, attempt],
-      })
+      const rescued = await clock.run(
+        executor.run("item", 1, work, {
+          retry,
+          fallback: (item, error, { attempt }) => [item, error === boom, attempt],
+        }),
+      )
       assert.deepEqual(rescued, ok(1, ["item", true, 2], 2))
       const worse = new Error("worse")
-      const lost = await executor.run("item", 1, work, { retry, fallback: () => Promise.reject(worse) })
+      const lost = await clock.run(executor.run("item", 1, work, { retry, fallback: () => Promise.reject(worse) }))
       assert.deepEqual(lost, { status: "failed", index: 1, error: worse, attempts: 2 })
     })
 
     it("is cancelled with the reason as it was given", async () => {
-      const { executor } = setUp()
+      const { clock, executor } = setUp()
       const controller = new AbortController()
       const reason = { why: "enough" }
       let calls = 0
@@ -144,7 +150,7 @@ export function testExecutor(
     })
 
     it("admits each attempt with its cost, and gives each permit back", async () => {
-      const { executor } = setUp()
+      const { clock, executor } = setUp()
       const log: string[] = []
       const limiter = {
         tryAdmit: () => undefined,
@@ -153,14 +159,16 @@ export function testExecutor(
           return { settle: (outcome) => log.push(outcome) }
         },
       }
-      await executor.run(
-        "abc",
-        0,
-        (_item, { attempt }) => {
-          log.push(`attempt ${attempt}`)
-          if (attempt === 1) throw new Error("once")
-        },
-        { limiter, cost: (item) => ({ inputTokens: item.length }), retry: { maxAttempts: 2, ...atOnce } },
+      await clock.run(
+        executor.run(
+          "abc",
+          0,
+          (_item, { attempt }) => {
+            log.push(`attempt ${attempt}`)
+            if (attempt === 1) throw new Error("once")
+          },
+          { limiter, cost: (item) => ({ inputTokens: item.length }), retry: { maxAttempts: 2, ...atOnce } },
+        ),
       )
       const cost = 'admit {"inputTokens":3}'
       assert.deepEqual(log, [cost, "attempt 1", "ignored", cost, "attempt 2", "success"])
