@@ -1,0 +1,40 @@
+import { AsyncLocalStorage } from "node:async_hooks"
+import type { SluiceEvent } from "@sluice/core"
+
+/** What the calls of one item told: every attempt that failed, and what was spent. */
+export interface ItemNotes {
+  readonly errors: { name: string; message: string; statusCode?: number }[]
+  readonly cost: { requests: number; inputTokens: number; outputTokens: number; usd?: number }
+}
+
+const storage = new AsyncLocalStorage<ItemNotes>()
+
+export function emptyNotes(): ItemNotes {
+  return { errors: [], cost: { requests: 0, inputTokens: 0, outputTokens: 0 } }
+}
+
+/** Runs an item's attempt, so that `noteEvent` finds whose calls events are about. */
+export function takingNotes<T>(notes: ItemNotes, fn: () => T): T {
+  return storage.run(notes, fn)
+}
+
+/** Adds an event to the notes of the item whose call it is about. */
+export function noteEvent(event: SluiceEvent): void {
+  const notes = storage.getStore()
+  if (!notes) return
+  if (event.type === "http-attempt") {
+    notes.cost.requests++
+    const { status, decision, attempt, error } = event
+    if (decision === "ok") return
+    notes.errors.push({
+      name: "Attempt",
+      message: `attempt ${attempt}: ${status ?? "no answer"} ${typeof error === "string" ? error : decision}`,
+      ...(status !== undefined && { statusCode: status }),
+    })
+  } else if (event.type === "usage") {
+    const { inputTokens = 0, outputTokens = 0, usd } = event.cost
+    notes.cost.inputTokens += inputTokens
+    notes.cost.outputTokens += outputTokens
+    if (usd !== undefined) notes.cost.usd = (notes.cost.usd ?? 0) + usd
+  }
+}

@@ -1,0 +1,258 @@
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, rmSync, writeSync } from "node:fs"
+import { type Clock, SluiceError } from "@sluice/core"
+import type { JournalItem, SqliteRunJournal } from "@sluice/journal"
+import { z } from "zod"
+import { pickFields, type StoredAnswer } from "./result-fields.ts"
+import { usageError } from "./usage-error.ts"
+
+/** Where the items of a `sluice run` are in its journal. */
+export const batch = { node: "run", visit: 0, params: {} } as const
+
+const position = z.object({ next: z.number().int(), outBytes: z.number(), failedBytes: z.number(), fields: z.string() })
+
+export interface ResultFilesOptions {
+  /** `"-"` is `stdout`. */
+  readonly out: string
+  readonly failed: string
+  readonly fields: readonly string[]
+  readonly order: "input" | "completion"
+  readonly stdout: NodeJS.WritableStream
+  readonly run: SqliteRunJournal
+  readonly clock: Clock
+  /** The files cannot be written any more: told once, and thrown by `close`. */
+  readonly onFailure: (error: unknown) => void
+}
+
+const page = 256
+/** So soon after it was settled is an item in the file. */
+const writeWithinMs = 100
+/** How often the position is put on record; what is written between is written again after a kill. */
+const recordEveryMs = 2_000
+
+/**
+ * The result files: what the journal holds, a line per item. They are written from the journal alone, in input order up
+ * to the first item that is not settled, so they hold nothing that could be lost, and memory holds no results.
+ * After a kill the files are cut back to the last recorded position and go on from there: never a half line, none twice.
+ */
+export class ResultFiles {
+  readonly #options: ResultFilesOptions
+  readonly #out: Target
+  readonly #failed: Target
+  readonly #done = new Set<number>()
+  /** All items before this one are settled. */
+  #frontier = 0
+  /** All items before this one are written. */
+  #next = 0
+  #recordAt = 0
+  #begunAnew = false
+  #cancelTimer: (() => void) | undefined
+  #failure: { readonly error: unknown } | undefined
+
+  constructor(options: ResultFilesOptions) {
+    const { out, failed, run, fields, order, stdout } = options
+    this.#options = options
+    this.#out = out === "-" ? new StreamTarget(stdout) : new FileTarget(out)
+    this.#failed = new FileTarget(failed)
+    const stored = position.safeParse(run.note("results"))
+    const usable = stored.success && stored.data.fields === fields.join() && order === "input" && out !== "-"
+    if (usable && this.#out.size >= stored.data.outBytes && this.#failed.size >= stored.data.failedBytes) {
+      this.#next = stored.data.next
+      this.#out.cut(stored.data.outBytes)
+      this.#failed.cut(stored.data.failedBytes)
+    } else {
+      this.restart()
+    }
+  }
+
+  /** How many items from the first one on are in the files already. */
+  get written(): number {
+    return this.#next
+  }
+
+  /** Begins the files anew: an item that is in them will have another result. */
+  restart(): void {
+    this.#next = 0
+    this.#begunAnew = true
+    this.#out.cut(0)
+    this.#failed.cut(0)
+  }
+
+  /** The journal holds the result of the item at `index`; its line follows. */
+  settled(index: number): void {
+    if (this.#options.order === "completion") {
+      for (const item of this.#options.run.settledFrom(batch, index, 1)) this.#write(item)
+    } else if (index === this.#frontier) {
+      this.#frontier++
+      while (this.#done.delete(this.#frontier)) this.#frontier++
+    } else {
+      this.#done.add(index)
+    }
+    this.#cancelTimer ??= this.#options.clock.setTimer(writeWithinMs, () => {
+      this.#cancelTimer = undefined
+      void this.#tick()
+    })
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#failure) return
+    const { clock, onFailure } = this.#options
+    try {
+      await this.#recordBeginning()
+      this.#project()
+      if (clock.now() < this.#recordAt) return
+      this.#recordAt = clock.now() + recordEveryMs
+      await this.#record()
+    } catch (error) {
+      this.#failure = { error }
+      onFailure(error)
+    }
+  }
+
+  /** A position on record from before would cut files that were begun anew in the middle of a line. */
+  async #recordBeginning(): Promise<void> {
+    if (!this.#begunAnew) return
+    this.#begunAnew = false
+    await this.#record()
+  }
+
+  #project(): void {
+    const { run } = this.#options
+    while (this.#next < this.#frontier) {
+      const items = run.settledFrom(batch, this.#next, Math.min(page, this.#frontier - this.#next))
+      for (const item of items) this.#write(item)
+      this.#next += items.length
+      this.#put()
+      if (items.length === 0) break
+    }
+    this.#put()
+  }
+
+  /** Writes the rest, puts the position on record and closes the files. */
+  async close(): Promise<void> {
+    this.#cancelTimer?.()
+    if (this.#failure) throw this.#failure.error
+    await this.#recordBeginning()
+    this.#project()
+    await this.#record()
+    this.#out.close()
+    this.#failed.close()
+    // No failures, no file of failures.
+    if (this.#failed.size === 0) rmSync(this.#options.failed, { force: true })
+  }
+
+  #write(item: JournalItem): void {
+    const { fields } = this.#options
+    if (item.status === "ok") {
+      this.#out.line(JSON.stringify(pickFields(fields, item, item.value as StoredAnswer)))
+    } else {
+      const { index, key, attempts, error } = item
+      this.#failed.line(JSON.stringify({ index, ...(key !== undefined && { key }), attempts, error }))
+    }
+  }
+
+  #put(): void {
+    this.#out.put()
+    this.#failed.put()
+  }
+
+  async #record(): Promise<void> {
+    this.#out.sync()
+    this.#failed.sync()
+    const { run, fields } = this.#options
+    await run.putNote("results", {
+      next: this.#next,
+      outBytes: this.#out.size,
+      failedBytes: this.#failed.size,
+      fields: fields.join(),
+    })
+  }
+}
+
+interface Target {
+  readonly size: number
+  line(text: string): void
+  put(): void
+  sync(): void
+  cut(size: number): void
+  close(): void
+}
+
+class FileTarget implements Target {
+  readonly #path: string
+  readonly #file: number
+  #lines: string[] = []
+  #size: number
+
+  constructor(path: string) {
+    this.#path = path
+    try {
+      this.#file = openSync(path, "a", 0o600)
+    } catch (error) {
+      throw usageError(`Cannot write ${path}: ${(error as Error).message}.`)
+    }
+    this.#size = fstatSync(this.#file).size
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  line(text: string): void {
+    this.#lines.push(text)
+  }
+
+  put(): void {
+    if (this.#lines.length === 0) return
+    const bytes = Buffer.from(`${this.#lines.join("\n")}\n`)
+    this.#lines = []
+    try {
+      for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at)
+    } catch (error) {
+      // The journal has the results; a half line must not stay.
+      ftruncateSync(this.#file, this.#size)
+      throw new SluiceError(
+        "journal-write",
+        `Cannot write ${this.#path}: ${(error as Error).message}. Nothing is lost: free some space and give the same command again.`,
+        { cause: error },
+      )
+    }
+    this.#size += bytes.length
+  }
+
+  sync(): void {
+    fsyncSync(this.#file)
+  }
+
+  cut(size: number): void {
+    this.#lines = []
+    if (this.#size > size) ftruncateSync(this.#file, size)
+    this.#size = size
+  }
+
+  close(): void {
+    closeSync(this.#file)
+  }
+}
+
+class StreamTarget implements Target {
+  readonly size = 0
+  readonly #stream: NodeJS.WritableStream
+  #text = ""
+
+  constructor(stream: NodeJS.WritableStream) {
+    this.#stream = stream
+  }
+
+  line(text: string): void {
+    this.#text += `${text}\n`
+  }
+
+  put(): void {
+    if (this.#text) this.#stream.write(this.#text)
+    this.#text = ""
+  }
+
+  sync(): void {}
+  cut(): void {}
+  close(): void {}
+}

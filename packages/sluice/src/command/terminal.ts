@@ -1,0 +1,13 @@
+import type { Clock } from "@sluice/core"
+import type { Readable } from "node:stream"
+
+/** What a command gets from its process. */
+export interface Terminal {
+  readonly stdin: Readable
+  readonly stdout: NodeJS.WritableStream
+  readonly stderr: NodeJS.WritableStream
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly clock: Clock
+  /** Calls `listener` at each Ctrl-C or SIGTERM; the answer stops that. */
+  onInterrupt(listener: () => void): () => void
+}
