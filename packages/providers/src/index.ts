@@ -3,6 +3,13 @@ export { limitedFetch, type LimitedFetch } from "./limited-fetch.ts"
 export { type CallIdentity, limitedFetchDefaults, type LimitedFetchOptions } from "./limited-fetch-options.ts"
 export { openAIShaped, type OpenAIShape } from "./openai-shape.ts"
 export { type Price, type Prices, prices, pricesAsOf, usdOf } from "./prices.ts"
+export {
+  aiSdkOptions,
+  anthropicOptions,
+  googleOptions,
+  openaiOptions,
+  type OpenAIClientOptions,
+} from "./sdk-options.ts"
 export type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 export { type FailedAttempt, VendorError } from "./vendor-error.ts"
 export { anthropic } from "./vendors/anthropic.ts"

@@ -1,5 +1,5 @@
 import type { Backoff, Clock, EventSink, Limiter, Random } from "@sluice/core"
-import type { QuotaOptions } from "@sluice/scheduler"
+import type { QuotaOptions, RetryBudget } from "@sluice/scheduler"
 import type { Prices } from "./prices.ts"
 import type { Vendor } from "./vendor.ts"
 
@@ -30,6 +30,8 @@ export interface LimitedFetchOptions extends Omit<QuotaOptions, "name"> {
     /** Refusals ("too fast") that one call takes before it gives up. Each wait is the quota's. Default 20. */
     readonly maxRefusals?: number
     readonly backoff?: Partial<Backoff>
+    /** Bounds the share of such retries over all calls. Default: a fifth of the calls, and 1,000 saved up. */
+    readonly budget?: RetryBudget
   }
   /** Per attempt, until the answer is whole or its stream has begun; waiting for admission is not in it. Default 600,000. */
   readonly timeoutMs?: number
@@ -49,11 +51,14 @@ export interface LimitedFetchOptions extends Omit<QuotaOptions, "name"> {
 /** The defaults, each with its reason. */
 export const limitedFetchDefaults: {
   readonly maxRefusals: number
+  readonly savedRetries: number
   readonly timeoutMs: number
   readonly idleTimeoutMs: number
 } = Object.freeze({
   /** Each refusal has waited a gate out: twenty are minutes of a vendor saying no. Finite, so that nothing hangs for good. */
   maxRefusals: 20,
+  /** Some hundred calls in flight survive an outage of seconds; an outage of hours is not hammered. */
+  savedRetries: 1000,
   /** The SDKs' own: long answers of reasoning models take minutes. */
   timeoutMs: 600_000,
   /** Reasoning may be silent for minutes; undici's own limit between two chunks is the same. */

@@ -111,7 +111,7 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     ...(onEvent ? { onEvent } : {}),
     vendor: typeof vendor === "string" ? vendorNamed(vendor) : vendor,
     accounts: new Accounts(all, { clock, random, ...(onEvent ? { onEvent } : {}) }, quota),
-    budget: retryBudget(),
+    budget: retry?.budget ?? retryBudget({ reserve: limitedFetchDefaults.savedRetries }),
     warned: new Set(),
   }
 }

@@ -240,7 +240,8 @@ export class ModelRequest {
       ...(status === undefined ? {} : { status }),
       ...(delayMs === undefined ? {} : { delayMs }),
     })
-    this.#told(error.verdict, status, delayMs)
+    const gaveUp = error.verdict.kind === "retry" && !decision.retry
+    this.#told(error.verdict, status, delayMs, gaveUp ? decision.reason : undefined)
   }
 
   #final(error: unknown): Response {
@@ -256,28 +257,32 @@ export class ModelRequest {
     if (!(error instanceof AttemptFailure)) throw error
     const { verdict, response } = error
     if (response) return response
-    const code = verdict.code === "timeout" ? "timeout" : "connection"
-    const what = code === "timeout" ? `timed out, ${verdict.message}` : `connection failed (${verdict.message})`
-    throw new VendorError(
-      code,
-      `${this.#vendor.name} ${this.#facts.model}: ${what}, ${this.#attempt} attempts. Check the network and the address, or raise retry.maxAttempts or timeoutMs.`,
-      {
-        vendor: this.#vendor.name,
-        model: this.#facts.model,
-        attempts: this.#failed,
-        cause: error.cause,
-      },
-    )
+    throw this.#unanswered(verdict, error.cause)
   }
 
-  #told(verdict: Verdict, status?: number, delayMs?: number): void {
+  #unanswered(verdict: Verdict, cause: unknown): VendorError {
+    const code = verdict.code === "timeout" ? "timeout" : "connection"
+    // OpenAI's and Anthropic's SDKs look for "timed out" to tell the two apart.
+    const said =
+      code === "timeout"
+        ? `timed out: ${verdict.message}, at the last of ${this.#attempt} attempts. Raise timeoutMs, or ask for less at once.`
+        : `no connection (${verdict.message}) in ${this.#attempt} attempts. Check the address and the network.`
+    return new VendorError(code, `${this.#vendor.name} ${this.#facts.model}: ${said}`, {
+      vendor: this.#vendor.name,
+      model: this.#facts.model,
+      attempts: this.#failed,
+      cause,
+    })
+  }
+
+  #told(verdict: Verdict, status?: number, delayMs?: number, gaveUp?: string): void {
     this.#emit({
       type: "http-attempt",
       atMs: this.#context.clock.now(),
       vendor: this.#vendor.name,
       model: this.#facts.model,
       attempt: this.#attempt,
-      decision: verdict.kind,
+      decision: gaveUp ?? verdict.kind,
       ...(status === undefined ? {} : { status }),
       ...(delayMs === undefined ? {} : { delayMs }),
       ...(verdict.kind === "ok" ? {} : { error: verdict.code }),
