@@ -1,6 +1,6 @@
 import type { ServingFault } from "../vendor-faults.ts"
 import { pause } from "./pause.ts"
-import { sendReply, type Delivery } from "./serve-call.ts"
+import { abandon, sendReply, type Delivery } from "./serve-call.ts"
 import { sendStream } from "./send-stream.ts"
 
 /** Lets an admitted call go wrong, after the time it would have taken. */
@@ -14,7 +14,7 @@ export async function sendFaulty(delivery: Delivery, fault: ServingFault): Promi
       return admission.finish("hang")
     case "error500":
     case "reset":
-      if (!(await pause(state.clock, admission.firstTokenMs, gone))) return admission.finish("cancelled")
+      if (!(await pause(state.clock, admission.firstTokenMs, gone))) return abandon(delivery)
       admission.finish(fault)
       if (fault === "error500") return sendServerError(delivery)
       reply.hijack()
@@ -30,7 +30,7 @@ export async function sendFaulty(delivery: Delivery, fault: ServingFault): Promi
 /** An answer that is not streamed and breaks after all of it was produced. A stream's error is a 500 here. */
 async function sendBroken(delivery: Delivery, fault: "streamError" | "truncate" | "malformed"): Promise<void> {
   const { reply, state, format, exchange, answer, admission, gone } = delivery
-  if (!(await pause(state.clock, admission.totalMs, gone))) return admission.finish("cancelled")
+  if (!(await pause(state.clock, admission.totalMs, gone))) return abandon(delivery)
   admission.finish(fault, answer.outputTokens)
   if (fault === "streamError") return sendServerError(delivery)
 

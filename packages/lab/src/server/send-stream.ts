@@ -1,7 +1,7 @@
 import { once } from "node:events"
 import type { ServingFault } from "../vendor-faults.ts"
 import { pause } from "./pause.ts"
-import type { Delivery } from "./serve-call.ts"
+import { abandon, type Delivery } from "./serve-call.ts"
 import { streamPieces } from "./stream-pieces.ts"
 
 /** How a stream can break once it runs. */
@@ -14,7 +14,7 @@ const BUFFERED_CHARACTERS = 32_768
 export async function sendStream(delivery: Delivery, fault?: StreamFault): Promise<void> {
   const { reply, state, format, exchange, answer, admission, headers, gone } = delivery
   const { firstTokenMs, totalMs } = admission
-  if (!(await pause(state.clock, firstTokenMs, gone))) return admission.finish("cancelled")
+  if (!(await pause(state.clock, firstTokenMs, gone))) return abandon(delivery)
 
   reply.hijack()
   const response = reply.raw

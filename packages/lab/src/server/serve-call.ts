@@ -89,19 +89,18 @@ export async function serveCall(
   return call.stream ? sendStream(delivery) : sendWhole(delivery)
 }
 
-async function sendWhole({
-  reply,
-  state,
-  format,
-  exchange,
-  answer,
-  admission,
-  headers,
-  gone,
-}: Delivery): Promise<void> {
-  if (!(await pause(state.clock, admission.totalMs, gone))) return admission.finish("cancelled")
+async function sendWhole(delivery: Delivery): Promise<void> {
+  const { reply, state, format, exchange, answer, admission, headers, gone } = delivery
+  if (!(await pause(state.clock, admission.totalMs, gone))) return abandon(delivery)
   admission.finish("answered")
   await reply.headers(headers).send(format.body(exchange, answer))
+}
+
+/** Nobody waits for the answer any more, or the vendor stops: the connection ends without one. */
+export function abandon({ reply, admission }: Delivery): void {
+  admission.finish("cancelled")
+  reply.hijack()
+  reply.raw.destroy()
 }
 
 async function refuse(

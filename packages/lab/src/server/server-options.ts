@@ -44,21 +44,24 @@ export interface BatchOptions {
 
 const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|::1|localhost)$/
 
+const limit = z.union([z.number().positive(), z.looseObject({ limit: z.number().positive() })]).optional()
+
 const checked = z
-  .object({
+  .strictObject({
     port: z.int().min(0).max(65_535).optional(),
     host: z.string().min(1).optional(),
     exposed: z.literal("to the network").optional(),
     maxBodyBytes: z.int().min(1).optional(),
     apiKeys: z.array(z.string()).optional(),
-    models: z.array(z.string().min(1)).optional(),
     billingCode: z.string().min(1).optional(),
+    models: z.array(z.string().min(1)).optional(),
+    clock: z.custom((value) => typeof value === "object" && value !== null).optional(),
     answer: z
       .union([
         z.literal("echo"),
         z.literal("extractive"),
-        z.object({ text: z.string() }),
-        z.object({ tokens: z.int().min(1) }),
+        z.strictObject({ text: z.string() }),
+        z.strictObject({ tokens: z.int().min(1) }),
         z.custom((value) => typeof value === "function"),
       ])
       .optional(),
@@ -72,13 +75,34 @@ const checked = z
         maxEnqueuedTokens: z.number().min(0).optional(),
       })
       .optional(),
+    limits: z
+      .strictObject({
+        requests: limit,
+        tokens: limit,
+        inputTokens: limit,
+        outputTokens: limit,
+        requestsPerDay: limit,
+        tokensPerDay: limit,
+        concurrency: limit,
+      })
+      .optional(),
+    chargeRefused: z.boolean().optional(),
+    chargeMaxTokens: z.boolean().optional(),
+    ramp: z.strictObject({ growthPerMinute: z.number().positive(), freePerMinute: z.number().min(0) }).optional(),
+    schedule: z.array(z.looseObject({ atMs: z.number() })).optional(),
+    coTenants: z.array(z.looseObject({ requestsPerMinute: z.number().positive() })).optional(),
+    faults: z.looseObject({}).optional(),
+    latency: z.looseObject({}).optional(),
+    headers: z.enum(["openai", "anthropic", "rounded", "wrong", "none"]).optional(),
+    retryAfter: z.enum(["exact", "seconds", "none"]).optional(),
+    seed: z.number().optional(),
   })
   .refine(({ host = "127.0.0.1", exposed }) => LOOPBACK.test(host) || exposed !== undefined, {
     path: ["host"],
     message: 'is not a loopback address: the server has no passwords. Say exposed: "to the network" if that is meant',
   })
 
-/** Throws a TypeError that names path, wanted and got. The simulated vendor's own options are checked by it. */
+/** Throws a TypeError that names path, wanted and got. */
 export function checkServerOptions(options: ServerOptions): void {
   const result = checked.safeParse(options)
   if (result.success) return
