@@ -14,7 +14,8 @@ export class RunTotals {
       if (event.attempt === 1) this.calls++
       if (event.status === 429 || event.status === 529) this.refused++
     }
-    if (event.type === "usage") {
+    // The run tells usage too, for each item; the fetch's word is the one with the model.
+    if (event.type === "usage" && event.model !== undefined) {
       this.inputTokens += event.cost.inputTokens ?? 0
       this.outputTokens += event.cost.outputTokens ?? 0
     }

@@ -230,6 +230,18 @@ describe("what a display counts", () => {
     display.stop()
   })
 
+  it("usage that run and fetch both tell counts once", () => {
+    const { stream } = terminal(60)
+    const { clock, display, observe } = start({ stream, isTTY: false })
+    const cost = { inputTokens: 10, outputTokens: 2, usd: 0.25 }
+    observe({ type: "usage", cost })
+    observe({ type: "usage", cost, model: "m" })
+    observe({ type: "usage", cost: { ...cost }, model: "m" })
+    clock.advance(60_000 / 4)
+    expect(display.state().costUsd).toBe(0.5)
+    display.stop()
+  })
+
   it("a gate from events opens when it says so", () => {
     const { stream } = terminal(60)
     const { clock, display, observe } = start({ stream, isTTY: false })

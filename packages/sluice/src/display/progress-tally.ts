@@ -1,4 +1,4 @@
-import type { SluiceEvent } from "@sluice/core"
+import type { Cost, SluiceEvent } from "@sluice/core"
 import type { FrameState } from "./frame-state.ts"
 import type { QuotaReading, RateDimension } from "./quota-reading.ts"
 import { RateMeter } from "./rate-meter.ts"
@@ -23,6 +23,7 @@ export class ProgressTally {
   #retried = 0
   #throttled = 0
   #costUsd: number | undefined
+  #lastUsage: Cost | undefined
   readonly #notes: string[] = []
   readonly #settles: RateMeter
   readonly #rates = new Map<RateDimension, RateMeter>()
@@ -51,12 +52,13 @@ export class ProgressTally {
       case "item-end":
         if (this.#counts(event.node)) this.#settle(event)
         return
-      case "attempt-end":
-        return
       case "http-attempt":
         if (event.attempt > 1) this.#retried++
         return
       case "usage": {
+        // Inside a flow a call's usage is told twice, by the run and by the fetch: it is the same object.
+        if (event.cost === this.#lastUsage) return
+        this.#lastUsage = event.cost
         const { inputTokens = 0, outputTokens = 0, usd } = event.cost
         this.#rate("inputTokens").add(event.atMs, inputTokens)
         this.#rate("outputTokens").add(event.atMs, outputTokens)
