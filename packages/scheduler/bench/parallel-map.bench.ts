@@ -1,0 +1,94 @@
+// Time and memory for each item of a large batch of no-ops, every contestant in turn in one process, several rounds.
+// node --expose-gc --conditions=@sluice/source packages/scheduler/bench/parallel-map.bench.ts [items] [rounds]
+import pLimit from "p-limit"
+import pMap from "p-map"
+import { parallelMap } from "../src/parallel-map.ts"
+import { createQuota } from "../src/quota.ts"
+import { semaphore } from "../src/semaphore.ts"
+
+const items = Number(process.argv[2] ?? 1_000_000)
+const rounds = Number(process.argv[3] ?? 5)
+const workers = 100
+
+function* source(): Generator<number> {
+  for (let i = 0; i < items; i++) yield i
+}
+async function* asyncSource(): AsyncGenerator<number> {
+  for (let i = 0; i < items; i++) yield i
+}
+const fn = async (item: number): Promise<number> => item + 1
+
+async function drain(outcomes: AsyncIterable<{ readonly status: string }>): Promise<number> {
+  let count = 0
+  for await (const outcome of outcomes) if (outcome.status === "ok") count++
+  return count
+}
+
+const contestants: Record<string, () => Promise<number>> = {
+  "bare loop of workers": async () => {
+    const iterator = source()
+    let count = 0
+    const work = async (): Promise<void> => {
+      for (const item of iterator) {
+        await fn(item)
+        count++
+      }
+    }
+    await Promise.all(Array.from({ length: workers }, work))
+    return count
+  },
+  parallelMap: () => drain(parallelMap(source(), fn, { concurrency: workers })),
+  "parallelMap, completion": () => drain(parallelMap(source(), fn, { concurrency: workers, order: "completion" })),
+  "parallelMap, auto": () => drain(parallelMap(source(), fn, { concurrency: "auto" })),
+  "parallelMap, async source": () => drain(parallelMap(asyncSource(), fn, { concurrency: workers })),
+  "parallelMap, semaphore": () =>
+    drain(parallelMap(source(), fn, { concurrency: workers, limiter: semaphore({ limit: workers }) })),
+  "parallelMap, quota": () =>
+    drain(parallelMap(source(), fn, { concurrency: workers, limiter: createQuota({ concurrency: workers }) })),
+  "parallelMap, retry": () => drain(parallelMap(source(), fn, { concurrency: workers, retry: { maxAttempts: 3 } })),
+  "p-map (keeps all results)": async () => (await pMap(source(), fn, { concurrency: workers })).length,
+  "p-limit fed by a pull loop": async () => {
+    const limit = pLimit(workers)
+    let count = 0
+    const inFlight = new Set<Promise<void>>()
+    for (const item of source()) {
+      const done = limit(fn, item).then(() => {
+        count++
+        inFlight.delete(done)
+      })
+      inFlight.add(done)
+      if (inFlight.size >= workers) await Promise.race(inFlight).then(() => undefined)
+    }
+    await Promise.all(inFlight)
+    return count
+  },
+}
+
+const times = new Map<string, number[]>()
+const growths = new Map<string, number>()
+for (let round = 0; round < rounds; round++) {
+  for (const [name, run] of Object.entries(contestants)) {
+    globalThis.gc?.()
+    const before = process.memoryUsage().heapUsed
+    let peak = before
+    const sampler = setInterval(() => (peak = Math.max(peak, process.memoryUsage().heapUsed)), 20)
+    const startedAt = performance.now()
+    const count = await run()
+    const perItemUs = ((performance.now() - startedAt) * 1_000) / items
+    clearInterval(sampler)
+    peak = Math.max(peak, process.memoryUsage().heapUsed)
+    if (count !== items) throw new Error(`${name}: ${count} of ${items}`)
+    times.set(name, [...(times.get(name) ?? []), perItemUs])
+    globalThis.gc?.()
+    growths.set(name, Math.max(growths.get(name) ?? 0, peak - before))
+  }
+}
+
+for (const [name, all] of times) {
+  const sorted = all.toSorted((a, b) => a - b)
+  const median = sorted[sorted.length >> 1]!
+  const megabytes = (growths.get(name)! / 2 ** 20).toFixed(0)
+  process.stdout.write(
+    `${name.padEnd(28)} ${median.toFixed(2)} µs an item (${sorted[0]!.toFixed(2)}–${sorted.at(-1)!.toFixed(2)}), heap +${megabytes} MB\n`,
+  )
+}
