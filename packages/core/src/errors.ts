@@ -18,6 +18,8 @@ export type SluiceErrorCode =
   | "vendor-refused"
   | "vendor-error"
   | "connection"
+  | "answer-truncated"
+  | "answer-invalid"
   | "not-serialisable"
   | "duplicate-key"
   | "journal-locked"

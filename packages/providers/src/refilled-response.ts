@@ -64,7 +64,6 @@ class RefilledResponse {
     return new Blob([take(self(this)).bytes], { type: self(this).headers.get("content-type") ?? "" })
   }
 
-  // oxlint-disable-next-line typescript/promise-function-async -- a body that was read rejects, as fetch's own does
   formData(): ReturnType<Response["formData"]> {
     if (this.bodyUsed) return Promise.reject(new TypeError("Body is unusable: Body has already been read"))
     return again(self(this)).formData()

@@ -38,26 +38,28 @@ export class StreamedAnswer {
   async head(): Promise<Response> {
     const reader = this.#response.body?.getReader()
     if (!reader) {
-      this.#finish("success")
+      this.#over("success")
       return this.#response
     }
     const first = await reader.read()
     if (first.value) this.#watch(first.value, true)
     if (first.done) this.#end()
-    else this.#armIdle()
     const body = meteredBody(
       reader,
       {
         ask: () => {
+          this.#lastMs = this.#plan.clock.now()
           this.#asking = true
+          if (!this.#disarmIdle) this.#armIdle()
         },
         chunk: (bytes) => this.#watch(bytes, false),
         end: () => this.#end(),
-        fail: () => this.#finish("ignored"),
-        cancel: () => this.#finish(this.#usage.outputTokens ? "success" : "ignored"),
+        fail: () => this.#over("ignored"),
+        cancel: () => this.#over(this.#usage.outputTokens ? "success" : "ignored"),
       },
       first.value ? [first.value] : [],
     )
+    if (!first.done) this.#armIdle()
     const handed = rebodiedResponse(this.#response, body)
     abandoned.register(body, this)
     return handed
@@ -65,8 +67,8 @@ export class StreamedAnswer {
 
   #watch(bytes: Uint8Array, atHead: boolean): void {
     this.#asking = false
-    if (this.#settled) return
     this.#lastMs = this.#plan.clock.now()
+    if (this.#settled) return
     this.#firstMs ??= this.#lastMs
     if (this.#isEvents) this.#read(this.#events.push(bytes), atHead)
     else this.#keepTail(bytes)
@@ -86,11 +88,12 @@ export class StreamedAnswer {
 
   #failed(error: Answer, atHead: boolean): void {
     this.#settled = true
-    this.#release()
     const bytes = new TextEncoder().encode(JSON.stringify(error.body))
     const response = asResponse(error.status, bytes, this.#response)
     const failure = settleFailure(this.#plan, error, response, bytes)
+    // In the middle the caller gets the event as it is; the stream goes on as long as the vendor sends.
     if (!atHead) return this.#plan.onLateFailure(failure.verdict)
+    this.#release()
     this.#abort.abort()
     throw failure
   }
@@ -103,16 +106,22 @@ export class StreamedAnswer {
   }
 
   #end(): void {
-    if (this.#settled) return
-    if (this.#isEvents) this.#read(this.#events.end(), false)
-    else this.#usage = this.#plan.vendor.usage(usageInTail(this.#tail)) ?? {}
-    this.#finish("success")
+    if (!this.#settled) {
+      if (this.#isEvents) this.#read(this.#events.end(), false)
+      else this.#usage = this.#plan.vendor.usage(usageInTail(this.#tail)) ?? {}
+    }
+    this.#over("success")
   }
 
-  #finish(outcome: "success" | "ignored"): void {
+  /** Nothing comes any more. */
+  #over(outcome: "success" | "ignored"): void {
+    this.#release()
+    this.#settle(outcome)
+  }
+
+  #settle(outcome: "success" | "ignored"): void {
     if (this.#settled) return
     this.#settled = true
-    this.#release()
     const { inputTokens, outputTokens } = this.#usage
     const counted = inputTokens !== undefined && outputTokens !== undefined
     const usage: Usage = {
@@ -126,7 +135,8 @@ export class StreamedAnswer {
     if (outcome === "ignored") {
       this.#plan.permit.settle(
         "ignored",
-        this.#plan.vendor.charged(this.#plan.estimate, usage),
+        // Its dollars are spent, nobody knows how many: the estimate stands.
+        { ...this.#plan.vendor.charged(this.#plan.estimate, usage), usd: this.#plan.estimate.usd ?? 0 },
         this.#plan.vendor.feedback(answer, okVerdict, this.#plan.clock.wallNow()),
       )
       return
@@ -146,10 +156,10 @@ export class StreamedAnswer {
         this.#disarmIdle = clock.setTimer(leftMs, check)
         return
       }
-      const hangs = this.#asking
-      this.#finish("ignored")
+      this.#disarmIdle = undefined
+      this.#settle("ignored")
       // A caller that is slow itself keeps its stream, without the permit.
-      if (hangs) {
+      if (this.#asking) {
         this.#abort.abort(new DOMException(`The stream was silent for ${idleTimeoutMs} ms`, "TimeoutError"))
       }
     }
@@ -158,12 +168,14 @@ export class StreamedAnswer {
 
   #release(): void {
     this.#disarmIdle?.()
+    this.#disarmIdle = undefined
     this.#letGo()
   }
 
   /** The caller dropped the response without reading or cancelling it. */
   abandon(): void {
-    this.#finish("ignored")
+    this.#over("ignored")
+    this.#abort.abort()
   }
 }
 

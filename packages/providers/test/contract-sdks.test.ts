@@ -300,7 +300,7 @@ describe("@langchain/openai", () => {
     const model = new ChatOpenAI({ model: "m", apiKey: "k", maxRetries: 0, configuration })
     expect((await model.invoke("Say hello")).content).toBe("Berlin")
     let got = ""
-    for await (const chunk of await model.stream("Say hello")) got += String(chunk.content)
+    for await (const chunk of await model.stream("Say hello")) got += chunk.text
     expect(got).toBe("Berlin")
     expect(
       await model.withStructuredOutput(z.object({ city: z.string() }), { method: "jsonSchema" }).invoke("Say hello"),

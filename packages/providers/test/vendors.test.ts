@@ -21,7 +21,7 @@ for (const name of readdirSync(folder)) {
   describe(`${name}: documented answers`, () => {
     const vendor = vendorOf(name)
     for (const file of readdirSync(new URL(`${name}/`, folder)).filter((one) => one.endsWith(".json"))) {
-      it(`${file}`, () => {
+      it(`reads ${file}`, () => {
         const fixture = JSON.parse(readFileSync(new URL(`${name}/${file}`, folder), "utf8")) as Fixture
         const answer = { ...fixture.answer, headers: new Headers(fixture.answer.headers) }
         const { feedback, ...verdict } = fixture.expect

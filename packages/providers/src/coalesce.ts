@@ -1,0 +1,171 @@
+import { type Clock, countInScope, currentScope, SluiceError, type TaskScope } from "@sluice/core"
+import { systemClock } from "@sluice/scheduler"
+
+/** How items travel together. */
+export interface CoalesceOptions<I, A, R> {
+  /** Items in one request, at most. */
+  readonly maxItems: number
+  /** Tokens in one request, at most, as `tokens` counts them. */
+  readonly maxTokens?: number
+  /** Default: a quarter of the characters of the item as JSON. */
+  readonly tokens?: (item: I) => number
+  /** How long the first item of a request waits for company. Default 50. */
+  readonly maxWaitMs?: number
+  /** One request for these items. Aborted when nobody waits for it any more. */
+  readonly pack: (items: readonly I[], context: { readonly signal: AbortSignal }) => Promise<A>
+  /**
+   * The answer, taken apart: one entry per item, in order, `undefined` for what is missing or malformed. It may throw
+   * when there is nothing to take apart.
+   */
+  readonly unpack: (answer: A, items: readonly I[]) => readonly (R | undefined)[]
+  readonly clock?: Clock
+}
+
+/** The defaults, each with its reason. */
+export const coalesceDefaults: { readonly maxWaitMs: number } = Object.freeze({
+  /** Unnoticed beside a model's seconds, and long enough for a batch to pull its next items. */
+  maxWaitMs: 50,
+})
+
+interface Passenger<I, R> {
+  readonly item: I
+  readonly tokens: number
+  readonly scope: TaskScope | undefined
+  readonly resolve: (result: R) => void
+  readonly reject: (error: unknown) => void
+  gone: boolean
+}
+
+/**
+ * Many prompts in one call: groups the items of concurrent calls into one request, and splits its answer.
+ *
+ * An item whose part came back missing or malformed is sent again, alone, once; so is every item when the answer cannot
+ * be taken apart at all. An error of `pack` is the error of each of its items. A result belongs to its item whatever the
+ * others do. An item that is aborted leaves at once; the request is aborted when all have left.
+ * Holds one open group, and the groups in flight.
+ *
+ * @throws SluiceError `invalid-option`; `item-failed` when an item sent alone comes back without a result.
+ * @example
+ * ```ts
+ * const upper = coalesce({
+ *   maxItems: 10,
+ *   maxWaitMs: 1,
+ *   pack: async (words: readonly string[]) => words.join("\n").toUpperCase(),
+ *   unpack: (answer) => answer.split("\n"),
+ * })
+ * await Promise.all([upper("a"), upper("b")]) // => ["A", "B"], in one request
+ * ```
+ */
+export function coalesce<I, A, R>(
+  options: CoalesceOptions<I, A, R>,
+): (item: I, context?: { readonly signal?: AbortSignal | undefined }) => Promise<R> {
+  check("maxItems", options.maxItems)
+  if (options.maxTokens !== undefined) check("maxTokens", options.maxTokens)
+  const { maxItems, maxTokens = Infinity, maxWaitMs = coalesceDefaults.maxWaitMs, clock = systemClock } = options
+  const tokensOf = options.tokens ?? ((item: I) => Math.ceil((JSON.stringify(item)?.length ?? 0) / 4))
+  let group: Passenger<I, R>[] = []
+  let tokens = 0
+  let cancelTimer: (() => void) | undefined
+
+  const depart = (): void => {
+    cancelTimer?.()
+    cancelTimer = undefined
+    const leaving = group.filter((one) => !one.gone)
+    group = []
+    tokens = 0
+    if (leaving.length > 0) void travel(options, leaving)
+  }
+
+  return (item, context) =>
+    new Promise<R>((resolve, reject) => {
+      const scope = currentScope()
+      const signal = context?.signal ?? scope?.signal
+      if (signal?.aborted) return reject(signal.reason)
+      const size = tokensOf(item)
+      if (group.length > 0 && tokens + size > maxTokens) depart()
+      // Like a call between two attempts: it holds nothing, and others should be pulled meanwhile.
+      countInScope(scope, "resting", 1)
+      const end = (): boolean => {
+        if (passenger.gone) return false
+        passenger.gone = true
+        signal?.removeEventListener("abort", onAbort)
+        countInScope(scope, "resting", -1)
+        return true
+      }
+      const onAbort = (): void => {
+        if (!end()) return
+        reject(signal!.reason)
+        left.get(passenger)?.()
+      }
+      const passenger: Passenger<I, R> = {
+        item,
+        tokens: size,
+        scope,
+        gone: false,
+        resolve: (result) => end() && resolve(result),
+        reject: (error) => end() && reject(error),
+      }
+      signal?.addEventListener("abort", onAbort)
+      group.push(passenger)
+      tokens += size
+      if (group.length >= maxItems || tokens >= maxTokens) depart()
+      else cancelTimer ??= clock.setTimer(maxWaitMs, depart)
+    })
+}
+
+/** What to tell a request when one of its passengers leaves. */
+const left = new WeakMap<object, () => void>()
+
+async function travel<I, A, R>(options: CoalesceOptions<I, A, R>, group: readonly Passenger<I, R>[]): Promise<void> {
+  const controller = new AbortController()
+  for (const one of group) {
+    left.set(one, () => {
+      if (group.every((each) => each.gone))
+        controller.abort(new DOMException("Nobody waits for this request", "AbortError"))
+    })
+  }
+  const items = group.map((one) => one.item)
+  let parts: readonly (R | undefined)[]
+  try {
+    const answer = await options.pack(items, { signal: controller.signal })
+    parts = takenApart(options, answer, items)
+  } catch (error) {
+    for (const one of group) one.reject(error)
+    return
+  }
+  for (const [index, one] of group.entries()) {
+    const part = parts[index]
+    if (part !== undefined) one.resolve(part)
+    else if (one.gone) continue
+    else if (group.length > 1) void travel(options, [one])
+    else
+      one.reject(
+        new SluiceError(
+          "item-failed",
+          "coalesce: the answer to an item sent alone holds no result for it. Look at unpack, or at what the model answers.",
+          { retryable: true },
+        ),
+      )
+  }
+}
+
+function takenApart<I, A, R>(
+  options: CoalesceOptions<I, A, R>,
+  answer: A,
+  items: readonly I[],
+): readonly (R | undefined)[] {
+  try {
+    const parts = options.unpack(answer, items)
+    // More or fewer parts than items: nobody knows which is whose.
+    return parts.length === items.length ? parts : []
+  } catch {
+    return []
+  }
+}
+
+function check(path: string, value: number): void {
+  if (Number.isInteger(value) && value >= 1) return
+  throw new SluiceError("invalid-option", `coalesce: ${path} must be a whole number from 1 up, got ${String(value)}`, {
+    details: { path, got: value },
+  })
+}
