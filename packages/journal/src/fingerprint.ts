@@ -2,8 +2,8 @@ import { hash } from "node:crypto"
 import { SluiceError } from "@sluice/core"
 import { canonicalJson } from "./plain-json.ts"
 
-/** 128 bits that stand for an item's content and the node's version: equal content, equal fingerprint, whatever the order of its properties. */
-export function fingerprint(input: unknown, version: string | undefined, node: string): Buffer {
+/** A text of 132 bits that stand for an item's content and the node's version: equal content, equal fingerprint, whatever the order of its properties. */
+export function fingerprint(input: unknown, version: string | undefined, node: string): string {
   const text = canonicalJson(
     input,
     (problem) =>
@@ -13,5 +13,5 @@ export function fingerprint(input: unknown, version: string | undefined, node: s
         { details: { node } },
       ),
   )
-  return hash("sha256", version === undefined ? text : `${version}\n${text}`, "buffer").subarray(0, 16)
+  return hash("sha256", version === undefined ? text : `${version}\n${text}`, "base64").slice(0, 22)
 }

@@ -21,7 +21,7 @@ const schema = `
   -- One row per item: idx is -1 for steps. A key, where the user gave one, identifies the item; else its index does.
   CREATE TABLE items (
     item INTEGER PRIMARY KEY, place INTEGER NOT NULL REFERENCES places, idx INTEGER NOT NULL, key TEXT,
-    content BLOB NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL, value TEXT, cost TEXT, settledAtMs INTEGER NOT NULL
+    content TEXT NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL, value TEXT, cost TEXT, settledAtMs INTEGER NOT NULL
   );
   CREATE UNIQUE INDEX items_by_index ON items (place, idx) WHERE key IS NULL;
   CREATE UNIQUE INDEX items_by_key ON items (place, key) WHERE key IS NOT NULL;

@@ -6,7 +6,7 @@ import type { Database, Statement } from "./sqlite-module.ts"
 /** What the journal keeps of a settled item without its value. */
 export interface SettledRow {
   readonly item: number
-  readonly content: Uint8Array
+  readonly content: string
   readonly status: "ok" | "failed"
 }
 

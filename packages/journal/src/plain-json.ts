@@ -3,47 +3,63 @@
  * instance) is refused with `refuse("value.when is a Date")` instead of coming back as something else.
  */
 export function plainJson(value: unknown, refuse: (problem: string) => Error): string {
-  if (typeof value !== "string") checkPlain(value, "value", refuse, new Set())
+  checkPlain(value, refuse, [], [])
   return JSON.stringify(value)
 }
 
 /** As `plainJson`, with properties in one order. */
 export function canonicalJson(value: unknown, refuse: (problem: string) => Error): string {
   if (value === undefined) return ""
-  if (typeof value === "string") return JSON.stringify(value)
-  checkPlain(value, "value", refuse, new Set())
-  return JSON.stringify(value, sorted)
+  checkPlain(value, refuse, [], [])
+  return sortedJson(value)
 }
 
-function sorted(_name: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value
-  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-}
-
-function checkPlain(value: unknown, path: string, refuse: (problem: string) => Error, around: Set<object>): void {
-  if (value === null || typeof value === "string" || typeof value === "boolean") return
-  if (typeof value === "number") {
-    if (Number.isFinite(value)) return
-    throw refuse(`${path} is ${value}`)
+function sortedJson(value: unknown): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map(sortedJson).join(",")}]`
+  let members = ""
+  for (const name of Object.keys(value).toSorted()) {
+    const member = (value as Readonly<Record<string, unknown>>)[name]
+    if (member === undefined) continue
+    members += `${members && ","}${JSON.stringify(name)}:${sortedJson(member)}`
   }
-  if (typeof value !== "object") throw refuse(`${path} is ${value === undefined ? "undefined" : `a ${typeof value}`}`)
-  if (around.has(value)) throw refuse(`${path} contains itself`)
-  const prototype: unknown = Object.getPrototypeOf(value)
-  around.add(value)
+  return `{${members}}`
+}
+
+/** `steps` lead to `value`, `around` are the objects on the way. */
+function checkPlain(value: unknown, refuse: (problem: string) => Error, steps: string[], around: object[]): void {
+  if (typeof value === "string" || value === null || typeof value === "boolean" || Number.isFinite(value)) return
+  const path = (): string => `value${steps.join("")}`
+  if (typeof value === "number" || value === undefined) throw refuse(`${path()} is ${value}`)
+  if (typeof value !== "object") throw refuse(`${path()} is a ${typeof value}`)
+  if (around.includes(value)) throw refuse(`${path()} contains itself`)
+  around.push(value)
   if (Array.isArray(value)) {
-    for (const [index, element] of value.entries()) checkPlain(element, `${path}[${index}]`, refuse, around)
-  } else if (prototype === Object.prototype || prototype === null || isForeignPlain(prototype)) {
-    for (const [name, member] of Object.entries(value)) {
+    for (let index = 0; index < value.length; index++) {
+      steps.push(`[${index}]`)
+      checkPlain(value[index], refuse, steps, around)
+      steps.pop()
+    }
+  } else if (isPlain(value)) {
+    for (const name of Object.keys(value)) {
+      const member = (value as Readonly<Record<string, unknown>>)[name]
       // An absent property and an undefined one mean the same to JSON and to nearly everybody.
-      if (member !== undefined) checkPlain(member, `${path}.${name}`, refuse, around)
+      if (member === undefined) continue
+      steps.push(`.${name}`)
+      checkPlain(member, refuse, steps, around)
+      steps.pop()
     }
   } else {
-    throw refuse(`${path} is an instance of ${(value.constructor as { name?: string } | undefined)?.name ?? "a class"}`)
+    throw refuse(
+      `${path()} is an instance of ${(value.constructor as { name?: string } | undefined)?.name ?? "a class"}`,
+    )
   }
-  around.delete(value)
+  around.pop()
 }
 
-/** `Object.prototype` of another realm (a vm, a test runner's sandbox). */
-function isForeignPlain(prototype: unknown): boolean {
+/** Also with the `Object.prototype` of another realm (a vm, a test runner's sandbox). */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) return true
   return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, "isPrototypeOf")
 }

@@ -95,9 +95,7 @@ export class SqliteRunJournal implements RunJournal {
     if (key !== undefined) this.#claim(place, key, index)
     const row = key === undefined ? this.#places.rowAt(place, index) : this.#rowOf(place, key)
     if (!row) return undefined
-    return Buffer.compare(row.content, fingerprint(identity.input, identity.version, identity.node)) === 0
-      ? row
-      : undefined
+    return row.content === fingerprint(identity.input, identity.version, identity.node) ? row : undefined
   }
 
   #rowOf(place: Place, key: string): SettledRow | undefined {

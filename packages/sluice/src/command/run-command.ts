@@ -173,7 +173,7 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
 }
 
 /** `noop:` holds no permit, so nothing else bounds it; so many share a commit well. */
-const noopConcurrency = 1_024
+const noopConcurrency = 256
 
 function failedName(journalPath: string | undefined): string {
   return journalPath === undefined ? "sluice.failed.jsonl" : `${journalPath}.failed.jsonl`
