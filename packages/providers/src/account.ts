@@ -11,6 +11,8 @@ interface Refusal {
 /** What one set of credentials at one vendor has: a quota per model or pattern, and the refusals that ended any of them. */
 export class Account {
   readonly label: string
+  /** Calls that were given to this account among several, and have no answer yet. */
+  sending = 0
   readonly quotas: Map<string, Limiter> = new Map()
   readonly #learned = new Map<string, LearnedTokens>()
   readonly #prices = new Map<string, Price | undefined>()

@@ -47,6 +47,12 @@ export class Accounts {
     return quota
   }
 
+  /** How the quota of this model does, if it was made already and is ours. */
+  stateOf(account: Account, model: string): QuotaSnapshot | undefined {
+    const quota = account.quotas.get(model) ?? account.quotas.get(bestPattern(this.#patterns, model) ?? model)
+    return quota && "snapshot" in quota ? (quota as Quota).snapshot() : undefined
+  }
+
   snapshot(): QuotaSnapshot[] {
     return this.#quotas.map((quota) => quota.snapshot())
   }

@@ -1,6 +1,7 @@
 export { AnswerError } from "./answer-error.ts"
 export { ask, askDefaults, type Answered, type AskOptions } from "./ask.ts"
 export { coalesce, coalesceDefaults, type CoalesceOptions } from "./coalesce.ts"
+export { type Fallback, fallbackDefaults } from "./fallback.ts"
 export { findVendor, vendors } from "./find-vendor.ts"
 export { limitedFetch, type LimitedFetch } from "./limited-fetch.ts"
 export { type CallIdentity, limitedFetchDefaults, type LimitedFetchOptions } from "./limited-fetch-options.ts"

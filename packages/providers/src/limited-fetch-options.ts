@@ -1,5 +1,6 @@
 import type { Backoff, Clock, EventSink, Limiter, Random } from "@sluice/core"
 import type { QuotaOptions, RetryBudget } from "@sluice/scheduler"
+import type { Fallback } from "./fallback.ts"
 import type { Prices } from "./prices.ts"
 import type { Vendor } from "./vendor.ts"
 
@@ -39,6 +40,10 @@ export interface LimitedFetchOptions extends Omit<QuotaOptions, "name"> {
   readonly idleTimeoutMs?: number
   /** How long a call may wait for admission, all its attempts together. Default: as long as it takes. */
   readonly maxWaitMs?: number
+  /** Secrets of several accounts: each call goes to the one with the most room. Held in memory, told to nobody. */
+  readonly keys?: readonly string[]
+  /** Where a call goes, in this order, when it gets no answer where it was sent. */
+  readonly fallback?: readonly Fallback[]
   /** Overrides of, and additions to, the price list. */
   readonly prices?: Prices
   /** What sends. Default: the global `fetch`. */

@@ -9,6 +9,7 @@ import {
   systemRandom,
 } from "@sluice/scheduler"
 import { Accounts } from "./accounts.ts"
+import { sendByFallback } from "./fallback.ts"
 import { findVendor, vendors } from "./find-vendor.ts"
 import { type LimitedFetchOptions, limitedFetchDefaults } from "./limited-fetch-options.ts"
 import { ModelRequest } from "./model-request.ts"
@@ -51,6 +52,9 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
     const url = urlOf(input)
     const found = url && recognise(context.vendor, url, methodOf(input, init))
     if (!found) return context.fetch(input, init)
+    if (context.keys.length > 0 || context.fallback.length > 0) {
+      return sendByFallback(context, found.vendor, found.call, url, input, init)
+    }
     return new ModelRequest(context, found.vendor, found.call, url, input, init).run()
   }
   return Object.assign(call, {
@@ -63,7 +67,12 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
 /** What all calls of one `limitedFetch` share. */
 export interface FetchContext
   extends
-    Required<Pick<LimitedFetchOptions, "clock" | "random" | "fetch" | "timeoutMs" | "idleTimeoutMs" | "prices">>,
+    Required<
+      Pick<
+        LimitedFetchOptions,
+        "clock" | "random" | "fetch" | "timeoutMs" | "idleTimeoutMs" | "prices" | "keys" | "fallback"
+      >
+    >,
     Pick<LimitedFetchOptions, "keyBy" | "priority" | "maxWaitMs" | "retry" | "onEvent"> {
   readonly vendor: Vendor | undefined
   readonly accounts: Accounts
@@ -83,6 +92,8 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     timeoutMs,
     idleTimeoutMs,
     maxWaitMs,
+    keys = [],
+    fallback = [],
     prices: overrides,
     fetch,
     clock = systemClock,
@@ -103,6 +114,8 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     fetch: fetch ?? ((input, init) => globalThis.fetch(input, init)),
     timeoutMs: timeoutMs ?? limitedFetchDefaults.timeoutMs,
     idleTimeoutMs: idleTimeoutMs ?? limitedFetchDefaults.idleTimeoutMs,
+    keys,
+    fallback,
     prices: { ...prices, ...overrides },
     ...(keyBy ? { keyBy } : {}),
     ...(priority !== undefined ? { priority } : {}),

@@ -22,6 +22,12 @@ import { sendAttempt } from "./send-attempt.ts"
 import type { ModelCall, RequestFacts, Usage, Vendor, Verdict } from "./vendor.ts"
 import { type FailedAttempt, VendorError } from "./vendor-error.ts"
 
+/**
+ * How a call ended: `answered` · `throttled`: told to wait, longer than it may · `fatal`: waiting does not help, for this
+ * account or model · `overloaded`: no capacity, connection or answer in time · `final`: the request itself is at fault.
+ */
+export type Ending = "answered" | "throttled" | "fatal" | "overloaded" | "final"
+
 /** One call to a model, from the caller's `fetch` to the final answer: its attempts, and what they share. */
 export class ModelRequest {
   readonly #context: FetchContext
@@ -43,6 +49,7 @@ export class ModelRequest {
   #price: Price | undefined
   #admitOptions!: AdmitOptions
   #attempt = 0
+  #ending: Ending = "answered"
   #lastFailure: AttemptFailure | undefined
 
   constructor(context: FetchContext, vendor: Vendor, call: ModelCall, url: URL, input: FetchInput, init?: RequestInit) {
@@ -58,6 +65,11 @@ export class ModelRequest {
       this.#scope?.signal,
     )
     this.#startMs = context.clock.now()
+  }
+
+  /** Once `run` has settled. */
+  get ending(): Ending {
+    return this.#ending
   }
 
   async run(): Promise<Response> {
@@ -76,6 +88,7 @@ export class ModelRequest {
         onDecision: (error, _attempt, decision) => this.#decided(error, decision),
       })
     } catch (error) {
+      this.#ending = endingOf(error)
       return this.#final(error)
     }
   }
@@ -320,4 +333,22 @@ const ok: Verdict = { kind: "ok", code: "ok", message: "" }
 function eitherSignal(first: AbortSignal | null | undefined, second: AbortSignal | undefined): AbortSignal | undefined {
   if (!first || first === second) return second
   return second ? AbortSignal.any([first, second]) : first
+}
+
+const waitsTooLong = new Set<string>(["deadline-unreachable", "queue-full"])
+const usedUp = new Set<string>(["quota-exhausted", "budget-exhausted"])
+
+function endingOf(error: unknown): Ending {
+  if (error === refused) return "fatal"
+  if (SluiceError.isInstance(error)) {
+    return waitsTooLong.has(error.code) ? "throttled" : usedUp.has(error.code) ? "fatal" : "final"
+  }
+  if (!(error instanceof AttemptFailure)) return "final"
+  const { kind, scope } = error.verdict
+  if (kind === "retry") return "overloaded"
+  return kind === "fatal" && scope === "account"
+    ? "fatal"
+    : kind === "wait" || kind === "reduce"
+      ? "throttled"
+      : "final"
 }

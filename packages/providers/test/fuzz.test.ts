@@ -179,7 +179,9 @@ function corrupted(
     },
     { highWaterMark: 0 },
   )
-  const usable = Object.entries(sent.headers).filter(([, value]) => !/[^\x00-\xff]/.test(value))
+  const usable = Object.entries(sent.headers).filter(([, value]) =>
+    [...value].every((char) => char.charCodeAt(0) < 256),
+  )
   return new Response(stream, { status: sent.status, headers: usable })
 }
 
