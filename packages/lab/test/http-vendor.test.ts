@@ -71,7 +71,7 @@ test("garbage gets a 4xx with a JSON error from every endpoint, and the vendor l
   )
   expect((await post(`${url}/v1/chat/completions`, body)).status).toBe(200)
   expect(stats()).toMatchObject({ arrived: 1, answered: 1, inFlight: 0 })
-})
+}, 60_000)
 
 test("half-right bodies never make it fail: any JSON in the places of text", async () => {
   const { url } = await vendorFor({ answer: "extractive" })
@@ -93,7 +93,7 @@ test("half-right bodies never make it fail: any JSON in the places of text", asy
     }),
     { numRuns: 12 },
   )
-})
+}, 60_000)
 
 test("what does not exist is a 404 with a JSON error", async () => {
   const { url } = await vendorFor()

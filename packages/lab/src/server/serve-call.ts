@@ -137,11 +137,12 @@ export async function sendReply(
 
 function goneSignal(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
   const gone = new AbortController()
-  const abort = (): void => gone.abort()
+  // A reason of its own: the default is an exception with a stack, made for nobody.
+  const abort = (): void => gone.abort("gone")
   stopping.addEventListener("abort", abort, { once: true })
   reply.raw.once("close", () => {
     stopping.removeEventListener("abort", abort)
-    gone.abort()
+    if (!reply.raw.writableFinished) abort()
   })
   return gone.signal
 }
