@@ -1,9 +1,10 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
 import type { LanguageModel } from "ai"
-import { limitedFetch } from "sluice/providers"
+import { limitedFetch, openAIShaped } from "sluice/providers"
 import type { LimitedFetch, LimitedFetchOptions } from "sluice/providers"
 import { startLabVendor } from "./lab-vendor.ts"
 import type { LabLimit, LabVendor } from "./lab-vendor.ts"
+import type { RateOptions } from "sluice/scheduler"
 import type { DemoOptions } from "./options.ts"
 import { UsageError } from "./usage-error.ts"
 
@@ -19,10 +20,12 @@ export interface Connection {
 
 /** The quota of the simulated vendor unless options say otherwise. */
 const labQuota = { rpm: 600, tpm: 400_000 }
-/** A quarter of a minute stands ready, so that the limits bind well within the demo's minute. */
-const readyShare = 1 / 4
-/** The first connections to a process that is still warming up arrive up to this much later than they left. */
-const jitterMs = 500
+/** A third of a minute stands ready, so that the limits bind well within the demo's minute. */
+const readyShare = 1 / 3
+/** How the simulated vendor counts tokens: prompt and `max_tokens` together, when a call arrives. */
+const labVendor = openAIShaped({ name: "lab", hosts: () => false, tokenCharge: "sum" })
+/** The first calls to a process that is still warming up arrive up to this much later than they left. */
+const latenessMs = 500
 
 /** The first of: `--base-url`, a key of OpenAI, of Anthropic, of Google, the simulated vendor. */
 export async function connectVendor(
@@ -73,13 +76,18 @@ export async function connectVendor(
   })) as [LabLimit, LabLimit]
   const lab = await startLabVendor(requests, tokens)
   const fetch = limited({
-    requestsPerMinute: { kind: "bucket", ...requests },
-    tokensPerMinute: { kind: "bucket", ...tokens },
-    jitterMs,
+    requestsPerMinute: onTheSafeSide(requests),
+    tokensPerMinute: onTheSafeSide(tokens),
+    vendor: labVendor,
   })
   const modelName = model ?? "lab-extractive"
   const provider = createOpenAICompatible({ name: "lab", baseURL: `${lab.url}/v1`, fetch })
   return { model: provider(modelName), modelName, fetch, paid: false, lab }
+}
+
+/** What stood ready while the first calls were on their way was full: it did not refill. */
+function onTheSafeSide({ limit, burst }: LabLimit): RateOptions {
+  return { kind: "bucket", limit, burst: Math.max(1, burst - (limit * latenessMs) / 60_000) }
 }
 
 function told({ rpm, tpm }: Pick<DemoOptions, "rpm" | "tpm">): LimitedFetchOptions {

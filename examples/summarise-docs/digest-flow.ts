@@ -26,9 +26,10 @@ export interface OpenDocument {
   outputTokens: number
 }
 
-/** Long enough to hold a thought, short enough that forty fit into a second of the quota. */
+/** Long enough to hold a chapter's thought, short enough that a document of any length is many small calls. */
 const partTokens = 1_500
-const summaryTokens = 400
+/** Three sentences. It counts against the quota whether it is used or not, so it is no more than that. */
+const summaryTokens = 160
 const partPrompt = "Summarise the text in at most three sentences. Answer with the summary alone."
 const combinePrompt =
   "These are summaries of the parts of one document, in order. Summarise the document in at most three sentences."

@@ -13,6 +13,10 @@ const vendor = await startVendor({
     requests: { limit: requests, burst: requestsReady },
     tokens: { limit: tokens, burst: tokensReady },
   },
+  // As OpenAI and Azure do: what a call may answer at most counts when it arrives.
+  chargeMaxTokens: true,
+  // Its answers say nothing of the quota, as Gemini's: what the demo was told has to do.
+  headers: "none",
   answer: "extractive",
   latency: { baseMs: 300, perOutputTokenMs: 10, heavyTail: 0.3 },
 })

@@ -3,9 +3,10 @@ import { limitedFetch } from "sluice"
 import { startVendor } from "sluice/lab"
 
 // A simulated vendor, so that this runs without a key: 1,200 requests a minute, of which 20 may come at once.
-const vendor = await startVendor({ limits: { requests: { limit: 1_200, burst: 20 } }, answer: { text: "Yes." } })
+const limits = { requests: { limit: 1_200, burst: 20 } }
+const vendor = await startVendor({ limits, headers: "none", answer: { text: "Yes." } })
 
-const fetch = limitedFetch({ requestsPerMinute: { limit: 1_200, kind: "bucket", burst: 20 } })
+const fetch = limitedFetch({ requestsPerMinute: { limit: 1_200, kind: "bucket", burst: 15 } })
 const openai = new OpenAI({ fetch, maxRetries: 0, baseURL: `${vendor.url}/v1`, apiKey: "no key needed here" })
 
 // From here on nobody thinks of limits: 60 calls at once.
