@@ -132,6 +132,6 @@ export function createBatch<Shared>(kit: Kit<Shared>, options: PlainBatch<Shared
     ...node,
     redrive: (shared: Shared, outcomes: readonly Outcome<unknown>[], given: RunOptions = {}) =>
       node.run(shared, { ...given, journal: redriveJournal(outcomes, given.journal) }),
-    [stage]: { ...options, task } as Stage<Shared, never, unknown>,
+    [stage]: { ...options, task },
   })
 }

@@ -1,4 +1,4 @@
-import type { Cost } from "./cost.ts"
+import { addCosts, type Cost } from "./cost.ts"
 import type { TaskScope } from "./task-scope.ts"
 import type { Frame } from "./frame.ts"
 import { nodePath } from "./frame.ts"
@@ -43,6 +43,9 @@ export class Work implements ItemContext, TaskScope {
   readonly isItem: boolean
   /** The frame of the flow that runs inside this node, whose steps share this scope. */
   inside: Frame | undefined
+  /** What was spent on the item, in an attempt's context the item's. */
+  spent: Cost | undefined
+  readonly account: Work
 
   constructor(
     parent: TaskScope | undefined,
@@ -52,6 +55,7 @@ export class Work implements ItemContext, TaskScope {
     parentId: number,
     priority: number,
     item?: { readonly index: number; readonly attempt: number; readonly signal: AbortSignal },
+    account?: Work,
   ) {
     this.parent = parent
     this.frame = frame
@@ -62,8 +66,10 @@ export class Work implements ItemContext, TaskScope {
     this.index = item ? item.index : 0
     this.attempt = item ? item.attempt : 1
     this.signal = item ? item.signal : frame.signal
-    this.isItem = item !== undefined
+    this.isItem = account ? account.isItem : item !== undefined
     this.inside = undefined
+    this.spent = undefined
+    this.account = account ?? this
   }
 
   get params(): Params {
@@ -92,6 +98,7 @@ export class Work implements ItemContext, TaskScope {
   // Getters, so that `async (text, { spend }) => ...` works without a closure per context.
   get spend(): (cost: Cost) => void {
     return (cost) => {
+      this.account.spent = addCosts(this.account.spent ?? {}, cost)
       this.frame.run.emit?.({ type: "usage", cost, ...this.#span() })
     }
   }

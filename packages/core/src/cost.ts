@@ -9,3 +9,10 @@ export interface Cost {
   /** US dollars. */
   readonly usd?: number
 }
+
+/** The sum, dimension by dimension. Unlike in an estimate, an absent `requests` is 0 here. */
+export function addCosts(a: Cost, b: Cost): Cost {
+  const sum: Record<string, number> = { ...a }
+  for (const [dimension, amount] of Object.entries(b)) sum[dimension] = (sum[dimension] ?? 0) + amount
+  return sum
+}

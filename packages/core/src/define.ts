@@ -13,12 +13,12 @@ import { createStep, type StepOptions } from "./step.ts"
 /** What `define` answers: the kinds of nodes, bound to one type of shared state. */
 export interface Definition<Shared, P = Params> {
   /** One piece of work. */
-  step<Prepared = undefined, Result = undefined, Fallback = never, Reply extends Answer = undefined>(
+  readonly step: <Prepared = undefined, Result = undefined, Fallback = never, Reply extends Answer = undefined>(
     options: StepOptions<Shared, P, Prepared, Result, Fallback, Reply>,
-  ): Node<Shared, Extract<Reply, string>>
+  ) => Node<Shared, Extract<Reply, string>>
 
   /** The same work for every item of a source. */
-  batch<
+  readonly batch: <
     Prepared = undefined,
     Item = ItemOf<Prepared>,
     Result = undefined,
@@ -28,20 +28,20 @@ export interface Definition<Shared, P = Params> {
     SinkReturn = never,
   >(
     options: BatchOptions<Shared, P, Prepared, Item, Result, Fallback, Reply, Policy, SinkReturn>,
-  ): BatchNode<Shared, Extract<Reply, string>, Item, Result | Fallback>
+  ) => BatchNode<Shared, Extract<Reply, string>, NoInfer<Item>, NoInfer<Result | Fallback>>
 
   /** Nodes, edges by action, a start. */
-  flow<
+  readonly flow: <
     const Nodes extends FlowNodes<Shared>,
     const Strict extends boolean = false,
     Prepared = undefined,
     Reply extends Answer = never,
   >(
     options: FlowOptions<Shared, P, Nodes, Strict, Prepared, Reply>,
-  ): Node<Shared, FlowAction<Nodes, Reply>>
+  ) => Node<Shared, FlowAction<Nodes, Reply>>
 
   /** A sub-flow once per params object. */
-  batchFlow<
+  readonly batchFlow: <
     Prepared,
     Sub extends Node<Shared>,
     Reply extends Answer = undefined,
@@ -49,13 +49,13 @@ export interface Definition<Shared, P = Params> {
     SinkReturn = never,
   >(
     options: BatchFlowOptions<Shared, P, Prepared, Sub, Reply, Policy, SinkReturn>,
-  ): Node<Shared, Extract<Reply, string>>
+  ) => Node<Shared, Extract<Reply, string>>
 
   /** Batches whose items flow on one by one, without a barrier between the stages. */
-  pipeline<const Stages extends StageList<Shared>>(
+  readonly pipeline: <const Stages extends StageList<Shared>>(
     stages: Stages & Chained<Shared, NoInfer<Stages>>,
     options?: { readonly name?: string },
-  ): Node<Shared, PipelineAction<Stages>>
+  ) => Node<Shared, PipelineAction<Stages>>
 }
 
 /** The type of `define`. */

@@ -54,7 +54,8 @@ export interface Collector {
   result(): unknown
 }
 
-export function createCollector(options: Delivery): Collector {
+/** `byIndex`: outcomes come as they complete and are kept in input order. */
+export function createCollector(options: Delivery, byIndex: boolean): Collector {
   const { onOutcome, onError = "stop" } = options
   if (onOutcome) {
     let ok = 0
@@ -71,7 +72,10 @@ export function createCollector(options: Delivery): Collector {
   const kept: unknown[] = []
   return {
     // With "stop" a failure ends the batch, so a failed outcome is never the result.
-    take: (outcome) => void kept.push(onError === "stop" && outcome.status === "ok" ? outcome.value : outcome),
+    take: (outcome) => {
+      kept[byIndex ? outcome.index : kept.length] =
+        onError === "stop" && outcome.status === "ok" ? outcome.value : outcome
+    },
     result: () => kept,
   }
 }

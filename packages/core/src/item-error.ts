@@ -1,4 +1,5 @@
 import { SluiceError } from "./errors.ts"
+import { messageOf } from "./message-of.ts"
 
 /** How many attempts' errors one item keeps: more than any sane `maxAttempts`, so that an endless retry stays small. */
 export const keptErrors = 100
@@ -50,8 +51,4 @@ export class ItemError extends SluiceError {
   static override isInstance(error: unknown): error is ItemError {
     return SluiceError.isInstance(error) && error.code === "item-failed"
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

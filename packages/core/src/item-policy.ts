@@ -23,14 +23,14 @@ export function checkPolicy(where: string, options: Options<never>): void {
   const { retry, timeoutMs } = options
   checkPositive(where, "timeoutMs", timeoutMs)
   if (retry) checkRetry(where, retry)
-  if (options.cost && !options.limiter) {
-    throw invalidOption(where, "cost", "left out, or accompanied by the limiter that it is asked of", "cost alone")
-  }
+  if (options.cost && !options.limiter)
+    throw invalidOption(where, "limiter", "given with cost, which is asked of it", undefined)
 }
 
-function checkRetry(where: string, retry: RetryOptions): void {
-  if (retry.maxAttempts === undefined) throw invalidOption(where, "retry.maxAttempts", "a whole number", undefined)
-  checkCount(where, "retry.maxAttempts", retry.maxAttempts)
+function checkRetry(where: string, { maxAttempts }: RetryOptions): void {
+  if (maxAttempts === undefined)
+    throw invalidOption(where, "retry.maxAttempts", "a whole number of at least 1", undefined)
+  checkCount(where, "retry.maxAttempts", maxAttempts)
 }
 
 /** What the executor gets, or nothing when one plain call does. */

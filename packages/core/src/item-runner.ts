@@ -81,7 +81,7 @@ export function createItemRunner<Item, Result>(
       return count(outcome)
     }
     const outcome = toOutcome(item, index, await runAttempts(task, item, context))
-    await recall?.settle(outcome)
+    await recall?.settle(outcome, context.spent)
     reportEnd(context, outcome, false)
     return count(outcome)
   }

@@ -1,7 +1,8 @@
 /** ` Did you mean "…"?` for a misspelt name, or nothing. */
 export function nearest(name: string, known: readonly string[]): string {
   let best: string | undefined
-  let least = Math.max(1, Math.floor(name.length / 3)) + 1
+  // Two swapped letters are two edits; a name that is replaced altogether is no misspelling.
+  let least = Math.min(name.length, Math.max(2, Math.floor(name.length / 3)) + 1)
   for (const candidate of known) {
     const edits = distance(name, candidate)
     if (edits < least) {
@@ -15,9 +16,9 @@ export function nearest(name: string, known: readonly string[]): string {
 /** Levenshtein distance. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (const [i, letter] of [...a].entries()) {
+  for (const [i, letter] of Array.from(a).entries()) {
     const next = [i + 1]
-    for (const [j, other] of [...b].entries()) {
+    for (const [j, other] of Array.from(b).entries()) {
       const replaced = row[j]! + (letter === other ? 0 : 1)
       next.push(Math.min(replaced, row[j + 1]! + 1, next[j]! + 1))
     }

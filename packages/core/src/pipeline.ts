@@ -3,6 +3,7 @@ import { checkName, invalidOption } from "./check-options.ts"
 import { Work } from "./context.ts"
 import { createNode, type Kit } from "./create-node.ts"
 import { createFailurePolicy } from "./failure-policy.ts"
+import { SluiceError } from "./errors.ts"
 import { innerFrame } from "./inner-frame.ts"
 import { createItemRunner } from "./item-runner.ts"
 import { LinkedAbort } from "./linked-abort.ts"
@@ -12,7 +13,7 @@ import type { Outcome } from "./outcome.ts"
 import { checkSource, deliver, type ItemSource } from "./settle-items.ts"
 import { innerRecord } from "./visits.ts"
 
-type AnyStage<Shared> = BatchNode<Shared, string, never, unknown>
+type AnyStage<Shared> = BatchNode<Shared, string>
 type InputOf<B> = B extends { readonly [stage]: Stage<never, infer Item, unknown> } ? Item : never
 type OutputOf<B> = B extends { readonly [stage]: Stage<never, never, infer Result> } ? Result : never
 type Last<Stages> = Stages extends readonly [...unknown[], infer Final] ? Final : never
@@ -25,7 +26,7 @@ export type Chained<Shared, Stages extends readonly unknown[]> = Stages extends 
 ]
   ? [OutputOf<First>] extends [InputOf<Second>]
     ? readonly [First, ...Chained<Shared, [Second, ...Rest]>]
-    : readonly [First, BatchNode<Shared, string, OutputOf<First>, unknown>, ...Rest]
+    : readonly [First, BatchNode<Shared, string, OutputOf<First>>, ...Rest]
   : Stages
 
 export type PipelineAction<Stages> = ActionsOf<Last<Stages>>
@@ -62,6 +63,13 @@ function checkStages<Shared>(name: string, stages: readonly Stage<Shared, unknow
   const where = `pipeline "${name}"`
   const last = stages.at(-1)
   for (const [index, each] of stages.entries()) {
+    const twin = stages.findIndex((other) => other.task.name === each.task.name)
+    if (each !== stages[0] && twin < index && !each.prep) {
+      throw new SluiceError(
+        "invalid-graph",
+        `${where}: stages[${twin}] and stages[${index}] are both named "${each.task.name}". Give one of them another name.`,
+      )
+    }
     const path = `stages[${index}] ("${each.task.name}")`
     if (index > 0 && each.prep)
       throw invalidOption(where, `${path}.prep`, "left out: its items come from the stage before", "a function")
@@ -70,6 +78,14 @@ function checkStages<Shared>(name: string, stages: readonly Stage<Shared, unknow
     if (each !== last && each.onOutcome) {
       throw invalidOption(where, `${path}.onOutcome`, "left out: only the last stage delivers outcomes", "a function")
     }
+  }
+  if (last?.onOutcome && last.order === "input") {
+    throw invalidOption(
+      where,
+      "order of the last stage",
+      '"completion" or left out: its onOutcome takes items as they complete',
+      "input",
+    )
   }
   const collects = (each: Stage<Shared, unknown, unknown> | undefined): boolean => (each?.onError ?? "stop") !== "stop"
   if (stages.some(collects) && !collects(last)) {
@@ -106,8 +122,7 @@ async function flowThrough<Shared>(
         )
       : executor.map(source, (item, attempt) => runItem(item, attempt.index, attempt.signal), options)
   }
-  const results = await deliver(flowing!, last, abort)
-  return results
+  return deliver(flowing!, last, abort, last.order !== "completion")
 }
 
 async function* unwrapped(settled: AsyncIterable<Outcome<Outcome<unknown>>>): AsyncIterable<Outcome<unknown>> {

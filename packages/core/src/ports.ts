@@ -157,7 +157,13 @@ export interface Executor {
     fn: (item: I, context: AttemptContext) => O | PromiseLike<O>,
     options: ItemOptions<I, O>,
   ): Promise<Outcome<O>>
-  /** One outcome per item. Pulls; holds O(in flight + reorder window). */
+  /**
+   * One outcome per item. Pulls; holds O(in flight + reorder window). Each call of `fn` may run in a scope of its own,
+   * whose `parent` is the scope that called `map`.
+   *
+   * Once `signal` is aborted, the source throws, or the consumer leaves (`return`), it starts nothing more, waits for what
+   * it started to settle, closes the source, and then rejects: with `signal.reason` or the source's error, untouched.
+   */
   map<I, O>(
     source: Iterable<I> | AsyncIterable<I>,
     fn: (item: I, context: AttemptContext) => O | PromiseLike<O>,

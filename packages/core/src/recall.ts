@@ -1,4 +1,5 @@
 import type { Work } from "./context.ts"
+import type { Cost } from "./cost.ts"
 import { recordPath } from "./frame.ts"
 import { isPromiseLike } from "./maybe-promise.ts"
 import type { Outcome } from "./outcome.ts"
@@ -43,7 +44,7 @@ export class Recall {
   }
 
   /** Resolves when the outcome is durable: only then it counts. */
-  settle(outcome: Outcome<unknown>): Promise<void> {
-    return this.#journal.settle(this.#identity, outcome)
+  settle(outcome: Outcome<unknown>, cost: Cost | undefined): Promise<void> {
+    return this.#journal.settle(this.#identity, outcome, cost)
   }
 }

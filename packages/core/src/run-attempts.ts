@@ -83,7 +83,7 @@ function inAttempt<Result>(
 ): MaybePromise<Result> {
   const { frame, node, spanId, parentId, priority, index } = work
   const item = { index, attempt: attempt.attempt, signal: attempt.signal }
-  const context = new Work(currentScope(), frame, node, spanId, parentId, priority, item)
+  const context = new Work(currentScope(), frame, node, spanId, parentId, priority, item, work)
   return runInScope(context, fn, context)
 }
 

@@ -2,6 +2,7 @@ import { checkCount, invalidOption } from "./check-options.ts"
 import type { Params } from "./context.ts"
 import type { Kit } from "./create-node.ts"
 import type { Frame, NewEvent, RunState } from "./frame.ts"
+import { messageOf } from "./message-of.ts"
 import type { Node } from "./node.ts"
 import type { EventSink, Journal, Runtime } from "./ports.ts"
 import { checkShared } from "./shared-check.ts"
@@ -70,8 +71,9 @@ export async function runNode<Shared>(
   try {
     action = (await visitNode(node, shared, frame)) ?? "default"
     await journal?.end("ok")
-  } catch (error) {
-    const status = signal.aborted && error === signal.reason ? "cancelled" : "failed"
+  } catch (thrown) {
+    // Whatever the interrupted code threw: a cancel comes out as its reason.
+    const [status, error] = signal.aborted ? (["cancelled", signal.reason] as const) : (["failed", thrown] as const)
     await closeAfterError(run, status)
     run.emit?.({ type: "run-end", status, error, ...span })
     throw error
@@ -85,7 +87,11 @@ async function closeAfterError(run: RunState, status: "failed" | "cancelled"): P
   try {
     await run.journal?.end(status)
   } catch (error) {
-    run.emit?.({ type: "warning", code: "journal-write", message: `The journal could not close the run: ${error}` })
+    run.emit?.({
+      type: "warning",
+      code: "journal-write",
+      message: `The journal could not close the run: ${messageOf(error)}`,
+    })
   }
 }
 

@@ -34,8 +34,9 @@ export async function deliver(
   outcomes: AsyncIterable<Outcome<Outcome<unknown>>>,
   options: Delivery,
   abort: LinkedAbort,
+  byIndex = false,
 ): Promise<unknown> {
-  const collector = createCollector(options)
+  const collector = createCollector(options, byIndex)
   try {
     for await (const settled of outcomes) {
       if (settled.status === "failed") throw settled.error
@@ -59,6 +60,6 @@ export function checkSource<Item>(source: ItemSource<Item> | null | undefined, p
   if (typeof source === "object" && (Symbol.iterator in source || Symbol.asyncIterator in source)) return source
   throw new SluiceError(
     "invalid-option",
-    `prep of "${path}" answered ${typeof source === "string" ? "a string" : `a ${typeof source} that is not iterable`}; it must answer an array, an Iterable, an AsyncIterable or nothing.`,
+    `prep of "${path}" answered ${typeof source === "string" ? "a string" : `something of type ${typeof source} that is not iterable`}; it must answer an array, an Iterable, an AsyncIterable or nothing.`,
   )
 }

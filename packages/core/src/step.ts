@@ -82,7 +82,7 @@ async function execFully(
   const record = await recall.find()
   if (record) return valueOf(record)
   const ending = await runAttempts(task, prepared, scoped)
-  await recall.settle({ ...ending, index: 0 })
+  await recall.settle({ ...ending, index: 0 }, scoped.spent)
   return valueOf(ending)
 }
 

@@ -28,8 +28,7 @@ async function observedVisit<Shared>(node: Node<Shared>, shared: Shared, work: W
     emit?.({ type: "node-end", status: "ok", action: action ?? "default", ...span })
     return action
   } catch (error) {
-    const cancelled = work.signal.aborted && error === work.signal.reason
-    emit?.({ type: "node-end", status: cancelled ? "cancelled" : "failed", error, ...span })
+    emit?.({ type: "node-end", status: work.signal.aborted ? "cancelled" : "failed", error, ...span })
     throw error
   }
 }
