@@ -49,17 +49,15 @@ const contestants: Record<string, () => Promise<number>> = {
   "p-map (keeps all results)": async () => (await pMap(source(), fn, { concurrency: workers })).length,
   "p-limit fed by a pull loop": async () => {
     const limit = pLimit(workers)
+    const iterator = source()
     let count = 0
-    const inFlight = new Set<Promise<void>>()
-    for (const item of source()) {
-      const done = limit(fn, item).then(() => {
+    const pull = async (): Promise<void> => {
+      for (const item of iterator) {
+        await limit(fn, item)
         count++
-        inFlight.delete(done)
-      })
-      inFlight.add(done)
-      if (inFlight.size >= workers) await Promise.race(inFlight).then(() => undefined)
+      }
     }
-    await Promise.all(inFlight)
+    await Promise.all(Array.from({ length: workers }, pull))
     return count
   },
 }

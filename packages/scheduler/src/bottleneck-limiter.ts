@@ -101,7 +101,7 @@ export function bottleneckLimiter(bottleneck: BottleneckLike, options: Bottlenec
         }
         const fail = (reason: unknown): void => {
           stopWaiting()
-          reject(reason as Error)
+          reject(reason)
         }
         const forget = signal && onAbort(signal, () => fail(signal.reason))
         const cancel = deadlineMs === undefined ? undefined : clock.setTimer(deadlineMs, () => fail(late(deadlineMs)))

@@ -11,7 +11,6 @@ export class ItemScope implements TaskScope {
   waiting = 0
   holding = 0
   resting = 0
-  readonly held: Limiter[] = []
   /** The permit that the executor took for this item: nested maps find it here and borrow it. */
   place: Place | undefined = undefined
   /** As the gate of an auto batch last counted it. */
@@ -30,6 +29,7 @@ export class ItemScope implements TaskScope {
     this.signal = signal
     this.priority = priority ?? parent?.priority ?? 0
     this.#gate = gate
+    gate?.enter(this)
   }
 
   get site(): string {
@@ -47,6 +47,10 @@ export class ItemScope implements TaskScope {
 
   get spend(): ((cost: Cost) => void) | undefined {
     return this.parent?.spend
+  }
+
+  get held(): Limiter[] {
+    return this.place?.isHeld ? [this.place.limiter] : []
   }
 
   onChange(): void {

@@ -1,4 +1,4 @@
-import type { Clock, MapOptions, Random } from "@sluice/core"
+import type { Clock, MapOptions, Outcome, Random } from "@sluice/core"
 import { checkCount, invalidOption } from "./invalid-option.ts"
 
 export interface ParallelMapOptions<I, O> extends MapOptions<I, O> {
@@ -6,6 +6,13 @@ export interface ParallelMapOptions<I, O> extends MapOptions<I, O> {
   readonly reorderWindow?: number
   readonly clock?: Clock
   readonly random?: Random
+}
+
+/** The outcomes as they come. Iterate once; leaving the loop ends the work. */
+export interface ParallelMap<O> extends AsyncIterableIterator<Outcome<O>, undefined> {
+  /** May be set while the map runs, if it was a number. */
+  concurrency: number | "auto"
+  return(): Promise<IteratorResult<Outcome<O>, undefined>>
 }
 
 /**

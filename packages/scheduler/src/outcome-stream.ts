@@ -1,4 +1,5 @@
 import type { Outcome } from "@sluice/core"
+import { defaultReorderWindow } from "./map-options.ts"
 import { ReorderWindow } from "./reorder-window.ts"
 
 type Result<O> = IteratorResult<Outcome<O>, undefined>
@@ -10,24 +11,28 @@ interface Waiter<O> {
 
 /** The consumer's side of a map: outcomes that are ready, and consumers that wait for one. */
 export class OutcomeStream<O> {
+  readonly #inInputOrder: boolean
+  readonly #windowSize: number
+  #completed = 0
   #window = new ReorderWindow<Outcome<O>>()
   #waiters: Waiter<O>[] = []
   #dropped = false
   #ended = false
   #failure: { readonly reason: unknown } | undefined
 
-  /** Outcomes that could be taken now. */
-  get ready(): number {
-    return this.#window.ready
+  constructor(order: "input" | "completion" = "input", reorderWindow: number = defaultReorderWindow) {
+    this.#inInputOrder = order === "input"
+    this.#windowSize = this.#inInputOrder ? reorderWindow : Infinity
   }
 
-  get taken(): number {
-    return this.#window.taken
+  /** Whether something has to be taken first: `mostReady` outcomes lie ready, or `pulled` is the window ahead. */
+  isFull(pulled: number, mostReady: number): boolean {
+    return this.#window.ready >= mostReady || pulled - this.#window.taken >= this.#windowSize
   }
 
-  put(position: number, outcome: Outcome<O>): void {
+  put(outcome: Outcome<O>): void {
     if (this.#dropped) return
-    this.#window.put(position, outcome)
+    this.#window.put(this.#inInputOrder ? outcome.index : this.#completed++, outcome)
     while (this.#waiters.length > 0 && this.#window.ready > 0) {
       this.#waiters.shift()!.resolve({ done: false, value: this.#window.take()! })
     }

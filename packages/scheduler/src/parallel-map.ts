@@ -3,21 +3,14 @@ import { captureContext, type InContext } from "./async-context.ts"
 import { failureRule, type FailureRule } from "./failure-rule.ts"
 import { itemPlan, type ItemPlan } from "./item-plan.ts"
 import { ItemScope } from "./item-scope.ts"
-import { onAbort } from "./on-abort.ts"
 import { OutcomeStream } from "./outcome-stream.ts"
-import { checkConcurrency, checkMapOptions, defaultReorderWindow, type ParallelMapOptions } from "./map-options.ts"
+import { MapLife } from "./map-life.ts"
+import { checkConcurrency, checkMapOptions, type ParallelMap, type ParallelMapOptions } from "./map-options.ts"
 import { lendPlace } from "./place.ts"
 import { PullSource } from "./pull-source.ts"
 import { runItem, type ItemFunction } from "./run-item.ts"
 import { autoSlots, fixedSlots, type Slots } from "./slots.ts"
 import { systemClock, systemRandom } from "./system-clock.ts"
-
-/** The outcomes as they come. Iterate once; leaving the loop ends the work. */
-export interface ParallelMap<O> extends AsyncIterableIterator<Outcome<O>, undefined> {
-  /** May be set while the map runs, if it was a number. */
-  concurrency: number | "auto"
-  return(): Promise<IteratorResult<Outcome<O>, undefined>>
-}
 
 /**
  * Calls `fn` for each item of `source`, many at a time, and yields one outcome per item.
@@ -57,35 +50,31 @@ class Mapping<I, O> implements ParallelMap<O> {
   readonly #plan: ItemPlan<I, O>
   readonly #slots: Slots
   readonly #rule: FailureRule
-  readonly #inInputOrder: boolean
-  readonly #windowSize: number
-  readonly #out = new OutcomeStream<O>()
-  readonly #abort = new AbortController()
+  readonly #out: OutcomeStream<O>
+  readonly #life: MapLife
   readonly #parent = currentScope()
   readonly #inContext = captureContext()
   /** What plain items of a fixed number of slots have in common: nobody counts what a single one of them holds. */
   readonly #inSharedScope: InContext
   readonly #parked: (() => void)[] = []
-  readonly #forgets: (() => void)[] = []
-  #returnPlace: (() => Promise<void>) | undefined
   #isStarted = false
   #pulled = 0
-  #completed = 0
   #running = 0
-  #end: { readonly how: "failed" | "cancelled" | "left"; readonly reason: unknown } | undefined
-  #isFinishing = false
 
   constructor(source: Iterable<I> | AsyncIterable<I>, fn: ItemFunction<I, O>, options: ParallelMapOptions<I, O>) {
-    const { concurrency = "auto", order = "input", reorderWindow = defaultReorderWindow } = options
+    const { concurrency = "auto", order, reorderWindow } = options
     this.#source = new PullSource(source)
+    this.#out = new OutcomeStream(order, reorderWindow)
+    this.#life = new MapLife(this.#out)
+    this.#life.atEnd(() => this.#source.close())
     this.#fn = fn
     this.#plan = itemPlan(options, options.clock ?? systemClock, options.random ?? systemRandom)
     this.#slots = concurrency === "auto" ? autoSlots(() => this.#pump()) : fixedSlots(concurrency)
     this.#rule = failureRule(options.onError)
-    this.#inInputOrder = order === "input"
-    this.#windowSize = this.#inInputOrder ? reorderWindow : Infinity
-    const shared = new ItemScope(this.#parent, undefined, this.#abort.signal, this.#plan.priority)
-    this.#inSharedScope = runInScope(shared, captureContext)
+    this.#inSharedScope = runInScope(
+      new ItemScope(this.#parent, undefined, this.#life.signal, this.#plan.priority),
+      captureContext,
+    )
   }
 
   [Symbol.asyncIterator](): this {
@@ -119,29 +108,27 @@ class Mapping<I, O> implements ParallelMap<O> {
   #start(): void {
     this.#isStarted = true
     for (const signal of new Set([this.#plan.signal, this.#parent?.signal])) {
-      if (signal?.aborted) return this.#stop("cancelled", signal.reason)
-      if (signal) this.#forgets.push(onAbort(signal, () => this.#stop("cancelled", signal.reason)))
+      this.#life.follow(signal, () => this.#wind())
     }
-    this.#returnPlace = lendPlace(this.#plan.limiter, this.#parent)
+    if (!this.#life.isStopped) this.#life.atEnd(lendPlace(this.#plan.limiter, this.#parent))
   }
 
   get #isOver(): boolean {
-    return this.#source.isExhausted || this.#end !== undefined
+    return this.#source.isExhausted || this.#life.isStopped
   }
 
   /** Nobody may pull now: an item is on its way already, or the consumer has to take something first. */
   get #isBlocked(): boolean {
-    if (this.#source.isPulling) return true
-    const { ready, taken } = this.#out
-    return ready >= Math.max(this.#slots.floor, this.#running) || this.#pulled - taken >= this.#windowSize
+    return this.#source.isPulling || this.#out.isFull(this.#pulled, Math.max(this.#slots.floor, this.#running))
   }
 
   /** Gets one more worker going, if there is room for one. Each worker that has pulled gets the next one going. */
   #pump(): void {
-    if (!this.#isStarted || this.#isOver || this.#isBlocked) return
+    const mayStart = this.#slots.mayStart()
+    if (!(mayStart || this.#parked.length > 0) || !this.#isStarted || this.#isOver || this.#isBlocked) return
     const resume = this.#parked.pop()
     if (resume) resume()
-    else if (this.#slots.mayStart()) {
+    else if (mayStart) {
       // Not in the context of whoever made the room.
       this.#inContext(() => this.#slots.start(this.#work, () => this.#pump()))
     }
@@ -150,9 +137,10 @@ class Mapping<I, O> implements ParallelMap<O> {
   /** Pulls an item, runs it, and again. Parks while there is no room, leaves when there are too many workers. */
   readonly #work = async (): Promise<void> => {
     const source = this.#source
-    const { signal } = this.#abort
+    const { signal } = this.#life
     const { gate } = this.#slots
-    const isShared = this.#plan.isPlain && !gate
+    const { isPlain, priority } = this.#plan
+    const isShared = isPlain && !gate
     while (!this.#isOver && this.#slots.mayStay()) {
       if (this.#isBlocked) {
         await new Promise<void>((resume) => void this.#parked.push(resume))
@@ -165,9 +153,9 @@ class Mapping<I, O> implements ParallelMap<O> {
         return this.#stop("failed", error)
       }
       if (!step) return this.#wind()
-      if (this.#end) return
+      if (this.#life.isStopped) return
       const index = this.#pulled++
-      const scope = isShared ? undefined : this.#enter(index)
+      const scope = isShared ? undefined : new ItemScope(this.#parent, index, signal, priority, gate)
       this.#running++
       let outcome: Outcome<O> | undefined
       try {
@@ -188,46 +176,20 @@ class Mapping<I, O> implements ParallelMap<O> {
     }
   }
 
-  #enter(index: number): ItemScope {
-    const { gate } = this.#slots
-    const scope = new ItemScope(this.#parent, index, this.#abort.signal, this.#plan.priority, gate)
-    gate?.enter(scope)
-    return scope
-  }
-
   #settle(outcome: Outcome<O>): void {
     const stop = this.#rule(outcome)
-    if (stop?.code !== "item-failed") this.#out.put(this.#inInputOrder ? outcome.index : this.#completed++, outcome)
+    if (stop?.code !== "item-failed") this.#out.put(outcome)
     if (stop) this.#stop("failed", stop)
   }
 
-  /** Nothing more is started. */
-  #stop(how: "failed" | "cancelled" | "left", reason: unknown): void {
-    if (this.#end || this.#isFinishing) return
-    this.#end = { how, reason }
-    if (how === "cancelled") this.#out.drop()
-    this.#abort.abort(reason)
+  #stop(how: "failed" | "left", reason: unknown): void {
+    this.#life.stop(how, reason)
     this.#wind()
   }
 
-  /** Sends idle workers home, and ends when the last item has. */
+  /** Nothing more is started: sends idle workers home, and ends the map when its last item has ended. */
   #wind(): void {
     for (const resume of this.#parked.splice(0)) resume()
-    if (this.#running > 0 || this.#isFinishing) return
-    this.#isFinishing = true
-    void this.#finish()
-  }
-
-  async #finish(): Promise<void> {
-    for (const forget of this.#forgets) forget()
-    let failure = this.#end && this.#end.how !== "left" ? { reason: this.#end.reason } : undefined
-    for (const end of [() => this.#source.close(), () => this.#returnPlace?.()]) {
-      try {
-        await end()
-      } catch (reason) {
-        failure ??= { reason }
-      }
-    }
-    this.#out.end(failure)
+    if (this.#running === 0) void this.#life.finish()
   }
 }

@@ -1,49 +1,44 @@
 import type { Cost, Feedback, Limiter, Permit, SettleOutcome, TaskScope } from "@sluice/core"
 import { ItemScope } from "./item-scope.ts"
 
-interface PlaceOptions {
-  readonly limiter: Limiter
-  readonly cost: Cost | undefined
-  readonly signal: AbortSignal
-  readonly scope: ItemScope
-}
-
 /**
  * The permit that an executor holds for one attempt, and lends to the attempt's children while it waits for them:
  * a shared limit then holds for the whole tree, and never deadlocks on itself.
  */
 export class Place {
   readonly limiter: Limiter
-  readonly #options: PlaceOptions
+  readonly #scope: ItemScope
   #permit: Permit | undefined
   #lentTo = 0
   #ended = false
 
-  private constructor(options: PlaceOptions, permit: Permit) {
-    this.limiter = options.limiter
-    this.#options = options
-    options.scope.place = this
-    this.#hold(permit)
+  private constructor(limiter: Limiter, permit: Permit, scope: ItemScope) {
+    this.limiter = limiter
+    this.#permit = permit
+    this.#scope = scope
+    scope.place = this
   }
 
   /** Admits the attempt. Runs inside the item's scope, so that the limiter knows who waits. */
-  static async take(options: PlaceOptions): Promise<Place> {
-    const { limiter, cost, signal, scope } = options
-    const permit = await limiter.admit(cost, { signal, priority: scope.priority })
-    return new Place(options, permit)
+  static async take(limiter: Limiter, cost: Cost | undefined, scope: ItemScope): Promise<Place> {
+    return new Place(limiter, await limiter.admit(cost, scope), scope)
   }
 
   /** The same without waiting, if the limiter has a permit at hand. */
-  static tryTake(options: PlaceOptions): Place | undefined {
-    const { limiter, cost, signal, scope } = options
-    const permit = limiter.tryAdmit(cost, { signal, priority: scope.priority })
-    return permit && new Place(options, permit)
+  static tryTake(limiter: Limiter, cost: Cost | undefined, scope: ItemScope): Place | undefined {
+    const permit = limiter.tryAdmit(cost, scope)
+    return permit && new Place(limiter, permit, scope)
+  }
+
+  /** Whether the permit is here, not lent. */
+  get isHeld(): boolean {
+    return this.#permit !== undefined
   }
 
   /** The attempt ended. */
   settle(outcome: SettleOutcome, feedback?: Feedback): void {
     this.#ended = true
-    this.#options.scope.place = undefined
+    this.#scope.place = undefined
     this.#release()?.settle(outcome, undefined, feedback)
   }
 
@@ -56,24 +51,17 @@ export class Place {
       if (returned) return
       returned = true
       if (--this.#lentTo > 0 || this.#ended) return
-      const { limiter, signal, scope } = this.#options
+      const { signal, priority } = this.#scope
       // Started work goes before new work, and is not charged again.
-      const permit = await limiter.admit({ requests: 0 }, { signal, priority: scope.priority + 1 })
+      const permit = await this.limiter.admit({ requests: 0 }, { signal, priority: priority + 1 })
       if (this.#lentTo > 0 || this.#ended) permit.settle("ignored")
-      else this.#hold(permit)
+      else this.#permit = permit
     }
-  }
-
-  #hold(permit: Permit): void {
-    this.#permit = permit
-    this.#options.scope.held.push(this.limiter)
   }
 
   #release(): Permit | undefined {
     const permit = this.#permit
     this.#permit = undefined
-    const { held } = this.#options.scope
-    if (permit) held.splice(held.indexOf(this.limiter), 1)
     return permit
   }
 }

@@ -8,13 +8,22 @@ import { classifyError, retryDecision } from "./retry-policy.ts"
 
 export type ItemFunction<I, O> = (item: I, context: AttemptContext) => O | PromiseLike<O>
 
-type AttemptResult<O> = { readonly value: O } | { readonly error: unknown }
-
 /**
  * One item with all that its options ask for: attempts, each admitted and limited in time, then the fallback.
  * Runs inside `scope`; nothing is held between attempts. Rejects only when the scope's signal is aborted, with its reason.
  */
-export async function runItem<I, O>(
+export function runItem<I, O>(
+  item: I,
+  index: number,
+  fn: ItemFunction<I, O>,
+  plan: ItemPlan<I, O>,
+  scope: ItemScope,
+): Promise<Outcome<O>> {
+  if (plan.maxAttempts === 1 && !plan.fallback) return runAttempt(item, index, 1, fn, plan, scope)
+  return runAttempts(item, index, fn, plan, scope)
+}
+
+async function runAttempts<I, O>(
   item: I,
   index: number,
   fn: ItemFunction<I, O>,
@@ -22,33 +31,29 @@ export async function runItem<I, O>(
   scope: ItemScope,
 ): Promise<Outcome<O>> {
   const { signal } = scope
-  let attempts = 1
-  let result: AttemptResult<O>
-  if (plan.maxAttempts === 1) result = await runAttempt(item, index, 1, fn, plan, scope)
-  else {
-    result = { error: undefined }
-    const attempt = async (number: number): Promise<void> => {
-      attempts = number
-      result = await runAttempt(item, index, number, fn, plan, scope)
-      if ("error" in result) throw result.error
-    }
-    try {
-      await retrying(attempt, plan, signal)
-    } catch (error) {
-      // What is done is done, also when the abort came in the same instant.
-      if (!("value" in result)) result = { error }
+  let outcome: Outcome<O> | undefined
+  const attempt = async (number: number): Promise<void> => {
+    outcome = await runAttempt(item, index, number, fn, plan, scope)
+    if (outcome.status === "failed") throw outcome.error
+  }
+  try {
+    await retrying(attempt, plan, signal)
+  } catch (error) {
+    // What is done is done, also when the abort came in the same instant.
+    if (outcome?.status !== "ok") {
+      if (signal.aborted) throw error
+      outcome = { status: "failed", index, error, attempts: outcome?.attempts ?? 1 }
     }
   }
-  if ("error" in result && !signal.aborted && plan.fallback) {
-    try {
-      result = { value: await plan.fallback(item, result.error, { index, attempt: attempts, signal }) }
-    } catch (error) {
-      result = { error }
-    }
+  if (outcome!.status === "ok" || !plan.fallback) return outcome!
+  const { error, attempts } = outcome!
+  try {
+    const value = await plan.fallback(item, error, { index, attempt: attempts, signal })
+    return { status: "ok", index, value, attempts }
+  } catch (fallbackError) {
+    if (signal.aborted) throw signal.reason
+    return { status: "failed", index, error: fallbackError, attempts }
   }
-  if ("value" in result) return { status: "ok", index, value: result.value, attempts }
-  if (signal.aborted) throw signal.reason
-  return { status: "failed", index, error: result.error, attempts }
 }
 
 function retrying<I, O>(
@@ -76,26 +81,28 @@ async function runAttempt<I, O>(
   fn: ItemFunction<I, O>,
   plan: ItemPlan<I, O>,
   scope: ItemScope,
-): Promise<AttemptResult<O>> {
+): Promise<Outcome<O>> {
   const { limiter, timeoutMs, onAttempt } = plan
   const { signal } = scope
   let place: Place | undefined
+  let value: O
   try {
     if (limiter) {
-      const options = { limiter, cost: plan.cost?.(item), signal, scope }
-      place = Place.tryTake(options) ?? (await Place.take(options))
+      const cost = plan.cost?.(item)
+      place = Place.tryTake(limiter, cost, scope) ?? (await Place.take(limiter, cost, scope))
     }
-    const value = await (timeoutMs === undefined
+    value = await (timeoutMs === undefined
       ? fn(item, { index, attempt, signal })
       : withTimeLimit(item, index, attempt, timeoutMs, fn, plan, scope))
-    place?.settle("success")
-    onAttempt?.({ index, attempt })
-    return { value }
   } catch (error) {
     settleFailed(place, error)
     onAttempt?.({ index, attempt, error })
-    return { error }
+    if (signal.aborted) throw signal.reason
+    return { status: "failed", index, error, attempts: attempt }
   }
+  place?.settle("success")
+  onAttempt?.({ index, attempt })
+  return { status: "ok", index, value, attempts: attempt }
 }
 
 /**

@@ -119,7 +119,7 @@ class CountingSemaphore implements Semaphore {
       const permit = this.tryAdmit(cost)
       return permit ? Promise.resolve(permit) : this.#wait(this.#weightOf(cost), options, signal, scope)
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
   }
 
@@ -208,7 +208,7 @@ class CountingSemaphore implements Semaphore {
       }
       const fail = (reason: unknown): void => {
         leave()
-        reject(reason as Error)
+        reject(reason)
         this.#admitWaiters()
       }
       const admit = (): void => {

@@ -17,25 +17,32 @@ export interface Slots {
 
 /**
  * A fixed number of slots. p-limit is the semaphore; each of its slots carries a worker that runs one item after the
- * other, because an item by itself through p-limit costs about 1.2 µs and a worker's next item a tenth of that.
+ * other: a bare worker's next item costs 0.1 µs, an item of its own through p-limit 0.6 µs.
  */
 export function fixedSlots(concurrency: number): Slots {
   const limit = pLimit(concurrency)
+  let workers = 0
   return {
     gate: undefined,
     get concurrency(): number | "auto" {
-      return limit.concurrency
+      return concurrency
     },
     set concurrency(to) {
       if (to === "auto") throw invalidOption("concurrency", "a number, as it was at the start", to)
-      limit.concurrency = to
+      limit.concurrency = concurrency = to
     },
     get floor() {
-      return limit.concurrency
+      return concurrency
     },
-    mayStart: () => limit.activeCount + limit.pendingCount < limit.concurrency,
-    mayStay: () => limit.activeCount <= limit.concurrency,
-    start: (worker, onFree) => void limit(worker).then(onFree),
+    mayStart: () => workers < concurrency,
+    mayStay: () => workers <= concurrency,
+    start(worker, onFree) {
+      workers++
+      void limit(worker).then(() => {
+        workers--
+        onFree()
+      })
+    },
   }
 }
 

@@ -122,8 +122,8 @@ describe("bottleneckLimiter", () => {
     const clock = new VirtualClock()
     const limiter = bottleneckLimiter(new Bottleneck({ maxConcurrent: 5 }), { clock })
     const [first, second] = await Promise.all([limiter.admit(), limiter.admit()])
-    second!.settle("success")
-    first!.settle("throttled", undefined, { retryAfterMs: 90_000 })
+    second.settle("success")
+    first.settle("throttled", undefined, { retryAfterMs: 90_000 })
     let inAt = -1
     const next = limiter.admit().then((permit) => {
       inAt = clock.now()

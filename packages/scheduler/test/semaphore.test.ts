@@ -193,9 +193,9 @@ describe("semaphore", () => {
     const scope: TaskScope = { parent: outer, site: "x", waiting: 0, holding: 0 }
     const [first, second] = runInScope(scope, () => [sem.admit(), sem.admit()])
     expect(outer).toMatchObject({ waiting: 1, holding: 1 })
-    ;(await first!).settle("success")
+    ;(await first).settle("success")
     expect(scope).toMatchObject({ waiting: 0, holding: 1 })
-    ;(await second!).settle("success")
+    ;(await second).settle("success")
     expect(outer).toMatchObject({ waiting: 0, holding: 0 })
   })
 
