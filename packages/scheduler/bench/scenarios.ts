@@ -3,12 +3,14 @@
  *
  *   node --conditions=@sluice/source packages/scheduler/bench/scenarios.ts [name…] [--seed=1]
  */
-import { type Contestant, runScenario, scenarioNamed, scenarios } from "@sluice/lab"
+import { type Contestant, runScenario } from "../../lab/src/scenarios/run-scenario.ts"
+import { scenarioNamed, scenarios } from "../../lab/src/scenarios/scenarios.ts"
 import type { Feedback, SluiceEvent } from "@sluice/core"
 import { createQuota, retryDecision, sleep } from "./contestant-parts.ts"
 
 const names = process.argv.slice(2).filter((arg) => !arg.startsWith("--"))
-const flag = (name: string): string | undefined => process.argv.find((arg) => arg.startsWith(`--${name}=`))?.split("=")[1]
+const flag = (name: string): string | undefined =>
+  process.argv.find((arg) => arg.startsWith(`--${name}=`))?.split("=")[1]
 const verbose = flag("verbose") !== undefined
 
 function sluice(onEvent?: (event: SluiceEvent) => void): Contestant {
@@ -17,7 +19,10 @@ function sluice(onEvent?: (event: SluiceEvent) => void): Contestant {
     if (flag("watch")) {
       const look = (): void => {
         const { limits, inFlight, waiting, gate } = quota.snapshot()
-        const shown = limits.map((one) => `${one.name} ${one.level.toFixed(0)}/${one.limit} others ${one.others?.toFixed(0)} eff ${one.effective?.toFixed(0)} ${one.kind}`)
+        const shown = limits.map(
+          (one) =>
+            `${one.name} ${one.level.toFixed(0)}/${one.limit} others ${one.others?.toFixed(0)} eff ${one.effective?.toFixed(0)} ${one.kind}`,
+        )
         console.log((clock.now() / 1000).toFixed(0), `fly ${inFlight} wait ${waiting} ${gate.state}`, shown.join(" | "))
         if (waiting > 0) clock.setTimer(Number(flag("watch")) * 1000, look)
       }

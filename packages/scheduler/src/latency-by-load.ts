@@ -1,15 +1,15 @@
 import type { Sample } from "./adaptive-concurrency.ts"
 
 /** Latency this many times that of lighter load means that calls queue. */
-const queueing = 1.12
+const queueing = 1.05
 /** What one call's latency per token typically deviates by, as a share: heavy-tailed, so half. */
-const deviation = 0.5
+const deviation = 0.35
 /** Two loads in one bin differ by less than this factor. */
 const binWidth = 2 ** 0.25
 /** A bin forgets half of what it knows over this many samples of its own. */
-const halfLife = 150
+const halfLife = 400
 /** Heavier means at least this many bins apart: a factor of 1.7. */
-const apart = 3
+const apart = 2
 
 interface Bin {
   ms: number

@@ -2,9 +2,19 @@
 const blindCut = 0.8
 const measuredCut = 0.985
 const timedCut = 0.985
-/** How long the share stays after a first cut; doubles with every cut, so a limit that stands is probed ever more rarely. */
-const holdMs = 10_000
-const longestHolds = 5
+/** How a share grows again after a cut. */
+export interface Growth {
+  /** It stays this long after a cut, and twice as long after each further one (up to `longestHolds` times): a limit that stands is probed rarely. */
+  readonly holdMs: number
+  readonly longestHolds: number
+  /** Then it grows 1 % a second; after this many seconds twice as fast, and so on. */
+  readonly doublingS: number
+}
+
+export const growthDefaults: Growth = Object.freeze({ holdMs: 10_000, longestHolds: 5, doublingS: 10 })
+/** A vendor that limits growth allows about this: twice the traffic in a minute. */
+export const rampGrowth: Growth = Object.freeze({ holdMs: 1_000, longestHolds: 0, doublingS: 8 })
+
 const least = 0.02
 
 /**
@@ -22,8 +32,13 @@ export class LearnedShare {
   #growFromMs = Infinity
   #cuts = 0
 
-  constructor(ceiling: number) {
+  readonly #growth: Growth
+
+  /** `growFromMs`: a guess tries for more without having been cut. */
+  constructor(ceiling: number, growFromMs: number = Infinity, growth: Growth = growthDefaults) {
     this.#ceiling = ceiling
+    this.#growth = growth
+    this.#growFromMs = growFromMs + growth.holdMs
   }
 
   get value(): number {
@@ -34,18 +49,24 @@ export class LearnedShare {
   cut(nowMs: number, measured: number | undefined, timed = false): void {
     const before = this.#value
     // A measure far below belongs to a burst that was refused for another reason: never below half at once.
-    const target = measured === undefined ? before * (timed ? timedCut : blindCut) : Math.min(before * timedCut, measured * measuredCut)
+    const target =
+      measured === undefined
+        ? before * (timed ? timedCut : blindCut)
+        : Math.min(before * timedCut, measured * measuredCut)
     // Having grown far beyond the last cut means that the quota changed: probe eagerly again.
     if (before > this.#base * 1.3) this.#cuts = 0
     this.#base = this.#value = Math.max(least, before * (this.#cuts === 0 ? 0.1 : 0.5), target)
-    this.#growFromMs = nowMs + holdMs * 2 ** Math.min(longestHolds, this.#cuts++)
+    this.#growFromMs = nowMs + this.#growth.holdMs * 2 ** Math.min(this.#growth.longestHolds, this.#cuts++)
   }
 
   /** Answers whether the value changed by enough to matter. */
   grow(nowMs: number): boolean {
     if (nowMs <= this.#growFromMs || this.#value >= this.#ceiling) return false
     const seconds = (nowMs - this.#growFromMs) / 1_000
-    const value = Math.min(this.#ceiling, this.#base * Math.exp(0.01 * seconds * (1 + seconds / 10)))
+    const value = Math.min(
+      this.#ceiling,
+      this.#base * Math.exp(0.01 * seconds * (1 + seconds / this.#growth.doublingS)),
+    )
     if (value < this.#value * 1.005 && value < this.#ceiling) return false
     this.#value = value
     return true

@@ -1,4 +1,5 @@
 import type { Cost, Feedback, LimitReading, SettleOutcome } from "@sluice/core"
+import { rampGrowth } from "./learned-share.ts"
 import { AdaptiveConcurrency, adaptiveDefaults } from "./adaptive-concurrency.ts"
 import { Gate } from "./gate.ts"
 import { amountOf, type Budget, type Dimension } from "./limits/budget.ts"
@@ -46,6 +47,8 @@ export interface Verdict {
   fatal?: "billing" | "daily"
   exhaustedMs?: number
 }
+
+type Measured = Episode & Record<(typeof rateDimensions)[number], number>
 
 const none: Cost = Object.freeze({ requests: 0 })
 const rateDimensions = ["requests", "tokens", "inputTokens", "outputTokens"] as const
@@ -320,6 +323,10 @@ export class QuotaBeliefs {
       return
     }
     const episode = isNew ? this.#beginEpisode(nowMs) : undefined
+    if (reason === "ramp") {
+      if (episode) this.#govern(nowMs, episode, verdict)
+      return this.#close(nowMs, retryAfterMs ?? 1_000, admittedMs, reason, verdict)
+    }
     const named = this.rates.filter((rate) => rate.dimension === refusal?.dimension)
     const empty = this.rates.filter((rate) =>
       feedback?.limits?.some(
@@ -367,12 +374,7 @@ export class QuotaBeliefs {
   }
 
   /** No header, no number: the rate is what was admitted until now, and refined by each later episode. */
-  #guess(
-    nowMs: number,
-    cost: Cost,
-    episode: Episode & Record<(typeof rateDimensions)[number], number>,
-    verdict: Verdict,
-  ): void {
+  #guess(nowMs: number, cost: Cost, episode: Measured, verdict: Verdict): void {
     for (const dimension of ["requests", "tokens"] as const) {
       const admitted = episode[dimension]
       if (admitted <= 0) continue
@@ -395,7 +397,33 @@ export class QuotaBeliefs {
     this.adaptive!.release()
   }
 
-  #beginEpisode(nowMs: number): Episode & Record<(typeof rateDimensions)[number], number> {
+  /** The vendor limits growth, whatever the quota: hold the pace it took, and raise it slowly. */
+  #govern(nowMs: number, episode: Measured, verdict: Verdict): void {
+    const windowMs = 10_000
+    const governor = this.rates.find((rate) => rate.name === "growth")
+    const from = governor ? governor.ratePerMs * windowMs : Infinity
+    if (governor)
+      governor.refuse(nowMs, 1, { admittedMs: nowMs }, { ...episode, admitted: episode.requests, first: false })
+    else {
+      const limit = Math.max(1, (episode.requests * windowMs) / Math.max(windowMs, episode.elapsedMs))
+      const options = {
+        name: "growth",
+        dimension: "requests" as const,
+        limit,
+        windowMs,
+        told: false,
+        nowMs,
+        jitterMs: 0,
+      }
+      const rate = new RateLimit({ ...options, burst: Math.max(1, limit / 10), growth: rampGrowth })
+      this.#addRate(rate)
+      rate.begin(nowMs, 0)
+    }
+    const to = this.rates.find((rate) => rate.name === "growth")!.ratePerMs * windowMs
+    verdict.changes.push({ dimension: "growth", from, to, reason: "traffic rose too fast for the vendor" })
+  }
+
+  #beginEpisode(nowMs: number): Measured {
     const episode = { ...this.#admitted, admitted: 0, elapsedMs: nowMs - this.#episodeMs, first: this.#episodes === 0 }
     this.#episodes++
     this.#episodeMs = nowMs
@@ -438,7 +466,9 @@ export class QuotaBeliefs {
 }
 
 function sameLimit(reading: LimitReading, rate: RateLimit): boolean {
-  return reading.dimension === rate.dimension && (reading.windowMs ?? 60_000) === rate.windowMs
+  return (
+    reading.dimension === rate.dimension && (reading.windowMs ?? 60_000) === rate.windowMs && rate.name !== "growth"
+  )
 }
 
 function nextUtcMidnight(wallMs: number): number {

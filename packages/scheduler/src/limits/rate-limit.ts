@@ -1,6 +1,6 @@
 import type { LimitReading } from "@sluice/core"
 import type { Budget, Dimension } from "./budget.ts"
-import { LearnedShare } from "../learned-share.ts"
+import { type Growth, LearnedShare } from "../learned-share.ts"
 import { FixedWindow } from "./fixed-window.ts"
 import { SlidingWindow } from "./sliding-window.ts"
 import { TokenBucket } from "./token-bucket.ts"
@@ -24,6 +24,8 @@ export interface RateLimitOptions {
   readonly nowMs: number
   /** The limit is the user's word and a ceiling; otherwise it was learned and moves with the evidence. */
   readonly told: boolean
+  /** How a learned limit without a number behind it tries for more. */
+  readonly growth?: Growth
 }
 
 /** What was admitted between two bursts of refusals: the vendor's own rate, measured. */
@@ -94,7 +96,7 @@ export class RateLimit implements Budget {
     this.#burstKnown = options.burst !== undefined || options.kind !== undefined
     this.#narrowBurst = options.burst
     // A learned rate may turn out higher than its first guess; the user's word is a ceiling.
-    this.#share = new LearnedShare(options.told ? 1 : Infinity)
+    this.#share = options.told ? new LearnedShare(1) : new LearnedShare(Infinity, options.nowMs, options.growth)
     this.#resetAtMs = options.resetAtMs
     this.#noticedMs = options.nowMs
     this.#kind = options.kind ?? "bucket"
@@ -169,13 +171,20 @@ export class RateLimit implements Budget {
     const before = this.limit
     if (reading.limit !== undefined && reading.limit > 0 && reading.limit !== this.#heardLimit) {
       this.#heardLimit = reading.limit
+      // Both limits' levels fell by what we sent since: the first reading under a new limit holds as of when the call left.
+      if (anchor !== undefined && reading.remaining !== undefined && this.limit < before) {
+        this.#evidenceMs = admittedMs
+        this.#correct(nowMs, Math.min(0, reading.remaining - anchor - this.#corrections), false)
+      }
       this.#retune(nowMs)
     }
     this.#heldMs += (nowMs - admittedMs - this.#heldMs) * 0.1
     if (reading.resetMs !== undefined && this.#model instanceof FixedWindow && reading.resetMs > 0) {
       this.#model.hearReset(admittedMs + reading.resetMs, nowMs + reading.resetMs)
     }
-    if (anchor !== undefined && reading.remaining !== undefined && reading.remaining >= 0) this.#resync(nowMs, reading, anchor, admittedMs)
+    if (anchor !== undefined && reading.remaining !== undefined && reading.remaining >= 0) {
+      this.#resync(nowMs, reading, anchor, admittedMs)
+    }
     return this.limit === before ? undefined : before
   }
 
@@ -243,7 +252,9 @@ export class RateLimit implements Budget {
     if (remaining > this.ratePerMs * 5_000 && !this.#refuted) this.#burstKnown = true
     const tolerance = (reading.roundedTo ?? 0) / 2 + this.ratePerMs * this.#jitterMs + 1
     const lower = Math.max(error1, error2) < -tolerance
-    const higher = Math.min(error1, error2) > tolerance && !this.#refuted
+    // Where the user asks for less than the vendor grants, what the vendor has left is not ours to take.
+    const ours = !this.told || (this.#heardLimit ?? Infinity) <= this.#toldLimit * 1.001
+    const higher = ours && Math.min(error1, error2) > tolerance && !this.#refuted
     if (!lower && !higher) return this.#noticeOthers(nowMs, 0)
     const error = lower ? Math.max(error1, error2) : Math.min(error1, error2)
     if (higher) this.#burstKnown = true
@@ -282,8 +293,9 @@ export class RateLimit implements Budget {
 
   /** The share of the limit that the vendor admitted over an episode; undefined when it is too short to tell. */
   #measure({ admitted, elapsedMs, first }: Episode): number | undefined {
-    // The first episode also spent what stood ready: a whole window's worth, in a bucket.
-    const perMs = first ? admitted / (this.windowMs + elapsedMs) : elapsedMs < 2_000 ? undefined : admitted / elapsedMs
+    // The first episode also spent what stood ready: a whole window's worth, in a deep bucket.
+    const deep = first && this.#narrowBurst === undefined
+    const perMs = deep ? admitted / (this.windowMs + elapsedMs) : elapsedMs < 2_000 ? undefined : admitted / elapsedMs
     return perMs === undefined ? undefined : (perMs * this.windowMs) / this.limit
   }
 
