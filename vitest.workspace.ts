@@ -6,6 +6,9 @@ const packages = ["core", "scheduler", "providers", "journal", "lab", "pocketflo
 // Custom conditions replace the defaults, so the defaults are listed too.
 const ssr = { resolve: { conditions: ["@sluice/source", "node", "import", "module", "default"] } }
 
+// Generous for slow machines: what a test waits for is a condition or virtual time, so only a hang gets here.
+const patience = { testTimeout: 30_000, hookTimeout: 30_000 }
+
 // `scripts/ci.ts` reads its counts from this file.
 const reportFile = process.env["SLUICE_TEST_REPORT"]
 
@@ -16,6 +19,7 @@ export default defineConfig({
       ...packages.map((name) => ({
         ssr,
         test: {
+          ...patience,
           name,
           root: `packages/${name}`,
           include: ["test/**/*.test.ts"],
@@ -29,7 +33,7 @@ export default defineConfig({
           },
         },
       })),
-      { ssr, test: { name: "repo", root: ".", include: ["scripts/*.test.ts", "examples/*/*.test.ts"] } },
+      { ssr, test: { ...patience, name: "repo", root: ".", include: ["scripts/*.test.ts", "examples/*/*.test.ts"] } },
     ],
   },
 })
