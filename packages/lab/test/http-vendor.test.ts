@@ -1,4 +1,5 @@
 import { connect } from "node:net"
+import { Script } from "node:vm"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { startVendor, type ServerOptions, type VendorStats } from "../src/index.ts"
@@ -145,7 +146,10 @@ test("the truth is served as JSON, reset afresh, and shown as a page", async () 
   expect((await post(`${url}/v1/chat/completions`, body)).status).toBe(200)
   const page = await fetch(`${url}/lab`)
   expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8")
-  expect(await page.text()).toContain("/lab/stats")
+  const html = await page.text()
+  expect(html).toContain("/lab/stats")
+  const [, script = ""] = /<script>([\s\S]*)<\/script>/.exec(html) ?? []
+  expect(() => new Script(script)).not.toThrow()
 })
 
 test("configure changes what it is told and starts afresh; a mistake changes nothing", async () => {

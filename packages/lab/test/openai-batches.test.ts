@@ -177,7 +177,8 @@ test("batches of responses and of embeddings answer in the shape of their endpoi
   expect(said).toMatchObject({
     response: { body: { object: "response", output: [{ content: [{ text: "Say hello" }] }] } },
   })
-  expect((embedded?.["response"] as { body: OpenAI.CreateEmbeddingResponse }).body.data[0]?.embedding).toHaveLength(8)
+  const vectors = embedded as { response: { body: OpenAI.CreateEmbeddingResponse } } | undefined
+  expect(vectors?.response.body.data[0]?.embedding).toHaveLength(8)
   expect((await openai.batches.list()).data.map(({ id }) => id)).toEqual([vector.id, text.id])
 })
 

@@ -145,7 +145,7 @@ function resolve(schema: { readonly [keyword: string]: unknown }, root: JsonSche
   let plain: Record<string, unknown> = { ...schema }
   for (let hops = 0; typeof plain["$ref"] === "string" && hops < 16; hops++) {
     const { $ref, ...beside } = plain
-    plain = merge(beside, lookUp(String($ref), root))
+    plain = merge(beside, lookUp($ref, root))
   }
   const { allOf, ...rest } = plain
   if (!Array.isArray(allOf)) return plain

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto"
 import { composeAnswer } from "../answers/answer.ts"
 import type { ModelCall } from "./model-call.ts"
-import type { VendorState } from "./serve-call.ts"
+import type { VendorState } from "./vendor-state.ts"
 import type { WireFormat } from "./wire-format.ts"
 
 /** One request of a batch. */

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from "fastify"
 import { vendorOfPath, voices } from "./http-app.ts"
-import { keyOf, sendReply, type VendorState } from "./serve-call.ts"
+import { sendReply } from "./delivery.ts"
+import { keyOf } from "./serve-call.ts"
+import type { VendorState } from "./vendor-state.ts"
 
 /** Answers 401 to every call of a vendor's API whose key is not among those let in. Without a list everybody is let in. */
 export function refuseKeys(

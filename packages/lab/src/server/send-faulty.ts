@@ -1,6 +1,6 @@
 import type { ServingFault } from "../vendor-faults.ts"
 import { pause } from "./pause.ts"
-import { abandon, sendReply, type Delivery } from "./serve-call.ts"
+import { abandon, sendReply, type Delivery } from "./delivery.ts"
 import { sendStream } from "./send-stream.ts"
 
 /** Lets an admitted call go wrong, after the time it would have taken. */

@@ -1,7 +1,7 @@
 import { once } from "node:events"
 import type { ServingFault } from "../vendor-faults.ts"
 import { pause } from "./pause.ts"
-import { abandon, type Delivery } from "./serve-call.ts"
+import { abandon, type Delivery } from "./delivery.ts"
 import { streamPieces } from "./stream-pieces.ts"
 
 /** How a stream can break once it runs. */

@@ -1,48 +1,17 @@
 import { hash } from "node:crypto"
-import type { Clock } from "@sluice/core"
 import type { FastifyReply, FastifyRequest } from "fastify"
-import { composeAnswer, type Answer, type AnswerSource } from "../answers/answer.ts"
-import type { Admission, VendorCore } from "../vendor-core.ts"
+import { composeAnswer, type Answer } from "../answers/answer.ts"
 import type { Refusal } from "../vendor-refusal.ts"
+import { abandon, goneSignal, sendReply, type Delivery } from "./delivery.ts"
 import { voices } from "./http-app.ts"
 import type { ModelCall } from "./model-call.ts"
 import { parseJson } from "./parse-body.ts"
 import { pause } from "./pause.ts"
 import { sendFaulty } from "./send-faulty.ts"
 import { sendStream } from "./send-stream.ts"
-import type { BatchOptions } from "./server-options.ts"
-import type { VendorMemory } from "./vendor-memory.ts"
-import type { HttpReply, VendorVoice } from "./vendor-voice.ts"
-import type { Exchange, WireFormat } from "./wire-format.ts"
-
-/** What serving needs of the running vendor. Read anew for each call: `configure` may change it. */
-export interface VendorState {
-  readonly core: VendorCore
-  readonly clock: Clock
-  readonly answer: AnswerSource
-  readonly billingCode: string | undefined
-  readonly models: readonly string[]
-  readonly batch: BatchOptions
-  readonly seed: number
-  readonly memory: VendorMemory
-  /** Aborted when the vendor stops. */
-  readonly stopping: AbortSignal
-}
-
-/** One admitted call on its way out. */
-export interface Delivery {
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
-  readonly state: VendorState
-  readonly format: WireFormat
-  readonly voice: VendorVoice
-  readonly exchange: Exchange
-  readonly answer: Answer
-  readonly admission: Admission
-  readonly headers: Readonly<Record<string, string>>
-  /** Aborted when the client has gone or the vendor stops. */
-  readonly gone: AbortSignal
-}
+import type { VendorState } from "./vendor-state.ts"
+import type { VendorVoice } from "./vendor-voice.ts"
+import type { WireFormat } from "./wire-format.ts"
 
 const SILENCE: Answer = { text: "", finish: "stop", outputTokens: 0 }
 
@@ -96,13 +65,6 @@ async function sendWhole(delivery: Delivery): Promise<void> {
   await reply.headers(headers).send(format.body(exchange, answer))
 }
 
-/** Nobody waits for the answer any more, or the vendor stops: the connection ends without one. */
-export function abandon({ reply, admission }: Delivery): void {
-  admission.finish("cancelled")
-  reply.hijack()
-  reply.raw.destroy()
-}
-
 async function refuse(
   refusal: Refusal,
   voice: VendorVoice,
@@ -121,30 +83,6 @@ async function refuse(
     ...voice.requestHeaders(request.id),
     ...voice.limitHeaders(refusal.limits ?? [], clock.wallNow()),
   })
-}
-
-/** Sends an answer that is not the model's. */
-export async function sendReply(
-  reply: FastifyReply,
-  answer: HttpReply,
-  headers: Readonly<Record<string, string>>,
-): Promise<void> {
-  await reply
-    .code(answer.status)
-    .headers({ ...headers, ...answer.headers })
-    .send(answer.body)
-}
-
-function goneSignal(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
-  const gone = new AbortController()
-  // A reason of its own: the default is an exception with a stack, made for nobody.
-  const abort = (): void => gone.abort("gone")
-  stopping.addEventListener("abort", abort, { once: true })
-  reply.raw.once("close", () => {
-    stopping.removeEventListener("abort", abort)
-    if (!reply.raw.writableFinished) abort()
-  })
-  return gone.signal
 }
 
 /** The key under which a call comes, in whichever place its vendor has it. */

@@ -7,7 +7,7 @@ import { createHttpApp } from "./http-app.ts"
 import { registerLab } from "../page/lab-routes.ts"
 import { registerOpenai } from "./openai/openai-routes.ts"
 import { refuseKeys } from "./refuse-keys.ts"
-import type { VendorState } from "./serve-call.ts"
+import type { VendorState } from "./vendor-state.ts"
 import { readStats, type VendorStats } from "./vendor-stats.ts"
 import { VendorMemory } from "./vendor-memory.ts"
 import { checkServerOptions, type ServerOptions } from "./server-options.ts"
@@ -18,13 +18,13 @@ export interface Vendor {
   readonly url: string
   readonly port: number
   /** The truth since the start or the last reset. */
-  stats(): VendorStats
+  readonly stats: () => VendorStats
   /** Starts the simulated vendor afresh: full limits, its clock at 0, an empty truth. */
-  reset(): void
+  readonly reset: () => void
   /** Changes options, then starts the simulated vendor afresh as `reset` does. `port`, `host`, `maxBodyBytes` and `clock` stay. */
-  configure(changes: Partial<ServerOptions>): void
+  readonly configure: (changes: Partial<ServerOptions>) => void
   /** Cuts every connection, also hanging ones, and resolves when the port is free. A second call does nothing. */
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 const DEFAULTS = Object.freeze({

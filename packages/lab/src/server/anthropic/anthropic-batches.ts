@@ -5,7 +5,7 @@ import { BatchJob } from "../batch-job.ts"
 import { jsonLines } from "../json-lines.ts"
 import { BadRequest } from "../model-call.ts"
 import { parseFields, parseJson } from "../parse-body.ts"
-import type { VendorState } from "../serve-call.ts"
+import type { VendorState } from "../vendor-state.ts"
 import { messages } from "./messages.ts"
 
 const creation = z.looseObject({

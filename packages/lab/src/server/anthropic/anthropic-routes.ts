@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify"
 import { parseJson } from "../parse-body.ts"
-import { serveCall, type VendorState } from "../serve-call.ts"
+import { serveCall } from "../serve-call.ts"
+import type { VendorState } from "../vendor-state.ts"
 import { registerAnthropicBatches } from "./anthropic-batches.ts"
 import { countPromptTokens, messages } from "./messages.ts"
 

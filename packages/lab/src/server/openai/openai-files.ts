@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify"
 import { BadRequest } from "../model-call.ts"
-import type { VendorState } from "../serve-call.ts"
+import type { VendorState } from "../vendor-state.ts"
 import type { VendorMemory } from "../vendor-memory.ts"
 
 /** A file as the API shows it. */

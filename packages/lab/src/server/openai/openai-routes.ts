@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify"
 import { BadRequest } from "../model-call.ts"
-import { serveCall, type VendorState } from "../serve-call.ts"
+import { serveCall } from "../serve-call.ts"
+import type { VendorState } from "../vendor-state.ts"
 import { chatCompletions } from "./chat-completions.ts"
 import { embeddings } from "./embeddings.ts"
 import { registerBatches } from "./openai-batches.ts"

@@ -33,7 +33,10 @@ export const responses: WireFormat = {
     const said =
       typeof call.input === "string"
         ? [{ role: "user", text: call.input }]
-        : call.input.map((item) => ({ role: String(item["role"] ?? item["type"] ?? "user"), text: textOf(item) }))
+        : call.input.map((item) => ({
+            role: typeof item["role"] === "string" ? item["role"] : "user",
+            text: textOf(item),
+          }))
     const messages = call.instructions ? [{ role: "system", text: call.instructions }, ...said] : said
     const tools: OfferedTool[] = (call.tools ?? []).flatMap(({ name, parameters }) =>
       name === undefined ? [] : [{ name, parameters: parameters ?? { type: "object" } }],
