@@ -47,7 +47,7 @@ export function createGraph<Shared>(source: GraphSource<Shared>): Graph<Shared> 
     const known = [...places.keys()]
     throw invalid(
       source,
-      `${path} names "${key}", which is not one of its nodes (${known.join(", ") || "none"}).${nearest(key, known)}`,
+      `${path} names "${key}", which is not one of its nodes (${known.join(", ")}).${nearest(key, known)}`,
     )
   }
 

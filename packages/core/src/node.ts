@@ -1,5 +1,4 @@
 import type { Work } from "./context.ts"
-import type { MaybePromise } from "./maybe-promise.ts"
 import type { RunOptions } from "./run.ts"
 
 /** What `post` may answer: an action, or nothing, which means `"default"`. */
@@ -40,7 +39,7 @@ export interface Node<Shared, Action extends string = string> {
   /** A Mermaid flowchart; nested flows are subgraphs. */
   readonly toMermaid: () => string
   /** Internal: prep, exec, post inside an open run. */
-  readonly [enter]: (shared: Shared, work: Work) => MaybePromise<Answer>
+  readonly [enter]: (shared: Shared, work: Work) => Promise<Answer>
   /** Only a type. */
   readonly [actions]?: Action
 }

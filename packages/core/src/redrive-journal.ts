@@ -10,7 +10,7 @@ export function redriveJournal(outcomes: readonly Outcome<unknown>[], journal: J
     openRun: async (run) => {
       const inner = await journal?.openRun(run)
       return {
-        lookup: (identity) => settled.get(identity.index ?? -1) ?? inner?.lookup(identity),
+        lookup: (identity) => settled.get(identity.index!) ?? inner?.lookup(identity),
         settle: async (identity, outcome) => inner?.settle(identity, outcome),
         end: async (status) => inner?.end(status),
       }

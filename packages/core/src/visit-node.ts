@@ -1,11 +1,10 @@
 import { Work } from "./context.ts"
 import type { Frame } from "./frame.ts"
-import { isPromiseLike, type MaybePromise } from "./maybe-promise.ts"
 import { type Answer, enter, type Node } from "./node.ts"
 import { currentScope, runInScope } from "./task-scope.ts"
 
-/** Runs one node inside an open run. Sync when the node is, and without events when nobody listens. */
-export function visitNode<Shared>(node: Node<Shared>, shared: Shared, frame: Frame): MaybePromise<Answer> {
+/** Runs one node inside an open run. Without events when nobody listens. */
+export function visitNode<Shared>(node: Node<Shared>, shared: Shared, frame: Frame): Promise<Answer> {
   const run = frame.run
   const isPlain = !run.emit && !run.checkPost
   // A step among others that nobody watches runs in the scope of its flow: a scope of its own would carry nothing
@@ -22,8 +21,7 @@ async function observedVisit<Shared>(node: Node<Shared>, shared: Shared, work: W
   const span = { runId, spanId: work.spanId, parentId: work.parentId, node: work.path }
   emit?.({ type: "node-start", kind: node.kind, params: work.params, ...span })
   try {
-    const answer = runInScope(work, node[enter], shared, work)
-    const action = isPromiseLike(answer) ? await answer : answer
+    const action = await runInScope(work, node[enter], shared, work)
     await checkPost?.(shared, work.path)
     emit?.({ type: "node-end", status: "ok", action: action ?? "default", ...span })
     return action

@@ -1,7 +1,6 @@
 import type { Frame } from "./frame.ts"
 import type { Graph, Place } from "./graph.ts"
 import { nodePath } from "./frame.ts"
-import { isPromiseLike } from "./maybe-promise.ts"
 import { SluiceError } from "./errors.ts"
 import { visitNode } from "./visit-node.ts"
 
@@ -17,8 +16,7 @@ export async function walk<Shared>(graph: Graph<Shared>, shared: Shared, frame: 
     if (steps > maxSteps) throw tooManySteps(frame, place.key, maxSteps)
 
     frame.at = place.node.name
-    const answer = visitNode(place.node, shared, frame)
-    const action = (isPromiseLike(answer) ? await answer : answer) ?? "default"
+    const action = (await visitNode(place.node, shared, frame)) ?? "default"
 
     const next = place.edges.get(action)
     if (next) {
@@ -54,10 +52,9 @@ function endWithoutEdge<Shared>(graph: Graph<Shared>, place: Place<Shared>, acti
 }
 
 function tooManySteps(frame: Frame, key: string, maxSteps: number): SluiceError {
-  const path = frame.path === "" ? "the flow" : `"${frame.path}"`
   return new SluiceError(
     "max-steps",
-    `${path} ran ${maxSteps} nodes and would run "${key}" next: most likely a loop that never ends. Fix the action that should leave it, or raise maxSteps of run().`,
+    `"${frame.path}" ran ${maxSteps} nodes and would run "${key}" next: most likely a loop that never ends. Fix the action that should leave it, or raise maxSteps of run().`,
     { details: { maxSteps, node: key } },
   )
 }

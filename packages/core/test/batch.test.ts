@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { define, ItemError, type Outcome } from "@sluice/core"
+import { createDefine, define, type Executor, ItemError, type Outcome, sequentialRuntime } from "@sluice/core"
 import { parallel } from "./support/parallel.ts"
 
 interface Shared {
@@ -472,4 +472,77 @@ test("a batch says what it is", () => {
     options: { concurrency: 3, order: "completion", onError: { maxFailures: 2 }, maxAttempts: 2 },
   })
   expect(batch({ name: "x", exec: () => 1 }).toJSON()).toEqual({ kind: "batch", name: "x" })
+})
+
+test("post may be async", async () => {
+  const node = batch({
+    name: "node",
+    prep: () => [1],
+    concurrency: "auto",
+    exec: (n) => n,
+    post: async (_, __, results) => `got ${results.length}`,
+  })
+  expect(await node.run(fresh())).toBe("got 1")
+})
+
+test("an ItemError made by hand takes its last error for the cause", () => {
+  const error = new ItemError("node", { index: 3, attempts: 2, errors: [new Error("a"), new Error("b")] })
+  expect(error).toMatchObject({
+    message: 'Item 3 of "node" failed after 2 attempts: b',
+    cause: { message: "b" },
+    key: undefined,
+  })
+})
+
+describe("whatever an executor leaves to core", () => {
+  const withExecutor = (part: Partial<Executor>) =>
+    createDefine({ ...sequentialRuntime, executor: { ...sequentialRuntime.executor, ...part } })<Shared>()
+
+  test("a stop that it does not notice, after the last item", async () => {
+    const { batch: careless } = withExecutor({
+      async *map(source, fn, options) {
+        let index = 0
+        for await (const item of source) {
+          yield {
+            status: "ok",
+            index,
+            value: await fn(item, { index, attempt: 1, signal: options.signal! }),
+            attempts: 1,
+          }
+          index++
+        }
+      },
+    })
+    await expect(careless({ name: "node", prep: () => [1], exec: failOn(1) }).run(fresh())).rejects.toMatchObject({
+      index: 0,
+    })
+  })
+
+  test("attempts that it does not report", async () => {
+    const { batch: silent } = withExecutor({
+      run: async (_item, index) => ({ status: "failed", index, error: new Error("refused"), attempts: 0 }),
+    })
+    const node = silent({ name: "node", prep: () => [1], exec: (n) => n, retry: { maxAttempts: 2 } })
+    await expect(node.run(fresh())).rejects.toMatchObject({ errors: [{ message: "refused" }], attempts: 0 })
+  })
+})
+
+test("a run that prep itself cancels starts no item", async () => {
+  const controller = new AbortController()
+  const started: number[] = []
+  const node = batch({ name: "node", prep: () => (controller.abort("prep"), [1]), exec: (n) => started.push(n) })
+  await expect(node.run(fresh(), { signal: controller.signal })).rejects.toBe("prep")
+  expect(started).toEqual([])
+})
+
+test("a key that throws is the error of the run", async () => {
+  const node = batch({
+    name: "node",
+    prep: () => [1],
+    key: (): string => {
+      throw new Error("key")
+    },
+    exec: failOn(1),
+  })
+  await expect(node.run(fresh())).rejects.toThrow("key")
 })

@@ -225,12 +225,6 @@ test("redrive with a journal settles there what it runs", async () => {
   expect(journal.ends).toEqual(["ok"])
 })
 
-test("steps keep their own place when a batch is redriven inside nothing but itself", async () => {
-  const node = batch({ name: "node", prep: () => [1], exec: (n) => n })
-  const outcomes = [{ status: "ok" as const, index: 0, value: 5, attempts: 1 }]
-  expect(await node.redrive(fresh(), outcomes)).toBe("default")
-})
-
 test("each stage of a pipeline has records of its own", async () => {
   const journal = new MemoryJournal()
   const line = pipeline([

@@ -257,6 +257,10 @@ describe("shared state", () => {
       },
     })
     await expect(kit.step({ name: "node" }).run({ x: 1 })).rejects.toThrow("shared.x: is odd")
+    const whole = define<{ x: number }>({
+      "~standard": { version: 1, vendor: "test", validate: () => ({ issues: [{ message: "is odd" }] }) },
+    })
+    await expect(whole.step({ name: "node" }).run({ x: 1 })).rejects.toThrow("run. shared: is odd")
   })
 })
 
