@@ -1,10 +1,13 @@
 import { createOpenAI } from "@ai-sdk/openai"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import * as z from "zod"
 import { aiSdkOptions, AnswerError, ask, limitedFetch } from "../src/index.ts"
 import { scriptedServer, type ScriptedServer } from "./scripted-server.ts"
 import type { SluiceEvent } from "@sluice/core"
 import type { LanguageModel } from "ai"
+
+// Real HTTP on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 const schema = z.object({ city: z.string(), people: z.number() })
 

@@ -6,7 +6,7 @@ import { createOpenAI } from "@ai-sdk/openai"
 import { ChatOpenAI } from "@langchain/openai"
 import { APICallError, generateText } from "ai"
 import OpenAI from "openai"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import {
   aiSdkOptions,
   anthropicOptions,
@@ -16,6 +16,9 @@ import {
   openaiOptions,
 } from "../src/index.ts"
 import { fastClock, scriptedServer } from "./scripted-server.ts"
+
+// Real HTTP on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 interface Fixture {
   readonly answer: { readonly status: number; readonly headers: Record<string, string>; readonly body: unknown }

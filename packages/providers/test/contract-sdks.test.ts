@@ -9,7 +9,7 @@ import { ChatOpenAI, OpenAIEmbeddings } from "@langchain/openai"
 import { embedMany, generateText, Output, streamText, tool } from "ai"
 import OpenAI from "openai"
 import { zodResponseFormat } from "openai/helpers/zod"
-import { describe, expect, it, onTestFinished } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import * as z from "zod"
 import type { SluiceEvent } from "@sluice/core"
 import {
@@ -22,6 +22,9 @@ import {
   openaiOptions,
 } from "../src/index.ts"
 import { inFlight } from "./fake-vendor.ts"
+
+// Real HTTP on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 ;(globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false
 const text = "Queues hold calls until they fit."
