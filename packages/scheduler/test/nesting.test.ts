@@ -4,6 +4,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { parallelExecutor } from "../src/executor.ts"
 import { parallelMap } from "../src/parallel-map.ts"
+import { createQuota } from "../src/quota.ts"
 import { semaphore } from "../src/semaphore.ts"
 import { sleep } from "../src/sleep.ts"
 
@@ -104,6 +105,28 @@ describe("nesting rule", () => {
       ),
       { numRuns: 200 },
     )
+  })
+
+  it.each([1, 3])("under one quota of concurrency %i", async (concurrency) => {
+    const clock = new VirtualClock()
+    const shared = createQuota({ concurrency, requestsPerDay: 1_000, clock, random: half })
+    const { work, most } = meter()
+    let tasks = 0
+    const visit = async (depth: number): Promise<void> => {
+      tasks++
+      await work(clock, 1)
+      const children = Array.from({ length: depth < 4 ? 4 : 0 }, () => depth + 1)
+      for await (const _ of parallelMap(children, visit, { limiter: shared, clock }));
+      await work(clock, 1)
+    }
+    await clock.run(Array.fromAsync(parallelMap([1], visit, { limiter: shared, clock })))
+    expect(tasks).toBe(1 + 4 + 16 + 64)
+    expect(most()).toBe(concurrency)
+    // Lending a place and having it back costs no request.
+    const requests = shared.snapshot().limits.find((limit) => limit.dimension === "requests")
+    expect(requests).toMatchObject({ level: 1_000 - tasks })
+    expect(shared.snapshot()).toMatchObject({ inFlight: 0, waiting: 0 })
+    await shared.close()
   })
 
   it("two nested maps side by side borrow one place once", async () => {

@@ -379,6 +379,23 @@ describe("parallelMap", () => {
       await clock.run(rejects)
     })
 
+    it("left before it began: pulls nothing and is done", async () => {
+      let pulled = 0
+      const map = parallelMap(
+        counting(5, () => pulled++),
+        (n) => n,
+      )
+      expect(await map.return()).toEqual({ done: true, value: undefined })
+      expect(await map.next()).toEqual({ done: true, value: undefined })
+      expect(pulled).toBe(0)
+    })
+
+    it("several next() at once get one outcome each, and the rest the end", async () => {
+      const map = parallelMap([1, 2], async (n) => n, { concurrency: 2 })
+      const results = await Promise.all([map.next(), map.next(), map.next(), map.next()])
+      expect(results.map((each) => (each.done ? "end" : each.value.index))).toEqual([0, 1, "end", "end"])
+    })
+
     it("ends nested maps with the item around them, without plumbing", async () => {
       const clock = new VirtualClock()
       const controller = new AbortController()
@@ -499,6 +516,15 @@ describe("parallelMap", () => {
       expect(await run(new TypeError("other side closed"))).toEqual(["0!other side closed after 3"])
       expect(await run(new Error("y"), (_error, attempt) => attempt < 2)).toEqual(["0!y after 2"])
       expect(tell).toEqual(["1 true", "1 true", "2 true", "3 true", "1 true", "2 true"])
+    })
+
+    it("a retryIf that throws is the item's failure, not silence", async () => {
+      const bug = new Error("bug in retryIf")
+      const retryIf = (): never => {
+        throw bug
+      }
+      const map = parallelMap([0], flaky(9), { retry: { ...retry, retryIf }, onError: "collect" })
+      expect(await toArray(map)).toMatchObject([{ status: "failed", error: bug, attempts: 1 }])
     })
 
     it("row 5: waits the delay that an error carries, however long", async () => {

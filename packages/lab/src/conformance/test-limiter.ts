@@ -10,6 +10,8 @@ export interface LimiterPromises {
   readonly abort?: boolean
   /** `tryAdmit` admits when there is room. Default true; `false`: it may answer `undefined` always. */
   readonly tryAdmit?: boolean
+  /** Resolves once a freed place has reached who waits for it. Default: after some turns of the event loop. */
+  readonly settled?: () => Promise<void>
 }
 
 /**
@@ -24,7 +26,7 @@ export interface LimiterPromises {
 export function testLimiter(
   create: (concurrency: number) => Limiter | Promise<Limiter>,
   { describe, it }: TestFramework,
-  { fifo = true, abort = true, tryAdmit = true }: LimiterPromises = {},
+  { fifo = true, abort = true, tryAdmit = true, settled = turns }: LimiterPromises = {},
 ): void {
   const held = async (limiter: Limiter, count: number): Promise<Permit[]> =>
     await Promise.all(Array.from({ length: count }, async () => await limiter.admit()))
@@ -38,7 +40,7 @@ export function testLimiter(
       const limiter = await create(3)
       await held(limiter, 3)
       const more = waiting(limiter, 2)
-      await turns()
+      await settled()
       assert.deepEqual(admitted(more), [])
     })
 
@@ -47,10 +49,10 @@ export function testLimiter(
       const [first, second] = await held(limiter, 2)
       const waiters = waiting(limiter, 3)
       first?.settle("success")
-      await turns()
+      await settled()
       assert.equal(admitted(waiters).length, 1)
       second?.settle("ignored")
-      await turns()
+      await settled()
       assert.equal(admitted(waiters).length, 2)
     })
 
@@ -61,7 +63,7 @@ export function testLimiter(
         const waiters = waiting(limiter, 5)
         for (let turn = 0; turn < 5; turn++) {
           permit?.settle("success")
-          await turns()
+          await settled()
           assert.deepEqual(admitted(waiters), [0, 1, 2, 3, 4].slice(0, turn + 1))
           permit = waiters[turn]?.value
         }
@@ -75,7 +77,7 @@ export function testLimiter(
       permit?.settle("success")
       permit?.settle("success")
       permit?.settle("ignored")
-      await turns()
+      await settled()
       assert.equal(admitted(waiters).length, 1)
     })
 
@@ -89,7 +91,7 @@ export function testLimiter(
       permits[0]?.settle("success")
       // The place belongs to who waits, not to a newcomer in the same tick.
       assert.equal(limiter.tryAdmit(), undefined)
-      await turns()
+      await settled()
       assert.deepEqual(admitted(waiters), [0])
     })
 
@@ -106,7 +108,7 @@ export function testLimiter(
         assert.equal(leaver.state, "rejected")
         assert.equal(leaver.reason, reason)
         permit?.settle("success")
-        await turns()
+        await settled()
         assert.equal(stayer?.state, "resolved")
       })
 
@@ -123,10 +125,10 @@ export function testLimiter(
         const permit = await limiter.admit({}, { signal: controller.signal })
         const [waiter] = waiting(limiter, 1)
         controller.abort()
-        await turns()
+        await settled()
         assert.equal(waiter?.state, "pending")
         permit.settle("ignored")
-        await turns()
+        await settled()
         assert.equal(waiter.state, "resolved")
       })
     }
@@ -152,7 +154,7 @@ export function testLimiter(
         await Promise.all(Array.from({ length: 20 }, call))
         assert.ok(most <= 3, `seed ${seed}: ${most} ran at once`)
         const again = waiting(limiter, 4)
-        await turns()
+        await settled()
         assert.equal(admitted(again).length, 3, `seed ${seed}: places left`)
       }
     })

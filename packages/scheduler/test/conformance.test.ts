@@ -1,0 +1,35 @@
+import type { Limiter } from "@sluice/core"
+import { testExecutor, testLimiter } from "@sluice/lab"
+import Bottleneck from "bottleneck"
+import { describe, it } from "vitest"
+import { bottleneckLimiter } from "../src/bottleneck-limiter.ts"
+import { parallelExecutor } from "../src/executor.ts"
+import { keyed } from "../src/keyed.ts"
+import { semaphore } from "../src/semaphore.ts"
+
+testExecutor(({ clock, random }) => parallelExecutor(clock, random), { describe, it })
+
+describe("semaphore", () => testLimiter((limit) => semaphore({ limit }), { describe, it }))
+
+describe("keyed semaphore", () => testLimiter((limit) => keyed(() => semaphore({ limit })), { describe, it }))
+
+describe("bottleneckLimiter", () => {
+  let bottleneck: Bottleneck
+  let free: () => boolean
+  const create = (maxConcurrent: number): Limiter => {
+    bottleneck = new Bottleneck({ maxConcurrent })
+    free = () => bottleneck.counts().EXECUTING < maxConcurrent
+    return bottleneckLimiter(bottleneck, { maxConcurrent })
+  }
+  // Bottleneck hands places on by real timers.
+  const settled = async (): Promise<void> => {
+    const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1))
+    await turn()
+    for (;;) {
+      const { RECEIVED, QUEUED, RUNNING } = bottleneck.counts()
+      if (!RECEIVED && !RUNNING && !(QUEUED > 0 && free())) return
+      await turn()
+    }
+  }
+  testLimiter(create, { describe, it }, { tryAdmit: false, settled })
+})
