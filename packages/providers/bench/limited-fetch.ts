@@ -1,6 +1,6 @@
 /**
  * What `limitedFetch` costs over bare `fetch`: the same calls to a server on loopback (a process of its own), the two
- * interleaved in rounds. Prints medians with their spread, and the CPU of this process per call.
+ * interleaved in rounds, each call with a signal of its own, as every SDK makes it. Prints medians with their spread, and the CPU of this process per call.
  *
  *   node --conditions=@sluice/source packages/providers/bench/limited-fetch.ts
  */
@@ -118,7 +118,7 @@ async function load(
   const startedMs = performance.now()
   await Promise.all(
     Array.from({ length: inFlight }, async () => {
-      while (left-- > 0) await (await send(url, init)).json()
+      while (left-- > 0) await (await send(url, { ...init, signal: new AbortController().signal })).json()
     }),
   )
   const wallUs = ((performance.now() - startedMs) * 1000) / calls
