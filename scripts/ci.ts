@@ -54,9 +54,9 @@ function stage(title: string, command: string, extra: Record<string, string>, co
     env: { ...withoutKeys(process.env), ...extra },
     shell: true,
     stdio: ["ignore", "inherit", "inherit"],
-    timeout: 300_000,
+    timeout: 600_000,
   })
-  if (run.signal) process.stdout.write(`ended by ${run.signal}: five minutes are the limit of a stage\n`)
+  if (run.signal) process.stdout.write(`ended by ${run.signal}: ten minutes are the limit of a stage\n`)
   summary.push({ title, counts: count(run.status === 0), seconds: (performance.now() - started) / 1000 })
 }
 
