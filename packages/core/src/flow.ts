@@ -11,28 +11,25 @@ import { walk } from "./walk.ts"
 /** The nodes of a flow, by the keys that `start` and `edges` speak of. */
 export type FlowNodes<Shared> = Readonly<Record<string, Node<Shared>>>
 
-/** Where an edge may lead: a node, or `null` to end the flow there. */
-type Target<Nodes> = (keyof Nodes & string) | null
-
 /** The nodes whose actions the compiler knows one by one. */
 type Decided<Nodes> = {
   [Key in keyof Nodes]: ActionsOf<Nodes[Key]> extends never ? never : string extends ActionsOf<Nodes[Key]> ? never : Key
 }[keyof Nodes]
 
-/** Edges by node and action. With `strict`, each action that a `post` may answer needs a node, or `null` to end there. */
+/** Edges by node and action, to a node, or `null` to end the flow there. With `strict`, each action that a `post` may answer needs one. */
 export type FlowEdges<Nodes, Strict extends boolean> = Strict extends true
   ? {
       readonly [Key in Decided<Nodes>]: {
-        readonly [Action in ActionsOf<Nodes[Key]>]: Target<Nodes>
-      } & { readonly default?: Target<Nodes> }
+        readonly [Action in ActionsOf<Nodes[Key]>]: (keyof Nodes & string) | null
+      } & { readonly default?: (keyof Nodes & string) | null }
     } & {
       readonly [Key in Exclude<keyof Nodes, Decided<Nodes>>]?: {
-        readonly [Action in ActionsOf<Nodes[Key]> | "default"]?: Target<Nodes>
+        readonly [Action in ActionsOf<Nodes[Key]> | "default"]?: (keyof Nodes & string) | null
       }
     }
   : {
       readonly [Key in keyof Nodes]?: {
-        readonly [Action in ActionsOf<Nodes[Key]> | "default"]?: Target<Nodes>
+        readonly [Action in ActionsOf<Nodes[Key]> | "default"]?: (keyof Nodes & string) | null
       }
     }
 

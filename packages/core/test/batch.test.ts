@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest"
-import { createDefine, define, type Executor, ItemError, type Outcome, sequentialRuntime } from "@sluice/core"
+import {
+  createDefine,
+  define,
+  type Executor,
+  ItemError,
+  type Limiter,
+  type Outcome,
+  sequentialRuntime,
+} from "@sluice/core"
 import { parallel } from "./support/parallel.ts"
 
 interface Shared {
@@ -352,6 +360,47 @@ describe("attempts belong to items (defects 1, 2, 29, 30)", () => {
     expect(reasons).toMatchObject([{ code: "timeout" }])
     expect(time.now()).toBe(70)
   })
+})
+
+test("one limiter bounds the whole tree: batch flows and batches do not multiply it (defect 32)", async () => {
+  const { define: parallelDefine, time } = parallel()
+  const kit = parallelDefine<Shared>()
+  let free = 3
+  const queue: (() => void)[] = []
+  const limiter: Limiter = {
+    admit: async () => {
+      if (free === 0) await new Promise<void>((resolve) => void queue.push(resolve))
+      else free--
+      return {
+        settle: () => {
+          const next = queue.shift()
+          if (next) next()
+          else free++
+        },
+      }
+    },
+    tryAdmit: () => undefined,
+  }
+  let running = 0
+  let most = 0
+  let done = 0
+  const leaf = kit.batch({
+    name: "leaf",
+    prep: () => Array.from({ length: 10 }, (_, n) => n),
+    limiter,
+    concurrency: 10,
+    exec: async () => {
+      most = Math.max(most, ++running)
+      await time.sleep(1)
+      running--
+      done++
+    },
+  })
+  const tens = Array.from({ length: 10 }, (_, n) => n)
+  const inner = kit.batchFlow({ name: "inner", prep: () => tens.map((b) => ({ b })), flow: leaf, concurrency: 10 })
+  const outer = kit.batchFlow({ name: "outer", prep: () => tens.map((a) => ({ a })), flow: inner, concurrency: 10 })
+  await time.until(outer.run(fresh()))
+  expect({ most, done, ms: time.now() }).toEqual({ most: 3, done: 1_000, ms: 334 })
 })
 
 describe("onOutcome", () => {

@@ -163,13 +163,14 @@ describe("actions are part of a node's type", () => {
   })
 
   test("strict flows need an edge for each action that is known", () => {
-    flow({
+    const full = flow({
       name: "f",
       strict: true,
       nodes: { later, none, wide },
       start: "later",
       edges: { later: { full: "none", empty: null }, none: { default: "wide" } },
     })
+    expectTypeOf<ActionsOf<typeof full>>().toEqualTypeOf<string>()
     // @ts-expect-error "empty" has no edge
     flow({ name: "f", strict: true, nodes: { later, none }, start: "later", edges: { later: { full: "none" } } })
     // @ts-expect-error later has no edges at all

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest"
 import { define, type Outcome, SluiceError, type SluiceEvent } from "@sluice/core"
 import { MemoryJournal } from "./support/memory-journal.ts"
+import { parallel } from "./support/parallel.ts"
 
 interface Shared {
   ran: string[]
@@ -143,6 +144,35 @@ test("failed work is done again on resume, unless the outcome is wanted as it wa
   expect((retried.out as Outcome<number>[]).map(({ status }) => status)).toEqual(["ok", "ok", "ok"])
   expect(journal.settles.length).toBe(4)
 })
+
+test.each([1, 7, 20])(
+  "a run that a failure stopped is finished by the next one: 20 outcomes of 20, none run twice (defect 30, concurrency %i)",
+  async (concurrency) => {
+    const { define: parallelDefine, time } = parallel()
+    const journal = new MemoryJournal()
+    const done: number[] = []
+    let broken = true
+    const node = parallelDefine<Shared>().batch({
+      name: "node",
+      prep: () => Array.from({ length: 20 }, (_, n) => n),
+      concurrency,
+      exec: async (n, ctx) => {
+        await time.sleep(20 - (n % 5), ctx.signal)
+        if (n === 9 && broken) throw new Error("nine")
+        done.push(n)
+        return n
+      },
+      post: (shared, _, results) => void (shared.out = results),
+    })
+    await expect(time.until(node.run(fresh(), { journal }))).rejects.toMatchObject({ index: 9 })
+    broken = false
+    const shared = fresh()
+    await time.until(node.run(shared, { journal }))
+    const all = Array.from({ length: 20 }, (_, n) => n)
+    expect(shared.out).toEqual(all)
+    expect(done.toSorted((a, b) => a - b)).toEqual(all)
+  },
+)
 
 test("a failed step is recorded, and replayed only when asked", async () => {
   const journal = new MemoryJournal()

@@ -42,7 +42,10 @@ async function runItem<I, O>(
         ? undefined
         : time.setTimer(options.timeoutMs, () => own.abort(new SluiceError("timeout", "too slow")))
     try {
-      const value = await fn(item, { index, attempt, signal: own.signal })
+      const permit = await options.limiter?.admit(options.cost?.(item), { signal: outer })
+      const value = await Promise.resolve(fn(item, { index, attempt, signal: own.signal })).finally(() =>
+        permit?.settle("ignored"),
+      )
       options.onAttempt?.({ index, attempt })
       return { status: "ok", index, value, attempts: attempt }
     } catch (thrown) {
