@@ -1,7 +1,5 @@
 import type { DocumentResult } from "./document-result.ts"
-
-/** The figures at the head of a report: label and value, in order. */
-export type Figures = readonly (readonly [label: string, value: string])[]
+import type { Figures } from "./figures.ts"
 
 export interface Report {
   readonly model: string

@@ -230,6 +230,15 @@ describe("what a display counts", () => {
     display.stop()
   })
 
+  it("what a cancel stopped is neither done nor failed nor in flight", () => {
+    const { stream } = terminal(60)
+    const { display, observe } = start({ stream, isTTY: false })
+    observe({ type: "item-start", node: "perFile", index: 0 })
+    observe({ type: "item-end", node: "perFile", index: 0, status: "cancelled", attempts: 0, error: new Error("stop") })
+    expect(display.state()).toMatchObject({ succeeded: 0, failed: 0, inFlight: 0, notes: [] })
+    display.stop()
+  })
+
   it("usage that run and fetch both tell counts once", () => {
     const { stream } = terminal(60)
     const { clock, display, observe } = start({ stream, isTTY: false })

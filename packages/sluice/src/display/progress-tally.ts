@@ -134,6 +134,10 @@ export class ProgressTally {
   }
 
   #settle(event: Extract<SluiceEvent, { type: "item-end" }>): void {
+    if (event.status === "cancelled") {
+      this.#started--
+      return
+    }
     // A replayed item cost no time: it would make the ETA a fairy tale.
     if (!event.replayed) this.#settles.add(event.atMs, 1)
     if (event.status === "ok") {
