@@ -32,7 +32,7 @@ export interface Admission {
    * `answered`: the client has the answer. Else it ended as `fault` says, or `cancelled` by the client;
    * `outputTokens` were produced until then (default none).
    */
-  finish(how: "answered" | ServingFault | "cancelled", outputTokens?: number): void
+  readonly finish: (how: "answered" | ServingFault | "cancelled", outputTokens?: number) => void
 }
 
 export type Verdict = Admission | Refusal

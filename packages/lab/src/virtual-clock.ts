@@ -114,5 +114,7 @@ export class VirtualClock implements Clock {
 }
 
 function settle(): Promise<void> {
+  // Not a clock: one turn of the event loop, so that everything that is due now has happened.
+  // oxlint-disable-next-line no-restricted-globals
   return new Promise((resolve) => setImmediate(resolve))
 }

@@ -29,7 +29,7 @@ export interface VirtualAnswer {
 
 export interface VirtualVendor {
   /** Rejects when the connection is torn down, and with `signal.reason` when cancelled. A hang ends only by the signal. */
-  call(call: VendorCall & { readonly signal?: AbortSignal }): Promise<VirtualAnswer>
+  readonly call: (call: VendorCall & { readonly signal?: AbortSignal }) => Promise<VirtualAnswer>
   truth(): VendorTruth
 }
 

@@ -27,7 +27,7 @@ describe("VirtualClock", () => {
     const seen: string[] = []
     clock.setTimer(10, () => {
       void (async () => {
-        for (let turn = 0; turn < 50; turn++) await null
+        for (let turn = 0; turn < 50; turn++) await Promise.resolve()
         await new Promise((resolve) => process.nextTick(resolve))
         seen.push(`chain@${clock.now()}`)
       })()

@@ -6,6 +6,7 @@ export interface TestFramework {
 
 /** Lets promises, ticks and immediates settle: several turns of the event loop, no time. */
 export async function turns(count = 10): Promise<void> {
+  // oxlint-disable-next-line no-restricted-globals -- turns, not time
   for (let turn = 0; turn < count; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
 }
 

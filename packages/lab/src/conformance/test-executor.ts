@@ -86,8 +86,11 @@ export function testExecutor(
     it("fails when its attempts are spent, and stops early where a retry is pointless", async () => {
       const { clock, executor } = setUp()
       const attemptsOf = async (error: unknown, retry: Omit<RetryOptions, "backoff">): Promise<number> => {
+        const fail = (): never => {
+          throw error
+        }
         const outcome = await clock.run(
-          executor.run("item", 0, () => Promise.reject(error as Error), {
+          executor.run("item", 0, fail, {
             retry: { ...retry, ...atOnce },
           }),
         )
@@ -123,7 +126,7 @@ export function testExecutor(
     })
 
     it("is cancelled with the reason as it was given", async () => {
-      const { clock, executor } = setUp()
+      const { executor } = setUp()
       const controller = new AbortController()
       const reason = { why: "enough" }
       let calls = 0

@@ -6,7 +6,7 @@ type Call = ContestantEnv["calls"][number]
 
 export interface LimiterContestantOptions {
   /** What a call is expected to take. Default: what the vendor will charge, as by somebody who estimates well. */
-  readonly estimate?: (call: Call, env: ContestantEnv) => Cost
+  readonly estimate?: (call: Call, env: Pick<ContestantEnv, "chargesMaxTokens">) => Cost
   /** Attempts at one call. Default 20. */
   readonly maxAttempts?: number
   /** Wait before another attempt, when the vendor named no time; the limiter's own gate comes on top. Default 1,000. */
@@ -25,31 +25,40 @@ export interface LimiterContestantOptions {
  */
 export function limiterContestant(
   create: (env: ContestantEnv) => Limiter,
-  { estimate = exactly, maxAttempts = 20, backoffMs = 1_000 }: LimiterContestantOptions = {},
+  options: LimiterContestantOptions = {},
 ): Contestant {
   return async (env) => {
     const limiter = create(env)
-    const one = async (call: Call): Promise<void> => {
-      for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-        const permit = await limiter.admit(estimate(call, env))
-        const answer = await env.call(call).catch(() => undefined)
-        permit.settle(outcomeOf(answer), actualOf(call, answer, env), feedbackOf(answer))
-        if (answer?.status === 200 || answer?.refusal?.reason === "billing") return
-        // Who was refused waits in the limiter; a fault is the call's own.
-        if (!answer?.refusal) {
-          const delayMs = Math.min(30_000, backoffMs * 2 ** (attempt - 1)) * env.random.next()
-          await new Promise<void>((resolve) => void env.clock.setTimer(delayMs, resolve))
-        }
-      }
-    }
     // One refusal of the limiter itself must not hide how the other calls end.
-    const ends = await Promise.allSettled(env.calls.map(one))
+    const ends = await Promise.allSettled(env.calls.map(async (call) => await callThrough(limiter, env, call, options)))
     const failed = ends.find((end) => end.status === "rejected")
     if (failed) throw failed.reason
   }
 }
 
-function exactly(call: Call, { chargesMaxTokens }: ContestantEnv): Cost {
+/** One call until it has its answer: each attempt admitted by `limiter`, each answer reported back to it. */
+export async function callThrough(
+  limiter: Limiter,
+  env: Omit<ContestantEnv, "told" | "calls">,
+  call: Call,
+  { estimate = exactly, maxAttempts = 20, backoffMs = 1_000 }: LimiterContestantOptions = {},
+): Promise<void> {
+  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+    const permit = await limiter.admit(estimate(call, env))
+    const answer = await env.call(call).catch(() => undefined)
+    permit.settle(outcomeOf(answer), actualOf(call, answer, env), feedbackOf(answer))
+    if (answer?.status === 200 || answer?.refusal?.reason === "billing") return
+    // Who was refused waits in the limiter; a fault is the call's own.
+    if (!answer?.refusal) {
+      const delayMs = Math.min(30_000, backoffMs * 2 ** (attempt - 1)) * env.random.next()
+      await new Promise<void>((resolve) => void env.clock.setTimer(delayMs, resolve))
+    }
+  }
+}
+
+type Charging = Pick<ContestantEnv, "chargesMaxTokens">
+
+function exactly(call: Call, { chargesMaxTokens }: Charging): Cost {
   const outputTokens = chargesMaxTokens ? (call.maxTokens ?? call.outputTokens) : call.outputTokens
   return { inputTokens: call.inputTokens, outputTokens }
 }
@@ -59,7 +68,7 @@ function outcomeOf(answer: VirtualAnswer | undefined): SettleOutcome {
   return answer?.refusal ? "throttled" : "ignored"
 }
 
-function actualOf(call: Call, answer: VirtualAnswer | undefined, env: ContestantEnv): Cost | undefined {
+function actualOf(call: Call, answer: VirtualAnswer | undefined, env: Charging): Cost | undefined {
   if (!answer?.usage) return undefined
   return env.chargesMaxTokens ? exactly(call, env) : answer.usage
 }

@@ -1,0 +1,107 @@
+import { SluiceError } from "@sluice/core"
+import type { QuotaLimits } from "@sluice/scheduler"
+import { z } from "zod"
+import type { LatencyOptions } from "../vendor-latency.ts"
+
+/** One call as it is expected to be. */
+export interface PlannedCall {
+  readonly inputTokens: number
+  readonly outputTokens: number
+  /** As it will be sent; matters where the vendor charges it at arrival. */
+  readonly maxTokens?: number
+}
+
+export interface PlanPrices {
+  readonly inputUsdPerMillion: number
+  readonly outputUsdPerMillion: number
+  /** Taken off by the vendor's batch API, 0–1. Default 0.5. */
+  readonly batchDiscount?: number
+}
+
+export interface PlanOptions {
+  /** Every call, or how many of which size. */
+  readonly calls: Iterable<PlannedCall> | (PlannedCall & { readonly count: number })
+  /** As for `createQuota`. A bare number counts as a bucket that stands ready full. */
+  readonly limits: QuotaLimits
+  /** For the reader of the plan. */
+  readonly model?: string
+  readonly prices?: PlanPrices
+  /** The vendor charges `maxTokens` at arrival and keeps it (OpenAI, Azure). Default false. */
+  readonly chargesMaxTokens?: boolean
+  /** Of the model. Default: 600 ms and 15 ms per output token. */
+  readonly latency?: LatencyOptions
+  /** One way. Default 20. */
+  readonly networkMs?: number
+  /** As the run will have it. Default `"auto"`. */
+  readonly concurrency?: number | "auto"
+  /** Of the vendor's batch API. Defaults: 50,000 requests a job, no limit on enqueued tokens, 1 h as a rule, 24 h at most. */
+  readonly batch?: {
+    readonly maxRequests?: number
+    readonly maxEnqueuedTokens?: number
+    readonly typicalMs?: number
+    readonly atMostMs?: number
+  }
+  /** More calls than this are simulated in part, at both ends of the steady stretch. Default 20,000. */
+  readonly simulateAtMost?: number
+  readonly seed?: number
+}
+
+export const planDefaults: {
+  readonly latency: Required<Pick<LatencyOptions, "baseMs" | "perOutputTokenMs">>
+  readonly networkMs: number
+  readonly batchDiscount: number
+  readonly batch: { readonly maxRequests: number; readonly typicalMs: number; readonly atMostMs: number }
+  readonly simulateAtMost: number
+} = Object.freeze({
+  /** A middling hosted model in 2026; measure yours. */
+  latency: Object.freeze({ baseMs: 600, perOutputTokenMs: 15 }),
+  networkMs: 20,
+  /** OpenAI, Anthropic and Gemini alike (read 2026-11). */
+  batchDiscount: 0.5,
+  /** OpenAI's job size; "most < 1 h" is Anthropic's word, 24 h everybody's promise (read 2026-11). */
+  batch: Object.freeze({ maxRequests: 50_000, typicalMs: 3_600_000, atMostMs: 86_400_000 }),
+  /** About two seconds of computing. */
+  simulateAtMost: 20_000,
+})
+
+const tokens = z.number().min(0)
+const positive = z.number().positive()
+const call = { inputTokens: tokens, outputTokens: tokens, maxTokens: positive.optional() }
+const checkedCall = z.object(call)
+const checked = z.object({
+  calls: z.union([z.custom<Iterable<PlannedCall>>(isIterable), z.object({ ...call, count: z.int().min(1) })]),
+  prices: z
+    .object({
+      inputUsdPerMillion: tokens,
+      outputUsdPerMillion: tokens,
+      batchDiscount: z.number().min(0).max(1).optional(),
+    })
+    .optional(),
+  networkMs: tokens.optional(),
+  concurrency: z.union([z.int().min(1), z.literal("auto")]).optional(),
+  simulateAtMost: z.int().min(100).optional(),
+})
+
+function isIterable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Symbol.iterator in value
+}
+
+/** The calls, checked. @throws SluiceError `invalid-option` naming the path. */
+export function readPlannedCalls(options: PlanOptions): PlannedCall[] {
+  refuse(checked.safeParse(options), "")
+  const { calls } = options
+  if (!("count" in calls)) {
+    const list = [...calls]
+    list.forEach((one, index) => refuse(checkedCall.safeParse(one), `calls.${index}.`))
+    if (list.length === 0) throw new SluiceError("invalid-option", "plan: calls must hold at least one call, got none.")
+    return list
+  }
+  const { count, ...each } = calls
+  return Array.from({ length: count }, () => each)
+}
+
+function refuse(result: z.ZodSafeParseResult<unknown>, where: string): void {
+  const issue = result.error?.issues[0]
+  if (!issue) return
+  throw new SluiceError("invalid-option", `plan: ${where}${issue.path.join(".")}: ${issue.message}.`)
+}
