@@ -108,24 +108,35 @@ async function flowThrough<Shared>(
   const frame = innerFrame(work, innerRecord(work.frame, work.node))
   const abort = new LinkedAbort(work.signal)
   const { executor } = work.frame.run.runtime
+  const between: AsyncGenerator<Outcome<unknown>>[] = []
   let flowing: AsyncIterable<Outcome<Outcome<unknown>>> | undefined
   for (const { task, concurrency = "auto", onError = "stop" } of stages) {
     const stageWork = new Work(work, frame, task.name, work.spanId, work.parentId, work.priority)
     const policy = createFailurePolicy(onError, stageWork.path)
     const runItem = createItemRunner(task, stageWork, 0, policy, abort)
-    const options = { concurrency, order: "completion", onError: "collect", signal: abort.signal } as const
-    flowing = flowing
-      ? executor.map(
-          unwrapped(flowing),
-          (before, attempt) => (before.status === "ok" ? runItem(before.value, before.index, attempt.signal) : before),
-          options,
-        )
-      : executor.map(source, (item, attempt) => runItem(item, attempt.index, attempt.signal), options)
+    const { priority } = work
+    const options = { concurrency, order: "completion", onError: "collect", signal: abort.signal, priority } as const
+    if (!flowing) {
+      flowing = executor.map(source, (item, attempt) => runItem(item, attempt.index, attempt.signal), options)
+      continue
+    }
+    const before = unwrapped(flowing)
+    between.push(before)
+    flowing = executor.map(
+      before,
+      (from, attempt) => (from.status === "ok" ? runItem(from.value, from.index, attempt.signal) : from),
+      options,
+    )
   }
-  return deliver(flowing!, last, abort, last.order !== "completion")
+  try {
+    return await deliver(flowing!, last, abort, last.order !== "completion")
+  } finally {
+    // A stage that is stopped need not wait for the pull that it has under way; the pipeline waits for all its stages.
+    await Promise.allSettled(between.map((each) => each.return(undefined)))
+  }
 }
 
-async function* unwrapped(settled: AsyncIterable<Outcome<Outcome<unknown>>>): AsyncIterable<Outcome<unknown>> {
+async function* unwrapped(settled: AsyncIterable<Outcome<Outcome<unknown>>>): AsyncGenerator<Outcome<unknown>> {
   for await (const outcome of settled) {
     if (outcome.status === "failed") throw outcome.error
     yield outcome.value

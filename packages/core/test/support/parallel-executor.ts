@@ -135,8 +135,10 @@ async function* mapItems<I, O>(
     }
   } finally {
     if (!stop.signal.aborted) stop.abort(new DOMException("left", "AbortError"))
-    await Promise.allSettled([...running.values(), pulling])
+    await Promise.allSettled(running.values())
     options.signal?.removeEventListener("abort", follow)
-    await iterator.return?.()
+    // A source that hangs in its pull must not hold up a cancel: it is told to close, and not waited for.
+    pulling?.catch(() => {})
+    void iterator.return?.()
   }
 }
