@@ -25,7 +25,7 @@ interface Measure {
   readonly settledPerS: number
   readonly cpuUsPerItem: number
   readonly lookupUs: number
-  readonly statusUs: number
+  readonly findUs: number
 }
 
 async function measure(synchronous: "full" | "normal", callers: number): Promise<Measure> {
@@ -56,7 +56,7 @@ async function measure(synchronous: "full" | "normal", callers: number): Promise
     for (let index = 0; index < items; index++) if (!fn(index)) throw new Error("lost")
     return ((performance.now() - from) * 1_000) / items
   }
-  const statusUs = time((index) => run.statusOf(identity(index)))
+  const findUs = time((index) => run.find(identity(index)))
   const lookupUs = time((index) => run.lookup(identity(index)))
   await run.end("ok")
   await journal.close()
@@ -65,7 +65,7 @@ async function measure(synchronous: "full" | "normal", callers: number): Promise
     settledPerS: Math.round((items * 1_000) / tookMs),
     cpuUsPerItem: Math.round((used.user + used.system) / items),
     lookupUs: Number(lookupUs.toFixed(1)),
-    statusUs: Number(statusUs.toFixed(1)),
+    findUs: Number(findUs.toFixed(1)),
   }
 }
 
@@ -83,6 +83,6 @@ for (const [{ mode, callers }, list] of results) {
   console.log(
     `synchronous=${mode}, ${callers} callers: ${median(list.map((one) => one.settledPerS))} outcomes/s, ` +
       `CPU ${median(list.map((one) => one.cpuUsPerItem))} µs each, lookup ${median(list.map((one) => one.lookupUs))} µs, ` +
-      `statusOf ${median(list.map((one) => one.statusUs))} µs`,
+      `find ${median(list.map((one) => one.findUs))} µs`,
   )
 }

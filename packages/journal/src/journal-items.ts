@@ -31,17 +31,14 @@ const pageSize = 64
 const columns = `SELECT item, node, visit, params, idx, key, status, attempts, value, cost, settledAtMs
   FROM items JOIN places USING (place)`
 
-/** @internal Up to `limit` items of one place from `fromIndex` on, by index. */
-export function itemsOfPlace(
-  database: Database,
-  path: string,
-): (place: number, fromIndex: number, limit: number) => JournalItem[] {
-  // Two indexes, each in order: SQLite merges them without sorting.
-  const half = (which: string): string =>
-    `SELECT * FROM (${columns} WHERE place = :place AND key IS ${which} AND idx >= :from ORDER BY idx LIMIT :limit)`
-  const select = database.prepare(`${half("NULL")} UNION ALL ${half("NOT NULL")} ORDER BY idx LIMIT :limit`)
-  return (place, from, limit) =>
-    translating(path, () => select.all({ place, from, limit }).map((row) => toItem(row, path)))
+/** @internal Reads one item by its record's number. */
+export function itemReader(database: Database, path: string): (item: number) => JournalItem {
+  const select = database.prepare(`${columns} WHERE item = ?`)
+  return (item) =>
+    toItem(
+      translating(path, () => select.get(item)),
+      path,
+    )
 }
 
 /** @internal */
@@ -69,12 +66,9 @@ export function* readItems(
     const ids = database.prepare(
       `SELECT item FROM items JOIN places USING (place) WHERE run = :run${filters} AND idx >= :from ORDER BY place, idx`,
     )
-    const one = database.prepare(`${columns} WHERE item = ?`)
+    const read = itemReader(database, path)
     for (const { item } of ids.iterate({ ...named, run, from: query.fromIndex ?? -1 })) {
-      yield toItem(
-        translating(path, () => one.get(item as number)),
-        path,
-      )
+      yield read(item as number)
     }
     return
   }

@@ -51,7 +51,7 @@ export function openDatabase(path: string, readOnly: boolean, synchronous: "full
         database.exec("COMMIT")
       }
       checkVersion(database, path)
-      database.exec(`PRAGMA synchronous = ${synchronous}; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16000`)
+      database.exec(`PRAGMA synchronous = ${synchronous}; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -4000`)
       return database
     } catch (error) {
       database.close()

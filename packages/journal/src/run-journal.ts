@@ -9,7 +9,7 @@ import {
 import { fingerprint } from "./fingerprint.ts"
 import type { GroupCommit } from "./group-commit.ts"
 import { translating } from "./journal-error.ts"
-import { itemsOfPlace, type JournalItem } from "./journal-items.ts"
+import { itemReader, type JournalItem } from "./journal-items.ts"
 import { KeyClaims } from "./key-claims.ts"
 import { type Place, Places, type SettledRow } from "./places.ts"
 import { plainJson } from "./plain-json.ts"
@@ -45,7 +45,7 @@ export class SqliteRunJournal implements RunJournal {
   readonly #byIndexUpsert: Statement
   readonly #byKeyUpsert: Statement
   readonly #noteUpsert: Statement
-  readonly #ofPlace: ReturnType<typeof itemsOfPlace>
+  readonly #readItem: (item: number) => JournalItem
   #open = true
 
   constructor(store: RunStore, run: number, runId: string) {
@@ -64,7 +64,7 @@ export class SqliteRunJournal implements RunJournal {
       value = excluded.value, cost = excluded.cost, settledAtMs = excluded.settledAtMs RETURNING item`
     this.#byIndexUpsert = database.prepare(`${insert} (place, idx) WHERE key IS NULL ${update}`)
     this.#byKeyUpsert = database.prepare(`${insert} (place, key) WHERE key IS NOT NULL ${update}`)
-    this.#ofPlace = itemsOfPlace(database, store.path)
+    this.#readItem = itemReader(database, store.path)
     this.#noteUpsert = database.prepare(
       "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
     )
@@ -83,10 +83,19 @@ export class SqliteRunJournal implements RunJournal {
     })
   }
 
-  /** How the item was settled, if it was, without reading its value: several times faster than `lookup`. */
-  statusOf(identity: RecordIdentity): "ok" | "failed" | undefined {
+  /**
+   * How the item was settled, if it was, and its record's number for `read`; its value stays on disk. Several times
+   * faster than `lookup`.
+   */
+  find(identity: RecordIdentity): { readonly item: number; readonly status: "ok" | "failed" } | undefined {
     this.#check()
-    return translating(this.#store.path, () => this.#find(identity)?.status)
+    return translating(this.#store.path, () => this.#find(identity))
+  }
+
+  /** A whole settled item by its record's number. */
+  read(item: number): JournalItem {
+    this.#check()
+    return this.#readItem(item)
   }
 
   #find(identity: RecordIdentity): SettledRow | undefined {
@@ -159,17 +168,6 @@ export class SqliteRunJournal implements RunJournal {
         ),
     )
     return this.#store.secrets.reduce((clean, secret) => clean.replaceAll(secret, "[redacted]"), text)
-  }
-
-  /** Up to `limit` settled items of one batch by index, from `fromIndex` on: for results in input order without holding them. */
-  settledFrom(
-    batch: Pick<RecordIdentity, "node" | "visit" | "params">,
-    fromIndex: number,
-    limit: number,
-  ): JournalItem[] {
-    this.#check()
-    const { id } = this.#places.of({ ...batch, input: undefined })
-    return id === undefined ? [] : this.#ofPlace(id, fromIndex, limit)
   }
 
   /** What was last stored under `name`: a vendor batch's id, a position. */

@@ -205,7 +205,7 @@ test("notes are durable and belong to their run", async () => {
 
 test("whatever is settled, changed and reopened in whatever order, the journal answers like a map", async () => {
   const command = fc.record({
-    act: fc.constantFrom("settle", "lookup", "statusOf", "reopen"),
+    act: fc.constantFrom("settle", "lookup", "find", "reopen"),
     node: fc.constantFrom("a", "b"),
     index: fc.integer({ min: 0, max: 700 }),
     keyed: fc.boolean(),
@@ -229,8 +229,8 @@ test("whatever is settled, changed and reopened in whatever order, the journal a
           await journal.close()
           journal = openJournal({ path, synchronous: "normal" })
           run = await openRun(journal)
-        } else if (act === "statusOf") {
-          expect(run.statusOf(identity)).toBe(expected === undefined ? undefined : "ok")
+        } else if (act === "find") {
+          expect(run.find(identity)?.status).toBe(expected === undefined ? undefined : "ok")
         } else {
           const record = run.lookup(identity)
           expect(record?.status === "ok" ? record.value : undefined).toBe(expected)

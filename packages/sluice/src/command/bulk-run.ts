@@ -56,14 +56,15 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
     ({ atMs: clock.now(), runId: run.runId, spanId: item.index + 1, node: batch.node, index: item.index }) as const
 
   const known = (item: Item): boolean => {
-    const status = run.statusOf(item.identity)
-    if (status === undefined || (status === "failed" && options.retryFailed)) {
+    const found = run.find(item.identity)
+    if (!found || (found.status === "failed" && options.retryFailed)) {
       if (item.index < files.written) files.restart()
       return false
     }
+    const { status } = found
     count[status]++
     count.replayed++
-    files.settled(item.index)
+    files.settled(item.index, found.item)
     onEvent({ type: "item-start", ...told(item) })
     onEvent({ type: "item-end", ...told(item), status, attempts: 0, replayed: true })
     return true
@@ -78,6 +79,8 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
         const item = itemOf(input, index++, options)
         if (!known(item)) yield item
       }
+      // Inputs that were taken away take their lines with them.
+      if (files.written > index) files.restart()
     } catch (error) {
       inputError = error
     }
@@ -98,7 +101,7 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
       throw error
     }
     count[status]++
-    files.settled(item.index)
+    files.settled(item.index, run.find(item.identity)?.item ?? Number.NaN)
     onEvent({ type: "item-end", ...told(item), status, attempts, ...("error" in outcome && { error: outcome.error }) })
   }
 
@@ -106,7 +109,12 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
     unsettled(),
     async (item, { attempt, signal }) => {
       if (attempt === 1) onEvent({ type: "item-start", ...told(item) })
-      const output = await takingNotes(item.notes, () => options.ask(item.record, item.where, signal))
+      const output = await takingNotes(item.notes, () => options.ask(item.record, item.where, signal)).catch(
+        (error: unknown) => {
+          if (error instanceof Error) item.notes.errors.push({ name: error.name, message: error.message })
+          throw error
+        },
+      )
       await settle(item, { value: { input: item.record, output } }, attempt)
     },
     {
@@ -119,7 +127,7 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
         retryIf: (error) => (error as Error).name === "AI_NoObjectGeneratedError",
       },
       fallback: async (item, error, { attempt }) => {
-        const reason = stopReason(error)
+        const reason = stopReason(error, item.notes.refusal)
         // Not the item's fault: it stays open, and the same command takes it up.
         if (reason) stopped ??= reason
         else await settle(item, { error: withAttempts(error, item.notes) }, attempt)

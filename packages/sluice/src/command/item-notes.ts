@@ -4,6 +4,8 @@ import type { SluiceEvent } from "@sluice/core"
 /** What the calls of one item told: every attempt that failed, and what was spent. */
 export interface ItemNotes {
   readonly errors: { name: string; message: string; statusCode?: number }[]
+  /** The vendor refuses every call of the account: a key, a bill, a day's total. */
+  refusal?: string
   readonly cost: { requests: number; inputTokens: number; outputTokens: number; usd?: number }
 }
 
@@ -26,6 +28,8 @@ export function noteEvent(event: SluiceEvent): void {
     notes.cost.requests++
     const { status, decision, attempt, error } = event
     if (decision === "ok") return
+    if (decision === "fatal" && (status === 401 || status === 402 || status === 429))
+      notes.refusal = `${status} ${typeof error === "string" ? error : ""}`.trim()
     notes.errors.push({
       name: "Attempt",
       message: `attempt ${attempt}: ${status ?? "no answer"} ${typeof error === "string" ? error : decision}`,

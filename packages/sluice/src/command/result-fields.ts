@@ -8,8 +8,8 @@ export interface StoredAnswer {
   readonly output: unknown
 }
 
-const own: Readonly<Record<string, (item: JournalItem, answer: StoredAnswer) => unknown>> = {
-  index: (item) => item.index,
+const own: Readonly<Record<string, (item: JournalItem, answer: StoredAnswer, index: number) => unknown>> = {
+  index: (_item, _answer, index) => index,
   key: (item) => item.key ?? null,
   input: (_item, { input }) => input,
   output: (_item, { output }) => output,
@@ -24,13 +24,14 @@ export const defaultFields: readonly string[] = ["index", "input", "output"]
 /** Picks what goes into a result line: fields of ours, of the output (`output.title`), or of the input by their name. */
 export function pickFields(
   fields: readonly string[],
+  index: number,
   item: JournalItem,
   answer: StoredAnswer,
 ): Record<string, unknown> {
   return Object.fromEntries(
     fields.map((name) => {
       const read = own[name]
-      if (read) return [name, read(item, answer)]
+      if (read) return [name, read(item, answer, index)]
       return [name, fieldOf(answer.input, name) ?? fieldOf({ ...answer }, name) ?? null]
     }),
   )

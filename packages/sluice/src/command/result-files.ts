@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, rmSync, writeSync } from "node:fs"
 import { type Clock, SluiceError } from "@sluice/core"
-import type { JournalItem, SqliteRunJournal } from "@sluice/journal"
+import type { SqliteRunJournal } from "@sluice/journal"
 import { z } from "zod"
 import { pickFields, type StoredAnswer } from "./result-fields.ts"
 import { usageError } from "./usage-error.ts"
@@ -38,13 +38,15 @@ export class ResultFiles {
   readonly #options: ResultFilesOptions
   readonly #out: Target
   readonly #failed: Target
-  readonly #done = new Set<number>()
-  /** All items before this one are settled. */
-  #frontier = 0
-  /** All items before this one are written. */
+  /** The number of each settled item's record by index, 0 where there is none: four bytes an item, so that files can be begun anew. */
+  #records = new Uint32Array(1_024)
+  /** In the order of completion: settled and not yet written. */
+  #waiting: number[] = []
+  /** In input order: all items before this one are written. */
   #next = 0
   #recordAt = 0
   #begunAnew = false
+  #isClosed = false
   #cancelTimer: (() => void) | undefined
   #failure: { readonly error: unknown } | undefined
 
@@ -77,24 +79,24 @@ export class ResultFiles {
     this.#failed.cut(0)
   }
 
-  /** The journal holds the result of the item at `index`; its line follows. */
-  settled(index: number): void {
-    if (this.#options.order === "completion") {
-      for (const item of this.#options.run.settledFrom(batch, index, 1)) this.#write(item)
-    } else if (index === this.#frontier) {
-      this.#frontier++
-      while (this.#done.delete(this.#frontier)) this.#frontier++
-    } else {
-      this.#done.add(index)
+  /** The journal holds the result of the item at `index` in `record`; its line follows. */
+  settled(index: number, record: number): void {
+    if (index >= this.#records.length) {
+      const larger = new Uint32Array(2 * index)
+      larger.set(this.#records)
+      this.#records = larger
     }
-    this.#cancelTimer ??= this.#options.clock.setTimer(writeWithinMs, () => {
-      this.#cancelTimer = undefined
-      void this.#tick()
-    })
+    this.#records[index] = record
+    if (this.#options.order === "completion") this.#waiting.push(index)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#isClosed || this.#failure) return
+    this.#cancelTimer ??= this.#options.clock.setTimer(writeWithinMs, () => void this.#tick())
   }
 
   async #tick(): Promise<void> {
-    if (this.#failure) return
     const { clock, onFailure } = this.#options
     try {
       await this.#recordBeginning()
@@ -105,6 +107,10 @@ export class ResultFiles {
     } catch (error) {
       this.#failure = { error }
       onFailure(error)
+    } finally {
+      // One tick at a time; what was settled meanwhile has its own.
+      this.#cancelTimer = undefined
+      if (this.#waiting.length > 0 || this.#records[this.#next]) this.#schedule()
     }
   }
 
@@ -116,19 +122,20 @@ export class ResultFiles {
   }
 
   #project(): void {
-    const { run } = this.#options
-    while (this.#next < this.#frontier) {
-      const items = run.settledFrom(batch, this.#next, Math.min(page, this.#frontier - this.#next))
-      for (const item of items) this.#write(item)
-      this.#next += items.length
-      this.#put()
-      if (items.length === 0) break
+    if (this.#options.order === "completion") {
+      for (const index of this.#waiting.splice(0)) this.#write(index)
+    } else {
+      for (; this.#records[this.#next]; this.#next++) {
+        this.#write(this.#next)
+        if (this.#next % page === 0) this.#put()
+      }
     }
     this.#put()
   }
 
   /** Writes the rest, puts the position on record and closes the files. */
   async close(): Promise<void> {
+    this.#isClosed = true
     this.#cancelTimer?.()
     if (this.#failure) throw this.#failure.error
     await this.#recordBeginning()
@@ -140,12 +147,13 @@ export class ResultFiles {
     if (this.#failed.size === 0) rmSync(this.#options.failed, { force: true })
   }
 
-  #write(item: JournalItem): void {
-    const { fields } = this.#options
+  #write(index: number): void {
+    const item = this.#options.run.read(this.#records[index] ?? 0)
     if (item.status === "ok") {
-      this.#out.line(JSON.stringify(pickFields(fields, item, item.value as StoredAnswer)))
+      const line = pickFields(this.#options.fields, index, item, item.value as StoredAnswer)
+      this.#out.line(JSON.stringify(line))
     } else {
-      const { index, key, attempts, error } = item
+      const { key, attempts, error } = item
       this.#failed.line(JSON.stringify({ index, ...(key !== undefined && { key }), attempts, error }))
     }
   }

@@ -2,12 +2,13 @@ import { hash } from "node:crypto"
 import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
+import { SluiceError } from "@sluice/core"
 import { cachedFetch, openJournal, type SqliteJournal, type SqliteRunJournal } from "@sluice/journal"
 import { limitedFetch } from "@sluice/providers"
 import type { QuotaOptions } from "@sluice/scheduler"
 import { bulkRun, type BulkRunResult } from "./bulk-run.ts"
 import { loadConfig, type SluiceConfig } from "./config-file.ts"
-import { type Asker, compileQuestion, createAsker, type Question } from "./create-asker.ts"
+import { compileQuestion, type Question } from "./compile-question.ts"
 import { exitCodes } from "./exit-codes.ts"
 import { noteEvent } from "./item-notes.ts"
 import { keysIn, parseModelName } from "./model-name.ts"
@@ -17,7 +18,6 @@ import { ResultFiles } from "./result-files.ts"
 import { expandInputs, readInput } from "./read-input.ts"
 import type { RunOptions } from "./run-options.ts"
 import { openProgress, type Progress } from "./run-progress.ts"
-import { printPlan } from "./print-plan.ts"
 import { scanInput } from "./scan-input.ts"
 import type { Terminal } from "./terminal.ts"
 import { usageError } from "./usage-error.ts"
@@ -33,7 +33,8 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
   const question = compileQuestion(options)
   const files = expandInputs(inputs)
   if (files.filter((name) => name === "-").length > 1) throw usageError("Standard input (-) can be read once.")
-  if (options.dryRun) return printPlan({ files, question, model, options, config }, terminal)
+  if (options.dryRun)
+    return (await import("./print-plan.ts")).printPlan({ files, question, model, options, config }, terminal)
 
   const fields = options.fields ?? defaultFields
   const out = options.out ?? "-"
@@ -41,7 +42,7 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
   const temporary = options.journal === false || (options.journal === undefined && out === "-")
   const folder = temporary ? mkdtempSync(join(tmpdir(), "sluice-run-")) : undefined
   const path = folder ? join(folder, "journal") : ((options.journal as string | undefined) ?? `${out}.journal`)
-  const journal = openJournal({ path, secrets: keysIn(terminal.env), clock: terminal.clock })
+  const journal = openForWriting(path, terminal)
   try {
     const runId = out === "-" ? "stdout" : basename(out)
     const run = await journal.openRun({ runId, flow: "sluice run", takeOver: options.takeOver ?? false })
@@ -118,8 +119,8 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
     env,
     fetch: options.cache ? cachedFetch(journal.responses, fetch) : fetch,
     baseUrl: options.baseUrl,
+    question,
   })
-  const ask: Asker = opened ? createAsker(opened.model, question) : async () => ""
   progress = openProgress({ terminal, options, title: `${basename(out)} with ${model}`, total, fetch })
   const stopListening = terminal.onInterrupt(() => {
     if (drain.signal.aborted) abort.abort(new Error("interrupted"))
@@ -142,13 +143,14 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
   try {
     result = await bulkRun({
       inputs: readInput(files, options.format, stdin),
-      ask,
+      ask: opened.ask,
       run,
       files: results,
       version,
       keyField: options.key,
       retryFailed: options.retryFailed ?? false,
-      concurrency: opened ? "auto" : (options.concurrency ?? noopConcurrency),
+      // Given as a number it bounds what is not settled, not only what is being called: so much is repeated after a kill.
+      concurrency: options.concurrency ?? (model.startsWith("noop:") ? noopConcurrency : "auto"),
       maxAttempts: options.attempts,
       drain: drain.signal,
       abort,
@@ -162,7 +164,7 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
     progress.stop()
     await results.close()
     await fetch.close()
-    await opened?.close()
+    await opened.close()
   }
   const interrupted = drain.signal.aborted
   await run.end(interrupted ? "cancelled" : result && !result.stopped && result.failed === 0 ? "ok" : "failed")
@@ -170,6 +172,15 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
   if (interrupted) return exitCodes.interrupted
   if (result?.stopped) return exitCodes.stopped
   return result?.failed ? exitCodes.someFailed : exitCodes.done
+}
+
+/** A place that cannot be written is found before the run: somebody chose it. */
+function openForWriting(path: string, { env, clock }: Terminal): SqliteJournal {
+  try {
+    return openJournal({ path, secrets: keysIn(env), clock })
+  } catch (error) {
+    throw SluiceError.isInstance(error) && error.code === "journal-write" ? usageError(error.message) : error
+  }
 }
 
 /** `noop:` holds no permit, so nothing else bounds it; so many share a commit well. */

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander"
-import type { AskOptions } from "./create-asker.ts"
+import type { AskOptions } from "./compile-question.ts"
 import { type InputFormat, inputFormats } from "./read-input.ts"
 
 /** `sluice run` and `sluice plan` as commander hands them over. */

@@ -3,6 +3,7 @@ import type { Readable } from "node:stream"
 import type { SqliteRunJournal } from "@sluice/journal"
 import { z } from "zod"
 import { keyOf } from "./bulk-run.ts"
+import { batch } from "./result-files.ts"
 import { type Input, type InputFormat, readInput } from "./read-input.ts"
 
 export interface ScanOptions {
@@ -42,7 +43,9 @@ export async function scanInput(options: ScanOptions): Promise<number | undefine
   let total = 0
   for await (const input of readInput(files, format, stdin)) {
     check(input, total++)
-    if (keyField !== undefined) keyOf(input, keyField)
+    // Asking about a key claims it: two inputs with one key are found here, before anything is paid for.
+    if (keyField !== undefined)
+      run.find({ ...batch, index: total - 1, input: input.record, key: keyOf(input, keyField) })
   }
   await run.putNote("scan", { of, total })
   return total

@@ -2,8 +2,18 @@ import { SluiceError, type SluiceErrorCode } from "@sluice/core"
 
 const stopping = new Set<SluiceErrorCode>(["budget-exhausted", "quota-exhausted", "limiter-closed"])
 
-/** The budget or quota that an error comes from, however deep: then no other item can do better. */
-export function stopReason(error: unknown): SluiceError | undefined {
+/**
+ * The budget, quota or account that an error comes from, however deep: then no other item can do better. `refusal` is
+ * what the vendor said of the account, if it did.
+ */
+export function stopReason(error: unknown, refusal: string | undefined): SluiceError | undefined {
+  const headers = (error as { responseHeaders?: Readonly<Record<string, string>> } | null)?.responseHeaders
+  if (refusal !== undefined || headers?.["x-sluice-code"] === "quota-exhausted") {
+    const said = (error as { message?: string }).message ?? ""
+    return new SluiceError("quota-exhausted", `the vendor refuses this account (${refusal ?? said}): ${said}`, {
+      cause: error,
+    })
+  }
   for (let at = error; typeof at === "object" && at !== null; at = (at as { cause?: unknown }).cause) {
     if (SluiceError.isInstance(at) && stopping.has(at.code)) return at
   }

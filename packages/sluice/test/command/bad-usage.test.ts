@@ -1,0 +1,263 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { expect, test } from "vitest"
+import { linesOf, sluice, temporaryFolder } from "./sluice.ts"
+
+/** Puts files into a folder of the test, and its path in place of `$` in the arguments. */
+async function failing(files: Readonly<Record<string, string>>, args: string): Promise<string> {
+  const folder = temporaryFolder()
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+  const { code, stderr, stdout } = await sluice(
+    args.split(" ").map((word) => word.replaceAll("$", folder).replaceAll("_", " ")),
+  )
+  expect(code).toBe(2)
+  expect(stdout).toBe("")
+  return stderr.replaceAll(folder, "$")
+}
+
+const input = { "in.jsonl": '{"text":"one"}\n{"text":"two"}\n' }
+
+test.each<[string, Readonly<Record<string, string>>, string, string]>([
+  [
+    "no model",
+    input,
+    "run $/in.jsonl -p {{text}}",
+    "Give a model: --model openai:gpt-5-mini, or --model lab: to try without a key.",
+  ],
+  ["a model without a vendor", input, "run $/in.jsonl -p {{text}} -m gpt-5", "--model gpt-5: wanted VENDOR:MODEL"],
+  [
+    "a vendor without a model",
+    input,
+    "run $/in.jsonl -p {{text}} -m openai:",
+    "--model openai:: name a model after the colon",
+  ],
+  [
+    "no key in the environment",
+    input,
+    "run $/in.jsonl -p {{text}} -m openai:x -o $/o",
+    "--model openai:x needs the environment variable OPENAI_API_KEY.",
+  ],
+  [
+    "no base URL",
+    input,
+    "run $/in.jsonl -p {{text}} -m openai-compatible:x -o $/o",
+    "--model openai-compatible:x: give --base-url",
+  ],
+  ["no prompt", input, "run $/in.jsonl -m noop:", "Give a prompt: --prompt, --prompt-file or --messages."],
+  ["two prompts", input, "run $/in.jsonl -m noop: -p a --prompt-file b", "Give --prompt or --prompt-file, not both."],
+  [
+    "a prompt file that is missing",
+    input,
+    "run $/in.jsonl -m noop: --prompt-file $/nope",
+    "--prompt-file $/nope: cannot be read",
+  ],
+  ["a brace that is not closed", input, "run $/in.jsonl -m noop: -p {{text", "the prompt: a {{ is not closed by }}."],
+  ["a field without a name", input, "run $/in.jsonl -m noop: -p {{}}", "the prompt: {{}} names no field."],
+  [
+    "a missing field",
+    { "in.jsonl": '{"text":"one"}\n{"body":"two","id":2}\n' },
+    "run $/in.jsonl -m noop: -p {{text}} -o $/o",
+    "$/in.jsonl:2: the prompt wants {{text}}, but there is no such field. There is: body, id.",
+  ],
+  ["a file that is missing", {}, "run $/nope.jsonl -m noop: -p a", "$/nope.jsonl: no such file."],
+  ["a glob that fits nothing", {}, "run $/*.md -m noop: -p a", "$/*.md: no file fits."],
+  ["a folder", {}, "run $ -m noop: -p a", '$ is a folder. Name its files, for example "$/*.txt".'],
+  [
+    "half a line of JSON",
+    { "in.jsonl": '{"text":"one"}\n{"text":' },
+    "run $/in.jsonl -m noop: -p {{text}} -o $/o",
+    "$/in.jsonl:2: not a line of JSON",
+  ],
+  [
+    "a line that is no object",
+    { "in.jsonl": "[1]" },
+    "run $/in.jsonl -m noop: -p a -o $/o",
+    "$/in.jsonl:1: wanted an object or a text, got a list.",
+  ],
+  ["a .json file", { "in.json": "[]" }, "run $/in.json -m noop: -p a -o $/o", "$/in.json: JSON is read as JSON lines"],
+  [
+    "a table with a ragged row",
+    { "in.csv": "a,b\n1,2\n3\n" },
+    "run $/in.csv -m noop: -p {{a}} -o $/o",
+    "$/in.csv: Invalid Record Length",
+  ],
+  ["standard input twice", {}, "run - - -m noop: -p a", "Standard input (-) can be read once."],
+  [
+    "an unknown field in --fields",
+    input,
+    "run $/in.jsonl -m noop: -p a -o $/o --fields index,nope",
+    "--fields nope: no such field. There is: index, key, input, output",
+  ],
+  [
+    "a key that is missing",
+    input,
+    "run $/in.jsonl -m noop: -p a -o $/o --key id",
+    "$/in.jsonl:1: --key id: wanted a text or a number, got nothing.",
+  ],
+  [
+    "two inputs with one key",
+    { "in.jsonl": '{"id":1}\n{"id":2}\n{"id":1}\n' },
+    "run $/in.jsonl -m noop: -p a -o $/o --key id",
+    'Items 0 and 2 of node "run" have the same key "1".',
+  ],
+  [
+    "a schema that is no JSON",
+    { ...input, "s.json": "{" },
+    "run $/in.jsonl -m noop: -p a --schema $/s.json",
+    "--schema $/s.json: not JSON",
+  ],
+  [
+    "a schema that is no object",
+    { ...input, "s.json": "[]" },
+    "run $/in.jsonl -m noop: -p a --schema $/s.json",
+    "--schema $/s.json: wanted a JSON schema, an object.",
+  ],
+  [
+    "messages of another shape",
+    { ...input, "m.json": '[{"role":"king"}]' },
+    "run $/in.jsonl -m noop: --messages $/m.json",
+    '--messages $/m.json: wanted a list of {"role", "content"}; 0.role',
+  ],
+  [
+    "a configuration that is missing",
+    input,
+    "run $/in.jsonl -m noop: -p a --config $/c.json",
+    "--config $/c.json: no such file.",
+  ],
+  [
+    "a configuration with a typo",
+    { ...input, "c.json": '{"modle":"noop:"}' },
+    "run $/in.jsonl -p a --config $/c.json",
+    '$/c.json: the file: Unrecognized key: "modle".',
+  ],
+  [
+    "a limit that is unknown",
+    { ...input, "c.json": '{"model":"lab:","limits":{"*":{"requestsPerMinit":3}}}' },
+    "run $/in.jsonl -p a --config $/c.json -o $/o",
+    "requestsPerMinit",
+  ],
+  [
+    "a limit that is no number",
+    input,
+    "run $/in.jsonl -m noop: -p a --rpm many",
+    "--rpm <n>' argument 'many' is invalid. Wanted a number above 0.",
+  ],
+  ["a param without a value", input, "run $/in.jsonl -m noop: -p a --param x", "Wanted name=value."],
+  ["an unknown option", input, "run $/in.jsonl -m noop: -p a --modell x", "unknown option '--modell'"],
+  ["an unknown command", {}, "rum", "unknown command 'rum'"],
+  [
+    "an output in a folder that is missing",
+    input,
+    "run $/in.jsonl -m noop: -p a -o $/no/such/o",
+    "Cannot write the journal $/no/such/o.journal",
+  ],
+  [
+    "a journal of another kind",
+    { ...input, j: "not a journal, by any means" },
+    "run $/in.jsonl -m noop: -p a -o $/o --journal $/j",
+    "$/j is not a journal",
+  ],
+  [
+    "an output that is not ours",
+    { ...input, o: "my thesis\n" },
+    "run $/in.jsonl -m noop: -p a -o $/o",
+    "$/o exists and is not the result of a run recorded in its journal.",
+  ],
+  [
+    "a run that is unknown",
+    {},
+    "inspect nope.jsonl",
+    "There is no journal nope.jsonl.journal. Name it: --journal FILE",
+  ],
+  ["a flow that is missing", {}, "graph $/flow.ts", "$/flow.ts: no such file."],
+  [
+    "a module without a flow",
+    { "flow.ts": "export const x = 1" },
+    "graph $/flow.ts",
+    "$/flow.ts exports no flow. Flows it exports: none.",
+  ],
+])("%s", async (_name, files, args, message) => {
+  const stderr = await failing(files, args)
+  expect(stderr).toContain(message)
+  // One line; commander may add a suggestion of its own.
+  expect(
+    stderr
+      .trimEnd()
+      .split("\n")
+      .filter((line) => !line.startsWith("(Did you mean")),
+  ).toHaveLength(1)
+})
+
+test("what is wrong with the input is found before anything is spent or written", async () => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, "in.jsonl"), `${'{"text":"a"}\n'.repeat(500)}oops`)
+  const { code } = await sluice([
+    "run",
+    join(folder, "in.jsonl"),
+    "-p",
+    "{{text}}",
+    "-m",
+    "noop:",
+    "-o",
+    join(folder, "o"),
+  ])
+  expect(code).toBe(2)
+  expect(existsSync(join(folder, "o"))).toBe(false)
+})
+
+test("an output that is not ours is left as it was", async () => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, "in.jsonl"), input["in.jsonl"])
+  writeFileSync(join(folder, "o"), "my thesis\n")
+  await sluice(["run", join(folder, "in.jsonl"), "-p", "a", "-m", "noop:", "-o", join(folder, "o")])
+  expect(readFileSync(join(folder, "o"), "utf8")).toBe("my thesis\n")
+})
+
+test("on standard input, what came before a bad line is done; the error names the line", async () => {
+  const folder = temporaryFolder()
+  const out = join(folder, "o")
+  const { code, stderr } = await sluice(["run", "-", "-p", "{{text}}", "-m", "noop:", "-o", out, "-q"], {
+    stdin: '{"text":"a"}\n{"text":"b"}\nnot json\n',
+  })
+  expect(code).toBe(2)
+  expect(stderr).toMatch(/^sluice: standard input:3: not a line of JSON/)
+  expect(linesOf(out)).toHaveLength(2)
+})
+
+test("a journal of a newer version, and one that another process holds", async () => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, "in.jsonl"), input["in.jsonl"])
+  const out = join(folder, "o")
+  const args = ["run", join(folder, "in.jsonl"), "-p", "a", "-m", "noop:", "-o", out, "-q"]
+  expect((await sluice(args)).code).toBe(0)
+  const change = (sql: string): void => {
+    const database = new DatabaseSync(`${out}.journal`)
+    database.exec(sql)
+    database.close()
+  }
+  change(`UPDATE runs SET writer = '{"pid":1,"startedAt":"1","host":"elsewhere.test"}'`)
+  const locked = await sluice(args)
+  expect(locked.code).toBe(2)
+  expect(locked.stderr).toMatch(/being written by process 1 on elsewhere\.test/)
+  expect((await sluice([...args, "--take-over"])).code).toBe(0)
+  change("PRAGMA user_version = 99")
+  expect((await sluice(args)).stderr).toMatch(/written by a newer Sluice/)
+})
+
+test("a result file in the place of a folder", async () => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, "in.jsonl"), input["in.jsonl"])
+  mkdirSync(join(folder, "o"))
+  const { code, stderr } = await sluice([
+    "run",
+    join(folder, "in.jsonl"),
+    "-p",
+    "a",
+    "-m",
+    "noop:",
+    "-o",
+    join(folder, "o"),
+  ])
+  expect([code, stderr.trimEnd().split("\n").length]).toEqual([2, 1])
+})

@@ -1,0 +1,81 @@
+import { type ChildProcessWithoutNullStreams } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { openJournal } from "@sluice/journal"
+import { startVendor, type Vendor } from "@sluice/lab"
+import { expect, onTestFinished, test } from "vitest"
+import { ended, linesOf, startSluice, temporaryFolder } from "./sluice.ts"
+
+// SLUICE_CHAOS=50 for a long run of 5,000 items.
+const kills = Number(process.env["SLUICE_CHAOS"] ?? 3)
+const items = Math.max(150, kills * 100)
+const concurrency = 8
+
+async function setUp(
+  faults: NonNullable<Parameters<typeof startVendor>[0]>["faults"] = {},
+): Promise<{ vendor: Vendor; folder: string; args: string[]; out: string }> {
+  const vendor = await startVendor({ latency: { baseMs: 30, perOutputTokenMs: 0 }, answer: "echo", faults })
+  onTestFinished(() => vendor.stop())
+  const folder = temporaryFolder()
+  const inputs = Array.from({ length: items }, (_, id) => JSON.stringify({ id, text: `word ${id}` }))
+  writeFileSync(join(folder, "in.jsonl"), inputs.join("\n"))
+  const model = ["-m", "openai-compatible:x", "--base-url", `${vendor.url}/v1`]
+  const args = [
+    "run",
+    "in.jsonl",
+    "-p",
+    "Say {{text}}.",
+    ...model,
+    "-o",
+    "out.jsonl",
+    "--concurrency",
+    String(concurrency),
+    "-q",
+  ]
+  return { vendor, folder, args, out: join(folder, "out.jsonl") }
+}
+
+/** Ends the run somewhere between its start and its last answer. */
+async function endSomewhere(
+  child: ChildProcessWithoutNullStreams,
+  vendor: Vendor,
+  signal: NodeJS.Signals,
+): Promise<void> {
+  const end = ended(child)
+  const target = vendor.stats().answered + Math.floor(Math.random() * (items / kills))
+  while (child.exitCode === null && child.signalCode === null && vendor.stats().answered < target) {
+    await new Promise((resolve) => setTimeout(resolve, 3))
+  }
+  child.kill(signal)
+  await end
+}
+
+async function expectWhole(folder: string, out: string): Promise<void> {
+  const lines = linesOf(out)
+  expect(lines.map(({ index }) => index)).toEqual(Array.from({ length: items }, (_, index) => index))
+  for (const { input, output } of lines) expect(output).toContain(`${(input as { text: string }).text}.`)
+  const journal = openJournal({ path: join(folder, "out.jsonl.journal"), readOnly: true })
+  expect(journal.runs()).toMatchObject([{ status: "ok", ok: items, failed: 0 }])
+  await journal.close()
+}
+
+test(`SIGKILL at ${kills} random moments of ${items} items: each has one result, and no more is repeated than was in flight`, async () => {
+  const { vendor, folder, args, out } = await setUp()
+  for (let kill = 0; kill < kills; kill++) {
+    await endSomewhere(startSluice(args, folder), vendor, "SIGKILL")
+    const journal = openJournal({ path: `${out}.journal`, readOnly: true })
+    expect([...journal.items("out.jsonl")].length).toBeLessThanOrEqual(items)
+    await journal.close()
+  }
+  expect(await ended(startSluice(args, folder))).toMatchObject({ code: 0, stderr: "" })
+  await expectWhole(folder, out)
+  expect(vendor.stats().arrived - items).toBeLessThanOrEqual(kills * concurrency)
+}, 600_000)
+
+test("SIGTERM drains: what was in flight is kept, and nothing at all is repeated", async () => {
+  const { vendor, folder, args, out } = await setUp()
+  await endSomewhere(startSluice(args, folder), vendor, "SIGTERM")
+  expect(await ended(startSluice(args, folder))).toMatchObject({ code: 0 })
+  await expectWhole(folder, out)
+  expect(vendor.stats().arrived).toBe(items)
+}, 120_000)
