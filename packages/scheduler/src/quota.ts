@@ -4,20 +4,20 @@ import {
   type Cost,
   countInScope,
   currentScope,
-  type EventSink,
   type Feedback,
   type Limiter,
   type Permit,
   type SettleOutcome,
   SluiceError,
-  type SluiceEvent,
   type TaskScope,
 } from "@sluice/core"
 import { FairQueue } from "./fair-queue.ts"
 import { IndexedHeap } from "./indexed-heap.ts"
-import type { Block } from "./quota-beliefs.ts"
-import { QuotaBeliefs } from "./quota-beliefs.ts"
+import { LivePermit } from "./live-permit.ts"
+import { type Block, QuotaBeliefs } from "./quota-beliefs.ts"
 import * as errors from "./quota-errors.ts"
+import { QuotaEvents } from "./quota-events.ts"
+import { QuotaLearning } from "./quota-learning.ts"
 import {
   checkQuotaLimits,
   checkQuotaOptions,
@@ -76,14 +76,15 @@ const oneRequest: Cost = Object.freeze({ requests: 1 })
 class LiveQuota implements Quota {
   readonly name: string
   readonly #clock: Clock
-  readonly #emit: EventSink | undefined
+  readonly #events: QuotaEvents | undefined
+  readonly #learning: QuotaLearning
   readonly #maxQueue: number
   readonly #weights: Readonly<Record<string, number>>
   readonly #beliefs: QuotaBeliefs
   readonly #queue: FairQueue<Waiter>
   readonly #groups: WaiterGroups
   readonly #deadlines = new IndexedHeap<Waiter>((a, b) => a.deadlineMs < b.deadlineMs)
-  readonly #held = new Set<LivePermit>()
+  #newest: LivePermit | undefined
   #cancelTimer: (() => void) | undefined
   #timerMs = Infinity
   #dispatching = false
@@ -95,17 +96,18 @@ class LiveQuota implements Quota {
   constructor(options: QuotaOptions) {
     this.name = options.name ?? quotaDefaults.name
     this.#clock = options.clock ?? systemClock
-    this.#emit = options.onEvent
     this.#maxQueue = options.maxQueue ?? quotaDefaults.maxQueue
     this.#weights = options.weights ?? {}
     const random = options.random ?? systemRandom
-    this.#beliefs = new QuotaBeliefs(options, this.#clock.now(), this.#clock.wallNow(), () => random.next())
+    this.#beliefs = new QuotaBeliefs(options, this.#clock.now(), this.#clock.wallNow())
+    this.#learning = new QuotaLearning(this.#beliefs, () => random.next())
+    this.#events = options.onEvent && new QuotaEvents(this.name, options.onEvent, this.#beliefs)
     this.#queue = new FairQueue((key) => this.#weights[key] ?? 1)
     this.#groups = new WaiterGroups((waiter, reason) => this.#leave(waiter, reason))
   }
 
   tryAdmit(cost: Cost = oneRequest, options?: AdmitOptions): Permit | undefined {
-    if (this.#queue.size > 0 || this.#refusal(cost) || options?.signal?.aborted) return undefined
+    if (this.#queue.size > 0 || this.#closedBy() || options?.signal?.aborted) return undefined
     const nowMs = this.#clock.now()
     return this.#beliefs.fits(nowMs, cost) ? this.#grant(nowMs, nowMs, cost, options?.key, currentScope()) : undefined
   }
@@ -116,12 +118,14 @@ class LiveQuota implements Quota {
     const signal = options?.signal ?? scope?.signal
     if (signal?.aborted) return Promise.reject(signal.reason as Error)
     if (scope?.signal?.aborted) return Promise.reject(scope.signal.reason as Error)
-    const refusal = this.#refusal(cost)
-    if (refusal) return Promise.reject(refusal)
+    const ended = this.#closedBy()
+    if (ended) return Promise.reject(ended)
     const nowMs = this.#clock.now()
     if (this.#queue.size === 0 && this.#beliefs.fits(nowMs, cost)) {
       return Promise.resolve(this.#grant(nowMs, nowMs, cost, options?.key, scope))
     }
+    const oversize = this.#beliefs.oversize(cost)
+    if (oversize) return Promise.reject(errors.oversize(this.name, oversize))
     return this.#enqueue(nowMs, cost, options, scope, signal)
   }
 
@@ -131,9 +135,7 @@ class LiveQuota implements Quota {
 
   explain(count = 20): WaitExplanation[] {
     const nowMs = this.#clock.now()
-    const holders = [...this.#held]
-      .slice(0, 5)
-      .map((permit) => ({ site: permit.scope?.site, heldMs: nowMs - permit.admittedMs }))
+    const holders = this.#holders(nowMs)
     const explanations: WaitExplanation[] = []
     for (const waiter of this.#queue) {
       if (explanations.length === count) break
@@ -177,10 +179,10 @@ class LiveQuota implements Quota {
   /** Called by a permit, once. */
   settled(permit: LivePermit, outcome: SettleOutcome, actual: Cost | undefined, feedback: Feedback | undefined): void {
     const nowMs = this.#clock.now()
-    this.#held.delete(permit)
-    countInScope(permit.scope, "holding", -1)
-    const verdict = this.#beliefs.settle(nowMs, { outcome, actual, feedback, ...permit.call })
-    if (this.#emit) this.#tellSettled(nowMs, permit, outcome, feedback, verdict.changes, verdict.closed)
+    this.#unlink(permit)
+    if (permit.scope) countInScope(permit.scope, "holding", -1)
+    const verdict = this.#learning.settle(nowMs, permit, { outcome, actual, feedback })
+    this.#events?.settled(nowMs, permit, outcome, feedback, verdict)
     if (verdict.fatal) {
       this.#fatal = errors.exhausted(this.name, verdict.fatal, feedback?.refusal?.message, verdict.exhaustedMs)
       this.#fatalUntilMs = verdict.fatal === "daily" ? nowMs + (verdict.exhaustedMs ?? Infinity) : Infinity
@@ -190,12 +192,10 @@ class LiveQuota implements Quota {
     else this.#finishClosing()
   }
 
-  #refusal(cost: Cost): SluiceError | undefined {
+  #closedBy(): SluiceError | undefined {
     if (this.#fatal && this.#clock.now() >= this.#fatalUntilMs) this.#fatal = undefined
     if (this.#fatal) return this.#fatal
-    if (this.#closing) return errors.closed(this.name)
-    const oversize = this.#beliefs.oversize(cost)
-    return oversize && errors.oversize(this.name, oversize)
+    return this.#closing && errors.closed(this.name)
   }
 
   async #enqueue(
@@ -225,7 +225,7 @@ class LiveQuota implements Quota {
       waiter.resolve = resolve
       waiter.reject = reject
     })
-    this.#tellWaiting(nowMs, waiter)
+    this.#events?.waiting(nowMs, waiter, this.#queue.size)
     // A newcomer behind others changes nothing for the head; alone, or in a key of its own, it may.
     this.#dispatch()
     return promise
@@ -285,7 +285,8 @@ class LiveQuota implements Quota {
   }
 
   #endsQueue(block: Block): boolean {
-    if (block.total === "budget") return this.#held.size === 0
+    if (block.total === "never") return true
+    if (block.total === "budget") return this.#newest === undefined
     return this.#closing !== undefined || this.#beliefs.failsDaily
   }
 
@@ -294,9 +295,14 @@ class LiveQuota implements Quota {
       this.#fatal = errors.exhausted(this.name, "daily", undefined, block.ms)
       this.#fatalUntilMs = nowMs + block.ms
       this.#failQueue(this.#fatal)
-    } else {
-      this.#leave(waiter, errors.budget(this.name, waiter.cost.usd ?? 0, this.#beliefs.budgetLeft()))
+      return
     }
+    const oversize = this.#beliefs.oversize(waiter.cost)
+    const left = this.#beliefs.budgetLeft()
+    this.#leave(
+      waiter,
+      oversize ? errors.oversize(this.name, oversize) : errors.budget(this.name, waiter.cost.usd ?? 0, left),
+    )
   }
 
   #admitWaiter(nowMs: number, waiter: Waiter): void {
@@ -309,24 +315,27 @@ class LiveQuota implements Quota {
     const opened = beliefs.take(nowMs, cost)
     if (key !== undefined && this.#queue.size > 0) this.#queue.charge(key, beliefs.weighMs(cost))
     const permit = new LivePermit(this, cost, nowMs, scope, beliefs.concurrency.running, beliefs.anchors(nowMs))
-    this.#held.add(permit)
-    countInScope(scope, "holding", 1)
-    if (this.#emit) {
-      if (opened)
-        this.#tell({ type: "gate-open", atMs: nowMs, quota: this.name, closedMs: nowMs - beliefs.gate.closedAtMs })
-      const inFlight = beliefs.concurrency.running
-      this.#tell({
-        type: "permit-admit",
-        atMs: nowMs,
-        quota: this.name,
-        key: key ?? "",
-        waitedMs: nowMs - sinceMs,
-        inFlight,
-        cost,
-        ...spanOf(scope),
-      })
-    }
+    permit.next = this.#newest
+    if (this.#newest) this.#newest.previous = permit
+    this.#newest = permit
+    if (scope) countInScope(scope, "holding", 1)
+    this.#events?.admitted(nowMs, permit, key ?? "", sinceMs, opened)
     return permit
+  }
+
+  #unlink(permit: LivePermit): void {
+    if (permit.previous) permit.previous.next = permit.next
+    else this.#newest = permit.next
+    if (permit.next) permit.next.previous = permit.previous
+  }
+
+  /** Sites of a few calls that run now, the newest first. */
+  #holders(nowMs: number): { site: string | undefined; heldMs: number }[] {
+    const holders: { site: string | undefined; heldMs: number }[] = []
+    for (let permit = this.#newest; permit && holders.length < 5; permit = permit.next) {
+      holders.push({ site: permit.scope?.site, heldMs: nowMs - permit.admittedMs })
+    }
+    return holders
   }
 
   /** A waiter ends without a permit. */
@@ -364,7 +373,7 @@ class LiveQuota implements Quota {
   }
 
   #finishClosing(): void {
-    if (this.#closing && this.#queue.size === 0 && this.#held.size === 0) this.#closing.resolve()
+    if (this.#closing && this.#queue.size === 0 && this.#newest === undefined) this.#closing.resolve()
   }
 
   #sleepUntil(nowMs: number, wakeMs: number): void {
@@ -378,107 +387,6 @@ class LiveQuota implements Quota {
       this.#timerMs = Infinity
       this.#dispatch()
     })
-  }
-
-  #tellWaiting(nowMs: number, waiter: Waiter): void {
-    if (!this.#emit) return
-    const blockedBy = this.#beliefs.block(nowMs, waiter.cost)?.by ?? "the calls ahead of it"
-    this.#tell({
-      type: "permit-wait",
-      atMs: nowMs,
-      quota: this.name,
-      key: waiter.key,
-      blockedBy,
-      waiting: this.#queue.size,
-      ...spanOf(waiter.scope),
-    })
-  }
-
-  #tellSettled(
-    atMs: number,
-    permit: LivePermit,
-    outcome: SettleOutcome,
-    feedback: Feedback | undefined,
-    changes: readonly { dimension: string; from: number; to: number; reason: string }[],
-    closed: string | undefined,
-  ): void {
-    const quota = this.name
-    const span = spanOf(permit.scope)
-    const { gate, concurrency } = this.#beliefs
-    this.#tell({
-      type: "permit-settle",
-      atMs,
-      quota,
-      outcome,
-      heldMs: atMs - permit.admittedMs,
-      inFlight: concurrency.running,
-      ...span,
-    })
-    if (outcome === "throttled") {
-      const { refusal, retryAfterMs } = feedback ?? {}
-      this.#tell({
-        type: "throttle",
-        atMs,
-        quota,
-        reason: refusal?.reason ?? "rate",
-        ...(refusal?.dimension && { dimension: refusal.dimension }),
-        ...(retryAfterMs !== undefined && { retryAfterMs }),
-        ...span,
-      })
-    }
-    for (const change of changes) this.#tell({ type: "limit-change", atMs, quota, ...change })
-    if (closed) this.#tell({ type: "gate-close", atMs, quota, untilMs: gate.closedUntilMs, reason: closed })
-  }
-
-  #tell(event: SluiceEvent): void {
-    try {
-      this.#emit?.(event)
-    } catch {
-      // A sink that throws is its owner's concern: admission must not stop for it.
-    }
-  }
-}
-
-class LivePermit implements Permit {
-  readonly scope: TaskScope | undefined
-  readonly admittedMs: number
-  readonly #quota: LiveQuota
-  readonly #cost: Cost
-  readonly #inFlight: number
-  readonly #anchors: readonly number[]
-  #settled = false
-
-  constructor(
-    quota: LiveQuota,
-    cost: Cost,
-    admittedMs: number,
-    scope: TaskScope | undefined,
-    inFlight: number,
-    anchors: readonly number[],
-  ) {
-    this.#quota = quota
-    this.#cost = cost
-    this.admittedMs = admittedMs
-    this.scope = scope
-    this.#inFlight = inFlight
-    this.#anchors = anchors
-  }
-
-  get call(): { cost: Cost; admittedMs: number; inFlight: number; anchors: readonly number[] } {
-    return { cost: this.#cost, admittedMs: this.admittedMs, inFlight: this.#inFlight, anchors: this.#anchors }
-  }
-
-  settle(outcome: SettleOutcome, actual?: Cost, feedback?: Feedback): void {
-    if (this.#settled) return
-    this.#settled = true
-    this.#quota.settled(this, outcome, actual, feedback)
-  }
-}
-
-function spanOf(scope: TaskScope | undefined): { runId?: string; spanId?: number } {
-  return {
-    ...(scope?.runId !== undefined && { runId: scope.runId }),
-    ...(scope?.spanId !== undefined && { spanId: scope.spanId }),
   }
 }
 

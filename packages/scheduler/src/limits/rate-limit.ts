@@ -24,7 +24,7 @@ export interface RateLimitOptions {
   readonly nowMs: number
   /** The limit is the user's word and a ceiling; otherwise it was learned and moves with the evidence. */
   readonly told: boolean
-  /** How a learned limit without a number behind it tries for more. */
+  /** The limit is a guess from refusals: this is how it tries for more. */
   readonly growth?: Growth
 }
 
@@ -35,6 +35,8 @@ export interface Episode {
   readonly first: boolean
 }
 
+/** A guess from the first refusal may be this many times too low. */
+const mostGrowth = 1_000
 /** Headers this recent describe the present. */
 const trustHeadersMs = 60_000
 /** What a refusal says of one limit. */
@@ -95,8 +97,8 @@ export class RateLimit implements Budget {
     this.#kindKnown = options.kind !== undefined
     this.#burstKnown = options.burst !== undefined || options.kind !== undefined
     this.#narrowBurst = options.burst
-    // A learned rate may turn out higher than its first guess; the user's word is a ceiling.
-    this.#share = options.told ? new LearnedShare(1) : new LearnedShare(Infinity, options.nowMs, options.growth)
+    // A guess may turn out too low; the user's word and the vendor's are ceilings.
+    this.#share = options.growth ? new LearnedShare(mostGrowth, options.nowMs, options.growth) : new LearnedShare(1)
     this.#resetAtMs = options.resetAtMs
     this.#noticedMs = options.nowMs
     this.#kind = options.kind ?? "bucket"
@@ -137,6 +139,7 @@ export class RateLimit implements Budget {
 
   msUntil(nowMs: number, amount: number, alone: boolean): number {
     if (amount === 0) return 0
+    if (amount > this.largest()) return Infinity
     if (this.#share.grow(nowMs)) this.#retune(nowMs)
     return this.#model.msUntil(nowMs, this.#othersPerMs > 0 && !alone ? amount + this.#cushion() : amount)
   }
@@ -149,8 +152,9 @@ export class RateLimit implements Budget {
     this.#model.give(nowMs, amount, takenMs)
   }
 
+  /** A limit that was only guessed refuses nobody for good. */
   largest(): number {
-    return this.limit
+    return this.told || this.#heardLimit !== undefined ? this.limit * (1 + 1e-9) : Infinity
   }
 
   weighMs(amount: number): number {
@@ -226,8 +230,9 @@ export class RateLimit implements Budget {
   }
 
   /** A learned limit begins with what the vendor says remains. */
-  begin(nowMs: number, level: number): void {
+  begin(nowMs: number, level: number, heard: boolean): void {
     this.#burstKnown = true
+    if (heard) this.#heardLimit = this.#toldLimit
     this.#model.setLevel(nowMs, level)
   }
 

@@ -1,0 +1,307 @@
+import type { Cost, Feedback, LimitReading, SettleOutcome } from "@sluice/core"
+import type { Measured } from "./episodes.ts"
+import { growthDefaults, rampGrowth } from "./learned-share.ts"
+import { amountOf, type Dimension } from "./limits/budget.ts"
+import { RateLimit } from "./limits/rate-limit.ts"
+import type { QuotaBeliefs } from "./quota-beliefs.ts"
+import { quotaDefaults } from "./quota-options.ts"
+
+/** A call that left, as learning looks at it. */
+export interface SentCall {
+  readonly cost: Cost
+  readonly admittedMs: number
+  /** In flight when it left, itself included. */
+  readonly inFlight: number
+  /** The rates' `anchors()` of when it left. */
+  readonly anchors: readonly number[]
+}
+
+/** How it ended. */
+export interface Settlement {
+  readonly outcome: SettleOutcome
+  readonly actual: Cost | undefined
+  readonly feedback: Feedback | undefined
+}
+
+export interface Change {
+  readonly dimension: string
+  readonly from: number
+  readonly to: number
+  readonly reason: string
+}
+
+/** What a settled call changed. */
+export interface Verdict {
+  readonly changes: Change[]
+  /** The gate closed (again) for this reason. */
+  closed?: string
+  /** Waiting does not help: the queue ends. */
+  fatal?: "billing" | "daily"
+  exhaustedMs?: number
+}
+
+const nothing: Verdict = Object.freeze({ changes: [] })
+const none: Cost = Object.freeze({ requests: 0 })
+/** Failures in a row that mean an outage rather than bad luck: 1 in 1,000 at a failure rate of 25 %. */
+const outageFailures = 5
+
+/** What a quota learns as its calls settle: headers, refusals, failures and latency in, changed beliefs out. Pure, like they. */
+export class QuotaLearning {
+  readonly #beliefs: QuotaBeliefs
+  readonly #random: () => number
+  #failures = 0
+  #failingSinceMs = -Infinity
+
+  constructor(beliefs: QuotaBeliefs, random: () => number) {
+    this.#beliefs = beliefs
+    this.#random = random
+  }
+
+  settle(nowMs: number, call: SentCall, settlement: Settlement): Verdict {
+    const { feedback, outcome } = settlement
+    const beliefs = this.#beliefs
+    beliefs.concurrency.give()
+    this.#reconcile(nowMs, call, settlement)
+    if (outcome !== "throttled") beliefs.gate.answered(call.admittedMs)
+    if (outcome === "ignored" && !feedback) return nothing
+    const verdict: Verdict = { changes: [] }
+    if (feedback?.limits) this.#hear(nowMs, call, feedback.limits, verdict)
+    if (outcome === "success") {
+      // What left before the trouble began says nothing about it.
+      if (call.admittedMs >= this.#failingSinceMs) this.#failures = 0
+      this.#beliefs.gate.passed(call.admittedMs)
+      const reason = this.#beliefs.adaptive?.sample({ inFlight: call.inFlight, ...feedback?.latency })
+      if (reason) this.#adapt(reason, verdict)
+    }
+    const refusal = feedback?.refusal
+    if (outcome === "throttled" || refusal) this.#refused(nowMs, call, settlement, verdict)
+    else if (feedback?.failed) this.#failed(nowMs, call.admittedMs, feedback, verdict)
+    return verdict
+  }
+
+  #reconcile(nowMs: number, { cost, admittedMs }: SentCall, { outcome, actual }: Settlement): void {
+    let used = actual
+    if (outcome === "throttled") {
+      this.#beliefs.episodes.count(cost, -1)
+      const charge = this.#beliefs.options.chargeRefused ?? quotaDefaults.chargeRefused
+      used ??= charge === "all" ? cost : charge === "none" ? none : { requests: cost.requests ?? 1 }
+    }
+    if (used === undefined || used === cost) return
+    for (const budget of this.#beliefs.budgets) {
+      if (budget === this.#beliefs.concurrency) continue
+      const back = amountOf(cost, budget.dimension) - amountOf(used, budget.dimension)
+      if (back !== 0) budget.give(nowMs, back, admittedMs)
+    }
+  }
+
+  #hear(nowMs: number, call: SentCall, readings: readonly LimitReading[], verdict: Verdict): void {
+    for (const reading of readings) {
+      const windowMs = reading.windowMs ?? 60_000
+      const index = this.#beliefs.rates.findIndex((one) => sameLimit(reading, one))
+      const rate = this.#beliefs.rates[index]
+      if (!rate) {
+        if (reading.limit !== undefined && reading.limit > 0) this.#learn(nowMs, reading, windowMs, verdict)
+        continue
+      }
+      const from = rate.hear(nowMs, reading, call.anchors[index], call.admittedMs)
+      if (from !== undefined) {
+        verdict.changes.push({ dimension: rate.name, from, to: rate.limit, reason: "the vendor's headers say so" })
+      }
+    }
+    if (this.#beliefs.rates.length > 0 && this.#beliefs.rates.every((rate) => rate.burstKnown))
+      this.#beliefs.gate.endRamp()
+  }
+
+  #learn(nowMs: number, reading: LimitReading, windowMs: number, verdict: Verdict): void {
+    const limit = reading.limit!
+    const daily = windowMs >= 86_400_000
+    const rate = new RateLimit({
+      name: `${reading.dimension} per ${windowMs === 60_000 ? "minute" : daily ? "day" : `${windowMs / 1_000} s`}`,
+      dimension: reading.dimension,
+      limit,
+      windowMs,
+      told: false,
+      nowMs,
+      jitterMs: Math.min(this.#beliefs.jitterMs, windowMs / 100),
+      ...(daily && { kind: "fixed" as const, resetAtMs: nowMs + (reading.resetMs ?? windowMs) }),
+    })
+    this.#beliefs.addRate(rate)
+    rate.begin(nowMs, Math.max(0, (reading.remaining ?? limit) - this.#inFlightAmount(reading.dimension)), true)
+    verdict.changes.push({ dimension: rate.name, from: Infinity, to: limit, reason: "the vendor's headers say so" })
+    // A known rate bounds what runs better than a guessed concurrency does.
+    if (this.#beliefs.options.concurrency === undefined && this.#beliefs.adaptive && !daily) {
+      this.#beliefs.adaptive = undefined
+      this.#beliefs.concurrency.retune(Infinity)
+    }
+  }
+
+  /** Calls in flight beyond the one that settles: the vendor may not have counted them. */
+  #inFlightAmount(dimension: Dimension): number {
+    return dimension === "requests" ? this.#beliefs.concurrency.running : 0
+  }
+
+  #refused(nowMs: number, { cost, admittedMs }: SentCall, { feedback, outcome }: Settlement, verdict: Verdict): void {
+    const refusal = feedback?.refusal
+    const reason = refusal?.reason ?? "rate"
+    const retryAfterMs = feedback?.retryAfterMs
+    if (reason === "billing") {
+      verdict.fatal = "billing"
+      return
+    }
+    if (reason === "daily") {
+      const reset = feedback?.limits?.find((one) => (one.windowMs ?? 0) >= 86_400_000)?.resetMs
+      const waitMs = retryAfterMs ?? reset ?? 60_000
+      verdict.exhaustedMs = waitMs
+      if (this.#beliefs.failsDaily) verdict.fatal = "daily"
+      else if (this.#beliefs.gate.close(nowMs, nowMs + waitMs, admittedMs)) verdict.closed = "daily"
+      return
+    }
+    const isNew = this.#beliefs.gate.isNewEpisode(admittedMs)
+    if (reason === "overloaded" || outcome !== "throttled") {
+      if (isNew && this.#beliefs.adaptive) {
+        const why = this.#beliefs.adaptive.refused(this.#beliefs.concurrency.running)
+        if (why) this.#adapt(why, verdict)
+      }
+      this.#failed(nowMs, admittedMs, feedback, verdict)
+      return
+    }
+    const episode = isNew ? this.#beliefs.episodes.begin(nowMs) : undefined
+    if (reason === "ramp") {
+      if (episode) this.#govern(nowMs, episode, verdict)
+      return this.#close(nowMs, retryAfterMs ?? 1_000, admittedMs, reason, verdict)
+    }
+    const named = this.#beliefs.rates.filter((rate) => rate.dimension === refusal?.dimension)
+    const empty = this.#beliefs.rates.filter((rate) =>
+      feedback?.limits?.some(
+        (one) =>
+          one.dimension === rate.dimension && (one.remaining ?? Infinity) < Math.max(1, amountOf(cost, rate.dimension)),
+      ),
+    )
+    const suspects = named.length > 0 ? named : empty.length > 0 ? empty : this.#scarcest(nowMs)
+    for (const rate of suspects) {
+      const from = rate.ratePerMs
+      const amount = amountOf(cost, rate.dimension)
+      const remaining = feedback?.limits?.find((one) => sameLimit(one, rate))?.remaining
+      rate.refuse(
+        nowMs,
+        amount,
+        { admittedMs, retryAfterMs, remaining },
+        episode && { ...episode, admitted: episode[rate.dimension as "requests"] },
+      )
+      if (rate.ratePerMs < from * 0.999) {
+        verdict.changes.push({
+          dimension: rate.name,
+          from: from * rate.windowMs,
+          to: rate.ratePerMs * rate.windowMs,
+          reason: "refused",
+        })
+      }
+    }
+    if (isNew && this.#beliefs.adaptive) {
+      const accepted = this.#beliefs.concurrency.running
+      const ceiling = this.#beliefs.adaptive.ceiling
+      const slots = retryAfterMs === undefined && (ceiling === undefined || accepted >= ceiling * 0.8)
+      const why = slots ? this.#beliefs.adaptive.refused(accepted) : undefined
+      if (why) this.#adapt(why, verdict)
+      if (!slots && suspects.length === 0) this.#guess(nowMs, cost, episode!, verdict)
+    }
+    const fitsMs = Math.max(0, ...suspects.map((rate) => rate.msUntil(nowMs, amountOf(cost, rate.dimension), false)))
+    const waitMs = retryAfterMs ?? Math.max(fitsMs, 250 * 2 ** Math.min(7, this.#beliefs.gate.streak))
+    this.#close(nowMs, waitMs, admittedMs, reason, verdict)
+  }
+
+  /** The limits most likely to have refused when nothing says which: the emptiest. */
+  #scarcest(nowMs: number): RateLimit[] {
+    const fullness = (rate: RateLimit): number => rate.level(nowMs) / rate.limit
+    return this.#beliefs.rates.length === 0
+      ? []
+      : [this.#beliefs.rates.reduce((a, b) => (fullness(b) < fullness(a) ? b : a))]
+  }
+
+  /** No header, no number: the rate is what was admitted until now, and refined by each later episode. */
+  #guess(nowMs: number, cost: Cost, episode: Measured, verdict: Verdict): void {
+    for (const dimension of ["requests", "tokens"] as const) {
+      const admitted = episode[dimension]
+      if (admitted <= 0) continue
+      const limit = episode.first
+        ? admitted / (1 + episode.elapsedMs / 60_000)
+        : (admitted / Math.max(1_000, episode.elapsedMs)) * 60_000
+      const rate = new RateLimit({
+        name: `${dimension} per minute`,
+        dimension,
+        limit: Math.max(limit, amountOf(cost, dimension)),
+        windowMs: 60_000,
+        told: false,
+        nowMs,
+        jitterMs: this.#beliefs.jitterMs,
+        growth: growthDefaults,
+      })
+      this.#beliefs.addRate(rate)
+      rate.begin(nowMs, 0, false)
+      verdict.changes.push({ dimension: rate.name, from: Infinity, to: limit, reason: "measured until the refusal" })
+    }
+    this.#beliefs.adaptive!.release()
+  }
+
+  /** The vendor limits growth, whatever the quota: hold the pace it took, and raise it slowly. */
+  #govern(nowMs: number, episode: Measured, verdict: Verdict): void {
+    const windowMs = 10_000
+    const governor = this.#beliefs.rates.find((rate) => rate.name === "growth")
+    const from = governor ? governor.ratePerMs * windowMs : Infinity
+    if (governor)
+      governor.refuse(nowMs, 1, { admittedMs: nowMs }, { ...episode, admitted: episode.requests, first: false })
+    else {
+      const limit = Math.max(1, (episode.requests * windowMs) / Math.max(windowMs, episode.elapsedMs))
+      const options = {
+        name: "growth",
+        dimension: "requests" as const,
+        limit,
+        windowMs,
+        told: false,
+        nowMs,
+        jitterMs: 0,
+      }
+      const rate = new RateLimit({ ...options, burst: Math.max(1, limit / 10), growth: rampGrowth })
+      this.#beliefs.addRate(rate)
+      rate.begin(nowMs, 0, false)
+    }
+    const to = this.#beliefs.rates.find((rate) => rate.name === "growth")!.ratePerMs * windowMs
+    verdict.changes.push({ dimension: "growth", from, to, reason: "traffic rose too fast for the vendor" })
+  }
+
+  #failed(nowMs: number, admittedMs: number, feedback: Feedback | undefined, verdict: Verdict): void {
+    if (this.#failures++ === 0) this.#failingSinceMs = nowMs
+    const retryAfterMs = feedback?.retryAfterMs
+    if (retryAfterMs !== undefined) this.#close(nowMs, retryAfterMs, admittedMs, "overloaded", verdict)
+    else if (this.#failures >= outageFailures) {
+      this.#close(
+        nowMs,
+        Math.min(2_000, 250 * 2 ** Math.min(4, this.#beliefs.gate.streak)),
+        admittedMs,
+        "outage",
+        verdict,
+      )
+    }
+  }
+
+  #close(nowMs: number, waitMs: number, admittedMs: number, reason: string, verdict: Verdict): void {
+    // Several processes behind one quota must not come back in the same millisecond.
+    const jitterMs = this.#random() * Math.min(100, waitMs * 0.1)
+    const wasClosed = this.#beliefs.gate.closed
+    const isNew = this.#beliefs.gate.close(nowMs, nowMs + waitMs + jitterMs, admittedMs)
+    if (isNew || !wasClosed) verdict.closed = reason
+  }
+
+  #adapt(reason: string, verdict: Verdict): void {
+    const from = this.#beliefs.concurrency.limit
+    const to = this.#beliefs.adaptive!.limit
+    this.#beliefs.concurrency.retune(to)
+    verdict.changes.push({ dimension: "concurrency", from, to, reason })
+  }
+}
+
+function sameLimit(reading: LimitReading, rate: RateLimit): boolean {
+  return (
+    reading.dimension === rate.dimension && (reading.windowMs ?? 60_000) === rate.windowMs && rate.name !== "growth"
+  )
+}
