@@ -31,16 +31,17 @@ export async function runDemo(options: DemoOptions, files: readonly string[], cw
     if (connection.paid) await checkKey(connection)
     interrupt.mayStop()
     const limit = options.limit ?? (connection.paid ? defaultLimit.paid : defaultLimit.free)
-    return await summarise(
+    const { signal } = interrupt
+    return await summarise({
       options,
-      files.slice(0, limit),
+      files: files.slice(0, limit),
       cwd,
       connection,
       output,
-      interrupt.signal,
-      listeners,
+      signal,
       onEvent,
-    )
+      listeners,
+    })
   } finally {
     connection.fetch.close()
     connection.lab?.close()

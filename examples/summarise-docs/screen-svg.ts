@@ -47,7 +47,10 @@ export function screenSvg(terminal: Terminal, title: string): string {
         last.text += text
       else runs.push({ column, text, style })
     }
-    return runs.filter(({ text }) => text.trim() !== "").map((run) => drawRun(run, row))
+    return runs
+      .map((run) => ({ ...run, text: run.text.trimEnd() }))
+      .filter(({ text }) => text !== "")
+      .map((run) => drawRun(run, row))
   })
   const width = Math.round(terminal.cols * cellWidth + 2 * padding)
   const height = used * cellHeight + 2 * padding

@@ -1,0 +1,23 @@
+import { execFile } from "node:child_process"
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { expect, it } from "vitest"
+
+const examples = join(import.meta.dirname, "../../../examples")
+
+it.each(["parallel-batch", "parallel-batch-flow", "throttled-sdk"])(
+  "%s prints what its README shows",
+  async (name) => {
+    const readme = await readFile(join(examples, name, "README.md"), "utf8")
+    const shown = /^```text\n([\s\S]*?)^```$/m.exec(readme)?.[1]
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      "--conditions=@sluice/source",
+      join(examples, name, "main.ts"),
+    ])
+    // How many overlap depends on the machine; everything else does not.
+    const steady = (text = ""): string => text.replace(/up to \d+ at once/, "up to … at once")
+    expect(steady(stdout)).toBe(steady(shown))
+  },
+  60_000,
+)
