@@ -8,7 +8,6 @@ import {
   type Contestant,
   type ContestantEnv,
   type LimitModel,
-  type LimitOptions,
   type ToldRate,
 } from "../src/index.ts"
 
@@ -44,7 +43,7 @@ const pacer: Contestant = async (env) => {
   const modelOf = (rate: number | ToldRate | undefined): LimitModel | undefined => {
     if (rate === undefined) return undefined
     const { limit, kind = "bucket", burst } = typeof rate === "number" ? { limit: rate } : rate
-    return createLimitModel({ limit, model: kind, ...(burst ? { burst } : {}) } as LimitOptions, env.clock.now())
+    return createLimitModel({ limit, model: kind, ...(burst ? { burst } : {}) }, env.clock.now())
   }
   const [requests, input, output] = [
     env.told.requestsPerMinute,
@@ -117,6 +116,16 @@ describe("scenarios", () => {
     const result = await runScenario(scenarioNamed("requests-bind"), herd, { calls: 200 })
     expect(result.refusedRatio).toBeGreaterThan(1)
     expect(result.lost).toBe(0)
+  })
+
+  it("tells refusals from faults", async () => {
+    const result = await runScenario(scenarioNamed("faults"), workers(20), { calls: 500 })
+    expect(result.refused).toBe(0)
+    expect(result.faulted).toBe(result.truth.refused)
+    expect(result.faulted).toBeGreaterThan(2)
+    const slots = await runScenario(scenarioNamed("slots"), workers(40), { calls: 500 })
+    expect(slots).toMatchObject({ faulted: 0, refused: slots.truth.refused })
+    expect(slots.refused).toBeGreaterThan(100)
   })
 
   it("counts what was lost, and stops who cannot stop", async () => {

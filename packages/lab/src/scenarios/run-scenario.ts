@@ -48,7 +48,10 @@ export interface ScenarioResult {
   readonly lost: number
   /** Answers to calls that had one already. */
   readonly repeated: number
+  /** Attempts to which a limit said no: too fast, too many at once, growing too fast, or never to fit. */
   readonly refused: number
+  /** Attempts that an injected fault refused: overload, outage, billing, key. Nobody's pace is to blame for the first of them. */
+  readonly faulted: number
   /** `refused / answered`. */
   readonly refusedRatio: number
   /** Until the contestant resolved. `undefined`: it had to be stopped. */
@@ -105,7 +108,11 @@ export async function runScenario(
   await clock.run(Promise.race([done, enough]))
 
   const truth = vendor.truth()
-  const { refused } = truth
+  const faulted = ["overloaded", "outage", "billing", "key"].reduce(
+    (sum, reason) => sum + (truth.refusedByReason[reason] ?? 0),
+    0,
+  )
+  const refused = truth.refused - faulted
   const answered = answeredIds.size
   return {
     scenario: scenario.name,
@@ -116,6 +123,7 @@ export async function runScenario(
     lost: calls.length - answered,
     repeated: truth.repeats,
     refused,
+    faulted,
     refusedRatio: answered === 0 ? (refused === 0 ? 0 : Infinity) : refused / answered,
     settledMs,
     error,
