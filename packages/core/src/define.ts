@@ -12,12 +12,20 @@ import { createStep, type StepOptions } from "./step.ts"
 
 /** What `define` answers: the kinds of nodes, bound to one type of shared state. */
 export interface Definition<Shared, P = Params> {
-  /** One piece of work. */
+  /**
+   * One piece of work: `prep(shared) → exec(prepared) → post(shared, prepared, result)`. Each part may be left out:
+   * no `exec` gives no result, no `post` answers `"default"`. A failed `exec` rejects the run with its own error, as thrown.
+   */
   readonly step: <Prepared = undefined, Result = undefined, Fallback = never, Reply extends Answer = undefined>(
     options: StepOptions<Shared, P, Prepared, Result, Fallback, Reply>,
   ) => Node<Shared, Extract<Reply, string>>
 
-  /** The same work for every item of a source. */
+  /**
+   * The same work for every item of a source, which is pulled: memory is what is in flight, plus the results that `post`
+   * gets, unless `onOutcome` takes them. Every item has exactly one outcome, results are in input order, attempts belong
+   * to their item. Errors: `ItemError` for the first final failure, or `too-many-failures`, after all that was started
+   * has settled.
+   */
   readonly batch: <
     Prepared = undefined,
     Item = ItemOf<Prepared>,
@@ -30,7 +38,10 @@ export interface Definition<Shared, P = Params> {
     options: BatchOptions<Shared, P, Prepared, Item, Result, Fallback, Reply, Policy, SinkReturn>,
   ) => BatchNode<Shared, Extract<Reply, string>, NoInfer<Item>, NoInfer<Result | Fallback>>
 
-  /** Nodes, edges by action, a start. */
+  /**
+   * Nodes, edges by action, a start; itself a node. An action without an edge ends the flow and is its answer.
+   * Errors: `invalid-graph` at construction (unknown target, unreachable node, name given twice); `max-steps` at run time.
+   */
   readonly flow: <
     const Nodes extends FlowNodes<Shared>,
     const Strict extends boolean = false,
@@ -40,7 +51,10 @@ export interface Definition<Shared, P = Params> {
     options: FlowOptions<Shared, P, Nodes, Strict, Prepared, Reply>,
   ) => Node<Shared, FlowAction<Nodes, Reply>>
 
-  /** A sub-flow once per params object. */
+  /**
+   * A sub-flow once per params object, which its nodes find on `ctx.params`, merged over the params around and frozen.
+   * All runs share one `shared`. Outcomes and errors are those of a batch, whose results are last actions.
+   */
   readonly batchFlow: <
     Prepared,
     Sub extends Node<Shared>,
@@ -51,7 +65,11 @@ export interface Definition<Shared, P = Params> {
     options: BatchFlowOptions<Shared, P, Prepared, Sub, Reply, Policy, SinkReturn>,
   ) => Node<Shared, Extract<Reply, string>>
 
-  /** Batches whose items flow on one by one, without a barrier between the stages. */
+  /**
+   * Batches whose items flow on one by one, without a barrier between the stages and with each stage's own limits.
+   * The first stage's `prep` gives the items, the last one's `onError`, `onOutcome` and `post` take what comes out;
+   * an item that failed skips the later stages. Errors: `invalid-option` for what would be ignored.
+   */
   readonly pipeline: <const Stages extends StageList<Shared>>(
     stages: Stages & Chained<Shared, NoInfer<Stages>>,
     options?: { readonly name?: string },

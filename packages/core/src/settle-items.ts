@@ -18,10 +18,11 @@ export async function settleItems<Item, Result>(
   visit: number,
 ): Promise<unknown> {
   const { concurrency = "auto", onError = "stop", order = "input" } = options
+  const items = checkSource(source, work.path)
   const abort = new LinkedAbort(work.signal)
   const runItem = createItemRunner(task, work, visit, createFailurePolicy(onError, work.path), abort)
   const outcomes = work.frame.run.runtime.executor.map(
-    checkSource(source, work.path),
+    items,
     (item: Item, attempt) => runItem(item, attempt.index, attempt.signal),
     // When to stop is decided here, as items settle, and reaches the executor as a cancel.
     { concurrency, order, onError: "collect", signal: abort.signal, priority: work.priority },

@@ -186,7 +186,8 @@ async function runPlan(root: Plan, abortAtMs: number | undefined, sequential = f
         from.nodes.forEach(
           (_, index) => (edges[`n${index}`] = { default: index + 1 < from.nodes.length ? `n${index + 1}` : "last" }),
         )
-        return flow({ name, nodes: { ...nodes, last }, start: "n0", edges })
+        nodes["last"] = last
+        return flow({ name, nodes, start: "n0", edges })
       }
     }
   }
