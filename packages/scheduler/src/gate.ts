@@ -1,7 +1,7 @@
 /** How long after a start a refusal would have come back: the step in which a ramp doubles. */
 const stepFloorMs = 250
-/** After this long without an answer a ramp goes on by time. */
-const longestAnswerMs = 10_000
+/** After this long without an answer a probe counts as passed, and a ramp goes on by time. */
+const longestAnswerMs = 30_000
 /** A ramp that allows this many starts in all has done its work. */
 const rampEnd = 4_096
 
@@ -21,6 +21,8 @@ export class Gate {
   /** Starts up to which the ramp goes by time; beyond, each answer allows two more. */
   #rampByTime = Infinity
   #rampAnswers = 0
+  /** One call is out to see whether the vendor serves again. */
+  #probing = false
   #refusalMs = 100
   #closed = false
   /** Episodes without a success between them: the exponent of the wait when the vendor names none. */
@@ -36,6 +38,7 @@ export class Gate {
     this.#rampByTime = byTime
     this.#rampStarts = 0
     this.#rampAnswers = 0
+    this.#probing = false
   }
 
   /** What the ramp was for is known now. */
@@ -90,8 +93,14 @@ export class Gate {
   }
 
   /** A call that left at `admittedMs` ended, and was not refused. */
-  answered(admittedMs: number): void {
-    if (admittedMs >= this.#rampFromMs) this.#rampAnswers++
+  answered(nowMs: number, admittedMs: number): void {
+    if (admittedMs < this.#rampFromMs) return
+    this.#rampAnswers++
+    if (!this.#probing) return
+    // The probe passed: the ramp goes on from here.
+    this.#probing = false
+    this.#rampFromMs = nowMs
+    this.#rampBase = 2
   }
 
   /** Milliseconds until the next start is allowed. */
@@ -99,6 +108,11 @@ export class Gate {
     if (nowMs < this.#closedUntilMs) return this.#closedUntilMs - nowMs
     // Behind a gate that no call has passed yet, the first one is the probe.
     if (this.#closed || this.#rampBase === Infinity) return 0
+    if (this.#probing) {
+      const leftMs = this.#rampFromMs + longestAnswerMs - nowMs
+      if (leftMs > 0) return leftMs
+      this.#probing = false
+    }
     const stepMs = this.#stepMs
     const byTime = this.#rampBase * 2 ** ((nowMs - this.#rampFromMs) / stepMs)
     // Where answers take this long (or nobody settles), time alone must do.
@@ -120,6 +134,7 @@ export class Gate {
     this.#rampStarts++
     if (!this.#closed) return false
     this.#closed = false
+    this.#probing = true
     this.#rampFromMs = nowMs
     return true
   }

@@ -62,7 +62,7 @@ export class QuotaLearning {
     const beliefs = this.#beliefs
     beliefs.concurrency.give()
     this.#reconcile(nowMs, call, settlement)
-    if (outcome !== "throttled") beliefs.gate.answered(call.admittedMs)
+    if (outcome !== "throttled") beliefs.gate.answered(nowMs, call.admittedMs)
     if (outcome === "ignored" && !feedback) return nothing
     const verdict: Verdict = { changes: [] }
     if (feedback?.limits) this.#hear(nowMs, call, feedback.limits, verdict)

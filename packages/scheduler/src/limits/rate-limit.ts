@@ -259,7 +259,8 @@ export class RateLimit implements Budget {
     const lower = Math.max(error1, error2) < -tolerance
     // Where the user asks for less than the vendor grants, what the vendor has left is not ours to take.
     const ours = !this.told || (this.#heardLimit ?? Infinity) <= this.#toldLimit * 1.001
-    const higher = ours && Math.min(error1, error2) > tolerance && !this.#refuted
+    const shallow = this.#narrowBurst !== undefined
+    const higher = ours && !shallow && Math.min(error1, error2) > tolerance && !this.#refuted
     if (!lower && !higher) return this.#noticeOthers(nowMs, 0)
     const error = lower ? Math.max(error1, error2) : Math.min(error1, error2)
     if (higher) this.#burstKnown = true
