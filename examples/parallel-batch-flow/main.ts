@@ -70,9 +70,10 @@ const digest = batchFlow({
 
 const shared: Shared = { folder: join(import.meta.dirname, "texts"), sections: new Map(), summaries: new Map() }
 await digest.run(shared)
-for (const [file, summary] of [...shared.summaries].toSorted()) process.stdout.write(`${file}: ${summary}\n`)
+for (const file of [...shared.summaries.keys()].toSorted())
+  process.stdout.write(`${file}: ${shared.summaries.get(file)}\n`)
 
 const { answered, refused, maxInFlight } = vendor.stats()
 process.stdout.write(`The vendor answered ${answered} calls, up to ${maxInFlight} at once, and refused ${refused}.\n`)
-fetch.close()
+await fetch.close()
 await vendor.stop()

@@ -48,5 +48,5 @@ process.stdout.write(`${shared.summary}\n`)
 
 const { answered, refused, maxInFlight } = vendor.stats()
 process.stdout.write(`The vendor answered ${answered} calls, up to ${maxInFlight} at once, and refused ${refused}.\n`)
-fetch.close()
+await fetch.close()
 await vendor.stop()

@@ -7,8 +7,8 @@ import type { VendorTruth } from "sluice/lab"
 export interface LabVendor {
   readonly url: string
   /** The vendor's own count. */
-  truth(): Promise<VendorTruth>
-  close(): void
+  readonly truth: () => Promise<VendorTruth>
+  readonly close: () => void
 }
 
 /** A limit per minute and what of it stands ready before the first call. */

@@ -43,7 +43,7 @@ export async function runDemo(options: DemoOptions, files: readonly string[], cw
       listeners,
     })
   } finally {
-    connection.fetch.close()
+    await connection.fetch.close()
     connection.lab?.close()
     await output.close()
   }

@@ -18,5 +18,5 @@ const answers = await Promise.all(
 const { answered, refused } = vendor.stats()
 process.stdout.write(`${answers.length} answers, the first: ${answers[0]?.choices[0]?.message.content}\n`)
 process.stdout.write(`The vendor answered ${answered} calls and refused ${refused}.\n`)
-fetch.close()
+await fetch.close()
 await vendor.stop()

@@ -51,11 +51,11 @@ function terminal(columns: number, rows = 24) {
   return {
     stream,
     raw: () => raw,
-    resize(width: number) {
+    resize: (width: number): void => {
       stream.columns = width
       emulator.resize(width, rows)
     },
-    async screen(): Promise<string[]> {
+    screen: async (): Promise<string[]> => {
       await new Promise<void>((done) => emulator.write("", done))
       const buffer = emulator.buffer.active
       const lines = Array.from({ length: buffer.length }, (_, y) => buffer.getLine(y)!.translateToString(true))

@@ -51,7 +51,8 @@ async function demo(
 
 async function resultsIn(out: string): Promise<Record<string, unknown>[]> {
   const lines = (await readFile(join(folder, out, "results.jsonl"), "utf8")).trimEnd().split("\n")
-  return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  const results = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  return results.toSorted((a, b) => String(a["file"]).localeCompare(String(b["file"])))
 }
 
 it("gives every document one result or one reason, a report and totals", async () => {
@@ -71,7 +72,7 @@ it("gives every document one result or one reason, a report and totals", async (
   expect(stdout).toContain("No LLM was used")
   expect(code).toBe(0)
   const results = await resultsIn("out")
-  expect(results.map(({ file, status, reason, parts }) => [file, status, reason, parts]).toSorted()).toEqual([
+  expect(results.map(({ file, status, reason, parts }) => [file, status, reason, parts])).toEqual([
     ["docs/a.md", "ok", undefined, 1],
     ["docs/b.md", "ok", undefined, 1],
     ["docs/c.md", "ok", undefined, 1],
@@ -99,7 +100,7 @@ it("prints results as JSON lines when asked to, and nothing else on standard out
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line) as unknown)
-  expect(results).toEqual(await resultsIn("lines"))
+  expect(results).toEqual(expect.arrayContaining(await resultsIn("lines")))
   expect(results).toHaveLength(2)
 }, 60_000)
 
@@ -116,9 +117,7 @@ it("stops at Ctrl-C, keeps what is done and names what is not", async () => {
   expect(code).toBe(130)
   expect(stderr).toMatch(/stopped by Ctrl-C: \d of 5 documents had ended/)
   const results = await resultsIn("stopped")
-  expect(results.map(({ file }) => file).toSorted()).toEqual(
-    ["a", "b", "c", "empty", "long"].map((name) => `docs/${name}.md`),
-  )
+  expect(results.map(({ file }) => file)).toEqual(["a", "b", "c", "empty", "long"].map((name) => `docs/${name}.md`))
   expect(results.map(({ status }) => status)).toContain("stopped")
   expect(results.map(({ status }) => status)).not.toContain("failed")
 }, 60_000)

@@ -38,5 +38,5 @@ it.each([
     { waiting: [{ reason: "quota", calls: 12 }], limits: {} },
   ],
 ] as const)("%s", (_, given, reading) => {
-  expect(quotaReading(given as QuotaSnapshot)).toMatchObject(reading)
+  expect(quotaReading(given)).toMatchObject(reading)
 })

@@ -31,13 +31,13 @@ export interface DisplayOptions {
 
 /** A running display. Hand `observe` to a run's `onEvent`; call `stop` when the run has ended, however it ended. */
 export interface Display {
-  observe(event: SluiceEvent): void
+  readonly observe: (event: SluiceEvent) => void
   /** A line that stays: above the live part on a terminal, in its place among the lines otherwise. */
-  print(line: string): void
+  readonly print: (line: string) => void
   /** What the next frame would show. */
-  state(): FrameState
+  readonly state: () => FrameState
   /** Draws the last frame and ends the timer. A second call does nothing. */
-  stop(): void
+  readonly stop: () => void
 }
 
 /** Defaults of the display, each with its reason. */
