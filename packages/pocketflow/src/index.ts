@@ -1,1 +1,8 @@
-export {}
+export { BaseNode } from "./base-node.ts"
+export { BatchFlow } from "./batch-flow.ts"
+export { BatchNode } from "./batch-node.ts"
+export { Flow } from "./flow.ts"
+export type { Limits } from "./limits.ts"
+export { Node } from "./node.ts"
+export { ParallelBatchFlow } from "./parallel-batch-flow.ts"
+export { ParallelBatchNode } from "./parallel-batch-node.ts"

@@ -1,0 +1,40 @@
+import type { BaseNode, NonIterableObject } from "./base-node.ts"
+import { Flow } from "./flow.ts"
+import type { Limits } from "./limits.ts"
+import { mapAll } from "./map-all.ts"
+
+/**
+ * The flow once for each params object that `prep` answers, one after the other, each merged over the flow's own.
+ * `limits.concurrency` runs more at once.
+ *
+ * @throws the error of the first sub-flow that failed, untouched.
+ */
+export class BatchFlow<
+  S = unknown,
+  P extends NonIterableObject = NonIterableObject,
+  NP extends NonIterableObject[] = NonIterableObject[],
+> extends Flow<S, P> {
+  limits: Limits
+
+  constructor(start: BaseNode, limits: Limits = {}) {
+    super(start)
+    this.limits = limits
+  }
+
+  override _run(shared: S): Promise<string | undefined> {
+    return this._runAll(shared, 1)
+  }
+
+  protected async _runAll(shared: S, concurrency: NonNullable<Limits["concurrency"]>): Promise<string | undefined> {
+    const batch = await this.prep(shared)
+    await mapAll(batch, (params) => this._orchestrate(shared, { ...this._params, ...params }), {
+      concurrency,
+      ...this.limits,
+    })
+    return this.post(shared, batch, undefined)
+  }
+
+  override async prep(_shared: S): Promise<NP> {
+    return [] as unknown as NP
+  }
+}

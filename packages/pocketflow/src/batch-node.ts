@@ -1,0 +1,29 @@
+import type { NonIterableObject } from "./base-node.ts"
+import type { Limits } from "./limits.ts"
+import { mapAll } from "./map-all.ts"
+import { Node } from "./node.ts"
+
+/**
+ * `exec` for each item that `prep` answers, one after the other; `post` gets all results, in input order. Attempts, waits and
+ * the fallback belong to one item. `limits.concurrency` runs more at once.
+ *
+ * Items come from an array, iterable or async iterable; anything else is no items.
+ *
+ * @throws the error of the first item that failed for good, untouched.
+ */
+export class BatchNode<S = unknown, P extends NonIterableObject = NonIterableObject> extends Node<S, P> {
+  override _exec(items: unknown): Promise<unknown[]> {
+    return this._execAll(items, 1)
+  }
+
+  protected _execAll(items: unknown, concurrency: NonNullable<Limits["concurrency"]>): Promise<unknown[]> {
+    return mapAll(isSource(items) ? items : [], (item, context) => this._attempt(item, context), {
+      concurrency,
+      ...this._policy,
+    })
+  }
+}
+
+function isSource(items: unknown): items is Iterable<unknown> | AsyncIterable<unknown> {
+  return typeof items === "object" && items !== null && (Symbol.iterator in items || Symbol.asyncIterator in items)
+}

@@ -1,0 +1,21 @@
+import type { AttemptContext, MapOptions } from "@sluice/core"
+import { systemRuntime } from "@sluice/scheduler"
+
+/**
+ * All results in input order. The first failure aborts what is in flight, waits for it to settle, and comes out as it was
+ * thrown: programs written for `pocketflow` look at their own errors.
+ */
+export async function mapAll<I, O>(
+  source: Iterable<I> | AsyncIterable<I>,
+  fn: (item: I, context: AttemptContext) => Promise<O>,
+  options: MapOptions<I, O>,
+): Promise<O[]> {
+  const results: O[] = []
+  // In order of completion, so that a failure is seen when it happens and not when its turn comes.
+  const outcomes = systemRuntime.executor.map(source, fn, { ...options, order: "completion", onError: "collect" })
+  for await (const outcome of outcomes) {
+    if (outcome.status === "failed") throw outcome.error
+    results[outcome.index] = outcome.value
+  }
+  return results
+}

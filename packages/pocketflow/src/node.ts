@@ -1,0 +1,85 @@
+import type { AttemptContext, ItemOptions } from "@sluice/core"
+import { systemRuntime } from "@sluice/scheduler"
+import { Attempt } from "./attempt.ts"
+import { BaseNode, type NonIterableObject } from "./base-node.ts"
+import type { Limits } from "./limits.ts"
+
+/**
+ * A node whose `exec` has `maxRetries` attempts in all, `wait` seconds apart, and then `execFallback`.
+ *
+ * @throws what the last attempt threw, untouched, unless `execFallback` answers. SluiceError `invalid-option` when run
+ * with a number of attempts below 1: `exec` would never run.
+ *
+ * @example
+ * ```ts
+ * class Flaky extends Node<{ answer?: string }> {
+ *   override async exec(): Promise<string> {
+ *     if (this.currentRetry === 0) throw new Error("busy")
+ *     return "done"
+ *   }
+ *   override async post(shared: { answer?: string }, _: unknown, answer: string) { shared.answer = answer; return undefined }
+ * }
+ * const shared: { answer?: string } = {}
+ * await new Flaky(2).run(shared)
+ * shared.answer // => "done"
+ * ```
+ */
+export class Node<S = unknown, P extends NonIterableObject = NonIterableObject> extends BaseNode<S, P> {
+  maxRetries: number
+  /** Seconds between two attempts. */
+  wait: number
+  limits: Limits
+  /** Only what `currentRetry` answers to code outside of attempts. */
+  protected _lastRetry = 0
+
+  constructor(maxRetries = 1, wait = 0, limits: Limits = {}) {
+    super()
+    this.maxRetries = maxRetries
+    this.wait = wait
+    this.limits = limits
+  }
+
+  /** 0-based, of the item that the calling code works on, however many are in flight; elsewhere of the latest attempt. */
+  get currentRetry(): number {
+    return Attempt.of(this)?.retry ?? this._lastRetry
+  }
+
+  set currentRetry(retry: number) {
+    this._lastRetry = retry
+  }
+
+  async execFallback(_prepRes: unknown, error: Error): Promise<unknown> {
+    throw error
+  }
+
+  override async _exec(prepRes: unknown): Promise<unknown> {
+    const outcome = await systemRuntime.executor.run(
+      prepRes,
+      0,
+      (input, context) => this._attempt(input, context),
+      this._policy,
+    )
+    if (outcome.status === "failed") throw outcome.error
+    return outcome.value
+  }
+
+  /** One attempt at a prepared value or an item. */
+  protected _attempt(input: unknown, context: AttemptContext): Promise<unknown> {
+    this._lastRetry = context.attempt - 1
+    return Attempt.run(this, context, () => this.exec(input))
+  }
+
+  protected get _policy(): ItemOptions<unknown, unknown> {
+    const waitMs = this.wait > 0 ? this.wait * 1_000 : 0
+    return {
+      ...this.limits,
+      retry: {
+        maxAttempts: this.maxRetries,
+        backoff: { initialMs: waitMs, factor: 1, maxMs: waitMs, jitter: "none" },
+        // Also an AbortError, which a program's own time limit throws.
+        retryIf: (error) => (error as { retryable?: unknown } | null | undefined)?.retryable !== false,
+      },
+      fallback: (input, error, context) => Attempt.run(this, context, () => this.execFallback(input, error as Error)),
+    }
+  }
+}
