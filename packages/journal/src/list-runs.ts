@@ -1,5 +1,5 @@
 import { parseRun } from "./records.ts"
-import type { Database } from "./sqlite-module.ts"
+import type { Database, Statement } from "./sqlite-module.ts"
 import { translating } from "./journal-error.ts"
 import { writerState } from "./writer-lock.ts"
 
@@ -10,8 +10,9 @@ export interface RunSummary {
   readonly status: "running" | "interrupted" | "ok" | "failed" | "cancelled"
   readonly startedAtMs: number
   readonly endedAtMs: number | undefined
-  readonly ok: number
-  readonly failed: number
+  /** How many items; `undefined` where the file is damaged. */
+  readonly ok: number | undefined
+  readonly failed: number | undefined
   /** The process that writes it now. */
   readonly pid: number | undefined
 }
@@ -28,17 +29,26 @@ export function listRuns(database: Database, path: string): RunSummary[] {
       .map((row) => {
         const { run, runId, flow, status, startedAtMs, endedAtMs, writer } = parseRun(row, path)
         const live = writer !== null && writerState(writer) !== "gone"
-        const count = new Map(counts.all(run).map(({ status: key, n }) => [key, Number(n)]))
+        const count = countsOf(counts, run)
         return {
           runId,
           flow,
           status: status === "running" && !live ? "interrupted" : status,
           startedAtMs,
           endedAtMs: endedAtMs ?? undefined,
-          ok: count.get("ok") ?? 0,
-          failed: count.get("failed") ?? 0,
+          ...count,
           pid: live ? writer.pid : undefined,
         }
       })
   })
+}
+
+function countsOf(statement: Statement, run: number): Pick<RunSummary, "ok" | "failed"> {
+  try {
+    const counts = new Map(statement.all(run).map(({ status, n }) => [status, Number(n)]))
+    return { ok: counts.get("ok") ?? 0, failed: counts.get("failed") ?? 0 }
+  } catch {
+    // Counting reads every item; a run can be named, and exported, without.
+    return { ok: undefined, failed: undefined }
+  }
 }

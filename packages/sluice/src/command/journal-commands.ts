@@ -41,8 +41,8 @@ export async function runsCommand(
       runId,
       flow,
       status,
-      ok,
-      failed,
+      ok ?? "?",
+      failed ?? "?",
       dateOf(startedAtMs),
       endedAtMs === undefined ? "" : dateOf(endedAtMs),
       journal,
@@ -85,12 +85,12 @@ export async function inspectCommand(run: string, options: InspectOptions, { std
         ])
     }
     if (options.json) return
-    stdout.write(`${runId} (${flow}): ${status}, ${ok} ok, ${failed} failed\n`)
+    stdout.write(`${runId} (${flow}): ${status}, ${ok ?? "?"} ok, ${failed ?? "?"} failed\n`)
     stdout.write(
       `${total.attempts} attempts, ${total.inputTokens} input and ${total.outputTokens} output tokens, $${total.usd.toFixed(4)}\n`,
     )
     if (shown > 0) stdout.write(`${table.toString()}\n`)
-    const left = (options.failed ? failed : ok + failed) - shown
+    const left = (failed ?? 0) + (options.failed ? 0 : (ok ?? 0)) - shown
     if (left > 0) stdout.write(`… and ${left} more (--limit, or \`sluice export\`)\n`)
   })
   return exitCodes.done

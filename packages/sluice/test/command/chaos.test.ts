@@ -1,10 +1,10 @@
-import { type ChildProcessWithoutNullStreams } from "node:child_process"
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { openJournal } from "@sluice/journal"
 import { startVendor, type Vendor } from "@sluice/lab"
 import { expect, onTestFinished, test } from "vitest"
-import { ended, linesOf, startSluice, temporaryFolder } from "./sluice.ts"
+import { ended, linesOf, program, startSluice, temporaryFolder } from "./sluice.ts"
 
 // SLUICE_CHAOS=50 for a long run of 5,000 items.
 const kills = Number(process.env["SLUICE_CHAOS"] ?? 3)
@@ -78,4 +78,27 @@ test("SIGTERM drains: what was in flight is kept, and nothing at all is repeated
   expect(await ended(startSluice(args, folder))).toMatchObject({ code: 0 })
   await expectWhole(folder, out)
   expect(vendor.stats().arrived).toBe(items)
+}, 120_000)
+
+test.skipIf(process.platform === "win32")(
+  "a disk that takes no more (ulimit): one clear line, exit code 1, and with space the same command goes on",
+  async () => {
+    const { vendor, folder, args, out } = await setUp()
+    const script = `trap '' XFSZ; ulimit -f 120; exec "$0" --conditions=@sluice/source "$@"`
+    const full = await ended(spawn("bash", ["-c", script, process.execPath, program, ...args], { cwd: folder }))
+    expect(full.code).toBe(1)
+    expect(full.stderr).toMatch(/^sluice: Cannot (use the journal|write) .*\n$/)
+    const answered = vendor.stats().answered
+    expect(answered).toBeLessThan(items)
+    expect(await ended(startSluice(args, folder))).toMatchObject({ code: 0, stderr: "" })
+    await expectWhole(folder, out)
+    expect(vendor.stats().arrived - items).toBeLessThanOrEqual(concurrency)
+  },
+  120_000,
+)
+
+test("a vendor that tears connections down, fails and garbles: every item still has its one result", async () => {
+  const { folder, args, out } = await setUp({ rates: { outage: 0.05, error503: 0.05, reset: 0.03, error500: 0.03 } })
+  expect(await ended(startSluice(args, folder))).toMatchObject({ code: 0, stderr: "" })
+  await expectWhole(folder, out)
 }, 120_000)

@@ -59,7 +59,7 @@ export function linesOf(path: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 }
 
-const program = join(import.meta.dirname, "../../src/command/main.ts")
+export const program: string = join(import.meta.dirname, "../../src/command/main.ts")
 
 /** Starts the command as a process of its own. */
 export function startSluice(args: readonly string[], cwd: string): ChildProcessWithoutNullStreams {

@@ -1,0 +1,156 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { parse } from "csv-parse/sync"
+import { expect, test } from "vitest"
+import { linesOf, sluice, temporaryFolder } from "./sluice.ts"
+
+async function run(count: number): Promise<string> {
+  const folder = temporaryFolder()
+  const input = join(folder, "in.jsonl")
+  const result = join(folder, "out.jsonl")
+  writeFileSync(
+    input,
+    Array.from({ length: count }, (_, id) => `{"id":${id},"text":"one, \\"two\\" ${id}"}\n`).join(""),
+  )
+  expect((await sluice(["run", input, "-p", "Say {{text}}", "-m", "lab:", "-o", result, "-q"])).code).toBe(0)
+  return result
+}
+
+test("runs, inspect and export show what the journal holds", async () => {
+  const out = await run(4)
+  const runs = await sluice(["runs", `${out}.journal`, "--json"])
+  expect(JSON.parse(runs.stdout)).toMatchObject({
+    runId: "out.jsonl",
+    flow: "sluice run",
+    status: "ok",
+    ok: 4,
+    failed: 0,
+  })
+  expect((await sluice(["runs", `${out}.journal`])).stdout).toMatch(/out\.jsonl .*ok .*4/)
+
+  const inspected = (await sluice(["inspect", out, "--limit", "3"])).stdout
+  expect(inspected).toMatch(
+    /^out\.jsonl \(sluice run\): ok, 4 ok, 0 failed\n4 attempts, [1-9]\d* input and [1-9]\d* output tokens/,
+  )
+  expect(inspected).toContain("… and 1 more")
+  expect((await sluice(["inspect", out, "--failed"])).stdout).not.toContain("│")
+
+  const exported = (await sluice(["export", out])).stdout.trimEnd().split("\n")
+  expect(exported.map((line) => JSON.parse(line) as unknown)).toHaveLength(4)
+  const csv = (await sluice(["export", out, "--format", "csv"])).stdout
+  const rows: Record<string, string>[] = parse(csv, { columns: true })
+  expect(rows).toHaveLength(4)
+  expect(JSON.parse(rows.find(({ index }) => index === "2")?.["value"] ?? "")).toMatchObject({
+    input: { id: 2, text: 'one, "two" 2' },
+  })
+  expect((await sluice(["export", out, "--status", "failed"])).stdout).toBe("")
+})
+
+test("export of a damaged journal: all that can be read, then what is wrong, exit code 2", async () => {
+  const result = await run(300)
+  const bytes = readFileSync(`${result}.journal`)
+  bytes.fill(0xff, Math.floor(bytes.length / 2 / 4_096) * 4_096, Math.floor(bytes.length / 2 / 4_096) * 4_096 + 4_096)
+  writeFileSync(`${result}.journal`, bytes)
+  const { code, stdout, stderr } = await sluice(["export", result])
+  const lines = stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { index: number })
+  expect(lines.length).toBeGreaterThan(100)
+  expect(lines.length).toBeLessThan(300)
+  expect(new Set(lines.map(({ index }) => index)).size).toBe(lines.length)
+  expect([code, stderr.trimEnd().split("\n").length]).toEqual([2, 1])
+  expect(stderr).toMatch(/is damaged/)
+})
+
+test("plan counts and estimates, names what decides the time, and calls nobody", async () => {
+  const folder = temporaryFolder()
+  const input = join(folder, "in.jsonl")
+  writeFileSync(input, `${'{"text":"12345678"}\n'.repeat(120)}`)
+  const args = [
+    input,
+    "-p",
+    "{{text}}",
+    "-m",
+    "openai:gpt-5-mini",
+    "--rpm",
+    "60",
+    "--max-output-tokens",
+    "1000",
+    "--budget-usd",
+    "0.1",
+  ]
+  const { code, stdout } = await sluice(["plan", ...args])
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^120 items from 1 input, openai:gpt-5-mini\nabout 240 input tokens and 120k output tokens/)
+  // 240 × $0.25 + 120,000 × $2, per million.
+  expect(stdout).toMatch(/about \$0\.24 at list prices/)
+  expect(stdout).toMatch(/at least 2:00 \(--rpm decides\)/)
+  expect(stdout).toMatch(/the budget of \$0\.1 ends the run after about 49 items/)
+  expect((await sluice(["run", ...args, "--dry-run"])).stdout).toBe(stdout)
+})
+
+test("graph draws the flow that a module exports", async () => {
+  const file = join(import.meta.dirname, "fixtures", "flow.ts")
+  const { code, stdout } = await sluice(["graph", file])
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^flowchart TD\n/)
+  expect(stdout).toMatch(/"load"[\s\S]*"summarise"[\s\S]*n_0 --> n_1/)
+  expect(JSON.parse((await sluice(["graph", file, "app", "--json"])).stdout)).toMatchObject({
+    kind: "flow",
+    name: "digest",
+  })
+  expect((await sluice(["graph", file, "nope"])).stderr).toContain(
+    "exports no flow called nope. Flows it exports: app.",
+  )
+})
+
+test.each(["bash", "zsh", "fish"])("completion for %s knows every command and option", async (shell) => {
+  const { stdout } = await sluice(["completion", shell])
+  for (const word of ["inspect", "retry-failed", "budget-usd", "latency-ms"]) expect(stdout).toContain(word)
+})
+
+test("help names every command, the exit codes and an example; each command has its own", async () => {
+  const { code, stdout } = await sluice(["--help"])
+  expect(code).toBe(0)
+  for (const word of [
+    "run ",
+    "plan ",
+    "runs ",
+    "inspect ",
+    "export ",
+    "lab ",
+    "graph ",
+    "completion ",
+    "130 interrupted",
+    "$ sluice run",
+  ]) {
+    expect(stdout).toContain(word)
+  }
+  const runHelp = (await sluice(["run", "--help"])).stdout
+  for (const group of ["Question:", "Model:", "Input and output:", "Journal:", "Display:"])
+    expect(runHelp).toContain(group)
+})
+
+test("docs/cli.md names every option of run", async () => {
+  const { stdout } = await sluice(["run", "--help"])
+  const options = [...stdout.matchAll(/--([a-z][a-z-]+)/g)].map(([, name]) => name)
+  const docs = readFileSync(join(import.meta.dirname, "../../../../docs/cli.md"), "utf8")
+  const known = new Set(["help", "max-output-tokens", "temperature", "timeout-s", "no-journal"])
+  expect(options.filter((name) => name !== undefined && !known.has(name) && !docs.includes(`--${name}`))).toEqual([])
+})
+
+test("--json: every line is an event, and the last one sums up", async () => {
+  const folder = temporaryFolder()
+  const input = join(folder, "in.jsonl")
+  writeFileSync(input, '{"text":"a"}\n{"text":"b"}\n')
+  const { stderr } = await sluice(["run", input, "-p", "{{text}}", "-m", "lab:", "-o", join(folder, "o"), "--json"])
+  const events = stderr
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { type: string })
+  const types = events.map(({ type }) => type)
+  for (const type of ["item-start", "permit-admit", "http-attempt", "usage", "item-end"]) expect(types).toContain(type)
+  expect(events.at(-1)).toMatchObject({ type: "summary", ok: 2, failed: 0, interrupted: false })
+  expect(linesOf(join(folder, "o"))).toHaveLength(2)
+})
