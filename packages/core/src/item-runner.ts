@@ -4,6 +4,7 @@ import { ItemError } from "./item-error.ts"
 import type { LinkedAbort } from "./linked-abort.ts"
 import { isPromiseLike, type MaybePromise } from "./maybe-promise.ts"
 import type { Outcome } from "./outcome.ts"
+import type { AttemptContext } from "./ports.ts"
 import { Recall } from "./recall.ts"
 import { type Ending, runAttempts, type Task } from "./run-attempts.ts"
 import { currentScope, runInScope } from "./task-scope.ts"
@@ -17,8 +18,8 @@ export interface ItemTask<Item, Result> extends Task<Item, Result> {
   readonly recorded: boolean
 }
 
-/** Runs one item to its outcome. Rejects only when the batch is being stopped. */
-export type ItemRunner<Item, Result> = (item: Item, index: number, signal: AbortSignal) => MaybePromise<Outcome<Result>>
+/** Runs one item to its outcome. Rejects only when the batch is being stopped. `place` says which item it is. */
+export type ItemRunner<Item, Result> = (item: Item, place: AttemptContext) => MaybePromise<Outcome<Result>>
 
 /** `work` is the batch node's; `abort` stops the whole batch; `policy` says when. */
 export function createItemRunner<Item, Result>(
@@ -30,8 +31,8 @@ export function createItemRunner<Item, Result>(
 ): ItemRunner<Item, Result> {
   const { frame, priority } = work
   const { run } = frame
-  const newWork = (index: number, signal: AbortSignal): Work =>
-    new Work(currentScope(), frame, task.name, run.spans++, work.spanId, priority, { index, attempt: 1, signal })
+  const newWork = (place: AttemptContext): Work =>
+    new Work(currentScope(), frame, task.name, run.spans++, work.spanId, priority, place)
 
   const failed = (item: Item, index: number, ending: Ending<Result> & { status: "failed" }): Outcome<Result> => {
     const key = task.key?.(item)
@@ -50,7 +51,8 @@ export function createItemRunner<Item, Result>(
   }
 
   /** One plain call, no journal, nobody listening: nothing is allocated that this does not need. */
-  const runPlain: ItemRunner<Item, Result> = (item, index, signal) => {
+  const runPlain: ItemRunner<Item, Result> = (item, place) => {
+    const { index, signal } = place
     const ok = (value: Result): Outcome<Result> => count({ status: "ok", index, value, attempts: 1 })
     const bad = (error: unknown): Outcome<Result> => {
       if (signal.aborted) throw signal.reason
@@ -58,7 +60,7 @@ export function createItemRunner<Item, Result>(
     }
     let made: MaybePromise<Result>
     try {
-      const context = newWork(index, signal)
+      const context = newWork(place)
       // An executor that gave the item a scope below this batch has said all there is to say.
       made = context.parent?.parent === work ? task.exec(item, context) : runInScope(context, task.exec, item, context)
     } catch (error) {
@@ -90,8 +92,9 @@ export function createItemRunner<Item, Result>(
       ? { status: "ok", index, value: ending.value, attempts: ending.attempts }
       : failed(item, index, ending)
 
-  const runObserved: ItemRunner<Item, Result> = async (item, index, signal) => {
-    const context = newWork(index, signal)
+  const runObserved: ItemRunner<Item, Result> = async (item, place) => {
+    const { index, signal } = place
+    const context = newWork(place)
     const key = run.emit && task.key?.(item)
     run.emit?.({ type: "item-start", index, ...(key !== undefined && { key }), ...spanOf(context) })
     try {

@@ -117,14 +117,14 @@ async function flowThrough<Shared>(
     const { priority } = work
     const options = { concurrency, order: "completion", onError: "collect", signal: abort.signal, priority } as const
     if (!flowing) {
-      flowing = executor.map(source, (item, attempt) => runItem(item, attempt.index, attempt.signal), options)
+      flowing = executor.map(source, runItem, options)
       continue
     }
     const before = unwrapped(flowing)
     between.push(before)
     flowing = executor.map(
       before,
-      (from, attempt) => (from.status === "ok" ? runItem(from.value, from.index, attempt.signal) : from),
+      (from, attempt) => (from.status === "ok" ? runItem(from.value, { ...attempt, index: from.index }) : from),
       options,
     )
   }

@@ -23,7 +23,7 @@ export async function settleItems<Item, Result>(
   const runItem = createItemRunner(task, work, visit, createFailurePolicy(onError, work.path), abort)
   const outcomes = work.frame.run.runtime.executor.map(
     items,
-    (item: Item, attempt) => runItem(item, attempt.index, attempt.signal),
+    runItem,
     // When to stop is decided here, as items settle, and reaches the executor as a cancel.
     { concurrency, order, onError: "collect", signal: abort.signal, priority: work.priority },
   )
