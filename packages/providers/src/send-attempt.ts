@@ -68,8 +68,11 @@ export async function sendAttempt(plan: AttemptPlan): Promise<Response> {
   } catch (error) {
     letGo()
     if (error instanceof AttemptFailure) throw error
-    plan.permit.settle("ignored")
-    if (plan.signal?.aborted) throw plan.signal.reason
+    if (plan.signal?.aborted) {
+      plan.permit.settle("ignored")
+      throw plan.signal.reason
+    }
+    plan.permit.settle("ignored", undefined, { failed: true })
     throw new AttemptFailure(
       timedOut
         ? { kind: "retry", code: "timeout", message: `no answer within ${plan.timeoutMs} ms` }

@@ -35,7 +35,8 @@ export function settleFailure(
   if (response && bytes && (reason === "billing" || reason === "daily")) {
     plan.onExhausted(reason === "billing" ? "account" : "day", response, bytes)
   }
-  plan.permit.settle(outcomeOf(verdict), { requests: 1 }, feedback)
+  const failed = answer.status >= 500
+  plan.permit.settle(outcomeOf(verdict), { requests: 1 }, failed ? { ...feedback, failed } : feedback)
   return new AttemptFailure(verdict, response, feedback)
 }
 

@@ -68,7 +68,7 @@ export class Gate {
 
   /** Whether a refusal of a call that left at `admittedMs` begins a new episode. */
   isNewEpisode(admittedMs: number): boolean {
-    return admittedMs >= this.#closedAtMs
+    return admittedMs > this.#closedAtMs
   }
 
   /** Closes until `untilMs`, or longer if it is closed longer already. Answers whether this began an episode. */
