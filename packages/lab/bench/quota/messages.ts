@@ -1,0 +1,37 @@
+import type { SluiceEvent } from "@sluice/core"
+import type { VendorStats } from "../../src/index.ts"
+import type { Scale } from "./bench-scenario.ts"
+
+/** What the referee orders from the processes that it starts. */
+export interface Order {
+  readonly scenario: string
+  readonly scale: Scale
+  readonly contestant: string
+  /** Of the vendor; contestants only. */
+  readonly url?: string
+}
+
+export interface VendorReady {
+  readonly url: string
+  /** Epoch milliseconds at which the vendor's clock stood at 0. */
+  readonly startedAt: number
+}
+
+export type VendorWord = { readonly ready: VendorReady } | { readonly stats: VendorStats }
+
+/** What a contestant's process says of itself when it is done. */
+export interface ContestantReport {
+  /** From the first call until the last answer was in hand. */
+  readonly timeMs: number
+  readonly answered: number
+  /** Errors by message, most frequent first. */
+  readonly errors: readonly (readonly [string, number])[]
+  readonly peakRssBytes: number
+  /** Memory before the first call: Node and the libraries. */
+  readonly idleRssBytes: number
+  readonly cpuSeconds: number
+  /** Events of our own quota by type; of the others nothing. */
+  readonly events: Readonly<Record<string, number>>
+  /** Our own quota's changes of mind: the first of them, in order. */
+  readonly trace: readonly SluiceEvent[]
+}

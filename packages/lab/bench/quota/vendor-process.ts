@@ -1,0 +1,21 @@
+/** The vendor, in a process of its own: started by the referee with an order, tells the truth when asked. */
+import { startVendor } from "../../src/index.ts"
+import { answerTo, benchScenario } from "./bench-scenario.ts"
+import type { Order, VendorWord } from "./messages.ts"
+
+process.once("message", (order: Order) => void serve(order))
+
+async function serve(order: Order): Promise<void> {
+  const { vendor: options } = benchScenario(order.scenario, order.scale)
+  const vendor = await startVendor({ ...options, answer: ({ messages }) => answerTo(messages.at(-1)?.text ?? "") })
+  const say = (word: VendorWord): void => void process.send?.(word)
+  process.on("message", (word) => {
+    // Its clock starts when the contestant does, not when its process was ready.
+    if (word === "start") {
+      vendor.reset()
+      say({ ready: { url: vendor.url, startedAt: Date.now() } })
+    }
+    if (word === "stats") say({ stats: vendor.stats() })
+  })
+  say({ ready: { url: vendor.url, startedAt: Date.now() } })
+}
