@@ -1,4 +1,5 @@
 import { VirtualClock } from "@sluice/lab"
+import { getEventListeners } from "node:events"
 import { describe, expect, it } from "vitest"
 import { parallelExecutor, systemRuntime } from "../src/executor.ts"
 import { sleep } from "../src/sleep.ts"
@@ -42,6 +43,24 @@ describe("parallelExecutor", () => {
       throw new Error("because of the abort")
     }
     await expect(executor.run(1, 0, fn, { signal: controller.signal })).rejects.toBe(reason)
+  })
+
+  it("leaves nothing on the signal and the clock, however an attempt ends", async () => {
+    const clock = new VirtualClock()
+    const executor = parallelExecutor(clock, half)
+    const { signal } = new AbortController()
+    const options = { signal, timeoutMs: 1_000, retry: { maxAttempts: 2 } }
+    const good = executor.run(1, 0, () => sleep(clock, 10, signal), options)
+    const bad = executor.run(1, 0, () => Promise.reject(new Error("no")), options)
+    const late = executor.run(1, 0, () => new Promise(() => {}), options)
+    const outcomes = await clock.run(Promise.all([good, bad, late]))
+    expect(outcomes.map((each) => [each.status, each.attempts])).toEqual([
+      ["ok", 1],
+      ["failed", 2],
+      ["failed", 2],
+    ])
+    expect(getEventListeners(signal, "abort")).toHaveLength(0)
+    expect(clock.pending).toBe(0)
   })
 
   it("comes with the real clock as systemRuntime", async () => {

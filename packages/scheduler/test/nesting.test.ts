@@ -144,6 +144,42 @@ describe("nesting rule", () => {
     expect(shared.snapshot().inUse).toBe(0)
   })
 
+  it("a place that is lent again while it was on its way back goes to the children", async () => {
+    const clock = new VirtualClock()
+    const shared = semaphore({ limit: 1 })
+    const inner = (): Promise<unknown> => Array.fromAsync(parallelMap([1], () => sleep(clock, 10), { limiter: shared }))
+    const outer = parallelMap(
+      [1],
+      async () => {
+        // The second starts at 15, when the place is being waited for that the first gave back at 10.
+        await Promise.all([inner(), sleep(clock, 15).then(inner)])
+        expect(shared.snapshot()).toMatchObject({ inUse: 1, waiting: 0 })
+      },
+      { limiter: shared },
+    )
+    const all = Array.fromAsync(outer)
+    await clock.advance(5)
+    const other = shared.use(() => sleep(clock, 20), { priority: 9 }) // from 10 to 30
+    expect(await clock.run(all)).toMatchObject([{ status: "ok" }])
+    await other
+    expect(clock.now()).toBe(40)
+    expect(shared.snapshot()).toMatchObject({ inUse: 0, waiting: 0 })
+  })
+
+  it("a place that comes back after its attempt has timed out is given up", async () => {
+    const clock = new VirtualClock()
+    const shared = semaphore({ limit: 1 })
+    const fn = (): Promise<unknown> => Array.fromAsync(parallelMap([1], () => sleep(clock, 10), { limiter: shared }))
+    const map = parallelMap([1], fn, { limiter: shared, timeoutMs: 20, clock, onError: "collect" })
+    const all = Array.fromAsync(map)
+    await clock.advance(5)
+    const other = shared.use(() => sleep(clock, 50), { priority: 9 })
+    expect(await clock.run(all)).toMatchObject([{ status: "failed", error: { code: "timeout" } }])
+    await clock.run(other)
+    await clock.advance(1)
+    expect(shared.snapshot()).toMatchObject({ inUse: 0, waiting: 0 })
+  })
+
   it("an abort while a parent waits to have its place back settles at once", async () => {
     const clock = new VirtualClock()
     const shared = semaphore({ limit: 1 })
@@ -244,6 +280,21 @@ describe("permits of a map", () => {
     expect(pulled - before).toBe(16)
     controller.abort()
     await clock.run(Promise.all([bounded, free]))
+  })
+
+  it("auto counts items that wait apart from those that run free", async () => {
+    const clock = new VirtualClock()
+    const shared = semaphore({ limit: 1 })
+    let pulled = 0
+    const fn = (n: number): Promise<unknown> => {
+      pulled++
+      return n % 2 ? shared.use(() => sleep(clock, 10_000)) : sleep(clock, 10_000)
+    }
+    const items = Array.from({ length: 100 }, (_, i) => i)
+    const all = Array.fromAsync(parallelMap(items, fn, { clock }))
+    await clock.advance(10)
+    expect(pulled).toBe(31) // 16 free, 1 holds, 14 wait
+    await clock.run(all)
   })
 
   it("auto sees permits taken deep inside an item, and does not stop for items that wait between attempts", async () => {

@@ -379,6 +379,35 @@ describe("parallelMap", () => {
       await clock.run(rejects)
     })
 
+    it("an abort also ends the taking of what lies ready", async () => {
+      const controller = new AbortController()
+      const map = parallelMap(counting(), async (n) => n, { concurrency: 5, signal: controller.signal })
+      await map.next()
+      for (let i = 0; i < 20; i++) await nextTurn()
+      controller.abort("enough")
+      await expect(map.next()).rejects.toBe("enough")
+      expect(await map.next()).toEqual({ done: true, value: undefined })
+    })
+
+    it("starts nothing with an item that comes after the abort", async () => {
+      const clock = new VirtualClock()
+      const controller = new AbortController()
+      const started: number[] = []
+      async function* slow(): AsyncGenerator<number> {
+        for (const n of counting(5)) {
+          await sleep(clock, 100)
+          yield n
+        }
+      }
+      const map = parallelMap(slow(), (n) => started.push(n), { signal: controller.signal })
+      const ended = toArray(map).catch((error: unknown) => error)
+      await clock.advance(150)
+      controller.abort("enough")
+      expect(await ended).toBe("enough")
+      await clock.advance(1_000)
+      expect(started).toEqual([0])
+    })
+
     it("left before it began: pulls nothing and is done", async () => {
       let pulled = 0
       const map = parallelMap(
@@ -621,6 +650,15 @@ describe("parallelMap", () => {
       await clock.run(storage.run("consumer", () => toArray(map)))
       const allowed = [...counting(20)].flatMap((n) => [`${n}: caller`, `${n}: item ${n}`])
       expect(new Set(seen)).toEqual(new Set(allowed))
+    })
+
+    it("the source is pulled in the caller's async context too, whoever makes room", async () => {
+      const storage = new AsyncLocalStorage<string>()
+      const seen = new Set<string | undefined>()
+      const source = counting(50, () => seen.add(storage.getStore()))
+      const map = storage.run("caller", () => parallelMap(source, (n) => n))
+      await storage.run("consumer", () => toArray(map))
+      expect([...seen]).toEqual(["caller"])
     })
 
     it("names each item's scope and hands priority down", async () => {

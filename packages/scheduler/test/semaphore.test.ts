@@ -235,6 +235,20 @@ describe("semaphore", () => {
       await other
     })
 
+    it("forgets a wait that is over, though its task still holds a permit", async () => {
+      const clock = new VirtualClock()
+      const sem = semaphore({ limit: 2 })
+      const first = sem.use(() => sleep(clock, 10))
+      const second = sem.use(async () => {
+        await sem.use(() => "waited for the first") // until 10
+        await sleep(clock, 100)
+      })
+      await clock.advance(20)
+      const third = sem.use(() => sem.use(() => clock.now()))
+      expect(await clock.run(third)).toBe(110)
+      await Promise.all([first, second])
+    })
+
     it("does not mistake siblings, nor work left behind, for re-entry", async () => {
       const clock = new VirtualClock()
       const sem = semaphore({ limit: 1 })
