@@ -14,14 +14,6 @@ import { runPair, type Row } from "./run-pair.ts"
 import { writeReport } from "./write-report.ts"
 
 const SHORT = ["requests-bind", "tokens-bind", "unknown-headers", "faults"]
-  "requests-bind",
-  "tokens-bind",
-  "full-minute",
-  "unknown-headers",
-  "unknown-silent",
-  "quota-cut",
-  "faults",
-]
 
 const { values } = parseArgs({
   options: {
