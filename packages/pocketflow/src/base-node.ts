@@ -92,6 +92,7 @@ export class BaseNode<S = unknown, P extends NonIterableObject = NonIterableObje
   /** Own fields are copied one level deep; a flow runs clones of its nodes. */
   clone(): this {
     const clone = Object.assign(Object.create(Object.getPrototypeOf(this) as object) as this, this)
+    // oxlint-disable-next-line typescript/no-misused-spread -- params are never iterable: P extends NonIterableObject
     clone._params = { ...this._params }
     clone._successors = new Map(this._successors)
     return clone

@@ -27,6 +27,7 @@ export class BatchFlow<
 
   protected async _runAll(shared: S, concurrency: NonNullable<Limits["concurrency"]>): Promise<string | undefined> {
     const batch = await this.prep(shared)
+    // oxlint-disable-next-line typescript/no-misused-spread -- params are never iterable: P extends NonIterableObject
     await mapAll(batch, (params) => this._orchestrate(shared, { ...this._params, ...params }), {
       concurrency,
       ...this.limits,

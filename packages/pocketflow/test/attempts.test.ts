@@ -113,7 +113,7 @@ describe("runs of one node object", () => {
         }
       }
       const node = new Twice(2)
-      const runs = [1, 2, 3].map((n) => ({ n }) as { n: number; out?: string })
+      const runs = [1, 2, 3].map((n): { n: number; out?: string } => ({ n }))
       await Promise.all(runs.map((shared) => node.run(shared)))
       return runs.map(({ out }) => out)
     })

@@ -1,4 +1,4 @@
-import type { Cost, EventSink, Feedback, SettleOutcome, SluiceEvent, TaskScope } from "@sluice/core"
+import type { EventSink, Feedback, SettleOutcome, SluiceEvent, TaskScope } from "@sluice/core"
 import type { LivePermit } from "./live-permit.ts"
 import type { QuotaBeliefs } from "./quota-beliefs.ts"
 import type { Verdict } from "./quota-learning.ts"

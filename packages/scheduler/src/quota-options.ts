@@ -164,7 +164,7 @@ type Issue = z.core.$ZodIssue
 // Of a union, the branch that got furthest is the one the user meant.
 function deepest(issue: Issue): Issue {
   if (issue.code !== "invalid_union") return issue
-  const branches = issue.errors.flat().map((one) => ({ ...deepest(one), path: [...issue.path, ...one.path] }) as Issue)
+  const branches = issue.errors.flat().map((one): Issue => ({ ...deepest(one), path: [...issue.path, ...one.path] }))
   const meant = branches.find((one) => one.code !== "invalid_type") ?? branches[0]
   return meant ?? issue
 }

@@ -66,7 +66,7 @@ test("export of a damaged journal: all that can be read, then what is wrong, exi
 test("plan counts and estimates, names what decides the time, and calls nobody", async () => {
   const folder = temporaryFolder()
   const input = join(folder, "in.jsonl")
-  writeFileSync(input, `${'{"text":"12345678"}\n'.repeat(120)}`)
+  writeFileSync(input, '{"text":"12345678"}\n'.repeat(120))
   const args = [
     input,
     "-p",
