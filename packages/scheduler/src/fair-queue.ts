@@ -16,6 +16,8 @@ interface Lane<W> {
   /** Virtual time up to which this key has been served, in milliseconds of the quota's throughput. */
   virtualMs: number
   live: number
+  /** Left, and still in `items`: at least as many as there are. */
+  tombstones: number
   rank: number
   /** -1 while nobody waits under this key. */
   heapIndex: number
@@ -49,7 +51,15 @@ export class FairQueue<W extends Queued> {
   push(waiter: W): void {
     let lane = this.#lanes.get(waiter.key)
     if (!lane) {
-      lane = { key: waiter.key, classes: [], virtualMs: this.#virtualMs, live: 0, rank: 0, heapIndex: -1 }
+      lane = {
+        key: waiter.key,
+        classes: [],
+        virtualMs: this.#virtualMs,
+        live: 0,
+        tombstones: 0,
+        rank: 0,
+        heapIndex: -1,
+      }
       this.#lanes.set(waiter.key, lane)
     }
     let cls = lane.classes.find((one) => one.priority === waiter.priority)
@@ -67,8 +77,13 @@ export class FairQueue<W extends Queued> {
   left(waiter: W): void {
     const lane = this.#lanes.get(waiter.key)!
     this.#live--
-    if (--lane.live === 0) this.#remove(lane)
-    else if (this.#live === 0 || lane.classes.length > 1) this.#reorder(lane)
+    if (--lane.live === 0) {
+      this.#rest(lane)
+      if (lane.virtualMs <= this.#virtualMs) this.#lanes.delete(lane.key)
+      return
+    }
+    if (++lane.tombstones > 2 * lane.live + 64) clear(lane)
+    if (lane.classes.length > 1) this.#reorder(lane)
   }
 
   /** The first waiter, or the first that `fits` in fair order. A refused one may bar those behind it by answering `"stop"`. */
@@ -98,8 +113,6 @@ export class FairQueue<W extends Queued> {
     this.#virtualMs = Math.max(this.#virtualMs, lane.virtualMs)
     lane.virtualMs += weighMs / this.#weightOf(key)
     if (lane.live > 0) this.#reorder(lane)
-    // An idle key is forgotten once forgetting it gains it nothing.
-    else if (lane.virtualMs <= this.#virtualMs) this.#lanes.delete(key)
     if (this.#lanes.size > 2 * this.#heap.size + 64) this.#forgetIdle()
   }
 
@@ -110,6 +123,7 @@ export class FairQueue<W extends Queued> {
     }
   }
 
+  /** An idle key is forgotten once forgetting it gains it nothing. */
   #forgetIdle(): void {
     for (const lane of this.#lanes.values()) {
       if (lane.live === 0 && lane.virtualMs <= this.#virtualMs) this.#lanes.delete(lane.key)
@@ -148,7 +162,8 @@ export class FairQueue<W extends Queued> {
       cls.head = 0
     }
     this.#live--
-    if (--lane.live === 0) this.#remove(lane)
+    // Not forgotten yet: it is to be charged, or a key that asks anew at once would always come first.
+    if (--lane.live === 0) this.#rest(lane)
   }
 
   #rank(lane: Lane<W>): number {
@@ -161,11 +176,21 @@ export class FairQueue<W extends Queued> {
     this.#heap.moved(lane)
   }
 
-  #remove(lane: Lane<W>): void {
+  #rest(lane: Lane<W>): void {
     lane.classes.length = 0
+    lane.tombstones = 0
     this.#heap.remove(lane)
-    if (lane.virtualMs <= this.#virtualMs) this.#lanes.delete(lane.key)
+    // Nobody waits: all begin anew.
+    if (this.#live === 0) this.#lanes.clear()
   }
+}
+
+function clear<W extends Queued>(lane: Lane<W>): void {
+  for (const cls of lane.classes) {
+    cls.items = cls.items.slice(cls.head).filter((one) => !one!.gone)
+    cls.head = 0
+  }
+  lane.tombstones = 0
 }
 
 function seniority(waiter: Queued): number {
