@@ -48,7 +48,8 @@ export class FairQueue<W extends Queued> {
     return this.#live
   }
 
-  push(waiter: W): void {
+  /** Answers whether the newcomer may be the next of its key. */
+  push(waiter: W): boolean {
     let lane = this.#lanes.get(waiter.key)
     if (!lane) {
       lane = {
@@ -70,7 +71,11 @@ export class FairQueue<W extends Queued> {
       lane.virtualMs = Math.max(lane.virtualMs, this.#virtualMs)
       lane.rank = this.#rank(lane)
       this.#heap.push(lane)
-    } else if (lane.classes.length > 1) this.#reorder(lane)
+      return true
+    }
+    if (lane.classes.length === 1) return false
+    this.#reorder(lane)
+    return true
   }
 
   /** The waiter marked itself `gone`. */

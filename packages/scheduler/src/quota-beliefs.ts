@@ -185,3 +185,15 @@ function totalOf(budget: Budget, ms: number): Block["total"] {
 function nextUtcMidnight(wallMs: number): number {
   return (Math.floor(wallMs / 86_400_000) + 1) * 86_400_000
 }
+
+/** Whether `cost` takes anything of these dimensions; requests and places apart, which every call takes. */
+export function uses(cost: Cost, dimensions: ReadonlySet<Block["dimension"]>): boolean {
+  const input = (cost.inputTokens ?? 0) > 0
+  const output = (cost.outputTokens ?? 0) > 0
+  return (
+    (dimensions.has("tokens") && (input || output)) ||
+    (dimensions.has("inputTokens") && input) ||
+    (dimensions.has("outputTokens") && output) ||
+    (dimensions.has("usd") && (cost.usd ?? 0) > 0)
+  )
+}

@@ -14,7 +14,7 @@ import {
 import { FairQueue } from "./fair-queue.ts"
 import { IndexedHeap } from "./indexed-heap.ts"
 import { LivePermit } from "./live-permit.ts"
-import { type Block, QuotaBeliefs } from "./quota-beliefs.ts"
+import { type Block, QuotaBeliefs, uses } from "./quota-beliefs.ts"
 import * as errors from "./quota-errors.ts"
 import { QuotaEvents } from "./quota-events.ts"
 import { QuotaLearning } from "./quota-learning.ts"
@@ -112,7 +112,6 @@ class LiveQuota implements Quota {
     return this.#beliefs.fits(nowMs, cost) ? this.#grant(nowMs, nowMs, cost, options?.key, currentScope()) : undefined
   }
 
-  // oxlint-disable-next-line typescript/promise-function-async -- the uncontended path is measured in tenths of a microsecond
   admit(cost: Cost = oneRequest, options?: AdmitOptions): Promise<Permit> {
     const scope = currentScope()
     const signal = options?.signal ?? scope?.signal
@@ -198,25 +197,26 @@ class LiveQuota implements Quota {
     return this.#closing && errors.closed(this.name)
   }
 
-  async #enqueue(
+  #enqueue(
     nowMs: number,
     cost: Cost,
     options: AdmitOptions | undefined,
     scope: TaskScope | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Permit> {
-    if (this.#queue.size >= this.#maxQueue) throw errors.queueFull(this.name, this.#maxQueue)
+    if (this.#queue.size >= this.#maxQueue) return Promise.reject(errors.queueFull(this.name, this.#maxQueue))
     const deadlineMs = options?.deadlineMs
     if (deadlineMs !== undefined) {
       const block = this.#beliefs.block(nowMs, cost)
-      if (block && Number.isFinite(block.ms) && block.ms > deadlineMs)
-        throw errors.deadline(this.name, block.by, block.ms, deadlineMs)
+      if (block && Number.isFinite(block.ms) && block.ms > deadlineMs) {
+        return Promise.reject(errors.deadline(this.name, block.by, block.ms, deadlineMs))
+      }
     }
     const waiter = new Waiter(cost, options?.key ?? "", options?.priority ?? scope?.priority ?? 0, nowMs, scope)
     this.#groups.join(waiter, signal)
     if (scope?.signal && scope.signal !== signal) this.#groups.join(waiter, scope.signal)
     countInScope(scope, "waiting", 1)
-    this.#queue.push(waiter)
+    const mayBeNext = this.#queue.push(waiter)
     if (deadlineMs !== undefined) {
       waiter.deadlineMs = nowMs + deadlineMs
       this.#deadlines.push(waiter)
@@ -226,8 +226,8 @@ class LiveQuota implements Quota {
       waiter.reject = reject
     })
     this.#events?.waiting(nowMs, waiter, this.#queue.size)
-    // A newcomer behind others changes nothing for the head; alone, or in a key of its own, it may.
-    this.#dispatch()
+    // A newcomer behind others changes nothing for the head.
+    if (mayBeNext || deadlineMs !== undefined) this.#dispatch()
     return promise
   }
 
@@ -388,15 +388,4 @@ class LiveQuota implements Quota {
       this.#dispatch()
     })
   }
-}
-
-function uses(cost: Cost, dimensions: ReadonlySet<Block["dimension"]>): boolean {
-  const input = (cost.inputTokens ?? 0) > 0
-  const output = (cost.outputTokens ?? 0) > 0
-  return (
-    (dimensions.has("tokens") && (input || output)) ||
-    (dimensions.has("inputTokens") && input) ||
-    (dimensions.has("outputTokens") && output) ||
-    (dimensions.has("usd") && (cost.usd ?? 0) > 0)
-  )
 }
