@@ -11,8 +11,13 @@ export async function mapAll<I, O>(
   options: MapOptions<I, O>,
 ): Promise<O[]> {
   const results: O[] = []
-  // In order of completion, so that a failure is seen when it happens and not when its turn comes.
-  const outcomes = systemRuntime.executor.map(source, fn, { ...options, order: "completion", onError: "collect" })
+  // In order of completion, so that a failure is taken when it happens; a spent budget of failures, unlike `"stop"`, hands
+  // out the failed outcome itself before it ends the map.
+  const outcomes = systemRuntime.executor.map(source, fn, {
+    ...options,
+    order: "completion",
+    onError: { maxFailures: 0 },
+  })
   for await (const outcome of outcomes) {
     if (outcome.status === "failed") throw outcome.error
     results[outcome.index] = outcome.value
