@@ -42,15 +42,15 @@ function node(kit: Kit, plan: Plan, path: string): InstanceType<Kit["BaseNode"]>
   const tried = new Map<string, number>()
   const prepared = failures.map((_, index) => index)
   const prep = async (): Promise<unknown> => (kind === "base" || kind === "node" ? 0 : prepared)
-  const exec = async (self: { _params?: unknown }, item: unknown): Promise<unknown> => {
-    const name = `${JSON.stringify(self._params)} ${String(item)}`
+  const exec = async (params: unknown, item: unknown): Promise<unknown> => {
+    const name = `${JSON.stringify(params)} ${String(item)}`
     tried.set(name, (tried.get(name) ?? 0) + 1)
     await sleep(delayMs + Number(item))
     if (tried.get(name)! <= (failures[Number(item)] ?? 0)) throw new Error(`${path} ${name}`)
     return `${String(item)}!`
   }
-  const post = async (self: { _params?: unknown }, shared: Shared, results: unknown): Promise<string> => {
-    const name = `${path} ${JSON.stringify(self._params)}`
+  const post = async (params: unknown, shared: Shared, results: unknown): Promise<string> => {
+    const name = `${path} ${JSON.stringify(params)}`
     const visit = (shared.visits[name] = (shared.visits[name] ?? 0) + 1)
     shared.log.push(`${name} ${JSON.stringify(results)}`)
     return actions[visit - 1] ?? "end"
@@ -62,28 +62,30 @@ function node(kit: Kit, plan: Plan, path: string): InstanceType<Kit["BaseNode"]>
         return kind === "flow" ? 0 : prepared.map((value) => ({ [path]: value }))
       }
       override async post(shared: Shared): Promise<string> {
-        return post(this, shared, "flow")
+        return post(this._params, shared, "flow")
       }
     }
-    return new Sub(build(kit, plan.inside, path)) as never
+    return new Sub(build(kit, plan.inside, path))
   }
-  const Base = { base: kit.BaseNode, node: kit.Node, batch: kit.BatchNode, parallel: kit.ParallelBatchNode }[kind]
-  class Unit extends (Base as Kit["Node"])<Shared> {
+  const Base = { base: kit.BaseNode, node: kit.Node, batch: kit.BatchNode, parallel: kit.ParallelBatchNode }[
+    kind
+  ] as Kit["Node"]
+  class Unit extends Base<Shared> {
     override async prep(): Promise<unknown> {
       return prep()
     }
     override async exec(item: unknown): Promise<unknown> {
-      return exec(this, item)
+      return exec(this._params, item)
     }
     override async execFallback(item: unknown, error: Error): Promise<unknown> {
       if (!fallback) throw error
       return `fell back ${String(item)} ${this.currentRetry}`
     }
     override async post(shared: Shared, _: unknown, results: unknown): Promise<string> {
-      return post(this, shared, results)
+      return post(this._params, shared, results)
     }
   }
-  return new Unit(maxRetries, wait) as never
+  return new Unit(maxRetries, wait)
 }
 
 const action = fc.constantFrom("default", "a", "b", "")
@@ -128,7 +130,7 @@ it("random programs end as they do in pocketflow: state, action, error and warni
       const ends = await runBoth((kit) => {
         const state = shared[turn]
         turn = "ours"
-        return new kit.Flow(build(kit, plans, "") as never).setParams({ run: 1 }).run(state)
+        return new kit.Flow(build(kit, plans, "")).setParams({ run: 1 }).run(state)
       })
       if (ends.theirs.thrown) failed++
       if (ends.theirs.warnings.length > 0) warned++
