@@ -27,13 +27,17 @@ export async function startLabVendor(requests: LabLimit, tokens: LabLimit): Prom
   gone.catch(() => {})
   const message = async (): Promise<unknown> => (await Promise.race([once(child, "message"), gone]))[0]
   const { url } = (await message()) as { url: string }
-  return {
-    url,
-    async truth() {
-      const answer = message()
-      child.send("truth")
-      return ((await answer) as { truth: VendorTruth }).truth
-    },
-    close: () => child.disconnect(),
+  const ask = async (): Promise<VendorTruth> => {
+    const answer = message()
+    child.send("truth")
+    return ((await answer) as { truth: VendorTruth }).truth
   }
+  // One question after the other: the answers do not say which question they answer.
+  let asked: Promise<unknown> = Promise.resolve()
+  const truth = (): Promise<VendorTruth> => {
+    const answer = asked.then(ask, ask)
+    asked = answer
+    return answer
+  }
+  return { url, truth, close: () => child.disconnect() }
 }

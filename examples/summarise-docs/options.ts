@@ -32,7 +32,7 @@ export function parseOptions(args: readonly string[]): DemoOptions | undefined {
       ),
     )
     .addOption(
-      new Option("--limit <n>", "documents at most (default: 300; 20 where calls cost money)").argParser(count),
+      new Option("--limit <n>", "documents at most (default: 250; 20 where calls cost money)").argParser(count),
     )
     .addOption(new Option("--out <folder>", "where report.md and results.jsonl go").default("summaries"))
     .addOption(new Option("--json-lines", "print each result as a JSON line").default(false))

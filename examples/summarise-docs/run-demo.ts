@@ -16,7 +16,7 @@ import { ResultsFile } from "./results-file.ts"
 import { RunTotals } from "./run-totals.ts"
 
 /** What `--limit` is when nobody said: a demo's minute of the simulated vendor, a few cents of a paid one. */
-const defaultLimit = { free: 300, paid: 20 }
+const defaultLimit = { free: 250, paid: 20 }
 const notice =
   "No LLM was used: a simulated vendor answered with sentences picked from the texts (extractive summaries)."
 
@@ -31,6 +31,8 @@ export async function runDemo(options: DemoOptions, files: readonly string[], cw
     if (connection.paid) await checkKey(connection)
     interrupt.mayStop()
     const limit = options.limit ?? (connection.paid ? defaultLimit.paid : defaultLimit.free)
+    if (files.length > limit)
+      process.stderr.write(`${limit} of ${files.length} documents; --limit ${files.length} takes all\n`)
     const { signal } = interrupt
     return await summarise({
       options,
