@@ -1,4 +1,5 @@
-// Time and memory for each item of a large batch of no-ops, every contestant in turn in one process, several rounds.
+// Time, processor time and memory of a large batch of no-ops, every contestant in turn in one process, several rounds.
+// On a busy machine read the processor time.
 // node --expose-gc --conditions=@sluice/source packages/scheduler/bench/parallel-map.bench.ts [items] [rounds]
 import pLimit from "p-limit"
 import pMap from "p-map"
@@ -63,6 +64,7 @@ const contestants: Record<string, () => Promise<number>> = {
 }
 
 const times = new Map<string, number[]>()
+const cpuTimes = new Map<string, number[]>()
 const growths = new Map<string, number>()
 for (let round = 0; round < rounds; round++) {
   for (const [name, run] of Object.entries(contestants)) {
@@ -70,9 +72,12 @@ for (let round = 0; round < rounds; round++) {
     const before = process.memoryUsage().heapUsed
     let peak = before
     const sampler = setInterval(() => (peak = Math.max(peak, process.memoryUsage().heapUsed)), 20)
+    const cpuBefore = process.cpuUsage()
     const startedAt = performance.now()
     const count = await run()
     const perItemUs = ((performance.now() - startedAt) * 1_000) / items
+    const cpu = process.cpuUsage(cpuBefore)
+    cpuTimes.set(name, [...(cpuTimes.get(name) ?? []), (cpu.user + cpu.system) / items])
     clearInterval(sampler)
     peak = Math.max(peak, process.memoryUsage().heapUsed)
     if (count !== items) throw new Error(`${name}: ${count} of ${items}`)
@@ -82,11 +87,14 @@ for (let round = 0; round < rounds; round++) {
   }
 }
 
-for (const [name, all] of times) {
+function spread(all: readonly number[]): string {
   const sorted = all.toSorted((a, b) => a - b)
-  const median = sorted[sorted.length >> 1]!
+  return `${sorted[sorted.length >> 1]!.toFixed(2)} (${sorted[0]!.toFixed(2)}–${sorted.at(-1)!.toFixed(2)})`
+}
+
+for (const [name, all] of times) {
   const megabytes = (growths.get(name)! / 2 ** 20).toFixed(0)
   process.stdout.write(
-    `${name.padEnd(28)} ${median.toFixed(2)} µs an item (${sorted[0]!.toFixed(2)}–${sorted.at(-1)!.toFixed(2)}), heap +${megabytes} MB\n`,
+    `${name.padEnd(27)} ${spread(all)} µs an item, processor ${spread(cpuTimes.get(name)!)}, heap +${megabytes} MB\n`,
   )
 }
