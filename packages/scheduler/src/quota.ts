@@ -250,7 +250,6 @@ class LiveQuota implements Quota {
     const beliefs = this.#beliefs
     const nowMs = this.#clock.now()
     this.#expire(nowMs)
-    let wakeMs = this.#deadlines.first()?.deadlineMs ?? Infinity
     for (;;) {
       let blocked: Set<Block["dimension"]> | undefined
       let hopeless: { waiter: Waiter; block: Block } | undefined
@@ -278,10 +277,9 @@ class LiveQuota implements Quota {
         this.#endHopeless(nowMs, hopeless.waiter, hopeless.block)
         continue
       }
-      wakeMs = Math.min(wakeMs, soonest)
-      break
+      this.#sleepUntil(nowMs, Math.min(soonest, this.#deadlines.first()?.deadlineMs ?? Infinity))
+      return
     }
-    this.#sleepUntil(nowMs, wakeMs)
   }
 
   #endsQueue(block: Block): boolean {
