@@ -39,13 +39,13 @@ const pairs = names.flatMap((scenario) => rivals.map((contestant) => ({ scenario
 const rows: Row[] = []
 const todo = pairs.values()
 await Promise.all(Array.from({ length: lanes }, lane))
-rows.sort((a, b) => place(a) - place(b))
-await writeReport(rows, { form, machine, scale, lanes }, folder)
 
 async function lane(): Promise<void> {
   for (const { scenario, contestant } of todo) {
     const row = await runPair(scenario, scale, contestant)
     rows.push(row)
+    // A run that is cut short leaves what it has.
+    await writeReport(inOrder(), { form, machine, scale, lanes }, folder)
     const { ratio, refused, answered, lost, repeated, errors, events, refusedByReason } = row
     process.stdout.write(
       `${scenario.padEnd(24)} ${contestant.padEnd(30)} ${ratio.toFixed(3).padStart(7)} × oracle   refused ${refused} / ${answered}   lost ${lost}   twice ${repeated}${errors[0] ? `   ${errors[0][0]}` : ""}\n`,
@@ -54,6 +54,10 @@ async function lane(): Promise<void> {
     if (values.json)
       process.stdout.write(`${JSON.stringify({ events, refusedByReason, errors, oracleMs: row.oracleMs })}\n`)
   }
+}
+
+function inOrder(): readonly Row[] {
+  return rows.toSorted((a, b) => place(a) - place(b))
 }
 
 function place({ scenario, contestant }: Row): number {

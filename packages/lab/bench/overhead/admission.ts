@@ -1,0 +1,73 @@
+import { createQuota } from "@sluice/scheduler"
+import Bottleneck from "bottleneck"
+import pLimit from "p-limit"
+import PQueue from "p-queue"
+import type { Measure } from "./contestant.ts"
+
+const cost = { requests: 1, inputTokens: 500, outputTokens: 150 }
+const fn = async (): Promise<void> => {}
+const plenty = 1e12
+const limits = {
+  requestsPerMinute: { limit: plenty, kind: "bucket" },
+  inputTokensPerMinute: { limit: plenty, kind: "bucket" },
+  outputTokensPerMinute: { limit: plenty, kind: "bucket" },
+  concurrency: 1_000,
+} as const
+
+async function repeated(items: number, one: () => Promise<unknown>): Promise<number> {
+  for (let i = 0; i < items; i++) await one()
+  return items
+}
+
+export const admission: Measure = {
+  title: "Admission that nobody contends for",
+  what: "An item asks for leave, does nothing and gives it back, one after the other. sluice checks four dimensions (requests, input tokens, output tokens, calls at once); the others one or two.",
+  contestants: [
+    { name: "bare await", run: (items) => repeated(items, fn) },
+    {
+      name: "sluice quota, tryAdmit + settle",
+      async run(items) {
+        const quota = createQuota(limits)
+        let count = 0
+        for (let i = 0; i < items; i++) {
+          const permit = quota.tryAdmit(cost)
+          permit?.settle("success", cost)
+          if (permit) count++
+        }
+        return count
+      },
+    },
+    {
+      name: "sluice quota, admit + settle",
+      run(items) {
+        const quota = createQuota(limits)
+        return repeated(items, async () => (await quota.admit(cost)).settle("success", cost))
+      },
+    },
+    {
+      name: "p-limit (calls at once only)",
+      package: "p-limit",
+      run(items) {
+        const limit = pLimit(1_000)
+        return repeated(items, () => limit(fn))
+      },
+    },
+    {
+      name: "p-queue (requests, calls at once)",
+      package: "p-queue",
+      run(items) {
+        const queue = new PQueue({ concurrency: 1_000, interval: 60_000, intervalCap: plenty })
+        return repeated(items, () => queue.add(fn))
+      },
+    },
+    {
+      name: "Bottleneck (one reservoir, calls at once)",
+      package: "bottleneck",
+      most: 1_000,
+      run(items) {
+        const limiter = new Bottleneck({ maxConcurrent: 1_000, reservoir: plenty })
+        return repeated(items, () => limiter.schedule({ weight: 1 }, fn))
+      },
+    },
+  ],
+}

@@ -1,0 +1,168 @@
+/**
+ * What an item costs in time and memory, ours and others', in turn in one process. Writes docs/benchmarks/overhead.md.
+ *
+ *   pnpm bench:overhead [--rounds=7] [--large=1000000] [--out=folder]
+ */
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { mkdirSync, writeFileSync } from "node:fs"
+import path from "node:path"
+import { parseArgs } from "node:util"
+import { machineLine, packageVersion } from "../machine.ts"
+import { admission } from "./admission.ts"
+import type { Contestant, Measure } from "./contestant.ts"
+import { manyItems } from "./many-items.ts"
+import { nodeTransitions, type Built } from "./node-transitions.ts"
+
+/** What a fresh process has taken for a number of items. */
+interface Memory {
+  readonly peakMegabytes: number
+  readonly grownMegabytes: number
+}
+
+const measures: readonly Measure[] = [manyItems, admission, nodeTransitions]
+const SMALL = 10_000
+
+const { values } = parseArgs({
+  options: { rounds: { type: "string" }, large: { type: "string" }, out: { type: "string" } },
+})
+const LARGE = Number(values.large ?? 1_000_000)
+
+if (process.send) process.once("message", (order: Order) => void measureMemory(order))
+else await measureAll()
+
+interface Order {
+  readonly title: string
+  readonly name: string
+  readonly items: number
+}
+
+async function measureAll(): Promise<void> {
+  const rounds = Number(values.rounds ?? 7)
+  const text = [
+    "# What an item costs",
+    "",
+    `${machineLine()}. Other work ran on the machine at the same time: compare the contestants with each other, who took turns in one process, rather than with figures from elsewhere.`,
+    "",
+    `Written by \`pnpm bench:overhead\`. Medians of ${rounds} rounds at ${count(SMALL)} items and of ${largeRounds(rounds)} at ${count(LARGE)}, with the least and the most in brackets; × is the median against the bare loop's. Peak memory is the resident set of a process of its own that runs all items once, and in brackets how much of it came after the libraries were loaded.`,
+    "",
+  ]
+  for (const measure of measures) text.push(...(await section(measure, rounds)))
+  const used = [...new Set(measures.flatMap(({ contestants }) => contestants.map((each) => each.package ?? "")))]
+  text.push(
+    `Versions: ${used
+      .filter((name) => name !== "")
+      .map(packageVersion)
+      .join(", ")}.`,
+  )
+  const folder = values.out ?? path.resolve(import.meta.dirname, "../../../../docs/benchmarks")
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(path.join(folder, "overhead.md"), `${text.join("\n")}\n`)
+}
+
+function largeRounds(rounds: number): number {
+  return Math.max(1, Math.ceil(rounds / 3))
+}
+
+async function section(measure: Measure, rounds: number): Promise<string[]> {
+  const { title, what, contestants } = measure
+  // A chain of a million nodes is a program nobody writes.
+  const large = measure === nodeTransitions ? LARGE / 10 : LARGE
+  const small = await timed(contestants, SMALL, rounds)
+  const big = await timed(contestants, large, largeRounds(rounds))
+  const bare = median(small.get(contestants[0]?.name ?? "") ?? [])
+  const lines: string[] = []
+  for (const contestant of contestants) {
+    const { name } = contestant
+    const few = small.get(name) ?? []
+    const many = big.get(name)
+    const items = itemsFor(contestant, large)
+    const memory = await memoryOf({ title, name, items })
+    const times = few.length > 0 ? median(few) / bare : NaN
+    const note = contestant.most === undefined ? "" : ` — ${count(contestant.most)} items only`
+    const cells = [
+      name.startsWith("sluice") ? `**${name}**` : `${name}${note}`,
+      spread(few),
+      `${times < 10 ? times.toFixed(1) : Math.round(times)} ×`,
+      count(Math.round(1e6 / median(few))),
+      many ? spread(many) : `(${extrapolated(median(few) * large)} if it grows no worse)`,
+      many ? `${(median(many) / median(few)).toFixed(2)} ×` : "–",
+      `${memory.peakMegabytes} MB (+${memory.grownMegabytes})`,
+    ]
+    process.stdout.write(`${title}: ${cells.join("  ")}\n`)
+    lines.push(`| ${cells.join(" | ")} |`)
+  }
+  return [
+    `## ${title}`,
+    "",
+    what,
+    "",
+    `| | µs an item, ${count(SMALL)} | × bare | items/s | µs an item, ${count(large)} | growth | peak memory, ${count(large)} |`,
+    "|---|---:|---:|---:|---:|---:|---:|",
+    ...lines,
+    "",
+  ]
+}
+
+function itemsFor({ most = Infinity }: Contestant, items: number): number {
+  return Math.min(most, items)
+}
+
+/** µs an item of each round, every contestant in turn. Whoever may not have so many items is left out at the large size. */
+async function timed(
+  contestants: readonly Contestant[],
+  items: number,
+  rounds: number,
+): Promise<ReadonlyMap<string, number[]>> {
+  const taking = contestants.filter(({ most = Infinity }) => items <= SMALL || items <= most)
+  const times = new Map<string, number[]>()
+  // The first round at the small size compiles; it is not counted.
+  for (let round = items <= SMALL ? -1 : 0; round < rounds; round++) {
+    for (const contestant of taking) {
+      const own = itemsFor(contestant, items)
+      if ("prepare" in contestant) (contestant as unknown as Built).prepare(own)
+      globalThis.gc?.()
+      const startedMs = performance.now()
+      const done = await contestant.run(own)
+      const us = ((performance.now() - startedMs) * 1_000) / own
+      if (done !== own) throw new Error(`${contestant.name} did ${done} of ${own}`)
+      if (round >= 0) times.set(contestant.name, [...(times.get(contestant.name) ?? []), us])
+    }
+  }
+  return times
+}
+
+async function memoryOf(order: Order): Promise<Memory> {
+  const child = fork(new URL(import.meta.url), { execArgv: ["--expose-gc", "--conditions=@sluice/source"] })
+  child.send(order)
+  const [memory] = (await once(child, "message")) as [Memory]
+  child.kill()
+  return memory
+}
+
+async function measureMemory({ title, name, items }: Order): Promise<void> {
+  const contestant = measures.find((one) => one.title === title)?.contestants.find((one) => one.name === name)
+  globalThis.gc?.()
+  const idle = process.memoryUsage.rss()
+  await contestant?.run(items)
+  const peak = process.resourceUsage().maxRSS * 1024
+  const megabytes = (bytes: number): number => Math.max(0, Math.round(bytes / 2 ** 20))
+  process.send?.({ peakMegabytes: megabytes(peak), grownMegabytes: megabytes(peak - idle) } satisfies Memory)
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
+}
+
+function spread(values: readonly number[]): string {
+  const digits = (us: number): string => (us < 10 ? us.toFixed(2) : us.toFixed(0))
+  return `${digits(median(values))} [${digits(Math.min(...values))}–${digits(Math.max(...values))}]`
+}
+
+function count(items: number): string {
+  return items.toLocaleString("en")
+}
+
+function extrapolated(us: number): string {
+  return us < 60e6 ? `${(us / 1e6).toFixed(0)} s` : `${(us / 60e6).toFixed(0)} min`
+}

@@ -1,0 +1,125 @@
+import { createDefine } from "@sluice/core"
+import { parallelMap, systemRuntime } from "@sluice/scheduler"
+import Bottleneck from "bottleneck"
+import { Effect } from "effect"
+import pLimit from "p-limit"
+import pMap from "p-map"
+import PQueue from "p-queue"
+import { ParallelBatchNode } from "pocketflow"
+import { WORKERS, type Measure } from "./contestant.ts"
+
+function* source(items: number): Generator<number> {
+  for (let i = 0; i < items; i++) yield i
+}
+const fn = async (item: number): Promise<number> => item + 1
+
+/** Hands every item to `run` from as many loops as may run at once, so that nothing is queued beyond that. */
+async function pulled(items: number, run: (item: number) => Promise<unknown>): Promise<number> {
+  const iterator = source(items)
+  let count = 0
+  const worker = async (): Promise<void> => {
+    for (const item of iterator) {
+      await run(item)
+      count++
+    }
+  }
+  await Promise.all(Array.from({ length: WORKERS }, worker))
+  return count
+}
+
+async function drained(outcomes: AsyncIterable<{ readonly status: string }>): Promise<number> {
+  let count = 0
+  for await (const { status } of outcomes) if (status === "ok") count++
+  return count
+}
+
+export const manyItems: Measure = {
+  title: "Many items",
+  what: `An item is one call of an async function that does nothing, ${WORKERS} at once, from a generator.`,
+  contestants: [
+    { name: "bare loop of workers", run: (items) => pulled(items, fn) },
+    { name: "sluice parallelMap", run: (items) => drained(parallelMap(source(items), fn, { concurrency: WORKERS })) },
+    {
+      name: "sluice parallelMap, auto",
+      run: (items) => drained(parallelMap(source(items), fn, { concurrency: "auto" })),
+    },
+    {
+      name: "sluice batch, streamed",
+      async run(items) {
+        let count = 0
+        const { batch } = createDefine(systemRuntime)<object>()
+        const node = batch({
+          name: "items",
+          prep: () => source(items),
+          exec: fn,
+          concurrency: WORKERS,
+          onOutcome: ({ status }) => {
+            if (status === "ok") count++
+          },
+        })
+        await node.run({})
+        return count
+      },
+    },
+    {
+      name: "p-limit, fed by pulling loops",
+      package: "p-limit",
+      run(items) {
+        const limit = pLimit(WORKERS)
+        return pulled(items, (item) => limit(fn, item))
+      },
+    },
+    {
+      name: "p-map (keeps all results)",
+      package: "p-map",
+      run: async (items) => (await pMap(source(items), fn, { concurrency: WORKERS })).length,
+    },
+    {
+      name: "p-queue, fed by pulling loops",
+      package: "p-queue",
+      run(items) {
+        const queue = new PQueue({ concurrency: WORKERS })
+        return pulled(items, (item) => queue.add(() => fn(item)))
+      },
+    },
+    {
+      name: "Effect.forEach (drains its source)",
+      package: "effect",
+      async run(items) {
+        let count = 0
+        const one = (item: number): Effect.Effect<void> =>
+          Effect.map(
+            Effect.promise(() => fn(item)),
+            () => void count++,
+          )
+        await Effect.runPromise(Effect.forEach(source(items), one, { concurrency: WORKERS, discard: true }))
+        return count
+      },
+    },
+    {
+      name: "pocketflow ParallelBatchNode (all at once)",
+      package: "pocketflow",
+      async run(items) {
+        let count = 0
+        class Items extends ParallelBatchNode<object> {
+          override prep = async (): Promise<number[]> => [...source(items)]
+          override exec = fn as (item: unknown) => Promise<unknown>
+          override post = async (_: object, __: unknown, results: unknown): Promise<undefined> => {
+            count = (results as unknown[]).length
+          }
+        }
+        await new Items().run({})
+        return count
+      },
+    },
+    {
+      name: "Bottleneck, fed by pulling loops",
+      package: "bottleneck",
+      most: 1_000,
+      run(items) {
+        const limiter = new Bottleneck({ maxConcurrent: WORKERS })
+        return pulled(items, (item) => limiter.schedule(() => fn(item)))
+      },
+    },
+  ],
+}
