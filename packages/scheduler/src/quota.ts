@@ -25,6 +25,7 @@ import {
   type QuotaLimits,
   type QuotaOptions,
 } from "./quota-options.ts"
+import { assertNoReentry } from "./reentry.ts"
 import { type QuotaSnapshot, snapshotOf, type WaitExplanation } from "./quota-snapshot.ts"
 import { systemClock, systemRandom } from "./system-clock.ts"
 import { Waiter, WaiterGroups } from "./waiter.ts"
@@ -212,10 +213,18 @@ class LiveQuota implements Quota {
         return Promise.reject(errors.deadline(this.name, block.by, block.ms, deadlineMs))
       }
     }
+    let endReentry: (() => void) | undefined
+    try {
+      // Rates come back by themselves; places that are held by those who wait for more of them never do.
+      endReentry = scope && assertNoReentry(this, scope, this.#beliefs.concurrency.limit)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
     const waiter = new Waiter(cost, options?.key ?? "", options?.priority ?? scope?.priority ?? 0, nowMs, scope)
     this.#groups.join(waiter, signal)
     if (scope?.signal && scope.signal !== signal) this.#groups.join(waiter, scope.signal)
     countInScope(scope, "waiting", 1)
+    waiter.endReentry = endReentry
     const mayBeNext = this.#queue.push(waiter)
     if (deadlineMs !== undefined) {
       waiter.deadlineMs = nowMs + deadlineMs
@@ -351,6 +360,7 @@ class LiveQuota implements Quota {
 
   #forget(waiter: Waiter): void {
     this.#groups.leave(waiter)
+    waiter.endReentry?.()
     if (waiter.heapIndex >= 0) this.#deadlines.remove(waiter)
     countInScope(waiter.scope, "waiting", -1)
   }

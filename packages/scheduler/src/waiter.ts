@@ -14,6 +14,8 @@ export class Waiter implements Queued {
   /** Signals it listens to: its own, and its scope's. */
   group: WaiterGroup | undefined = undefined
   outerGroup: WaiterGroup | undefined = undefined
+  /** Ends its entry among the tasks that hold a permit of the same quota; see `reentry.ts`. */
+  endReentry: (() => void) | undefined = undefined
   resolve!: (permit: Permit) => void
   reject!: (reason: unknown) => void
 

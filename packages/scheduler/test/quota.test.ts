@@ -1,7 +1,7 @@
 import { type Permit, runInScope, type SluiceEvent, SluiceError, type TaskScope } from "@sluice/core"
 import { seededRandom, VirtualClock } from "@sluice/lab"
 import { describe, expect, it } from "vitest"
-import { adaptive, createQuota, type Quota, type QuotaOptions } from "../src/index.ts"
+import { adaptive, createQuota, parallelMap, type Quota, type QuotaOptions } from "../src/index.ts"
 
 function setUp(options: QuotaOptions = {}): { clock: VirtualClock; quota: Quota; events: SluiceEvent[] } {
   const clock = new VirtualClock({ startMs: 1_000 })
@@ -134,6 +134,20 @@ describe("waiting", () => {
     // One step of priority is worth five seconds of waiting: five high ones pass, no more.
     expect(order.indexOf("low, early")).toBeGreaterThan(0)
     expect(order.indexOf("low, early")).toBeLessThanOrEqual(6)
+  })
+})
+
+describe("nesting", () => {
+  it("fails at once, naming both sites, when a task waits for the place that it holds itself", async () => {
+    const { quota } = setUp({ concurrency: 1 })
+    const outcomes = parallelMap([0], async () => (await quota.admit()).settle("success"), {
+      limiter: quota,
+      onError: "collect",
+    })
+    for await (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ status: "failed", error: { code: "limiter-reentry" } })
+    }
+    expect(quota.snapshot()).toMatchObject({ inFlight: 0, waiting: 0 })
   })
 })
 
