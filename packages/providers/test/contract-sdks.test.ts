@@ -142,7 +142,7 @@ describe("openai", () => {
   it("a time-out per attempt: the SDK's own time-out error after the last", async () => {
     const { vendor, limited } = await setUp(
       { faults: { rates: { hang: 1 } } },
-      { timeoutMs: 30, retry: { maxAttempts: 2, backoff: { initialMs: 1 } } },
+      { timeoutMs: 400, retry: { maxAttempts: 2, backoff: { initialMs: 1 } } },
     )
     const error = await client(vendor, limited)
       .chat.completions.create({ model: "m", messages: hi })
