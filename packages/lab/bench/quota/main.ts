@@ -3,7 +3,7 @@
  *
  *   pnpm bench:quota [--short | --full] [--scenarios=a,b] [--contestants=a,b] [--out=folder] [--lanes=6] [--trace] [--json]
  */
-import { availableParallelism } from "node:os"
+import { availableParallelism, loadavg } from "node:os"
 import path from "node:path"
 import { parseArgs } from "node:util"
 import { scenarios } from "../../src/index.ts"
@@ -11,7 +11,7 @@ import { machineLine } from "../machine.ts"
 import type { Scale } from "./bench-scenario.ts"
 import { contestants } from "./contestants.ts"
 import { runPair, type Row } from "./run-pair.ts"
-import { writeReport } from "./write-report.ts"
+import { type RunFacts, writeReport } from "./write-report.ts"
 
 const SHORT = ["requests-bind", "tokens-bind", "unknown-headers", "faults"]
 
@@ -34,7 +34,15 @@ const rivals = values.contestants?.split(",") ?? contestants.map(({ name }) => n
 const lanes = Number(values.lanes ?? 3 * availableParallelism())
 const folder = values.out ?? path.resolve(import.meta.dirname, "../../../../docs/benchmarks")
 
-const machine = machineLine()
+const facts: RunFacts = {
+  flags: [`--${form}`, ...process.argv.slice(2).filter((flag) => /^--(scenarios|contestants|lanes)=/.test(flag))].join(
+    " ",
+  ),
+  machine: machineLine(),
+  isBusy: (loadavg()[0] ?? 0) > availableParallelism(),
+  scale,
+  lanes,
+}
 const pairs = names.flatMap((scenario) => rivals.map((contestant) => ({ scenario, contestant })))
 const rows: Row[] = []
 const todo = pairs.values()
@@ -45,7 +53,7 @@ async function lane(): Promise<void> {
     const row = await runPair(scenario, scale, contestant)
     rows.push(row)
     // A run that is cut short leaves what it has.
-    await writeReport(inOrder(), { form, machine, scale, lanes }, folder)
+    await writeReport(inOrder(), facts, folder)
     const { ratio, refused, answered, lost, repeated, errors, events, refusedByReason } = row
     process.stdout.write(
       `${scenario.padEnd(24)} ${contestant.padEnd(30)} ${ratio.toFixed(3).padStart(7)} × oracle   refused ${refused} / ${answered}   lost ${lost}   twice ${repeated}${errors[0] ? `   ${errors[0][0]}` : ""}\n`,

@@ -7,8 +7,11 @@ import { barChart } from "./bar-chart.ts"
 import type { Row } from "./run-pair.ts"
 
 export interface RunFacts {
-  readonly form: "short" | "full"
+  /** As typed, as far as they change the result. */
+  readonly flags: string
   readonly machine: string
+  /** More ready to run than there are cores, before it began. */
+  readonly isBusy: boolean
   readonly scale: Scale
   readonly lanes: number
 }
@@ -54,8 +57,14 @@ export async function writeReport(rows: readonly Row[], facts: RunFacts, folder:
     "",
     facts.machine + ".",
     "",
-    `Written by \`pnpm bench:quota --${facts.form}\`. ${intro(facts)}`,
+    `Written by \`pnpm bench:quota ${facts.flags}\`. ${intro(facts)}`,
     "",
+    ...(facts.isBusy
+      ? [
+          "**The machine was busy with other work: every process waited for the processor, so times are longer and calls reach the vendor later and less evenly than they would. Do not quote these figures; run it again.**",
+          "",
+        ]
+      : []),
     ...charts.map(({ file, title }) => `![${title}](${file})\n`),
     ...verdict(rows),
     ...names.flatMap((name) => section(rows.filter((row) => row.scenario === name))),
