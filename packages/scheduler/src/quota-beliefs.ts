@@ -33,6 +33,8 @@ export class QuotaBeliefs {
   adaptive: AdaptiveConcurrency | undefined
   readonly budgets: Budget[] = []
   readonly rates: RateLimit[] = []
+  /** Estimated output tokens of the calls in flight. */
+  outputInFlight: number = 0
   readonly options: QuotaOptions
   readonly jitterMs: number
   readonly episodes: Episodes
@@ -95,6 +97,7 @@ export class QuotaBeliefs {
       if (amount !== 0) budget.take(nowMs, amount)
     }
     this.episodes.count(cost, 1)
+    this.outputInFlight += cost.outputTokens ?? 0
     return this.gate.started(nowMs)
   }
 

@@ -61,6 +61,7 @@ export class QuotaLearning {
     const { feedback, outcome } = settlement
     const beliefs = this.#beliefs
     beliefs.concurrency.give()
+    beliefs.outputInFlight -= call.cost.outputTokens ?? 0
     this.#reconcile(nowMs, call, settlement)
     if (outcome !== "throttled") beliefs.gate.answered(nowMs, call.admittedMs)
     if (outcome === "ignored" && !feedback) return nothing
@@ -95,6 +96,7 @@ export class QuotaLearning {
   }
 
   #hear(nowMs: number, call: SentCall, readings: readonly LimitReading[], verdict: Verdict): void {
+    const beliefs = this.#beliefs
     for (const reading of readings) {
       const windowMs = reading.windowMs ?? 60_000
       const index = this.#beliefs.rates.findIndex((one) => sameLimit(reading, one))
@@ -103,7 +105,9 @@ export class QuotaLearning {
         if (reading.limit !== undefined && reading.limit > 0) this.#learn(nowMs, reading, windowMs, verdict)
         continue
       }
-      const from = rate.hear(nowMs, reading, call.anchors[index], call.admittedMs)
+      const counted = reading.dimension === "tokens" || reading.dimension === "outputTokens"
+      const uncharged = counted ? beliefs.outputInFlight : 0
+      const from = rate.hear(nowMs, reading, call.anchors[index], call.admittedMs, uncharged)
       if (from !== undefined) {
         verdict.changes.push({ dimension: rate.name, from, to: rate.limit, reason: "the vendor's headers say so" })
       }

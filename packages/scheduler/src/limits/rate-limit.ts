@@ -169,9 +169,16 @@ export class RateLimit implements Budget {
   /**
    * Takes in what an answer says. `anchor` is what `anchor()` answered when the call left; without it (the limit was not known
    * then) `remaining` cannot be compared.
+   * `uncharged`: what we reserved for calls in flight and the vendor may charge only as they end.
    * Answers the limit before, when it changed.
    */
-  hear(nowMs: number, reading: LimitReading, anchor: number | undefined, admittedMs: number): number | undefined {
+  hear(
+    nowMs: number,
+    reading: LimitReading,
+    anchor: number | undefined,
+    admittedMs: number,
+    uncharged = 0,
+  ): number | undefined {
     const before = this.limit
     if (reading.limit !== undefined && reading.limit > 0 && reading.limit !== this.#heardLimit) {
       this.#heardLimit = reading.limit
@@ -187,7 +194,7 @@ export class RateLimit implements Budget {
       this.#model.hearReset(admittedMs + reading.resetMs, nowMs + reading.resetMs)
     }
     if (anchor !== undefined && reading.remaining !== undefined && reading.remaining >= 0) {
-      this.#resync(nowMs, reading, anchor, admittedMs)
+      this.#resync(nowMs, reading, anchor, admittedMs, uncharged)
     }
     return this.limit === before ? undefined : before
   }
@@ -202,8 +209,10 @@ export class RateLimit implements Budget {
     if (this.#countsWindows(amount, waitMs)) {
       this.#kind = "sliding"
       this.#burstKnown = true
-      this.#model = this.#build(nowMs)
-      this.#model.take(nowMs - this.windowMs + Math.min(waitMs, this.windowMs), this.limit)
+      // What fills the window left it as long ago as makes it free again when the vendor says.
+      const takenMs = nowMs - this.windowMs + Math.min(waitMs, this.windowMs)
+      this.#model = this.#build(takenMs)
+      this.#model.take(takenMs, this.limit)
       return
     }
     const fair = Math.min(0, amount - this.ratePerMs * waitMs)
@@ -243,7 +252,7 @@ export class RateLimit implements Budget {
     this.#retune(nowMs)
   }
 
-  #resync(nowMs: number, reading: LimitReading, anchor: number, admittedMs: number): void {
+  #resync(nowMs: number, reading: LimitReading, anchor: number, admittedMs: number, uncharged: number): void {
     this.#heardMs = nowMs
     // It left before what the last correction already knows of, so it would correct that a second time.
     if (admittedMs < this.#evidenceMs) return
@@ -260,9 +269,10 @@ export class RateLimit implements Budget {
     // Where the user asks for less than the vendor grants, what the vendor has left is not ours to take.
     const ours = !this.told || (this.#heardLimit ?? Infinity) <= this.#toldLimit * 1.001
     const shallow = this.#narrowBurst !== undefined
-    const higher = ours && !shallow && Math.min(error1, error2) > tolerance && !this.#refuted
+    const more = Math.min(error1, error2) - uncharged
+    const higher = ours && !shallow && more > tolerance && !this.#refuted
     if (!lower && !higher) return this.#noticeOthers(nowMs, 0)
-    const error = lower ? Math.max(error1, error2) : Math.min(error1, error2)
+    const error = lower ? Math.max(error1, error2) : more
     if (higher) this.#burstKnown = true
     this.#evidenceMs = admittedMs
     this.#correct(nowMs, error, true)
@@ -283,12 +293,13 @@ export class RateLimit implements Budget {
     const taken = Math.max(-mostPerMs * sinceMs, Math.min(mostPerMs * sinceMs, -error))
     const weight = 1 - Math.exp(-sinceMs / othersMs)
     this.#othersPerMs = Math.max(0, Math.min(mostPerMs, this.#othersPerMs + (weight * taken) / sinceMs))
+    this.#retune(nowMs)
     this.#surprise += ((Math.max(0, taken) ** 2 / sinceMs - this.#surprise) * sinceMs) / (sinceMs + surpriseMs)
   }
 
   /** Room for what others may take before we hear of it: their bursts over the time an answer takes. */
   #cushion(): number {
-    return Math.min(11 * Math.sqrt(this.#surprise * this.#heldMs), (5 * this.limit * this.#heldMs) / this.windowMs)
+    return Math.min(14 * Math.sqrt(this.#surprise * this.#heldMs), (5 * this.limit * this.#heldMs) / this.windowMs)
   }
 
   // A bucket would have had room long before: a vendor that names such a delay counts whole windows.

@@ -18,6 +18,8 @@ export class SlidingWindow {
   readonly #lifeMs: number
   readonly #amounts = new Float64Array(slots + 2)
   readonly #ring: number
+  /** Slots are numbered from here: what is counted never began before. */
+  readonly #baseMs: number
   #used = 0
   /** Number of the newest slot looked at, and of the oldest that still counts. */
   #newest = 0
@@ -33,7 +35,7 @@ export class SlidingWindow {
     this.#slotMs = (options.windowMs + options.marginMs) / slots
     this.#lifeMs = options.windowMs + options.marginMs
     this.#ring = this.#amounts.length
-    this.#newest = this.#oldest = Math.floor((options.nowMs ?? 0) / this.#slotMs)
+    this.#baseMs = options.nowMs ?? 0
   }
 
   level(nowMs: number): number {
@@ -60,7 +62,7 @@ export class SlidingWindow {
 
   give(nowMs: number, amount: number, takenMs: number): void {
     this.#advance(nowMs)
-    const slot = Math.floor(takenMs / this.#slotMs)
+    const slot = Math.floor((takenMs - this.#baseMs) / this.#slotMs)
     // What has left the window needs no refund; what was used beyond the estimate counts from when it was taken.
     if (slot < this.#oldest) return
     const index = Math.min(slot, this.#newest) % this.#ring
@@ -86,11 +88,11 @@ export class SlidingWindow {
   }
 
   #expiresMs(slot: number): number {
-    return (slot + 1) * this.#slotMs + this.#lifeMs
+    return this.#baseMs + (slot + 1) * this.#slotMs + this.#lifeMs
   }
 
   #advance(nowMs: number): void {
-    const current = Math.max(this.#newest, Math.floor(nowMs / this.#slotMs))
+    const current = Math.max(this.#newest, Math.floor((nowMs - this.#baseMs) / this.#slotMs))
     while (this.#oldest <= this.#newest && this.#expiresMs(this.#oldest) <= nowMs) {
       const index = this.#oldest % this.#ring
       this.#used -= this.#amounts[index]!
