@@ -1,9 +1,9 @@
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, rmSync, writeSync } from "node:fs"
-import { type Clock, SluiceError } from "@sluice/core"
+import { rmSync } from "node:fs"
+import type { Clock } from "@sluice/core"
 import type { SqliteRunJournal } from "@sluice/journal"
 import { z } from "zod"
+import { FileTarget, type LineTarget, StreamTarget } from "./line-target.ts"
 import { pickFields, type StoredAnswer } from "./result-fields.ts"
-import { usageError } from "./usage-error.ts"
 
 /** Where the items of a `sluice run` are in its journal. */
 export const batch = { node: "run", visit: 0, params: {} } as const
@@ -36,8 +36,8 @@ const recordEveryMs = 2_000
  */
 export class ResultFiles {
   readonly #options: ResultFilesOptions
-  readonly #out: Target
-  readonly #failed: Target
+  readonly #out: LineTarget
+  readonly #failed: LineTarget
   /** The number of each settled item's record by index, 0 where there is none: four bytes an item, so that files can be begun anew. */
   #records = new Uint32Array(1_024)
   /** In the order of completion: settled and not yet written. */
@@ -174,93 +174,4 @@ export class ResultFiles {
       fields: fields.join(),
     })
   }
-}
-
-interface Target {
-  readonly size: number
-  line(text: string): void
-  put(): void
-  sync(): void
-  cut(size: number): void
-  close(): void
-}
-
-class FileTarget implements Target {
-  readonly #path: string
-  readonly #file: number
-  #lines: string[] = []
-  #size: number
-
-  constructor(path: string) {
-    this.#path = path
-    try {
-      this.#file = openSync(path, "a", 0o600)
-    } catch (error) {
-      throw usageError(`Cannot write ${path}: ${(error as Error).message}.`)
-    }
-    this.#size = fstatSync(this.#file).size
-  }
-
-  get size(): number {
-    return this.#size
-  }
-
-  line(text: string): void {
-    this.#lines.push(text)
-  }
-
-  put(): void {
-    if (this.#lines.length === 0) return
-    const bytes = Buffer.from(`${this.#lines.join("\n")}\n`)
-    this.#lines = []
-    try {
-      for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at)
-    } catch (error) {
-      // The journal has the results; a half line must not stay.
-      ftruncateSync(this.#file, this.#size)
-      throw new SluiceError(
-        "journal-write",
-        `Cannot write ${this.#path}: ${(error as Error).message}. Nothing is lost: free some space and give the same command again.`,
-        { cause: error },
-      )
-    }
-    this.#size += bytes.length
-  }
-
-  sync(): void {
-    fsyncSync(this.#file)
-  }
-
-  cut(size: number): void {
-    this.#lines = []
-    if (this.#size > size) ftruncateSync(this.#file, size)
-    this.#size = size
-  }
-
-  close(): void {
-    closeSync(this.#file)
-  }
-}
-
-class StreamTarget implements Target {
-  readonly size = 0
-  readonly #stream: NodeJS.WritableStream
-  #text = ""
-
-  constructor(stream: NodeJS.WritableStream) {
-    this.#stream = stream
-  }
-
-  line(text: string): void {
-    this.#text += `${text}\n`
-  }
-
-  put(): void {
-    if (this.#text) this.#stream.write(this.#text)
-    this.#text = ""
-  }
-
-  sync(): void {}
-  cut(): void {}
-  close(): void {}
 }
