@@ -56,8 +56,9 @@ function node(kit: Kit, plan: Plan, path: string): InstanceType<Kit["BaseNode"]>
     return actions[visit - 1] ?? "end"
   }
   if (kind === "flow" || kind === "batchFlow" || kind === "parallelBatchFlow") {
-    const Base = { flow: kit.Flow, batchFlow: kit.BatchFlow, parallelBatchFlow: kit.ParallelBatchFlow }[kind]
-    class Sub extends (Base as Kit["Flow"])<Shared> {
+    const bases = { flow: kit.Flow, batchFlow: kit.BatchFlow, parallelBatchFlow: kit.ParallelBatchFlow }
+    const Base: Kit["Flow"] = bases[kind]
+    class Sub extends Base<Shared> {
       override async prep(): Promise<unknown> {
         return kind === "flow" ? 0 : prepared.map((value) => ({ [path]: value }))
       }
