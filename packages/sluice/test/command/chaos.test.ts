@@ -59,18 +59,22 @@ async function expectWhole(folder: string, out: string): Promise<void> {
   await journal.close()
 }
 
-test(`SIGKILL at ${kills} random moments of ${items} items: each has one result, and no more is repeated than was in flight`, async () => {
-  const { vendor, folder, args, out } = await setUp()
-  for (let kill = 0; kill < kills; kill++) {
-    await endSomewhere(startSluice(args, folder), vendor, "SIGKILL")
-    const journal = openJournal({ path: `${out}.journal`, readOnly: true })
-    expect([...journal.items("out.jsonl")].length).toBeLessThanOrEqual(items)
-    await journal.close()
-  }
-  expect(await ended(startSluice(args, folder))).toMatchObject({ code: 0, stderr: "" })
-  await expectWhole(folder, out)
-  expect(vendor.stats().arrived - items).toBeLessThanOrEqual(kills * concurrency)
-}, 60_000 + kills * 30_000)
+test(
+  `SIGKILL at ${kills} random moments of ${items} items: each has one result, and no more is repeated than was in flight`,
+  async () => {
+    const { vendor, folder, args, out } = await setUp()
+    for (let kill = 0; kill < kills; kill++) {
+      await endSomewhere(startSluice(args, folder), vendor, "SIGKILL")
+      const journal = openJournal({ path: `${out}.journal`, readOnly: true })
+      expect([...journal.items("out.jsonl")].length).toBeLessThanOrEqual(items)
+      await journal.close()
+    }
+    expect(await ended(startSluice(args, folder))).toMatchObject({ code: 0, stderr: "" })
+    await expectWhole(folder, out)
+    expect(vendor.stats().arrived - items).toBeLessThanOrEqual(kills * concurrency)
+  },
+  60_000 + kills * 30_000,
+)
 
 test("SIGTERM drains: what was in flight is kept, and nothing at all is repeated", async () => {
   const { vendor, folder, args, out } = await setUp()
