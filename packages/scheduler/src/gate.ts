@@ -1,6 +1,6 @@
 /** How long after a start a refusal would have come back: the step in which a ramp doubles. */
 const stepFloorMs = 250
-/** After this long without an answer a probe counts as passed, and a ramp goes on by time. */
+/** After this long without an answer a ramp goes on by time. */
 const longestAnswerMs = 30_000
 /** A ramp that allows this many starts in all has done its work. */
 const rampEnd = 4_096
@@ -109,7 +109,8 @@ export class Gate {
     // Behind a gate that no call has passed yet, the first one is the probe.
     if (this.#closed || this.#rampBase === Infinity) return 0
     if (this.#probing) {
-      const leftMs = this.#rampFromMs + longestAnswerMs - nowMs
+      // A refusal would have come back by then; waiting for the whole answer would idle for as long as it takes.
+      const leftMs = this.#rampFromMs + this.#stepMs - nowMs
       if (leftMs > 0) return leftMs
       this.#probing = false
     }

@@ -218,7 +218,7 @@ class LiveQuota implements Quota {
       // Rates come back by themselves; places that are held by those who wait for more of them never do.
       endReentry = scope && assertNoReentry(this, scope, this.#beliefs.concurrency.limit)
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
     const waiter = new Waiter(cost, options?.key ?? "", options?.priority ?? scope?.priority ?? 0, nowMs, scope)
     this.#groups.join(waiter, signal)

@@ -357,6 +357,7 @@ describe("any quota, after any mix of arrivals, ends, refusals, headers, aborts 
           expectFifo(life, subjects)
           for (const { error } of life.ended) {
             if (error === undefined) continue
+            // oxlint-disable-next-line typescript/no-base-to-string -- what a waiter was rejected with is told apart by its text
             const code = (error as { code?: string }).code ?? String(error).replace(/\d+/, "n")
             codes.add(code)
           }

@@ -316,9 +316,10 @@ export class RateLimit implements Budget {
     return perMs === undefined ? undefined : (perMs * this.windowMs) / this.limit
   }
 
+  // What the network may bunch up is kept back, also from a depth that was told.
   #burst(): number {
-    if (this.#narrowBurst !== undefined) return Math.min(this.#narrowBurst, this.limit)
-    return Math.max(1, this.limit - (this.limit / this.windowMs) * this.#jitterMs)
+    const depth = Math.min(this.#narrowBurst ?? Infinity, this.limit)
+    return Math.max(Math.min(1, depth), depth - (this.limit / this.windowMs) * this.#jitterMs)
   }
 
   #retune(nowMs: number): void {
