@@ -45,12 +45,14 @@ interface Order {
 
 async function measureAll(): Promise<void> {
   const rounds = Number(values.rounds ?? 7)
+  const flags = process.argv.slice(2).filter((flag) => !flag.startsWith("--out"))
+  const command = ["pnpm bench:overhead", ...flags].join(" ")
   const text = [
     "# What an item costs",
     "",
     `${machineLine()}. Other work ran on the machine at the same time: compare the contestants with each other, who took turns in one process, rather than with figures from elsewhere.`,
     "",
-    `Written by \`pnpm bench:overhead\`. Processor time: medians of ${rounds} rounds at ${count(SMALL)} items and of ${largeRounds(rounds)} at ${count(LARGE)}, with the least and the most in brackets; × is the median against the bare loop's. Peak memory is the resident set of a process of its own that runs all items once, and in brackets how much of it came after the libraries were loaded.`,
+    `Written by \`${command}\`. Processor time: medians of ${rounds} rounds at ${count(SMALL)} items and of ${largeRounds(rounds)} at ${count(LARGE)}, with the least and the most in brackets; × is the median against the bare loop's. Peak memory is the resident set of a process of its own that runs all items once, and in brackets how much of it came after the libraries were loaded.`,
     "",
   ]
   const used = [...new Set(measures.flatMap(({ contestants }) => contestants.map((each) => each.package ?? "")))]
