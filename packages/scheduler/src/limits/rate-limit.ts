@@ -37,6 +37,8 @@ export interface Episode {
 
 /** A guess from the first refusal may be this many times too low. */
 const mostGrowth = 1_000
+/** So many readings in a row must say that more remains before it is believed. */
+const highsThatCount = 5
 /** Headers this recent describe the present. */
 const trustHeadersMs = 60_000
 /** What a refusal says of one limit. */
@@ -82,6 +84,9 @@ export class RateLimit implements Budget {
   #surprise = 0
   #noticedMs: number
   #resetAtMs: number | undefined
+  /** Readings in a row that said that more remains than we believe, and the least of what they said. */
+  #highInARow = 0
+  #leastHigh = 0
   /** When the call left whose answer last corrected the level. */
   #evidenceMs = -Infinity
   /** When an answer last said what remains. */
@@ -271,8 +276,17 @@ export class RateLimit implements Budget {
     const shallow = this.#narrowBurst !== undefined
     const more = Math.min(error1, error2) - uncharged
     const higher = ours && !shallow && more > tolerance && !this.#refuted
-    if (!lower && !higher) return this.#noticeOthers(nowMs, 0)
-    const error = lower ? Math.max(error1, error2) : more
+    if (!lower && !higher) {
+      this.#highInARow = 0
+      return this.#noticeOthers(nowMs, 0)
+    }
+    if (higher) {
+      // Calls of ours that are still on the wire make one reading too high; several in a row, the least of them is true.
+      this.#leastHigh = this.#highInARow === 0 ? more : Math.min(this.#leastHigh, more)
+      if (++this.#highInARow < highsThatCount && this.#burstKnown) return
+    }
+    const error = lower ? Math.max(error1, error2) : this.#leastHigh
+    this.#highInARow = 0
     if (higher) this.#burstKnown = true
     this.#evidenceMs = admittedMs
     this.#correct(nowMs, error, true)
@@ -299,7 +313,7 @@ export class RateLimit implements Budget {
 
   /** Room for what others may take before we hear of it: their bursts over the time an answer takes. */
   #cushion(): number {
-    return Math.min(14 * Math.sqrt(this.#surprise * this.#heldMs), (5 * this.limit * this.#heldMs) / this.windowMs)
+    return Math.min(14 * Math.sqrt(this.#surprise * this.#heldMs), (4 * this.limit * this.#heldMs) / this.windowMs)
   }
 
   // A bucket would have had room long before: a vendor that names such a delay counts whole windows.
