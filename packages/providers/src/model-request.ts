@@ -20,6 +20,7 @@ import { readBody, type SentBody } from "./read-body.ts"
 import { type FetchInput, headerReader } from "./request-parts.ts"
 import { sendAttempt } from "./send-attempt.ts"
 import type { ModelCall, RequestFacts, Usage, Vendor, Verdict } from "./vendor.ts"
+import { okVerdict } from "./verdict.ts"
 import { type FailedAttempt, VendorError } from "./vendor-error.ts"
 
 /**
@@ -160,7 +161,7 @@ export class ModelRequest {
           ? this.#account.refuse(response, bytes)
           : this.#account.exhaust(this.#quota, response, bytes),
     })
-    if (this.#context.onEvent) this.#told(ok, response.status)
+    if (this.#context.onEvent) this.#told(okVerdict, response.status)
     return response
   }
 
@@ -328,8 +329,6 @@ export class ModelRequest {
 
 /** Thrown inside a call whose account was refused meanwhile; never seen outside. */
 const refused = new Error("the account was refused")
-const ok: Verdict = { kind: "ok", code: "ok", message: "" }
-
 function eitherSignal(first: AbortSignal | null | undefined, second: AbortSignal | undefined): AbortSignal | undefined {
   if (!first || first === second) return second
   return second ? AbortSignal.any([first, second]) : first

@@ -5,6 +5,7 @@ import { measurePrompt } from "./measure-prompt.ts"
 import { delayInMessage, retryDelay } from "./retry-delay.ts"
 import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 import { vendorMessage } from "./vendor-message.ts"
+import { okVerdict, verdictOn } from "./verdict.ts"
 
 /** Where the vendors that speak OpenAI's protocol differ. */
 export interface OpenAIShape {
@@ -130,14 +131,9 @@ function classify({ status, headers, body }: Answer): Verdict {
   const code = textAt(error, "code") ?? textAt(error, "type") ?? `http-${status}`
   const type = textAt(error, "type") ?? ""
   const message = vendorMessage(textAt(error, "message") ?? (typeof error === "string" ? error : undefined))
-  const verdict = (kind: Verdict["kind"], scope?: Verdict["scope"]): Verdict => ({
-    kind,
-    code,
-    message,
-    ...(scope ? { scope } : {}),
-  })
+  const verdict = verdictOn(code, message)
 
-  if (status >= 200 && status < 300) return { kind: "ok", code: "ok", message: "" }
+  if (status >= 200 && status < 300) return okVerdict
   if ((billingCodes.has(code) || billingCodes.has(type)) && status !== 400) return verdict("fatal", "account")
   if (status === 401 || status === 402) return verdict("fatal", "account")
   if (status === 413 || tooLargeCodes.has(code) || (status === 429 && /request too large/i.test(message)))

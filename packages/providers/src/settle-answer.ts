@@ -2,6 +2,7 @@ import type { Feedback, SettleOutcome } from "@sluice/core"
 import { AttemptFailure } from "./attempt-failure.ts"
 import type { AttemptPlan } from "./send-attempt.ts"
 import type { Answer, Usage, Verdict } from "./vendor.ts"
+import { okVerdict } from "./verdict.ts"
 
 /** Settles a finished call: what it cost, and what the vendor said about its limits. */
 export function settleAnswer(
@@ -19,8 +20,6 @@ export function settleAnswer(
     latency: { ...latency, outputTokens: usage.outputTokens },
   })
 }
-
-export const okVerdict: Verdict = { kind: "ok", code: "ok", message: "" }
 
 /** Settles a refused call and makes its failure. */
 export function settleFailure(

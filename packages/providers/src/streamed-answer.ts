@@ -2,10 +2,11 @@ import { isEventStream } from "./content-type.ts"
 import { meteredBody } from "./metered-body.ts"
 import { rebodiedResponse } from "./refilled-response.ts"
 import type { AttemptPlan } from "./send-attempt.ts"
-import { okVerdict, settleAnswer, settleFailure } from "./settle-answer.ts"
+import { settleAnswer, settleFailure } from "./settle-answer.ts"
 import { SseReader, type SseEvent } from "./sse-reader.ts"
 import { usageInTail } from "./usage-in-tail.ts"
 import type { Answer, Usage } from "./vendor.ts"
+import { okVerdict } from "./verdict.ts"
 
 /** An answer that arrives piece by piece: its permit lives until the stream ends. */
 export class StreamedAnswer {

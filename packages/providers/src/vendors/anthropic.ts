@@ -4,6 +4,7 @@ import { measurePrompt } from "../measure-prompt.ts"
 import { longestTrustedDelayMs, retryDelay } from "../retry-delay.ts"
 import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "../vendor.ts"
 import { vendorMessage } from "../vendor-message.ts"
+import { okVerdict, verdictOn } from "../verdict.ts"
 
 /**
  * Anthropic's Messages API. Input is estimated at the start and adjusted; output counts as it is produced, so
@@ -58,14 +59,9 @@ function classify({ status, headers, body }: Answer): Verdict {
   const code =
     textAt(error, "details", "error_code") ?? textAt(error, "error_code") ?? textAt(error, "type") ?? `http-${status}`
   const message = vendorMessage(textAt(error, "message"))
-  const verdict = (kind: Verdict["kind"], scope?: Verdict["scope"]): Verdict => ({
-    kind,
-    code,
-    message,
-    ...(scope ? { scope } : {}),
-  })
+  const verdict = verdictOn(code, message)
 
-  if (status >= 200 && status < 300) return { kind: "ok", code: "ok", message: "" }
+  if (status >= 200 && status < 300) return okVerdict
   if (billingCodes.has(code) || status === 401 || status === 402) return verdict("fatal", "account")
   if (status === 400 && /specified API usage limits|credit balance is too low/i.test(message))
     return verdict("fatal", "account")

@@ -6,6 +6,7 @@ import { msUntilPacificMidnight } from "../pacific-midnight.ts"
 import { delayInMessage, longestTrustedDelayMs, retryDelay } from "../retry-delay.ts"
 import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "../vendor.ts"
 import { vendorMessage } from "../vendor-message.ts"
+import { okVerdict, verdictOn } from "../verdict.ts"
 
 /**
  * Gemini. It sends no rate limit headers: what there is to know stands in the body of a 429. Limits count requests
@@ -82,14 +83,9 @@ function classify({ status, headers, body }: Answer): Verdict {
   const reason = textAt(details(body, "google.rpc.ErrorInfo"), "reason")
   const code = reason ?? textAt(error, "status") ?? `http-${status}`
   const message = vendorMessage(textAt(error, "message"))
-  const verdict = (kind: Verdict["kind"], scope?: Verdict["scope"]): Verdict => ({
-    kind,
-    code,
-    message,
-    ...(scope ? { scope } : {}),
-  })
+  const verdict = verdictOn(code, message)
 
-  if (status >= 200 && status < 300) return { kind: "ok", code: "ok", message: "" }
+  if (status >= 200 && status < 300) return okVerdict
   if (
     status === 401 ||
     status === 402 ||

@@ -221,8 +221,11 @@ export class RateLimit implements Budget {
       return
     }
     const fair = Math.min(0, amount - this.ratePerMs * waitMs)
-    if (level > fair) this.#evidenceMs = refusal.admittedMs
-    if (level > fair) this.#correct(nowMs, fair - level, nowMs - this.#heardMs < trustHeadersMs)
+    const heard = nowMs - this.#heardMs <= trustHeadersMs
+    if (level > fair) {
+      this.#evidenceMs = refusal.admittedMs
+      this.#correct(nowMs, fair - level, heard)
+    }
     if (!episode) return
     const { remaining } = refusal
     // Beyond any rounding, which not every vendor admits to.
@@ -235,7 +238,7 @@ export class RateLimit implements Budget {
       this.#narrowBurst = Math.max(amount, this.ratePerMs * 1_000)
       // A few seconds' worth was admitted: slices behind a right limit. More than that: a deep bucket of a lower limit.
       if (measured !== undefined && episode.admitted > 3_000 * this.ratePerMs) this.#share.cut(nowMs, measured)
-    } else if (contradicted || nowMs - this.#heardMs > trustHeadersMs) {
+    } else if (contradicted || !heard) {
       this.#refuted ||= contradicted
       this.#share.cut(nowMs, measured, refusal.retryAfterMs !== undefined)
     }
