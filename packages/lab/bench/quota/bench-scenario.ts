@@ -35,7 +35,7 @@ export interface BenchScenario {
 }
 
 const MINUTE = 60_000
-const HEAD = /^call \d+, answer with (\d+) tokens\./
+const HEAD = /^call (\d+), answer with (\d+) tokens\./
 
 /**
  * A scenario of the lab over OpenAI's protocol: one token limit instead of input and output apart.
@@ -81,9 +81,15 @@ export function promptOf(call: VendorCall, index: number): string {
   return `call ${index}, answer with ${call.outputTokens} tokens. `.padEnd(call.inputTokens * 4, "Lorem ipsum dolor. ")
 }
 
+/** The call that such a prompt asks for, as the oracle knows it: whoever asks, in whatever words, meets the same luck. */
+export function callIdOf(prompt: string): string {
+  return `call-${HEAD.exec(prompt)?.[1] ?? ""}`
+}
+
 /** What the vendor answers to such a prompt. */
 export function answerTo(prompt: string): string {
-  return "word ".repeat(Number(HEAD.exec(prompt)?.[1] ?? 1)).slice(0, Number(HEAD.exec(prompt)?.[1] ?? 1) * 4)
+  const tokens = Number(HEAD.exec(prompt)?.[2] ?? 1)
+  return "word ".repeat(tokens).slice(0, tokens * 4)
 }
 
 function scaledVendor({ vendor }: Scenario, { speed, share }: Scale): VendorOptions {

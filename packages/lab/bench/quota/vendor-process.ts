@@ -1,13 +1,18 @@
 /** The vendor, in a process of its own: started by the referee with an order, tells the truth when asked. */
-import { startVendor } from "../../src/index.ts"
-import { answerTo, benchScenario } from "./bench-scenario.ts"
+import { startVendor, type AnswerRequest } from "../../src/index.ts"
+import { answerTo, benchScenario, callIdOf } from "./bench-scenario.ts"
 import type { Order, VendorWord } from "./messages.ts"
 
 process.once("message", (order: Order) => void serve(order))
 
 async function serve(order: Order): Promise<void> {
   const { vendor: options } = benchScenario(order.scenario, order.scale)
-  const vendor = await startVendor({ ...options, answer: ({ messages }) => answerTo(messages.at(-1)?.text ?? "") })
+  const promptOf = ({ messages }: AnswerRequest): string => messages.at(-1)?.text ?? ""
+  const vendor = await startVendor({
+    ...options,
+    answer: (request) => answerTo(promptOf(request)),
+    identify: (request) => callIdOf(promptOf(request)),
+  })
   const say = (word: VendorWord): void => void process.send?.(word)
   process.on("message", (word) => {
     // Its clock starts when the contestant does, not when its process was ready.

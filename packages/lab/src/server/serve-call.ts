@@ -29,7 +29,7 @@ export async function serveCall(
   let composed: Answer | undefined
   const answer = (): Answer => (composed ??= format.silent ? SILENCE : composeAnswer(call, state.answer))
   const verdict = state.core.arrive({
-    id: hash("sha1", request.body as Buffer),
+    id: state.identify?.(call) ?? hash("sha1", request.body as Buffer),
     key: keyOf(request),
     inputTokens: call.inputTokens,
     get outputTokens() {

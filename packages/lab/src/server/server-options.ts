@@ -1,12 +1,14 @@
 import { z } from "zod"
 import type { Clock } from "@sluice/core"
-import type { AnswerSource } from "../answers/answer.ts"
+import type { AnswerRequest, AnswerSource } from "../answers/answer.ts"
 import type { VendorOptions } from "../vendor-options.ts"
 
 /** A vendor over HTTP: the simulated vendor's own options, and how it listens and answers. */
 export interface ServerOptions extends VendorOptions {
   /** Default `{ text: "OK." }`. */
   readonly answer?: AnswerSource
+  /** What a call is known by: it decides its latency and faults, and what counts as a repeat. Default: the SHA-1 of its body. */
+  readonly identify?: (request: AnswerRequest) => string
   /** Default 0: any free port. */
   readonly port?: number
   /** Default `"127.0.0.1"`. Any other address makes a server without passwords reachable by others; say so with `exposed`. */
@@ -55,6 +57,7 @@ const checked = z
     apiKeys: z.array(z.string()).optional(),
     billingCode: z.string().min(1).optional(),
     models: z.array(z.string().min(1)).optional(),
+    identify: z.custom((value) => typeof value === "function").optional(),
     clock: z.custom((value) => typeof value === "object" && value !== null).optional(),
     answer: z
       .union([

@@ -38,7 +38,7 @@ const DEFAULTS = Object.freeze({
 /**
  * Starts a simulated LLM vendor over HTTP on loopback. It speaks the wire formats of OpenAI, Anthropic and Gemini so that their
  * official SDKs work against it, enforces the limits it is given, fails as it is told to, and keeps the truth about what happened.
- * Tokens are counted by `countTokens` (characters / 4). The same body twice is the same piece of work: answered twice, it counts as a repeat.
+ * Tokens are counted by `countTokens` (characters / 4). The same body (or what `identify` names) twice is the same piece of work: answered twice, it counts as a repeat.
  * Throws a TypeError when an option makes no sense.
  *
  * @example
@@ -71,6 +71,9 @@ export async function startVendor(options: ServerOptions = {}): Promise<Vendor> 
     },
     get answer() {
       return current.answer ?? DEFAULTS.answer
+    },
+    get identify() {
+      return current.identify
     },
     get billingCode() {
       return current.billingCode

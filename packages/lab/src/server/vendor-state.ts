@@ -1,5 +1,5 @@
 import type { Clock } from "@sluice/core"
-import type { AnswerSource } from "../answers/answer.ts"
+import type { AnswerRequest, AnswerSource } from "../answers/answer.ts"
 import type { VendorCore } from "../vendor-core.ts"
 import type { BatchOptions } from "./server-options.ts"
 import type { VendorMemory } from "./vendor-memory.ts"
@@ -9,6 +9,7 @@ export interface VendorState {
   readonly core: VendorCore
   readonly clock: Clock
   readonly answer: AnswerSource
+  readonly identify: ((request: AnswerRequest) => string) | undefined
   readonly billingCode: string | undefined
   readonly models: readonly string[]
   readonly batch: BatchOptions
