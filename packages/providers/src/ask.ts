@@ -46,7 +46,7 @@ export const askDefaults: { readonly maxReasks: number } = Object.freeze({
  * @throws AnswerError `answer-truncated` or `answer-invalid`, with the last text and what it took; what the SDK throws
  * otherwise.
  * @example
- * ```ts
+ * ```ts no-run
  * const { value } = await ask(openai("gpt-5-mini"), { schema: z.object({ city: z.string() }), prompt: "Where is the Spree?" })
  * ```
  */

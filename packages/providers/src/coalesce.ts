@@ -53,7 +53,7 @@ interface Passenger<I, R> {
  *   pack: async (words: readonly string[]) => words.join("\n").toUpperCase(),
  *   unpack: (answer) => answer.split("\n"),
  * })
- * await Promise.all([upper("a"), upper("b")]) // => ["A", "B"], in one request
+ * await Promise.all([upper("a"), upper("b")]) // => ["A", "B"]
  * ```
  */
 export function coalesce<I, A, R>(

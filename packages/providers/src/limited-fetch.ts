@@ -43,7 +43,7 @@ export interface LimitedFetch {
  * @example
  * ```ts
  * const fetch = limitedFetch({ requestsPerMinute: 500, tokensPerMinute: 200_000 })
- * const client = new OpenAI({ fetch, maxRetries: 0 })
+ * const client = new OpenAI({ fetch, maxRetries: 0, apiKey: "any" })
  * ```
  */
 export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {

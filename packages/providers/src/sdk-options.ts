@@ -61,7 +61,7 @@ export function googleOptions(limits: LimitedFetchOptions | LimitedFetch = {}): 
  * @example
  * ```ts
  * const limited = aiSdkOptions({ requestsPerMinute: 500 })
- * const openai = createOpenAI({ apiKey: "any", ...limited.provider })
+ * const provider = createOpenAI({ apiKey: "any", ...limited.provider })
  * limited.call // => { maxRetries: 0 }
  * ```
  */

@@ -4,7 +4,7 @@
  *
  * @example
  * ```ts
- * embedText("hello", 4) // => [0, 0, -1, 0]
+ * embedText("cat", 4) // => [0, 0, 0, 1]
  * ```
  */
 export function embedText(text: string, dimensions: number): number[] {

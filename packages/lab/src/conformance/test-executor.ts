@@ -16,7 +16,7 @@ export interface ExecutorPromises {
  * and an end that is clean however it comes. Runs on a virtual clock.
  *
  * @example
- * ```ts
+ * ```ts no-run
  * testExecutor(({ clock, random }) => parallelExecutor(clock, random), { describe, it })
  * ```
  */

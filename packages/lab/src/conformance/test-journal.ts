@@ -15,8 +15,11 @@ export interface JournalPlace {
  * was settled under; nothing else is.
  *
  * @example
- * ```ts
- * testJournal(() => ({ open: () => openJournal({ path: temporaryFile() }), close: (journal) => journal.close() }), { describe, it })
+ * ```ts no-run
+ * testJournal(() => {
+ *   const file = temporaryFile()
+ *   return { open: () => openMyJournal(file), close: (journal) => (journal as MyJournal).close() }
+ * }, { describe, it })
  * ```
  */
 export function testJournal(create: () => JournalPlace | Promise<JournalPlace>, { describe, it }: TestFramework): void {

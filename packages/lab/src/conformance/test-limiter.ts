@@ -19,7 +19,7 @@ export interface LimiterPromises {
  * Runs without a clock: a limiter of concurrency has nothing to wait for but permits.
  *
  * @example
- * ```ts
+ * ```ts no-run
  * testLimiter((concurrency) => createQuota({ concurrency }), { describe, it })
  * ```
  */

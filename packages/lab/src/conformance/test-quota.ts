@@ -21,7 +21,7 @@ const hasCode =
  * to the full, against vendors that count as it was told. Everything runs on a virtual clock.
  *
  * @example
- * ```ts
+ * ```ts no-run
  * testQuota((options) => createQuota(options), { describe, it })
  * ```
  */

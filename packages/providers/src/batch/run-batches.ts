@@ -18,9 +18,9 @@ import { splitRequests } from "./split-requests.ts"
  * Holds all requests and results of the run.
  *
  * @example
- * ```ts
- * const outcomes = await runBatches([{ model: "m", messages: [] }], { vendor: openaiBatches(client) })
- * outcomes[0] // => { status: "ok", index: 0, value: { … }, attempts: 1 }
+ * ```ts no-run
+ * const outcomes = await runBatches([{ model: "m", messages: [] }], { vendor: openaiBatches(new OpenAI()) })
+ * outcomes[0]?.status // => "ok"
  * ```
  */
 export async function runBatches(

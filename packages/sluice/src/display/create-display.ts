@@ -58,9 +58,10 @@ export const displayDefaults: Readonly<{ frameMs: number; lineMs: number; column
  *
  * @example
  * ```ts
+ * const app = define<object>().step({ name: "digest" })
  * const display = createDisplay({ stream: process.stderr, clock: systemClock, title: "digest", unit: "document" })
  * try {
- *   await app.run(shared, { onEvent: display.observe })
+ *   await app.run({}, { onEvent: display.observe })
  * } finally {
  *   display.stop()
  * }

@@ -18,7 +18,8 @@ export type RateDimension = "requests" | "tokens" | "inputTokens" | "outputToken
  *
  * @example
  * ```ts
- * createDisplay({ ..., quotas: () => fetch.snapshot().map(quotaReading) })
+ * const quota = createQuota({ requestsPerMinute: 500 })
+ * quotaReading(quota.snapshot()).limits // => { requests: 500 }
  * ```
  */
 export function quotaReading(snapshot: QuotaSnapshot): QuotaReading {

@@ -1,0 +1,10 @@
+import { testExamples } from "../../../scripts/test-examples.ts"
+
+testExamples(
+  "providers",
+  `import Anthropic from "@anthropic-ai/sdk"
+import { createOpenAI, openai } from "@ai-sdk/openai"
+import { GoogleGenAI } from "@google/genai"
+import OpenAI from "openai"
+import { z } from "zod"`,
+)
