@@ -10,6 +10,7 @@ import { isPromiseLike, type MaybePromise } from "./maybe-promise.ts"
 import { type ActionsOf, type Answer, enter, type Node, type NodeJSON } from "./node.ts"
 import type { Outcome } from "./outcome.ts"
 import type { OnError } from "./ports.ts"
+import { type Kept, redrivable, type Redrivable } from "./redrive.ts"
 import { type ItemSource, settleItems } from "./settle-items.ts"
 import { visitNode } from "./visit-node.ts"
 import { innerRecord } from "./visits.ts"
@@ -52,14 +53,18 @@ interface PlainBatchFlow<Shared> extends Delivery {
   readonly post?: (shared: Shared, prepared: unknown, results: never, context: NodeContext) => MaybePromise<Answer>
 }
 
+/** A batch flow: a node that can also run its failed sub-flows again. */
+export interface BatchFlowNode<Shared, Action extends string = string, SubAction extends string = string>
+  extends Node<Shared, Action>, Redrivable<Shared, Action, SubAction | "default"> {}
+
 /** The `batchFlow` of `define`, without its types. */
-export function createBatchFlow<Shared>(kit: Kit<Shared>, options: PlainBatchFlow<Shared>): Node<Shared> {
+export function createBatchFlow<Shared>(kit: Kit<Shared>, options: PlainBatchFlow<Shared>): BatchFlowNode<Shared> {
   const { name, flow, prep, post } = options
   checkName("batch flow", name)
   checkDelivery(`batch flow "${name}"`, options)
   const key = options.key as ((params: Params) => string) | undefined
 
-  const run = async (shared: Shared, work: Work): Promise<Answer> => {
+  const run = async (shared: Shared, work: Work, kept?: Kept): Promise<Answer> => {
     const made = prep(shared, work)
     const prepared = isPromiseLike(made) ? await made : made
     const recordOf = recordsBelow(work)
@@ -69,6 +74,14 @@ export function createBatchFlow<Shared>(kit: Kit<Shared>, options: PlainBatchFlo
       name,
       recorded: false,
       ...(key && { key }),
+      ...(kept && {
+        kept: (params: Params, index: number) => {
+          const outcome = kept.get(index) as Outcome<string> | undefined
+          // Counted, so that equal params later on find their own records.
+          if (outcome) recordOf(params)
+          return outcome
+        },
+      }),
       exec: async (params, context) =>
         (await visitNode(flow, shared, frameOf(context as Work, checkParams(params, work)))) ?? "default",
     }
@@ -81,7 +94,8 @@ export function createBatchFlow<Shared>(kit: Kit<Shared>, options: PlainBatchFlo
     const data = deliveryJSON(options)
     return { kind: "batch-flow", name, flow: flow.toJSON(), ...(Object.keys(data).length > 0 && { options: data }) }
   }
-  return createNode(kit, { kind: "batch-flow", name, [enter]: run, toJSON })
+  const node = createNode(kit, { kind: "batch-flow", name, [enter]: run, toJSON })
+  return Object.freeze({ ...node, ...redrivable(kit, node, run) })
 }
 
 /** Equal params more than once: the second run's records get a path of their own. */

@@ -8,8 +8,7 @@ import { isPromiseLike, type MaybePromise } from "./maybe-promise.ts"
 import { type Answer, enter, type Node, type NodeJSON } from "./node.ts"
 import type { Outcome } from "./outcome.ts"
 import type { OnError } from "./ports.ts"
-import { redriveJournal } from "./redrive-journal.ts"
-import type { RunOptions } from "./run.ts"
+import { type Kept, redrivable, type Redrivable } from "./redrive.ts"
 import { type ItemSource, settleItems } from "./settle-items.ts"
 import { countVisit } from "./visits.ts"
 
@@ -65,15 +64,8 @@ export interface BatchOptions<
 }
 
 /** A batch: a node that can also run its failed items again, and be a stage of a pipeline. */
-export interface BatchNode<Shared, Action extends string = string, Item = never, Result = unknown> extends Node<
-  Shared,
-  Action
-> {
-  /**
-   * Runs the batch as a run of its own, but only the items without an `ok` outcome in `outcomes`;
-   * the others keep theirs. `post` gets all, in the original order.
-   */
-  redrive(shared: Shared, outcomes: readonly Outcome<Result>[], options?: RunOptions): Promise<Action | "default">
+export interface BatchNode<Shared, Action extends string = string, Item = never, Result = unknown>
+  extends Node<Shared, Action>, Redrivable<Shared, Action, Result> {
   /** Internal: what a pipeline chains. */
   readonly [stage]: Stage<Shared, Item, Result>
 }
@@ -114,11 +106,12 @@ export function createBatch<Shared>(kit: Kit<Shared>, options: PlainBatch<Shared
     ...(version !== undefined && { version }),
   }
 
-  const run = async (shared: Shared, work: Work): Promise<Answer> => {
+  const run = async (shared: Shared, work: Work, kept?: Kept): Promise<Answer> => {
     const made = prep?.(shared, work)
     const prepared = isPromiseLike(made) ? await made : made
     const visit = countVisit(work.frame, name)
-    const results = await settleItems(prepared as ItemSource<unknown>, task, options, work, visit)
+    const given = kept ? { ...task, kept: (_item: unknown, index: number) => kept.get(index) } : task
+    const results = await settleItems(prepared as ItemSource<unknown>, given, options, work, visit)
     const answer = post?.(shared, prepared, results as never, work)
     return isPromiseLike(answer) ? await answer : answer
   }
@@ -130,8 +123,7 @@ export function createBatch<Shared>(kit: Kit<Shared>, options: PlainBatch<Shared
   const node = createNode(kit, { kind: "batch", name, [enter]: run, toJSON })
   return Object.freeze({
     ...node,
-    redrive: (shared: Shared, outcomes: readonly Outcome<unknown>[], given: RunOptions = {}) =>
-      node.run(shared, { ...given, journal: redriveJournal(outcomes, given.journal) }),
+    ...redrivable(kit, node, run),
     [stage]: { ...options, task },
   })
 }

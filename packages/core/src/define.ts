@@ -1,9 +1,9 @@
 import { type BatchNode, type BatchOptions, createBatch, type ItemOf, type PlainBatch } from "./batch.ts"
-import { type BatchFlowOptions, createBatchFlow } from "./batch-flow.ts"
+import { type BatchFlowNode, type BatchFlowOptions, createBatchFlow } from "./batch-flow.ts"
 import type { Params } from "./context.ts"
 import type { Kit } from "./create-node.ts"
 import { createFlow, type FlowAction, type FlowNodes, type FlowOptions } from "./flow.ts"
-import type { Answer, Node } from "./node.ts"
+import type { ActionsOf, Answer, Node } from "./node.ts"
 import { type Chained, createPipeline, type PipelineAction, type StageList } from "./pipeline.ts"
 import type { OnError, Runtime } from "./ports.ts"
 import { sequentialRuntime } from "./sequential-runtime.ts"
@@ -63,7 +63,7 @@ export interface Definition<Shared, P = Params> {
     SinkReturn = never,
   >(
     options: BatchFlowOptions<Shared, P, Prepared, Sub, Reply, Policy, SinkReturn>,
-  ) => Node<Shared, Extract<Reply, string>>
+  ) => BatchFlowNode<Shared, Extract<Reply, string>, ActionsOf<NoInfer<Sub>>>
 
   /**
    * Batches whose items flow on one by one, without a barrier between the stages and with each stage's own limits.

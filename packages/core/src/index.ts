@@ -1,5 +1,5 @@
 export type { BatchNode, BatchOptions, ItemOf, Settled, Source } from "./batch.ts"
-export type { BatchFlowOptions } from "./batch-flow.ts"
+export type { BatchFlowNode, BatchFlowOptions } from "./batch-flow.ts"
 export type { ItemContext, NodeContext, Params } from "./context.ts"
 export type { Cost } from "./cost.ts"
 export { createDefine, define, type Define, type Definition } from "./define.ts"
@@ -35,6 +35,7 @@ export type {
   SettledRecord,
   SettleOutcome,
 } from "./ports.ts"
+export type { Redrivable } from "./redrive.ts"
 export type { RunOptions } from "./run.ts"
 export { sequentialExecutor } from "./sequential-executor.ts"
 export { sequentialRuntime } from "./sequential-runtime.ts"

@@ -16,6 +16,8 @@ export interface ItemTask<Item, Result> extends Task<Item, Result> {
   readonly version?: string
   /** Sub-flows are not: the nodes inside them are. */
   readonly recorded: boolean
+  /** The outcome of an earlier run that stands in for the item. */
+  readonly kept?: (item: Item, index: number) => Outcome<Result> | undefined
 }
 
 /** Runs one item to its outcome. Rejects only when the batch is being stopped. `place` says which item it is. */
@@ -71,20 +73,24 @@ export function createItemRunner<Item, Result>(
 
   const runFully = async (item: Item, context: Work): Promise<Outcome<Result>> => {
     const { index } = context
+    const kept = task.kept?.(item, index)
+    if (kept) return replayed(context, kept)
     const recall =
       run.journal && task.recorded
         ? new Recall(run.journal, context, { visit, input: item, version: task.version, index, key: task.key?.(item) })
         : undefined
-    const record = await recall?.find()
+    const record = recall && (await recall.find())
     if (record) {
       const ending = record.status === "ok" ? record : { ...record, errors: [record.error] }
-      const outcome = toOutcome(item, index, ending as Ending<Result>)
-      reportEnd(context, outcome, true)
-      return count(outcome)
+      return replayed(context, toOutcome(item, index, ending as Ending<Result>))
     }
     const outcome = toOutcome(item, index, await runAttempts(task, item, context))
     await recall?.settle(outcome, context.spent)
     reportEnd(context, outcome, false)
+    return count(outcome)
+  }
+  const replayed = (context: Work, outcome: Outcome<Result>): Outcome<Result> => {
+    reportEnd(context, outcome, true)
     return count(outcome)
   }
   const toOutcome = (item: Item, index: number, ending: Ending<Result>): Outcome<Result> =>
@@ -107,7 +113,7 @@ export function createItemRunner<Item, Result>(
     }
   }
 
-  return task.policy || run.journal || run.emit ? runObserved : runPlain
+  return task.policy || task.kept || run.journal || run.emit ? runObserved : runPlain
 }
 
 function reportEnd(work: Work, outcome: Outcome<unknown>, replayed: boolean): void {

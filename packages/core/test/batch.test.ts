@@ -464,28 +464,6 @@ describe("onOutcome", () => {
   })
 })
 
-test("redrive runs the failed items alone and merges them into the original order", async () => {
-  const ran: number[] = []
-  let broken = true
-  const node = batch({
-    name: "node",
-    prep: (state) => state.items,
-    exec: (n) => {
-      ran.push(n)
-      return failOn(...(broken ? [2, 4] : []))(n)
-    },
-    onError: "collect",
-    post: (state, _items, outcomes) => void (state.out = outcomes),
-  })
-  const shared = fresh([1, 2, 3, 4])
-  await node.run(shared)
-  broken = false
-  ran.length = 0
-  await node.redrive(shared, shared.out as Outcome<number>[])
-  expect(ran).toEqual([2, 4])
-  expect((shared.out as Outcome<number>[]).map((each) => each.status === "ok" && each.value)).toEqual([10, 20, 30, 40])
-})
-
 test.each<[object, string]>([
   [{ concurrency: 0 }, 'batch "x": concurrency must be a whole number of at least 1 (got 0).'],
   [{ concurrency: "all" }, 'batch "x": concurrency must be a whole number of at least 1 (got "all").'],

@@ -233,28 +233,6 @@ test("a journal that cannot close: an error after success, a warning after a fai
   })
 })
 
-test("redrive with a journal settles there what it runs", async () => {
-  const journal = new MemoryJournal()
-  const node = batch({
-    name: "node",
-    prep: () => [1, 2],
-    exec: (n) => n * 10,
-    post: (shared, _, results) => void (shared.out = results),
-  })
-  const shared = fresh()
-  await node.redrive(
-    shared,
-    [
-      { status: "ok", index: 0, value: 99, attempts: 1 },
-      { status: "failed", index: 1, error: new Error("x"), attempts: 1 },
-    ],
-    { journal },
-  )
-  expect(shared.out).toEqual([99, 20])
-  expect(where(journal)).toEqual(["node 0 1"])
-  expect(journal.ends).toEqual(["ok"])
-})
-
 test("each stage of a pipeline has records of its own", async () => {
   const journal = new MemoryJournal()
   const line = pipeline([
