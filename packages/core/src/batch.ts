@@ -4,6 +4,7 @@ import { createNode, type Kit } from "./create-node.ts"
 import { checkDelivery, type BatchSummary, deliveryJSON, type Delivery } from "./delivery.ts"
 import { checkPolicy, type ItemPolicy, policyJSON, policyOf } from "./item-policy.ts"
 import type { ItemTask } from "./item-runner.ts"
+import { inLane, type Lane, openLane } from "./lane.ts"
 import { isPromiseLike, type MaybePromise } from "./maybe-promise.ts"
 import { type Answer, enter, type Node, type NodeJSON } from "./node.ts"
 import type { Outcome } from "./outcome.ts"
@@ -55,6 +56,8 @@ export interface BatchOptions<
   readonly onOutcome?: (outcome: Outcome<Result | Fallback>) => SinkReturn
   /** The order of results and of `onOutcome`: `"input"` (default) or `"completion"`. */
   readonly order?: "input" | "completion"
+  /** Which way the items' model calls go, through `limitedFetch`: `"online"`, `"batch"`, or `{ deadlineMs }`. */
+  readonly lane?: Lane
   readonly post?: (
     shared: Shared,
     prepared: Prepared,
@@ -111,7 +114,9 @@ export function createBatch<Shared>(kit: Kit<Shared>, options: PlainBatch<Shared
     const prepared = isPromiseLike(made) ? await made : made
     const visit = countVisit(work.frame, name)
     const given = kept ? { ...task, kept: (_item: unknown, index: number) => kept.get(index) } : task
-    const results = await settleItems(prepared as ItemSource<unknown>, given, options, work, visit)
+    const results = await inLane(openLane(options.lane, work, options, visit), work, () =>
+      settleItems(prepared as ItemSource<unknown>, given, options, work, visit),
+    )
     const answer = post?.(shared, prepared, results as never, work)
     return isPromiseLike(answer) ? await answer : answer
   }

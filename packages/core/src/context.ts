@@ -1,4 +1,5 @@
 import { addCosts, type Cost } from "./cost.ts"
+import type { LaneScope } from "./lane.ts"
 import type { TaskScope } from "./task-scope.ts"
 import type { Frame } from "./frame.ts"
 import { nodePath } from "./frame.ts"
@@ -43,6 +44,8 @@ export class Work implements ItemContext, TaskScope {
   readonly isItem: boolean
   /** The frame of the flow that runs inside this node, whose steps share this scope. */
   inside: Frame | undefined
+  /** Of a batch, while its items run, and of its items. */
+  lane: LaneScope | "online" | undefined
   /** What was spent on the item, in an attempt's context the item's. */
   spent: Cost | undefined
   readonly account: Work
@@ -68,6 +71,7 @@ export class Work implements ItemContext, TaskScope {
     this.signal = item ? item.signal : frame.signal
     this.isItem = account ? account.isItem : item !== undefined
     this.inside = undefined
+    this.lane = undefined
     this.spent = undefined
     this.account = account ?? this
   }

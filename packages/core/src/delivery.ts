@@ -1,4 +1,5 @@
 import { checkCount, invalidOption } from "./check-options.ts"
+import { checkLane, type Lane } from "./lane.ts"
 import type { Outcome } from "./outcome.ts"
 import type { OnError } from "./ports.ts"
 
@@ -8,6 +9,7 @@ export interface Delivery {
   readonly onError?: OnError
   readonly onOutcome?: (outcome: Outcome<never>) => unknown
   readonly order?: "input" | "completion"
+  readonly lane?: Lane
 }
 
 /** What `post` gets when `onOutcome` took the outcomes. */
@@ -19,7 +21,8 @@ export interface BatchSummary {
 
 /** Checked once, at construction. */
 export function checkDelivery(where: string, options: Delivery): void {
-  const { concurrency, onError, order } = options
+  const { concurrency, onError, order, lane } = options
+  checkLane(where, lane)
   if (concurrency !== "auto") checkCount(where, "concurrency", concurrency)
   if (order !== undefined && order !== "input" && order !== "completion") {
     throw invalidOption(where, "order", '"input" or "completion"', order)
@@ -38,11 +41,12 @@ export function checkDelivery(where: string, options: Delivery): void {
 
 /** The part that is data. */
 export function deliveryJSON(options: Delivery): Record<string, unknown> {
-  const { concurrency, onError, order } = options
+  const { concurrency, onError, order, lane } = options
   return {
     ...(concurrency !== undefined && { concurrency }),
     ...(onError !== undefined && { onError }),
     ...(order !== undefined && { order }),
+    ...(lane !== undefined && { lane }),
   }
 }
 

@@ -56,6 +56,21 @@ export type SluiceEvent = { readonly atMs: number } & (
       readonly cost: Cost
       readonly model?: string
       readonly cachedInputTokens?: number
+      /** Answered in a vendor's batch, at its price; absent online. */
+      readonly lane?: "batch"
+    } & Partial<Span>)
+  | ({
+      readonly type: "vendor-batch"
+      /** `adopted`: created by a process before this one · `cancelled`: asked to stop, what is done still comes. */
+      readonly state: "submitted" | "adopted" | "progress" | "ended" | "failed" | "cancelled"
+      readonly vendor: string
+      /** A hash of the credentials. */
+      readonly account: string
+      readonly model: string
+      readonly batchId: string
+      readonly done: number
+      readonly total: number
+      readonly code?: string
     } & Partial<Span>)
   | ({ readonly type: "log"; readonly message: string; readonly data?: unknown } & Span)
   | ({

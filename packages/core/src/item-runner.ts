@@ -33,8 +33,11 @@ export function createItemRunner<Item, Result>(
 ): ItemRunner<Item, Result> {
   const { frame, priority } = work
   const { run } = frame
-  const newWork = (place: AttemptContext): Work =>
-    new Work(currentScope(), frame, task.name, run.spans++, work.spanId, priority, place)
+  const newWork = (place: AttemptContext): Work => {
+    const item = new Work(currentScope(), frame, task.name, run.spans++, work.spanId, priority, place)
+    item.lane = work.lane
+    return item
+  }
 
   const failed = (item: Item, index: number, ending: Ending<Result> & { status: "failed" }): Outcome<Result> => {
     const key = task.key?.(item)

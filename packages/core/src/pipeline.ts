@@ -6,6 +6,7 @@ import { createFailurePolicy } from "./failure-policy.ts"
 import { SluiceError } from "./errors.ts"
 import { innerFrame } from "./inner-frame.ts"
 import { createItemRunner } from "./item-runner.ts"
+import { closeLane, openLane } from "./lane.ts"
 import { LinkedAbort } from "./linked-abort.ts"
 import { isPromiseLike } from "./maybe-promise.ts"
 import { type ActionsOf, type Answer, enter, type Node, type NodeJSON } from "./node.ts"
@@ -109,9 +110,12 @@ async function flowThrough<Shared>(
   const abort = new LinkedAbort(work.signal)
   const { executor } = work.frame.run.runtime
   const between: AsyncGenerator<Outcome<unknown>>[] = []
+  const lanes: Work["lane"][] = []
   let flowing: AsyncIterable<Outcome<Outcome<unknown>>> | undefined
-  for (const { task, concurrency = "auto", onError = "stop" } of stages) {
+  for (const { task, concurrency = "auto", onError = "stop", lane } of stages) {
     const stageWork = new Work(work, frame, task.name, work.spanId, work.parentId, work.priority)
+    stageWork.lane = openLane(lane, stageWork, task)
+    lanes.push(stageWork.lane)
     const policy = createFailurePolicy(onError, stageWork.path)
     const runItem = createItemRunner(task, stageWork, 0, policy, abort)
     const { priority } = work
@@ -133,6 +137,7 @@ async function flowThrough<Shared>(
   } finally {
     // A stage that is stopped need not wait for the pull that it has under way; the pipeline waits for all its stages.
     await Promise.allSettled(between.map((each) => each.return(undefined)))
+    for (const lane of lanes) await closeLane(lane, work)
   }
 }
 

@@ -131,6 +131,8 @@ export interface MapOptions<I, O> extends ItemOptions<I, O> {
   readonly concurrency?: number | "auto"
   /** `"input"` (default) within a bounded reorder window, or `"completion"`. */
   readonly order?: "input" | "completion"
+  /** With `order: "input"`: how far the newest item may be ahead of the oldest unfinished one. Default 4,096. */
+  readonly reorderWindow?: number
   /**
    * `"stop"` (default): the first final failure aborts what is in flight, waits for it to settle and rejects.
    * `"collect"`: failures are outcomes. An object: collect until the budget of failures is spent, then stop.
@@ -199,6 +201,10 @@ export interface RunJournal {
   lookup(identity: RecordIdentity): SettledRecord | undefined | Promise<SettledRecord | undefined>
   /** Resolves when the record is durable. Rejects, naming the node, when the value cannot be stored. `cost` is what was spent. */
   settle(identity: RecordIdentity, outcome: Outcome<unknown>, cost?: Cost): Promise<void>
+  /** What was last stored under `name`. A journal that keeps no notes has neither method. */
+  readonly note?: (name: string) => unknown
+  /** Stores a small fact beside the items; resolves when it is durable. */
+  readonly putNote?: (name: string, value: unknown) => Promise<void>
   /** The run ended; the journal stays open for other runs. */
   end(status: "ok" | "failed" | "cancelled"): Promise<void>
 }

@@ -7,6 +7,9 @@ import { LinkedAbort } from "./linked-abort.ts"
 import { isPromiseLike } from "./maybe-promise.ts"
 import type { Outcome } from "./outcome.ts"
 
+/** A vendor's batch is answered at once and takes up to this many requests: the first item must not keep them out. */
+const laneWindow = 100_000
+
 export type ItemSource<Item> = Iterable<Item> | AsyncIterable<Item>
 
 /** Runs every item of a source and resolves to what `post` gets. Settles after everything it started has. */
@@ -17,7 +20,7 @@ export async function settleItems<Item, Result>(
   work: Work,
   visit: number,
 ): Promise<unknown> {
-  const { concurrency = "auto", onError = "stop", order = "input" } = options
+  const { concurrency = "auto", onError = "stop", order = "input", lane = "online" } = options
   const items = checkSource(source, work.path)
   const abort = new LinkedAbort(work.signal)
   const runItem = createItemRunner(task, work, visit, createFailurePolicy(onError, work.path), abort)
@@ -25,7 +28,14 @@ export async function settleItems<Item, Result>(
     items,
     runItem,
     // When to stop is decided here, as items settle, and reaches the executor as a cancel.
-    { concurrency, order, onError: "collect", signal: abort.signal, priority: work.priority },
+    {
+      concurrency,
+      order,
+      onError: "collect",
+      signal: abort.signal,
+      priority: work.priority,
+      ...(lane !== "online" && { reorderWindow: laneWindow }),
+    },
   )
   return deliver(outcomes, options, abort)
 }

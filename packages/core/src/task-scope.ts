@@ -1,4 +1,5 @@
 import type { Cost } from "./cost.ts"
+import type { LaneScope } from "./lane.ts"
 import type { Limiter } from "./ports.ts"
 
 /**
@@ -29,6 +30,8 @@ export interface TaskScope {
   held?: Limiter[]
   /** Called after `waiting`, `holding` or `resting` changed; see `countInScope`. */
   onChange?: () => void
+  /** Which way this item's model calls go, where its batch says so; see `currentLane`. */
+  readonly lane?: LaneScope | "online" | undefined
   /** Adds to the usage of this item. */
   spend?: ((cost: Cost) => void) | undefined
 }
@@ -54,6 +57,14 @@ const storage = globals[slot]
 /** The scope of the code that is running, if it runs inside an item. */
 export function currentScope(): TaskScope | undefined {
   return storage?.getStore()
+}
+
+/** The lane of the nearest batch around the code that is running; `undefined` when its calls go online. */
+export function currentLane(): LaneScope | undefined {
+  for (let each = currentScope(); each; each = each.parent) {
+    if (each.lane) return each.lane === "online" ? undefined : each.lane
+  }
+  return undefined
 }
 
 /** Runs `fn(...args)` inside `scope`. */

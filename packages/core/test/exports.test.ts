@@ -8,6 +8,7 @@ test("the runtime exports are these", () => {
     "SluiceError",
     "countInScope",
     "createDefine",
+    "currentLane",
     "currentScope",
     "define",
     "runInScope",

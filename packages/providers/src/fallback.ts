@@ -121,7 +121,7 @@ function rewritten(
 }
 
 /** The request in a form that can be sent to several places. */
-async function plainRequest(
+export async function plainRequest(
   input: FetchInput,
   init: RequestInit | undefined,
 ): Promise<{ init: RequestInit; json: Readonly<Record<string, unknown>> | undefined }> {

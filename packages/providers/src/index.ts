@@ -14,6 +14,7 @@ export {
   openaiOptions,
   type OpenAIClientOptions,
 } from "./sdk-options.ts"
+export { bestPattern } from "./model-pattern.ts"
 export type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 export { type FailedAttempt, VendorError } from "./vendor-error.ts"
 export { anthropic } from "./vendors/anthropic.ts"
@@ -23,6 +24,7 @@ export { azure, groq, mistral, openaiCompatible, openrouter, together } from "./
 export { anthropicBatches } from "./batch/anthropic-batches.ts"
 export { type BatchLedger, journalLedger, memoryLedger } from "./batch/batch-ledger.ts"
 export type { BatchProgress, BatchRequest, BatchResult, BatchVendor } from "./batch/batch-vendor.ts"
+export { laneDefaults, type LaneOptions } from "./batch/lane-options.ts"
 export { openaiBatches } from "./batch/openai-batches.ts"
 export { runBatches } from "./batch/run-batches.ts"
 export { type BatchEvent, runBatchesDefaults, type RunBatchesOptions } from "./batch/run-batches-options.ts"

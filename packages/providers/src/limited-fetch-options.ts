@@ -1,5 +1,6 @@
 import type { Backoff, Clock, EventSink, Limiter, Random } from "@sluice/core"
 import type { QuotaOptions, RetryBudget } from "@sluice/scheduler"
+import type { LaneOptions } from "./batch/lane-options.ts"
 import type { Fallback } from "./fallback.ts"
 import type { Prices } from "./prices.ts"
 import type { Vendor } from "./vendor.ts"
@@ -44,6 +45,8 @@ export interface LimitedFetchOptions extends Omit<QuotaOptions, "name"> {
   readonly keys?: readonly string[]
   /** Where a call goes, in this order, when it gets no answer where it was sent. */
   readonly fallback?: readonly Fallback[]
+  /** How calls of items whose batch says `lane` are put into batches of the vendor. */
+  readonly vendorBatches?: LaneOptions
   /** Overrides of, and additions to, the price list. */
   readonly prices?: Prices
   /** What sends. Default: the global `fetch`. */

@@ -1,4 +1,4 @@
-import { SluiceError } from "@sluice/core"
+import { currentLane, type LaneScope, SluiceError } from "@sluice/core"
 import {
   createQuota,
   type QuotaOptions,
@@ -9,7 +9,8 @@ import {
   systemRandom,
 } from "@sluice/scheduler"
 import { Accounts } from "./accounts.ts"
-import { sendByFallback } from "./fallback.ts"
+import { BatchLanes } from "./batch/batch-lanes.ts"
+import { plainRequest, sendByFallback } from "./fallback.ts"
 import { findVendor, vendors } from "./find-vendor.ts"
 import { type LimitedFetchOptions, limitedFetchDefaults } from "./limited-fetch-options.ts"
 import { ModelRequest } from "./model-request.ts"
@@ -48,14 +49,36 @@ export interface LimitedFetch {
  */
 export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
   const context = contextOf(options)
+  const lanes = new BatchLanes(context, options.vendorBatches ?? {})
   const call = async (input: FetchInput, init?: RequestInit): Promise<Response> => {
     const url = urlOf(input)
     const found = url && recognise(context.vendor, url, methodOf(input, init))
     if (!found) return context.fetch(input, init)
+    const lane = currentLane()
+    if (lane) return sendInLane(lane, found, url, input, init)
+    return sendOnline(found, url, input, init)
+  }
+  const sendOnline = (
+    found: { vendor: Vendor; call: ModelCall },
+    url: URL,
+    input: FetchInput,
+    init?: RequestInit,
+  ): Promise<Response> => {
     if (context.keys.length > 0 || context.fallback.length > 0) {
       return sendByFallback(context, found.vendor, found.call, url, input, init)
     }
     return new ModelRequest(context, found.vendor, found.call, url, input, init).run()
+  }
+  const sendInLane = async (
+    lane: LaneScope,
+    found: { vendor: Vendor; call: ModelCall },
+    url: URL,
+    input: FetchInput,
+    init?: RequestInit,
+  ): Promise<Response> => {
+    const { init: plain, json } = await plainRequest(input, init)
+    const answer = json && (await lanes.answer(lane, { ...found, url, init: plain, json }))
+    return answer ?? sendOnline(found, url, url.href, plain)
   }
   return Object.assign(call, {
     snapshot: () => context.accounts.snapshot(),
@@ -92,6 +115,7 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     timeoutMs,
     idleTimeoutMs,
     maxWaitMs,
+    vendorBatches: _lanes,
     keys = [],
     fallback = [],
     prices: overrides,

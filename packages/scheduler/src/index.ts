@@ -16,6 +16,7 @@ export {
   type RetryDecision,
 } from "./retry-policy.ts"
 export { semaphore, type Semaphore, type SemaphoreOptions } from "./semaphore.ts"
+export { sleep } from "./sleep.ts"
 export { systemClock, systemRandom } from "./system-clock.ts"
 export { createQuota, type Quota } from "./quota.ts"
 export { quotaDefaults, type QuotaLimits, type QuotaOptions, type RateName, type RateOptions } from "./quota-options.ts"

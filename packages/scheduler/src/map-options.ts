@@ -2,8 +2,6 @@ import type { Clock, MapOptions, Outcome, Random } from "@sluice/core"
 import { checkCount, invalidOption } from "./invalid-option.ts"
 
 export interface ParallelMapOptions<I, O> extends MapOptions<I, O> {
-  /** With `order: "input"`: how far the newest item may be ahead of the oldest unfinished one. Default 4,096. */
-  readonly reorderWindow?: number
   readonly clock?: Clock
   readonly random?: Random
 }

@@ -1,9 +1,37 @@
 import type Anthropic from "@anthropic-ai/sdk"
 import { vendorMessage } from "../vendor-message.ts"
-import { anthropic } from "../vendors/anthropic.ts"
+import { anthropic, anthropicStatus } from "../vendors/anthropic.ts"
 import type { BatchRequest, BatchResult, BatchVendor } from "./batch-vendor.ts"
 
 type Params = Anthropic.Messages.BatchCreateParams.Request["params"]
+
+interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A batch as far as it is read. */
+export type AnthropicBatch = Pick<
+  Anthropic.Messages.MessageBatch,
+  "id" | "created_at" | "processing_status" | "request_counts"
+>
+
+type Row = Anthropic.Messages.MessageBatchIndividualResponse
+
+/** What is used of `new Anthropic(...)`. */
+export interface AnthropicBatchClient {
+  readonly messages: {
+    readonly batches: {
+      create(
+        order: { requests: { custom_id: string; params: Params }[] },
+        options?: CallOptions,
+      ): PromiseLike<{ readonly id: string }>
+      list(query: { limit: number }, options?: CallOptions): AsyncIterable<AnthropicBatch>
+      retrieve(id: string, params: undefined, options?: CallOptions): PromiseLike<AnthropicBatch>
+      results(id: string, params: undefined, options?: CallOptions): PromiseLike<AsyncIterable<Row>>
+      cancel(id: string): PromiseLike<unknown>
+    }
+  }
+}
 
 /**
  * Anthropic's Message Batches API.
@@ -19,7 +47,7 @@ type Params = Anthropic.Messages.BatchCreateParams.Request["params"]
  * vendor.maxRequests // => 100000
  * ```
  */
-export function anthropicBatches(client: Pick<Anthropic, "messages">): BatchVendor {
+export function anthropicBatches(client: AnthropicBatchClient): BatchVendor {
   const { batches } = client.messages
   const entry = ({ customId, body }: BatchRequest): { custom_id: string; params: Params } => ({
     custom_id: customId,
@@ -44,7 +72,7 @@ export function anthropicBatches(client: Pick<Anthropic, "messages">): BatchVend
       }
       for (const { id, ended } of alike) {
         if (!ended) continue
-        for await (const result of await batches.results(id, {}, { signal })) {
+        for await (const result of await batches.results(id, undefined, { signal })) {
           if (has(result.custom_id)) return id
           break
         }
@@ -53,12 +81,12 @@ export function anthropicBatches(client: Pick<Anthropic, "messages">): BatchVend
       return running.length === 1 ? running[0]!.id : undefined
     },
     async progress(id, signal) {
-      const { processing_status: status, request_counts: counts } = await batches.retrieve(id, {}, { signal })
+      const { processing_status: status, request_counts: counts } = await batches.retrieve(id, undefined, { signal })
       const done = counts.succeeded + counts.errored + counts.canceled + counts.expired
       return { state: status === "ended" ? "ended" : "running", done, total: done + counts.processing }
     },
     async *results(id, signal) {
-      for await (const row of await batches.results(id, {}, { signal })) yield resultOf(row)
+      for await (const row of await batches.results(id, undefined, { signal })) yield resultOf(row)
     },
     async cancel(id) {
       await batches.cancel(id)
@@ -66,7 +94,7 @@ export function anthropicBatches(client: Pick<Anthropic, "messages">): BatchVend
   }
 }
 
-function resultOf({ custom_id: customId, result }: Anthropic.Messages.MessageBatchIndividualResponse): BatchResult {
+function resultOf({ custom_id: customId, result }: Row): BatchResult {
   if (result.type === "succeeded") {
     const usage = anthropic.usage(result.message)
     return { customId, status: "ok", body: result.message, ...(usage ? { usage } : {}) }
@@ -79,5 +107,6 @@ function resultOf({ custom_id: customId, result }: Anthropic.Messages.MessageBat
     code: type,
     message: vendorMessage(message),
     again: type !== "invalid_request_error",
+    answer: { status: anthropicStatus(type), body: result.error },
   }
 }

@@ -1,16 +1,14 @@
-import { type Clock, type Random, SluiceError } from "@sluice/core"
+import type { Clock, Random } from "@sluice/core"
 import type { BatchLedger } from "./batch-ledger.ts"
-import type { BatchProgress, BatchRequest, BatchResult } from "./batch-vendor.ts"
-import { type BatchEvent, type RunBatchesOptions, runBatchesDefaults } from "./run-batches-options.ts"
+import type { BatchRequest, BatchResult } from "./batch-vendor.ts"
+import type { RunBatchesOptions } from "./run-batches-options.ts"
+import { tellBatch, watchBatch } from "./watch-batch.ts"
 
 type FollowOptions = RunBatchesOptions & {
   readonly clock: Clock
   readonly random: Random
   readonly ledger: BatchLedger
 }
-
-// A vendor that cannot tell how a batch does for so long is down: the run ends, the batch goes on, and is found again.
-const maxBlindLooks = 20
 
 /** Sees one batch through, from its intent to its results. A batch refused as a whole is halved, down to single requests. */
 export async function* followBatch(
@@ -20,7 +18,7 @@ export async function* followBatch(
 ): AsyncGenerator<BatchResult> {
   const { vendor } = options
   const batchId = await createOnce(requests, key, options)
-  const progress = await untilOver(batchId, options)
+  const progress = await watchBatch(batchId, options)
   if (progress.state === "ended") {
     yield* vendor.results(batchId, options.signal)
     return
@@ -66,7 +64,7 @@ async function createOnce(requests: readonly BatchRequest[], key: string, option
     }
   }
   await ledger.write(`${key}/created`, batchId)
-  tell(options, {
+  tellBatch(options, {
     type: isFound ? "adopted" : "submitted",
     vendor: vendor.name,
     batchId,
@@ -74,58 +72,4 @@ async function createOnce(requests: readonly BatchRequest[], key: string, option
     total: requests.length,
   })
   return batchId
-}
-
-async function untilOver(batchId: string, options: FollowOptions): Promise<BatchProgress> {
-  const { vendor, signal, pollMs = runBatchesDefaults.pollMs, maxPollMs = runBatchesDefaults.maxPollMs } = options
-  let waitMs = pollMs
-  let blind = 0
-  let last = -1
-  for (;;) {
-    try {
-      const progress = await vendor.progress(batchId, signal)
-      blind = 0
-      const { done, total, code } = progress
-      const type = progress.state === "running" ? "progress" : progress.state
-      if (type !== "progress" || done !== last)
-        tell(options, { type, vendor: vendor.name, batchId, done, total, ...(code ? { code } : {}) })
-      last = done
-      if (progress.state !== "running") return progress
-    } catch (error) {
-      if (signal?.aborted) throw signal.reason
-      if (++blind >= maxBlindLooks) {
-        throw new SluiceError(
-          "vendor-error",
-          `${vendor.name} batch ${batchId}: its state could not be read ${maxBlindLooks} times. It goes on there; run again with the same ledger to collect it.`,
-          { cause: error, retryable: true, details: { batchId } },
-        )
-      }
-    }
-    // Half of it at least, so that a look is never for nothing; the rest by chance, so that batches are not looked at together.
-    await pause(options, waitMs * (0.5 + options.random.next() / 2))
-    waitMs = Math.min(maxPollMs, waitMs * 1.5)
-  }
-}
-
-function pause({ clock, signal }: FollowOptions, delayMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason)
-    const onAbort = (): void => {
-      cancel()
-      reject(signal!.reason)
-    }
-    const cancel = clock.setTimer(delayMs, () => {
-      signal?.removeEventListener("abort", onAbort)
-      resolve()
-    })
-    signal?.addEventListener("abort", onAbort, { once: true })
-  })
-}
-
-function tell(options: FollowOptions, event: BatchEvent): void {
-  try {
-    options.onBatch?.(event)
-  } catch {
-    // Whoever listens does not stop the batch.
-  }
 }

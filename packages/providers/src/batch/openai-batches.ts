@@ -1,10 +1,47 @@
-import type OpenAI from "openai"
 import { at, countAt, textAt } from "../json-path.ts"
 import { vendorMessage } from "../vendor-message.ts"
 import { openai } from "../vendors/openai.ts"
 import type { BatchProgress, BatchRequest, BatchResult, BatchVendor } from "./batch-vendor.ts"
 
-type Endpoint = "/v1/chat/completions" | "/v1/responses" | "/v1/embeddings"
+export type OpenAIBatchEndpoint = "/v1/chat/completions" | "/v1/responses" | "/v1/embeddings"
+
+interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A batch as far as it is read. */
+export interface OpenAIBatch {
+  readonly id: string
+  readonly status: string
+  readonly created_at: number
+  readonly output_file_id?: string | null
+  readonly error_file_id?: string | null
+  readonly request_counts?: { readonly completed: number; readonly failed: number; readonly total: number }
+  readonly errors?: { readonly data?: readonly { readonly code?: string }[] } | null
+  readonly metadata?: Readonly<Record<string, string>> | null
+}
+
+/** What is used of `new OpenAI(...)`. */
+export interface OpenAIBatchClient {
+  readonly files: {
+    create(file: { file: File; purpose: "batch" }, options?: CallOptions): PromiseLike<{ readonly id: string }>
+    content(id: string, options?: CallOptions): PromiseLike<{ text(): Promise<string> }>
+  }
+  readonly batches: {
+    create(
+      order: {
+        input_file_id: string
+        endpoint: OpenAIBatchEndpoint
+        completion_window: "24h"
+        metadata: Record<string, string>
+      },
+      options?: CallOptions,
+    ): PromiseLike<{ readonly id: string }>
+    retrieve(id: string, options?: CallOptions): PromiseLike<OpenAIBatch>
+    list(query: { limit: number }, options?: CallOptions): AsyncIterable<OpenAIBatch>
+    cancel(id: string): PromiseLike<unknown>
+  }
+}
 
 const endStates = new Set(["completed", "expired", "cancelled"])
 
@@ -21,8 +58,8 @@ const endStates = new Set(["completed", "expired", "cancelled"])
  * ```
  */
 export function openaiBatches(
-  client: Pick<OpenAI, "files" | "batches">,
-  options: { readonly endpoint?: Endpoint } = {},
+  client: OpenAIBatchClient,
+  options: { readonly endpoint?: OpenAIBatchEndpoint } = {},
 ): BatchVendor {
   const endpoint = options.endpoint ?? "/v1/chat/completions"
   const line = ({ customId, body }: BatchRequest): string =>
@@ -104,5 +141,6 @@ function resultOf(row: string): BatchResult | undefined {
     code,
     message: vendorMessage(textAt(error, "message")),
     again: status === 0 || status === 429 || status >= 500,
+    ...(status > 0 && { answer: { status, body } }),
   }
 }

@@ -5,7 +5,8 @@ import type { BatchVendor } from "./batch-vendor.ts"
 
 /** What is told while batches run. */
 export interface BatchEvent {
-  readonly type: "submitted" | "adopted" | "progress" | "ended" | "failed"
+  /** `adopted`: created by a process before this one · `cancelled`: asked to stop, what is done still comes. */
+  readonly type: "submitted" | "adopted" | "progress" | "ended" | "failed" | "cancelled"
   readonly vendor: string
   readonly batchId: string
   readonly done: number
@@ -36,12 +37,18 @@ export interface RunBatchesOptions {
 }
 
 /** The defaults, each with its reason. */
-export const runBatchesDefaults: { readonly maxRounds: number; readonly pollMs: number; readonly maxPollMs: number } =
-  Object.freeze({
-    /** Once more for what expired or met the vendor's fault; then another lane. */
-    maxRounds: 2,
-    /** A small batch is done in a minute. */
-    pollMs: 5_000,
-    /** A batch takes up to a day: a minute more is nothing, and a look costs a request. */
-    maxPollMs: 60_000,
-  })
+export const runBatchesDefaults: {
+  readonly maxRounds: number
+  readonly pollMs: number
+  readonly maxPollMs: number
+  readonly maxBlindLooks: number
+} = Object.freeze({
+  /** Once more for what expired or met the vendor's fault; then another lane. */
+  maxRounds: 2,
+  /** A small batch is done in a minute. */
+  pollMs: 5_000,
+  /** A batch takes up to a day: a minute more is nothing, and a look costs a request. */
+  maxPollMs: 60_000,
+  /** A vendor that cannot tell how a batch does for so long is down: the run ends, the batch goes on, and is found again. */
+  maxBlindLooks: 20,
+})

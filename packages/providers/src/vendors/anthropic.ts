@@ -160,7 +160,7 @@ function streamEvent({ event, data }: { event: string; data: string }): StreamFa
     return undefined
   }
   if (event === "error")
-    return { error: { status: statusOf(textAt(body, "error", "type")), headers: new Headers(), body } }
+    return { error: { status: anthropicStatus(textAt(body, "error", "type")), headers: new Headers(), body } }
   const usage = usageOf(event === "message_start" ? at(body, "message", "usage") : at(body, "usage"))
   return usage ? { usage } : undefined
 }
@@ -178,6 +178,7 @@ const statuses: Readonly<Record<string, number>> = {
   overloaded_error: 529,
 }
 
-function statusOf(type: string | undefined): number {
+/** The status that an error of this type has when it comes as an answer of its own. */
+export function anthropicStatus(type: string | undefined): number {
   return statuses[type ?? ""] ?? 500
 }
