@@ -1,15 +1,20 @@
 export type InContext = <A extends unknown[], R>(fn: (...args: A) => R, ...args: A) => R
 
 interface AsyncHooks {
-  AsyncLocalStorage: { snapshot?: () => InContext }
+  AsyncResource: new (type: string) => {
+    runInAsyncScope<A extends unknown[], R>(fn: (...args: A) => R, thisArg: unknown, ...args: A): R
+  }
 }
 const host = (globalThis as { process?: { getBuiltinModule?: (id: string) => AsyncHooks | undefined } }).process
-const Storage = host?.getBuiltinModule?.("node:async_hooks")?.AsyncLocalStorage
+const Resource = host?.getBuiltinModule?.("node:async_hooks")?.AsyncResource
 
 /**
  * Answers a function that calls another in the async context of now.
  * What somebody else sets off (a permit that came free, an item before) must not hand down his context.
  */
 export function captureContext(): InContext {
-  return Storage?.snapshot?.() ?? ((fn, ...args) => fn(...args))
+  if (!Resource) return (fn, ...args) => fn(...args)
+  // `AsyncLocalStorage.snapshot()` is this and two calls with copied arguments more: 100 ns instead of 15.
+  const resource = new Resource("sluice")
+  return (fn, ...args) => resource.runInAsyncScope(fn, undefined, ...args)
 }

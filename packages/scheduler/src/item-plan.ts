@@ -7,13 +7,13 @@ export interface ItemPlan<I, O> extends ItemOptions<I, O> {
   readonly clock: Clock
   readonly random: Random
   readonly maxAttempts: number
-  /** One attempt, no time limit, nothing to admit, nobody to tell: the item is its function. */
-  readonly isPlain: boolean
+  /** The item is one attempt: none follows it, and nothing stands in for it. */
+  readonly isSingle: boolean
 }
 
 /** @throws SluiceError `invalid-option` naming the path. */
 export function itemPlan<I, O>(options: ItemOptions<I, O>, clock: Clock, random: Random): ItemPlan<I, O> {
-  const { retry, timeoutMs, fallback, limiter, cost, priority, onAttempt } = options
+  const { retry, timeoutMs, fallback, limiter, cost, priority } = options
   const maxAttempts = retry?.maxAttempts ?? 1
   if (retry) {
     checkCount("retry.maxAttempts", maxAttempts)
@@ -22,6 +22,5 @@ export function itemPlan<I, O>(options: ItemOptions<I, O>, clock: Clock, random:
   if (timeoutMs !== undefined) checkMs("timeoutMs", timeoutMs)
   if (cost && !limiter) throw invalidOption("limiter", "given when cost is: nothing else charges it", limiter)
   if (priority !== undefined && Number.isNaN(priority)) throw invalidOption("priority", "a number", priority)
-  const isPlain = maxAttempts === 1 && timeoutMs === undefined && !fallback && !limiter && !onAttempt
-  return { ...options, clock, random, maxAttempts, isPlain }
+  return { ...options, clock, random, maxAttempts, isSingle: maxAttempts === 1 && !fallback }
 }

@@ -2,10 +2,13 @@ import type { Cost, Limiter, TaskScope } from "@sluice/core"
 import type { AutoGate, ItemState } from "./auto-gate.ts"
 import type { Place } from "./place.ts"
 
-/** The scope of one item of a map, or of one attempt at it when attempts have a time limit. */
+/**
+ * The scope of one item of a map, of one attempt at it when attempts have a time limit, or of the worker that runs one item after
+ * the other.
+ */
 export class ItemScope implements TaskScope {
   readonly parent: TaskScope | undefined
-  readonly index: number | undefined
+  index: number | undefined
   readonly signal: AbortSignal
   readonly priority: number
   waiting = 0

@@ -1,14 +1,14 @@
-import { currentScope, runInScope, type Outcome } from "@sluice/core"
-import { captureContext, type InContext } from "./async-context.ts"
+import { currentScope, type Outcome } from "@sluice/core"
+import { captureContext } from "./async-context.ts"
+import type { ItemFunction } from "./attempt.ts"
 import { failureRule, type FailureRule } from "./failure-rule.ts"
-import { itemPlan, type ItemPlan } from "./item-plan.ts"
-import { ItemScope } from "./item-scope.ts"
+import { itemPlan } from "./item-plan.ts"
 import { OutcomeStream } from "./outcome-stream.ts"
 import { MapLife } from "./map-life.ts"
 import { checkConcurrency, checkMapOptions, type ParallelMap, type ParallelMapOptions } from "./map-options.ts"
+import { MapWorker, type Job } from "./map-worker.ts"
 import { lendPlace } from "./place.ts"
 import { PullSource } from "./pull-source.ts"
-import { runItem, type ItemFunction } from "./run-item.ts"
 import { autoSlots, fixedSlots, type Slots } from "./slots.ts"
 import { systemClock, systemRandom } from "./system-clock.ts"
 
@@ -46,18 +46,18 @@ export function parallelMap<I, O>(
 
 class Mapping<I, O> implements ParallelMap<O> {
   readonly #source: PullSource<I>
-  readonly #fn: ItemFunction<I, O>
-  readonly #plan: ItemPlan<I, O>
+  readonly #job: Job<I, O>
   readonly #slots: Slots
   readonly #rule: FailureRule
   readonly #out: OutcomeStream<O>
   readonly #life: MapLife
-  readonly #parent = currentScope()
   readonly #inContext = captureContext()
-  /** What plain items of a fixed number of slots have in common: nobody counts what a single one of them holds. */
-  readonly #inSharedScope: InContext
-  readonly #parked: (() => void)[] = []
+  /** Workers that wait for room. */
+  readonly #parked: MapWorker<I, O>[] = []
   #isStarted = false
+  #isPumping = false
+  /** Workers that have a slot and no item yet. */
+  #beginning = 0
   #pulled = 0
   #running = 0
 
@@ -67,14 +67,16 @@ class Mapping<I, O> implements ParallelMap<O> {
     this.#out = new OutcomeStream(order, reorderWindow)
     this.#life = new MapLife(this.#out)
     this.#life.atEnd(() => this.#source.close())
-    this.#fn = fn
-    this.#plan = itemPlan(options, options.clock ?? systemClock, options.random ?? systemRandom)
     this.#slots = concurrency === "auto" ? autoSlots(() => this.#pump()) : fixedSlots(concurrency)
     this.#rule = failureRule(options.onError)
-    this.#inSharedScope = runInScope(
-      new ItemScope(this.#parent, undefined, this.#life.signal, this.#plan.priority),
-      captureContext,
-    )
+    this.#job = {
+      fn,
+      plan: itemPlan(options, options.clock ?? systemClock, options.random ?? systemRandom),
+      parent: currentScope(),
+      signal: this.#life.signal,
+      gate: this.#slots.gate,
+      onEnd: (worker, outcome) => this.#ended(worker, outcome),
+    }
   }
 
   [Symbol.asyncIterator](): this {
@@ -107,10 +109,9 @@ class Mapping<I, O> implements ParallelMap<O> {
 
   #start(): void {
     this.#isStarted = true
-    for (const signal of new Set([this.#plan.signal, this.#parent?.signal])) {
-      this.#life.follow(signal, () => this.#wind())
-    }
-    if (!this.#life.isStopped) this.#life.atEnd(lendPlace(this.#plan.limiter, this.#parent))
+    const { plan, parent } = this.#job
+    for (const signal of new Set([plan.signal, parent?.signal])) this.#life.follow(signal, () => this.#wind())
+    if (!this.#life.isStopped) this.#life.atEnd(lendPlace(plan.limiter, parent))
   }
 
   get #isOver(): boolean {
@@ -122,64 +123,72 @@ class Mapping<I, O> implements ParallelMap<O> {
     return this.#source.isPulling || this.#out.isFull(this.#pulled, Math.max(this.#slots.floor, this.#running))
   }
 
-  /** Gets one more worker going, if there is room for one. Each worker that has pulled gets the next one going. */
+  /** Gets workers going while there is room for them. */
   #pump(): void {
-    const mayStart = this.#slots.mayStart()
-    if (!(mayStart || this.#parked.length > 0) || !this.#isStarted || this.#isOver || this.#isBlocked) return
-    const resume = this.#parked.pop()
-    if (resume) resume()
-    else if (mayStart) {
-      // Not in the context of whoever made the room.
-      this.#inContext(() => this.#slots.start(this.#work, () => this.#pump()))
+    if (this.#isPumping || !this.#isStarted || this.#isOver || this.#isBlocked) return
+    this.#isPumping = true
+    // Not in the context of whoever made the room.
+    this.#inContext(this.#fill)
+    this.#isPumping = false
+  }
+
+  readonly #fill = (): void => {
+    while (!this.#isOver && !this.#isBlocked) {
+      const worker = this.#parked.pop()
+      if (worker) this.#goOn(worker)
+      else if (this.#slots.mayStart(this.#beginning, this.#running)) this.#begin()
+      else return
     }
   }
 
-  /** Pulls an item, runs it, and again. Parks while there is no room, leaves when there are too many workers. */
-  readonly #work = async (): Promise<void> => {
-    const source = this.#source
-    const { signal } = this.#life
-    const { gate } = this.#slots
-    const { isPlain, priority } = this.#plan
-    const isShared = isPlain && !gate
-    while (!this.#isOver && this.#slots.mayStay()) {
-      if (this.#isBlocked) {
-        await new Promise<void>((resume) => void this.#parked.push(resume))
-        continue
-      }
-      let step: IteratorYieldResult<I> | undefined
-      try {
-        step = source.isAsync ? await source.pullLater() : source.pull()
-      } catch (error) {
-        return this.#stop("failed", error)
-      }
-      if (!step) return this.#wind()
-      if (this.#life.isStopped) return
-      const index = this.#pulled++
-      const scope = isShared ? undefined : new ItemScope(this.#parent, index, signal, priority, gate)
-      this.#running++
-      let outcome: Outcome<O> | undefined
-      try {
-        const pending = scope
-          ? this.#inContext(runInScope, scope, runItem<I, O>, step.value, index, this.#fn, this.#plan, scope)
-          : this.#inSharedScope(this.#fn, step.value, { index, attempt: 1, signal })
-        this.#pump()
-        const result = await pending
-        outcome = scope ? (result as Outcome<O>) : { status: "ok", index, value: result as O, attempts: 1 }
-      } catch (error) {
-        // What an abort ended has no outcome.
-        if (!signal.aborted) outcome = { status: "failed", index, error, attempts: 1 }
-      }
-      this.#running--
-      if (scope) gate?.leave(scope)
-      if (outcome) this.#settle(outcome)
-      if (this.#isOver) this.#wind()
+  #begin(): void {
+    this.#beginning++
+    const begin = (leave: () => void): void => {
+      this.#beginning--
+      this.#goOn(new MapWorker(this.#job, leave))
     }
+    this.#slots.start(begin, () => this.#pump())
   }
 
-  #settle(outcome: Outcome<O>): void {
-    const stop = this.#rule(outcome)
-    if (stop?.code !== "item-failed") this.#out.put(outcome)
+  /** Hands the worker its next item. It parks while there is no room, and leaves when there are too many. */
+  #goOn(worker: MapWorker<I, O>): void {
+    if (this.#isOver || !this.#slots.mayStay()) return worker.leave()
+    if (this.#isBlocked) return void this.#parked.push(worker)
+    if (this.#source.isAsync) return void this.#goOnLater(worker)
+    let step: IteratorYieldResult<I> | undefined
+    try {
+      step = this.#source.pull()
+    } catch (error) {
+      this.#stop("failed", error)
+    }
+    this.#run(worker, step)
+  }
+
+  async #goOnLater(worker: MapWorker<I, O>): Promise<void> {
+    let step: IteratorYieldResult<I> | undefined
+    try {
+      step = await this.#source.pullLater()
+    } catch (error) {
+      this.#stop("failed", error)
+    }
+    this.#run(worker, step)
+  }
+
+  #run(worker: MapWorker<I, O>, step: IteratorYieldResult<I> | undefined): void {
+    if (!step) this.#wind()
+    if (!step || this.#life.isStopped) return worker.leave()
+    this.#running++
+    worker.run(step.value, this.#pulled++)
+    this.#pump()
+  }
+
+  #ended(worker: MapWorker<I, O>, outcome: Outcome<O> | undefined): void {
+    this.#running--
+    const stop = outcome && this.#rule(outcome)
+    if (outcome && stop?.code !== "item-failed") this.#out.put(outcome)
     if (stop) this.#stop("failed", stop)
+    else if (this.#isOver) this.#wind()
+    this.#goOn(worker)
   }
 
   #stop(how: "failed" | "left", reason: unknown): void {
@@ -189,7 +198,7 @@ class Mapping<I, O> implements ParallelMap<O> {
 
   /** Nothing more is started: sends idle workers home, and ends the map when its last item has ended. */
   #wind(): void {
-    for (const resume of this.#parked.splice(0)) resume()
+    for (const worker of this.#parked.splice(0)) worker.leave()
     if (this.#running === 0) void this.#life.finish()
   }
 }

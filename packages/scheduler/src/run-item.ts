@@ -1,29 +1,15 @@
-import { runInScope, SluiceError, type AttemptContext, type Feedback, type Outcome } from "@sluice/core"
+import type { Outcome } from "@sluice/core"
+import { Attempt, type ItemFunction } from "./attempt.ts"
 import { attemptLoop } from "./attempt-loop.ts"
 import type { ItemPlan } from "./item-plan.ts"
-import { ItemScope } from "./item-scope.ts"
-import { onAbort } from "./on-abort.ts"
-import { Place } from "./place.ts"
+import type { ItemScope } from "./item-scope.ts"
 import { classifyError, retryDecision } from "./retry-policy.ts"
-
-export type ItemFunction<I, O> = (item: I, context: AttemptContext) => O | PromiseLike<O>
 
 /**
  * One item with all that its options ask for: attempts, each admitted and limited in time, then the fallback.
  * Runs inside `scope`; nothing is held between attempts. Rejects only when the scope's signal is aborted, with its reason.
  */
-export function runItem<I, O>(
-  item: I,
-  index: number,
-  fn: ItemFunction<I, O>,
-  plan: ItemPlan<I, O>,
-  scope: ItemScope,
-): Promise<Outcome<O>> {
-  if (plan.maxAttempts === 1 && !plan.fallback) return runAttempt(item, index, 1, fn, plan, scope)
-  return runAttempts(item, index, fn, plan, scope)
-}
-
-async function runAttempts<I, O>(
+export async function runItem<I, O>(
   item: I,
   index: number,
   fn: ItemFunction<I, O>,
@@ -33,15 +19,22 @@ async function runAttempts<I, O>(
   const { signal } = scope
   let outcome: Outcome<O> | undefined
   const attempt = async (number: number): Promise<void> => {
-    outcome = await runAttempt(item, index, number, fn, plan, scope)
-    if (outcome.status === "failed") throw outcome.error
+    const one = new Attempt(item, index, number, fn, plan, scope)
+    let value: O
+    try {
+      value = await one.begin()
+    } catch (error) {
+      outcome = one.fail(error)
+      throw error
+    }
+    outcome = one.succeed(value)
   }
   try {
     await retrying(attempt, plan, signal)
   } catch (error) {
     // What is done is done, also when the abort came in the same instant.
     if (outcome?.status !== "ok") {
-      if (signal.aborted) throw error
+      if (signal.aborted) throw signal.reason
       outcome = { status: "failed", index, error, attempts: outcome?.attempts ?? 1 }
     }
   }
@@ -72,87 +65,4 @@ function retrying<I, O>(
       return retryDecision({ ...failure, retryable }, number, retry?.backoff, random)
     },
   })
-}
-
-async function runAttempt<I, O>(
-  item: I,
-  index: number,
-  attempt: number,
-  fn: ItemFunction<I, O>,
-  plan: ItemPlan<I, O>,
-  scope: ItemScope,
-): Promise<Outcome<O>> {
-  const { limiter, timeoutMs, onAttempt } = plan
-  const { signal } = scope
-  let place: Place | undefined
-  let value: O
-  try {
-    if (limiter) {
-      const cost = plan.cost?.(item)
-      place = Place.tryTake(limiter, cost, scope) ?? (await Place.take(limiter, cost, scope))
-    }
-    value = await (timeoutMs === undefined
-      ? fn(item, { index, attempt, signal })
-      : withTimeLimit(item, index, attempt, timeoutMs, fn, plan, scope))
-  } catch (error) {
-    settleFailed(place, error)
-    onAttempt?.({ index, attempt, error })
-    if (signal.aborted) throw signal.reason
-    return { status: "failed", index, error, attempts: attempt }
-  }
-  place?.settle("success")
-  onAttempt?.({ index, attempt })
-  return { status: "ok", index, value, attempts: attempt }
-}
-
-/**
- * Aborts the attempt's own signal when time is up and goes on without it: an attempt that ignores its signal
- * cannot hold up its item, and its late answer is dropped.
- */
-function withTimeLimit<I, O>(
-  item: I,
-  index: number,
-  attempt: number,
-  timeoutMs: number,
-  fn: ItemFunction<I, O>,
-  { clock }: ItemPlan<I, O>,
-  scope: ItemScope,
-): Promise<O> {
-  const { signal } = scope
-  return new Promise((resolve, reject) => {
-    const controller = new AbortController()
-    const forget = onAbort(signal, () => controller.abort(signal.reason))
-    const cancel = clock.setTimer(timeoutMs, () => {
-      forget()
-      const error = new SluiceError(
-        "timeout",
-        `Attempt ${attempt} at item ${index} took longer than ${timeoutMs} ms.`,
-        {
-          retryable: true,
-          details: { index, attempt, timeoutMs },
-        },
-      )
-      controller.abort(error)
-      reject(error)
-    })
-    const end = (): void => {
-      forget()
-      cancel()
-    }
-    const attemptScope = new ItemScope(scope, undefined, controller.signal, scope.priority)
-    runInScope(attemptScope, async () => fn(item, { index, attempt, signal: controller.signal })).then(
-      (value) => (end(), resolve(value)),
-      (error: unknown) => (end(), reject(error)),
-    )
-  })
-}
-
-/** Tells the limiter what a failed attempt says about it: SDKs' errors carry the status of a refusal. */
-function settleFailed(place: Place | undefined, error: unknown): void {
-  if (!place) return
-  const { status, statusCode, retryAfterMs } = (error ?? {}) as Record<string, unknown>
-  const code = status ?? statusCode
-  if (code !== 429 && code !== 529) return place.settle("ignored")
-  const feedback: Feedback = { refusal: { reason: code === 429 ? "rate" : "overloaded" } }
-  place.settle("throttled", typeof retryAfterMs === "number" ? { ...feedback, retryAfterMs } : feedback)
 }

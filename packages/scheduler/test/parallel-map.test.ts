@@ -669,12 +669,11 @@ describe("parallelMap", () => {
         await toArray(parallelMap([0], look, { concurrency: 1 }))
       }
       await toArray(parallelMap([0, 1], inner, { priority: 5, timeoutMs: 9_999 }))
-      // An item of a fixed number of slots, with no options of its own, shares its scope with its neighbours.
       expect(sites).toEqual([
         ["parallelMap[0]", 5],
-        ["parallelMap[0]", 5],
+        ["parallelMap[0][0]", 5],
         ["parallelMap[1]", 5],
-        ["parallelMap[1]", 5],
+        ["parallelMap[1][0]", 5],
       ])
     })
   })
