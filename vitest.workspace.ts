@@ -14,6 +14,8 @@ const reportFile = process.env["SLUICE_TEST_REPORT"]
 
 export default defineConfig({
   test: {
+    // `pnpm coverage`: the packages whose every line and branch is run by their own tests.
+    coverage: { include: ["src/**"], thresholds: { 100: true }, reporter: ["text"] },
     reporters: reportFile ? ["default", ["json", { outputFile: reportFile }]] : ["default"],
     projects: [
       ...packages.map((name) => ({

@@ -18,6 +18,7 @@ try {
   check("lint", "pnpm lint")
   check("types", "pnpm types")
   tests()
+  check("coverage", "pnpm coverage")
   for (const name of exampleNames(root)) check(`example ${name}`, `pnpm example ${name}`)
   check("pack", "pnpm check:pack")
 } finally {
