@@ -17,9 +17,14 @@ export const adaptiveDefaults: Required<AdaptiveOptions> = Object.freeze({
   min: 1,
   /** More open sockets than this trouble most machines before they trouble a vendor. */
   max: 1_000,
-  /** A few permits: small against any vendor's limit, and doubled within a round trip. */
-  initial: 4,
+  /** A few permits: small against any vendor's limit, doubled within a round trip, and too few to hurt a server of four slots. */
+  initial: 10,
 })
+
+/** A call that left with this share of the limit in flight says that the limit is used. */
+const used = 0.75
+/** In slow start the limit doubles while a call is out: it left under half of what the limit is when it comes back. */
+const usedInSlowStart = 0.37
 
 /**
  * Asks for a concurrency limit that finds itself between `min` and `max`.
@@ -88,10 +93,12 @@ export class AdaptiveConcurrency {
     if (ratio !== undefined) {
       this.#slowStart = false
       this.#clean = 0
+      // The next look above costs as much: it may wait longer each time.
+      this.#patience = Math.min(8, this.#patience * 2)
       const reason = `latency per token is ${ratio.toFixed(2)} × that of fewer calls`
       return this.#set(Math.min(this.#limit, sample.inFlight) * Math.max(0.6, Math.min(0.9, 1 / ratio)), reason)
     }
-    if (sample.inFlight < this.#limit * 0.75) return undefined
+    if (sample.inFlight < this.#limit * (this.#slowStart ? usedInSlowStart : used)) return undefined
     this.#clean++
     if (this.#slowStart) return this.#set(this.#limit + 1, "slow start")
     if (this.#clean < this.#limit * this.#patience) return undefined

@@ -2,19 +2,25 @@ import type { Sample } from "./adaptive-concurrency.ts"
 
 /** Latency this many times that of lighter load means that calls queue. */
 const queueing = 1.05
-/** What one call's latency per token typically deviates by, as a share: heavy-tailed, so half. */
-const deviation = 0.35
+/** What calls deviate by before anything is known of them: heavy-tailed, so by almost half. Counts as this many samples. */
+const deviation = 0.4
+const deviationWeight = 8
+/** So many standard deviations are no chance, even when looked at after every call. */
+const certainty = 2.7
+/** Where no time to the first token is known, it takes about as long as this many tokens. */
+const firstTokenUnits = 30
 /** Two loads in one bin differ by less than this factor. */
 const binWidth = 2 ** 0.25
 /** A bin forgets half of what it knows over this many samples of its own. */
 const halfLife = 400
 /** Heavier means at least this many bins apart: a factor of 1.7. */
-const apart = 2
+const apart = 1
 
+/** Logarithms of latency per token. */
 interface Bin {
-  ms: number
-  units: number
   samples: number
+  sum: number
+  squares: number
 }
 
 /**
@@ -26,32 +32,46 @@ export class LatencyByLoad {
 
   /** Takes in a sample; answers how latency at its load compares with lighter load, when calls are seen to queue there. */
   add(sample: Sample): number | undefined {
-    if (sample.totalMs === undefined || !sample.outputTokens) return undefined
+    const { totalMs, firstTokenMs, outputTokens } = sample
+    if (totalMs === undefined || !outputTokens) return undefined
+    const perToken =
+      firstTokenMs === undefined ? totalMs / (outputTokens + firstTokenUnits) : (totalMs - firstTokenMs) / outputTokens
+    if (!(perToken > 0)) return undefined
+    const value = Math.log(perToken)
     const index = binOf(sample.inFlight)
-    const bin = (this.#bins[index] ??= { ms: 0, units: 0, samples: 0 })
+    const bin = (this.#bins[index] ??= { samples: 0, sum: 0, squares: 0 })
     const keep = 0.5 ** (1 / halfLife)
-    bin.ms = bin.ms * keep + sample.totalMs - (sample.firstTokenMs ?? 0)
-    bin.units = bin.units * keep + sample.outputTokens
     bin.samples = bin.samples * keep + 1
+    bin.sum = bin.sum * keep + value
+    bin.squares = bin.squares * keep + value * value
     const here = this.#pool(index - 1, index + 1)
     const lighter = this.#pool(0, index - 1 - apart)
     if (here.samples < 4 || lighter.samples < 4) return undefined
-    const ratio = here.ms / here.units / (lighter.ms / lighter.units)
-    const chance = 2 * deviation * Math.sqrt(1 / here.samples + 1 / lighter.samples)
-    return ratio > queueing + chance ? ratio : undefined
+    const rise = here.sum / here.samples - lighter.sum / lighter.samples
+    const spread = Math.sqrt(
+      (scatter(here) + scatter(lighter) + deviationWeight * deviation ** 2) /
+        (here.samples + lighter.samples + deviationWeight),
+    )
+    const chance = certainty * spread * Math.sqrt(1 / here.samples + 1 / lighter.samples)
+    return rise > Math.log(queueing) + chance ? Math.exp(rise) : undefined
   }
 
   #pool(from: number, to: number): Bin {
-    const pool: Bin = { ms: 0, units: 0, samples: 0 }
+    const pool: Bin = { samples: 0, sum: 0, squares: 0 }
     for (let i = Math.max(0, from); i <= to; i++) {
       const bin = this.#bins[i]
       if (!bin) continue
-      pool.ms += bin.ms
-      pool.units += bin.units
       pool.samples += bin.samples
+      pool.sum += bin.sum
+      pool.squares += bin.squares
     }
     return pool
   }
+}
+
+/** Sum of squared deviations from the mean. */
+function scatter({ samples, sum, squares }: Bin): number {
+  return Math.max(0, squares - (sum * sum) / samples)
 }
 
 function binOf(inFlight: number): number {

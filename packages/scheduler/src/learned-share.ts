@@ -16,6 +16,8 @@ export const growthDefaults: Growth = Object.freeze({ holdMs: 10_000, longestHol
 export const rampGrowth: Growth = Object.freeze({ holdMs: 1_000, longestHolds: 0, doublingS: 8 })
 
 const least = 0.02
+/** A search doubles in this time: in a few such steps it passes whatever the depth of the bucket had hidden. */
+const searchDoublingS = 3
 
 /**
  * The share of a stated limit that the vendor really grants, learned from refusals alone.
@@ -31,6 +33,7 @@ export class LearnedShare {
   #value = 1
   #growFromMs = Infinity
   #cuts = 0
+  #searching = false
 
   readonly #growth: Growth
 
@@ -45,9 +48,23 @@ export class LearnedShare {
     return this.#value
   }
 
+  /** The next refusal is wanted: it measures what the first one could not. */
+  get searching(): boolean {
+    return this.#searching
+  }
+
+  /** Begins anywhere between what is sure and what is possible, and grows fast until the next cut. */
+  search(nowMs: number, value: number): void {
+    this.#base = this.#value = Math.max(least, Math.min(this.#ceiling, value))
+    this.#growFromMs = nowMs
+    this.#searching = true
+  }
+
   /** `timed`: the vendor named a delay, which is obeyed already; without one the cut must make the room. */
   cut(nowMs: number, measured: number | undefined, timed = false): void {
     const before = this.#value
+    if (this.#searching && measured === undefined) return this.search(nowMs, before / 2)
+    this.#searching = false
     // A measure far below belongs to a burst that was refused for another reason: never below half at once.
     const target =
       measured === undefined
@@ -63,10 +80,10 @@ export class LearnedShare {
   grow(nowMs: number): boolean {
     if (nowMs <= this.#growFromMs || this.#value >= this.#ceiling) return false
     const seconds = (nowMs - this.#growFromMs) / 1_000
-    const value = Math.min(
-      this.#ceiling,
-      this.#base * Math.exp(0.01 * seconds * (1 + seconds / this.#growth.doublingS)),
-    )
+    const grown = this.#searching
+      ? 2 ** (seconds / searchDoublingS)
+      : Math.exp(0.01 * seconds * (1 + seconds / this.#growth.doublingS))
+    const value = Math.min(this.#ceiling, this.#base * grown)
     if (value < this.#value * 1.005 && value < this.#ceiling) return false
     this.#value = value
     return true
@@ -76,5 +93,6 @@ export class LearnedShare {
     this.#base = this.#value = 1
     this.#growFromMs = Infinity
     this.#cuts = 0
+    this.#searching = false
   }
 }

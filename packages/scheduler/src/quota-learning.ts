@@ -227,9 +227,7 @@ export class QuotaLearning {
     for (const dimension of ["requests", "tokens"] as const) {
       const admitted = episode[dimension]
       if (admitted <= 0) continue
-      const limit = episode.first
-        ? admitted / (1 + episode.elapsedMs / 60_000)
-        : (admitted / Math.max(1_000, episode.elapsedMs)) * 60_000
+      const limit = (admitted / Math.max(1_000, episode.elapsedMs)) * 60_000
       const rate = new RateLimit({
         name: `${dimension} per minute`,
         dimension,
@@ -241,8 +239,13 @@ export class QuotaLearning {
         growth: growthDefaults,
       })
       this.#beliefs.addRate(rate)
-      rate.begin(nowMs, 0, false)
-      verdict.changes.push({ dimension: rate.name, from: Infinity, to: limit, reason: "measured until the refusal" })
+      rate.guess(nowMs, { ...episode, admitted })
+      verdict.changes.push({
+        dimension: rate.name,
+        from: Infinity,
+        to: rate.ratePerMs * rate.windowMs,
+        reason: "measured until the refusal",
+      })
     }
     this.#beliefs.adaptive!.release()
   }

@@ -321,7 +321,10 @@ class LiveQuota implements Quota {
     const beliefs = this.#beliefs
     const opened = beliefs.take(nowMs, cost)
     if (key !== undefined && this.#queue.size > 0) this.#queue.charge(key, beliefs.weighMs(cost))
-    const permit = new LivePermit(this, cost, nowMs, scope, beliefs.concurrency.running, beliefs.anchors(nowMs))
+    // Where places alone are scarce, those who wait leave in the same moment as far as there are any: they run beside this one.
+    const together = beliefs.rates.length === 0 ? Math.min(this.#queue.size, beliefs.concurrency.level()) : 0
+    const inFlight = beliefs.concurrency.running + together
+    const permit = new LivePermit(this, cost, nowMs, scope, inFlight, beliefs.anchors(nowMs))
     permit.next = this.#newest
     if (this.#newest) this.#newest.previous = permit
     this.#newest = permit

@@ -20,10 +20,10 @@ const start = (options = {}): AdaptiveConcurrency => new AdaptiveConcurrency({ .
 
 describe("a concurrency limit that finds itself", () => {
   it("is asked for within bounds", () => {
-    expect(adaptive()).toEqual({ kind: "adaptive", min: 1, max: 1_000, initial: 4 })
-    expect(adaptive({ max: 64 })).toEqual({ kind: "adaptive", min: 1, max: 64, initial: 4 })
+    expect(adaptive()).toEqual({ kind: "adaptive", min: 1, max: 1_000, initial: 10 })
+    expect(adaptive({ max: 64 })).toEqual({ kind: "adaptive", min: 1, max: 64, initial: 10 })
     expect(start({ max: 2 }).limit).toBe(2)
-    expect(start({ min: 9 }).limit).toBe(9)
+    expect(start({ min: 12 }).limit).toBe(12)
   })
 
   it("doubles each round trip until something pushes back", () => {
@@ -33,7 +33,7 @@ describe("a concurrency limit that finds itself", () => {
       round(limit)
       seen.push(limit.limit)
     }
-    expect(seen).toEqual([4, 8, 16, 32, 64])
+    expect(seen).toEqual([10, 20, 40, 80, 160])
   })
 
   it("grows to its bound and no further", () => {
@@ -44,7 +44,7 @@ describe("a concurrency limit that finds itself", () => {
 
   it("does not grow while it is not used", () => {
     const limit = start({ initial: 20 })
-    for (let i = 0; i < 1_000; i++) expect(limit.sample({ inFlight: 10 })).toBe(undefined)
+    for (let i = 0; i < 1_000; i++) expect(limit.sample({ inFlight: 7 })).toBe(undefined)
     expect(limit.limit).toBe(20)
   })
 

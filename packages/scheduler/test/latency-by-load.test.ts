@@ -36,9 +36,12 @@ describe("latency by load", () => {
 
   it("sees 1.2 times after a hundred, and not after ten", () => {
     const latency = new LatencyByLoad()
-    feed(latency, 8, 10, 200)
-    const seen = feed(latency, 32, 12, 300)
-    expect(seen.ratio).toBeCloseTo(1.2, 1)
+    const random = seededRandom(5)
+    const spread = (): number => lognormal(random, 1, 0.4)
+    feed(latency, 8, 10, 200, { spread })
+    const seen = feed(latency, 32, 12, 300, { spread })
+    expect(seen.ratio).toBeGreaterThan(1.1)
+    expect(seen.ratio).toBeLessThan(1.5)
     expect(seen.after).toBeGreaterThan(10)
     expect(seen.after).toBeLessThanOrEqual(100)
   })

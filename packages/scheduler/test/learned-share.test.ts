@@ -38,6 +38,18 @@ describe("a learned share", () => {
     expect(first.value).toBeCloseTo(0.1)
   })
 
+  it("searches by doubling until a refusal measures it; one that comes too soon to measure halves the start", () => {
+    const share = new LearnedShare(1_000)
+    share.search(0, 3)
+    expect(at(share, 0, 6_000)).toBeCloseTo(12, 0)
+    share.cut(6_000, undefined)
+    expect([share.searching, share.value]).toEqual([true, expect.closeTo(6, 0)])
+    at(share, 6_000, 9_000)
+    share.cut(9_000, 8)
+    expect([share.searching, share.value]).toEqual([false, expect.closeTo(8 * 0.985)])
+    expect(at(share, 9_000, 18_000)).toBeCloseTo(8 * 0.985)
+  })
+
   it("never goes below two hundredths", () => {
     const share = new LearnedShare(1)
     for (let i = 0; i < 50; i++) share.cut(i, 0.0001)

@@ -210,9 +210,9 @@ describe("a rate limit", () => {
       let nowMs = 0
       const second = (theirs: number): void => {
         vendor = Math.min(600, vendor + 10)
-        limit.take(nowMs, 5)
+        limit.take(nowMs, 8)
         const anchor = limit.anchor(nowMs)
-        vendor = vendor - 5 - theirs
+        vendor = vendor - 8 - theirs
         limit.hear(nowMs + 100, reading(600, Math.max(0, vendor)), anchor, nowMs)
         nowMs += 1_000
       }
@@ -224,6 +224,20 @@ describe("a rate limit", () => {
       const level = limit.level(nowMs)
       expect(limit.msUntil(nowMs, level, true)).toBe(0)
       expect(limit.msUntil(nowMs, level, false)).toBeGreaterThan(0)
+    })
+
+    it("but takes nobody for a thief of what never stood ready: a bucket may be shallower than its limit", () => {
+      const limit = limitOf({})
+      let vendor = 60
+      for (let nowMs = 0; nowMs < 60_000; nowMs += 1_000) {
+        vendor = Math.min(60, vendor + 10)
+        limit.take(nowMs, 5)
+        const anchor = limit.anchor(nowMs)
+        vendor -= 5
+        limit.hear(nowMs + 100, reading(600, vendor), anchor, nowMs)
+      }
+      expect(limit.others).toBe(0)
+      expect(limit.level(60_000)).toBeLessThanOrEqual(70)
     })
 
     it("who moves the reset of a fixed window", () => {

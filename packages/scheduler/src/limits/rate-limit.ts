@@ -87,6 +87,10 @@ export class RateLimit implements Budget {
   /** Readings in a row that said that more remains than we believe, and the least of what they said. */
   #highInARow = 0
   #leastHigh = 0
+  /** The most that an answer ever said remains: nobody has seen more stand ready. */
+  #highest = 0
+  /** What was admitted since the first refusal, while the rate behind it is looked for. */
+  #searched: { readonly sinceMs: number; admitted: number } | undefined
   /** When the call left whose answer last corrected the level. */
   #evidenceMs = -Infinity
   /** When an answer last said what remains. */
@@ -146,7 +150,7 @@ export class RateLimit implements Budget {
     if (amount === 0) return 0
     if (amount > this.largest()) return Infinity
     if (this.#share.grow(nowMs)) this.#retune(nowMs)
-    return this.#model.msUntil(nowMs, this.#othersPerMs > 0 && !alone ? amount + this.#cushion() : amount)
+    return this.#model.msUntil(nowMs, this.#othersPerMs > 0 && !alone ? amount + this.#cushion(amount) : amount)
   }
 
   take(nowMs: number, amount: number): void {
@@ -190,7 +194,7 @@ export class RateLimit implements Budget {
       // Both limits' levels fell by what we sent since: the first reading under a new limit holds as of when the call left.
       if (anchor !== undefined && reading.remaining !== undefined && this.limit < before) {
         this.#evidenceMs = admittedMs
-        this.#correct(nowMs, Math.min(0, reading.remaining - anchor - this.#corrections), false)
+        this.#correct(nowMs, Math.min(0, reading.remaining - anchor - this.#corrections))
       }
       this.#retune(nowMs)
     }
@@ -209,7 +213,6 @@ export class RateLimit implements Budget {
    * of a burst, which alone cuts the rate: what was admitted since the episode before, and the time that took.
    */
   refuse(nowMs: number, amount: number, refusal: Refusal, episode: Episode | undefined): void {
-    const level = this.level(nowMs)
     const waitMs = refusal.retryAfterMs ?? 0
     if (this.#countsWindows(amount, waitMs)) {
       this.#kind = "sliding"
@@ -220,29 +223,48 @@ export class RateLimit implements Budget {
       this.#model.take(takenMs, this.limit)
       return
     }
-    const fair = Math.min(0, amount - this.ratePerMs * waitMs)
     const heard = nowMs - this.#heardMs <= trustHeadersMs
-    if (level > fair) {
-      this.#evidenceMs = refusal.admittedMs
-      this.#correct(nowMs, fair - level, heard)
-    }
-    if (!episode) return
-    const { remaining } = refusal
+    if (episode) this.#learn(nowMs, amount, refusal, episode, heard)
+    const level = this.level(nowMs)
+    const fair = Math.min(0, amount - this.ratePerMs * waitMs)
+    if (level <= fair) return
+    this.#evidenceMs = refusal.admittedMs
+    this.#correct(nowMs, fair - level)
+    if (heard) this.#noticeOthers(nowMs, fair - level)
+  }
+
+  #learn(nowMs: number, amount: number, refusal: Refusal, episode: Episode, heard: boolean): void {
+    const { remaining, retryAfterMs } = refusal
     // Beyond any rounding, which not every vendor admits to.
     const contradicted = remaining !== undefined && remaining >= amount + this.limit * 0.02
-    const surprised = remaining === undefined && level >= amount
-    const measured = this.#measure(episode)
+    const surprised = remaining === undefined && this.level(nowMs) >= amount
+    const measured = this.#measure(nowMs, episode)
+    const isFirst = episode.first && this.#narrowBurst === undefined && !heard
     if ((contradicted || surprised) && !this.#burstKnown) {
       this.#refuted = contradicted
       this.#burstKnown = true
       this.#narrowBurst = Math.max(amount, this.ratePerMs * 1_000)
       // A few seconds' worth was admitted: slices behind a right limit. More than that: a deep bucket of a lower limit.
-      if (measured !== undefined && episode.admitted > 3_000 * this.ratePerMs) this.#share.cut(nowMs, measured)
+      if (measured !== undefined && episode.admitted > 3_000 * this.ratePerMs) {
+        if (isFirst) this.#search(nowMs, episode)
+        else this.#share.cut(nowMs, measured)
+      }
+    } else if (isFirst) {
+      this.#search(nowMs, episode)
     } else if (contradicted || !heard) {
       this.#refuted ||= contradicted
-      this.#share.cut(nowMs, measured, refusal.retryAfterMs !== undefined)
+      this.#share.cut(nowMs, measured, retryAfterMs !== undefined)
+      if (!this.#share.searching) this.#searched = undefined
     }
     // Otherwise headers say what remains: the level and the room for others follow from that, and a cut would only waste quota.
+    this.#retune(nowMs)
+  }
+
+  /** A limit that was guessed from what the vendor admitted until it first refused. */
+  guess(nowMs: number, episode: Episode): void {
+    this.#burstKnown = true
+    this.#model.setLevel(nowMs, 0)
+    this.#search(nowMs, episode)
     this.#retune(nowMs)
   }
 
@@ -281,6 +303,7 @@ export class RateLimit implements Budget {
     const higher = ours && !shallow && more > tolerance && !this.#refuted
     if (!lower && !higher) {
       this.#highInARow = 0
+      this.#highest = Math.max(this.#highest, remaining)
       return this.#noticeOthers(nowMs, 0)
     }
     if (higher) {
@@ -292,13 +315,16 @@ export class RateLimit implements Budget {
     this.#highInARow = 0
     if (higher) this.#burstKnown = true
     this.#evidenceMs = admittedMs
-    this.#correct(nowMs, error, true)
+    // What we believed to stand ready above anything ever seen was never there: nobody took it.
+    const unseen = Math.max(0, remaining - error - Math.max(remaining, this.#highest))
+    this.#highest = Math.max(this.#highest, remaining)
+    this.#correct(nowMs, error)
+    this.#noticeOthers(nowMs, lower ? Math.min(0, error + unseen) : error)
   }
 
-  #correct(nowMs: number, error: number, byOthers: boolean): void {
+  #correct(nowMs: number, error: number): void {
     this.#corrections += error
     this.#model.setLevel(nowMs, this.level(nowMs) + error)
-    if (byOthers) this.#noticeOthers(nowMs, error)
   }
 
   /** Whatever we did not expect, somebody else did. */
@@ -315,8 +341,9 @@ export class RateLimit implements Budget {
   }
 
   /** Room for what others may take before we hear of it: their bursts over the time an answer takes. */
-  #cushion(): number {
-    return Math.min(14 * Math.sqrt(this.#surprise * this.#heldMs), (4 * this.limit * this.#heldMs) / this.windowMs)
+  #cushion(amount: number): number {
+    const bursts = 14 * Math.sqrt(this.#surprise * this.#heldMs)
+    return Math.min(bursts, (4 * this.limit * this.#heldMs) / this.windowMs, Math.max(0, this.#highest * 0.7 - amount))
   }
 
   // A bucket would have had room long before: a vendor that names such a delay counts whole windows.
@@ -325,12 +352,31 @@ export class RateLimit implements Budget {
     return waitMs > (3 * amount) / this.ratePerMs + 2_500 && waitMs <= this.windowMs * 1.1
   }
 
-  /** The share of the limit that the vendor admitted over an episode; undefined when it is too short to tell. */
-  #measure({ admitted, elapsedMs, first }: Episode): number | undefined {
+  /** The share of the limit that the vendor admitted since its bucket was last empty; undefined when that is too short to tell. */
+  #measure(nowMs: number, { admitted, elapsedMs, first }: Episode): number | undefined {
+    if (this.#searched) {
+      this.#searched.admitted += admitted
+      return this.#shareOf(this.#searched.admitted, nowMs - this.#searched.sinceMs)
+    }
     // The first episode also spent what stood ready: a whole window's worth, in a deep bucket.
-    const deep = first && this.#narrowBurst === undefined
-    const perMs = deep ? admitted / (this.windowMs + elapsedMs) : elapsedMs < 2_000 ? undefined : admitted / elapsedMs
-    return perMs === undefined ? undefined : (perMs * this.windowMs) / this.limit
+    return first && this.#narrowBurst === undefined
+      ? this.#shareOf(admitted, this.windowMs + elapsedMs)
+      : this.#shareOf(admitted, elapsedMs)
+  }
+
+  #shareOf(admitted: number, elapsedMs: number): number | undefined {
+    return elapsedMs < 2_000 ? undefined : ((admitted / elapsedMs) * this.windowMs) / this.limit
+  }
+
+  /**
+   * A first refusal that no header explains leaves the rate open: all that was admitted stood ready, or none of it did. Begins
+   * between the two, and looks for the next refusal: what is admitted until then is the rate, because the bucket is empty at both ends.
+   */
+  #search(nowMs: number, { admitted, elapsedMs }: Episode): void {
+    const least = ((admitted / (this.windowMs + elapsedMs)) * this.windowMs) / this.limit
+    const most = ((admitted / Math.max(1_000, elapsedMs)) * this.windowMs) / this.limit
+    this.#searched = { sinceMs: nowMs, admitted: 0 }
+    this.#share.search(nowMs, Math.sqrt(least * most))
   }
 
   // What the network may bunch up is kept back, also from a depth that was told.
