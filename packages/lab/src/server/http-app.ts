@@ -15,6 +15,13 @@ export const voices: Readonly<Record<VendorName, VendorVoice>> = {
 // Its SDK uses /v1, /v1beta and /v1alpha; the colon tells it from OpenAI's GET /v1/models/{id}.
 const GEMINI_PATH = /^\/v1(?:alpha|beta)|^\/v1\/models\/[^/?]*:/
 
+// OpenAI and Gemini both have /v1/batches: their clients' headers tell them apart.
+const GEMINI_BATCHES = /^\/v1\/batches\b/
+
+function isGemini(headers: Readonly<Record<string, unknown>>): boolean {
+  return "x-goog-api-key" in headers || "x-goog-api-client" in headers
+}
+
 export function vendorOfPath(url: string): VendorName {
   if (url.startsWith("/v1/messages")) return "anthropic"
   return GEMINI_PATH.test(url) ? "gemini" : "openai"
@@ -31,6 +38,8 @@ export function createHttpApp(
     forceCloseConnections: true,
     genReqId: nextRequestId,
     exposeHeadRoutes: false,
+    rewriteUrl: ({ url = "", headers }) =>
+      GEMINI_BATCHES.test(url) && isGemini(headers) ? `/v1beta${url.slice(3)}` : url,
     routerOptions: { maxParamLength: 500, onBadUrl: (_path, _request, response) => void response.writeHead(400).end() },
   })
   app.removeAllContentTypeParsers()

@@ -6,6 +6,7 @@ import type { VendorState } from "../vendor-state.ts"
 import { textOf } from "../text-of.ts"
 import type { WireFormat } from "../wire-format.ts"
 import { embedContents } from "./embed-contents.ts"
+import { createGeminiBatch, registerGeminiBatches } from "./gemini-batches.ts"
 import { generateContent } from "./generate-content.ts"
 
 const formats: Readonly<Record<string, WireFormat>> = {
@@ -18,6 +19,7 @@ const formats: Readonly<Record<string, WireFormat>> = {
 /** Gemini's `/v1beta/models/{model}:{method}`, also as `/v1` and `/v1alpha`. Streams come as server-sent events only (`?alt=sse`, as its SDK asks). */
 export function registerGemini(app: FastifyInstance, state: VendorState): void {
   for (const version of ["v1", "v1alpha", "v1beta"]) app.post(`/${version}/models/:target`, serve)
+  registerGeminiBatches(app, state)
 
   function serve(request: FastifyRequest, reply: FastifyReply): Promise<void> | object {
     const { model, method } = targetOf(request)
@@ -25,6 +27,7 @@ export function registerGemini(app: FastifyInstance, state: VendorState): void {
       return {
         totalTokens: countInput([{ role: "user", text: textOf(parseJson(request.body)["contents"]) }], undefined),
       }
+    if (method === "batchGenerateContent") return createGeminiBatch(model, request.body, reply, state)
     const format = Object.hasOwn(formats, method) ? formats[method] : undefined
     if (format === undefined)
       throw new BadRequest(`models/${model} is not found, or ${method} is not supported.`, null, 404)
