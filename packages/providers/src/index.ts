@@ -24,6 +24,7 @@ export { azure, groq, mistral, openaiCompatible, openrouter, together } from "./
 export { anthropicBatches } from "./batch/anthropic-batches.ts"
 export { type BatchLedger, journalLedger, memoryLedger } from "./batch/batch-ledger.ts"
 export type { BatchProgress, BatchRequest, BatchResult, BatchVendor } from "./batch/batch-vendor.ts"
+export { geminiBatches } from "./batch/gemini-batches.ts"
 export { laneDefaults, type LaneOptions } from "./batch/lane-options.ts"
 export { openaiBatches } from "./batch/openai-batches.ts"
 export { runBatches } from "./batch/run-batches.ts"

@@ -3,6 +3,8 @@ import { anthropicBatches } from "./anthropic-batches.ts"
 import { anthropicHttp } from "./anthropic-http.ts"
 import type { BatchHttp } from "./batch-http.ts"
 import type { BatchVendor } from "./batch-vendor.ts"
+import { geminiBatches } from "./gemini-batches.ts"
+import { geminiHttp } from "./gemini-http.ts"
 import { openaiBatches, type OpenAIBatchEndpoint } from "./openai-batches.ts"
 import { openaiHttp } from "./openai-http.ts"
 
@@ -23,6 +25,12 @@ const openaiLane: LaneVendor = ({ endpoint: called }, url) => {
 const anthropicLane: LaneVendor = (_call, url) =>
   url.pathname.endsWith("/messages") ? (http) => anthropicBatches(anthropicHttp(http, beside(url, ""))) : undefined
 
+const geminiLane: LaneVendor = ({ endpoint, model = "" }, url) => {
+  const own = `/models/${encodeURIComponent(model)}:generateContent`
+  if (endpoint !== "generateContent" || !url.pathname.endsWith(own)) return undefined
+  return (http) => geminiBatches(geminiHttp(http, beside(url, own), model))
+}
+
 /** By name of the vendor. A new one is one line; a server that turns out to have no batches is asked once. */
 export const laneVendors: Readonly<Record<string, LaneVendor>> = Object.freeze({
   openai: openaiLane,
@@ -30,6 +38,7 @@ export const laneVendors: Readonly<Record<string, LaneVendor>> = Object.freeze({
   together: openaiLane,
   "openai-compatible": openaiLane,
   anthropic: anthropicLane,
+  gemini: geminiLane,
 })
 
 /** Makes URLs of paths in place of the call's own `end`; what the query says (a key, a version) stays. */
