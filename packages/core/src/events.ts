@@ -56,6 +56,12 @@ export type SluiceEvent = { readonly atMs: number } & (
       readonly cost: Cost
       readonly model?: string
       readonly cachedInputTokens?: number
+      /** Whose credentials: a name, or a hash of them. */
+      readonly account?: string
+      /** The tenant in whose queue the call waited, where `keyBy` names one. */
+      readonly key?: string
+      /** The vendor has not counted: a stream that was cut, or one that carries no usage. */
+      readonly estimated?: boolean
       /** Answered in a vendor's batch, at its price; absent online. */
       readonly lane?: "batch"
     } & Partial<Span>)

@@ -1,4 +1,5 @@
 import type { Limiter } from "@sluice/core"
+import { FailedCalls } from "./failed-calls.ts"
 import { LearnedTokens } from "./learned-tokens.ts"
 import { bestPattern } from "./model-pattern.ts"
 import type { Price, Prices } from "./prices.ts"
@@ -14,6 +15,7 @@ export class Account {
   /** Calls that were given to this account among several, and have no answer yet. */
   sending = 0
   readonly quotas: Map<string, Limiter> = new Map()
+  readonly failedCalls: FailedCalls = new FailedCalls()
   readonly #learned = new Map<string, LearnedTokens>()
   readonly #prices = new Map<string, Price | undefined>()
   readonly #tellRefused = new Set<() => void>()

@@ -1,4 +1,6 @@
-export const isEventStream = (response: Response): boolean =>
-  response.headers.get("content-type")?.includes("text/event-stream") ?? false
-
-export const isJson = (response: Response): boolean => response.headers.get("content-type")?.includes("json") ?? false
+/** What a response says that its body is. */
+export function contentTypeOf(response: Response): "events" | "json" | "other" {
+  const type = response.headers.get("content-type")
+  if (type === null) return "other"
+  return type.includes("json") ? "json" : type.includes("text/event-stream") ? "events" : "other"
+}

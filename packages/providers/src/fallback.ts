@@ -1,5 +1,6 @@
 import type { FetchContext } from "./limited-fetch.ts"
-import { ModelRequest, type Ending } from "./model-request.ts"
+import type { Ending } from "./ending.ts"
+import { ModelRequest } from "./model-request.ts"
 import { type KeyRing, keyRing } from "./key-ring.ts"
 import { readBody } from "./read-body.ts"
 import { type FetchInput, headerReader } from "./request-parts.ts"
@@ -126,7 +127,7 @@ export async function plainRequest(
   init: RequestInit | undefined,
 ): Promise<{ init: RequestInit; json: Readonly<Record<string, unknown>> | undefined }> {
   const request = input instanceof Request ? input : undefined
-  const isJson = headerReader(input, init)("content-type")?.includes("json") ?? false
+  const isJson = (): boolean => headerReader(input, init)("content-type")?.includes("json") ?? false
   const { json, replacement } = await readBody(init?.body ?? (request?.body ? request : undefined), isJson)
   const own: RequestInit = request ? { method: request.method, headers: request.headers, signal: request.signal } : {}
   return {

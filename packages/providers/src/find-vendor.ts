@@ -23,8 +23,7 @@ export const vendors: readonly Vendor[] = Object.freeze([
  */
 export function findVendor(url: URL, method: string): { vendor: Vendor; call: ModelCall } | undefined {
   if (method !== "POST") return undefined
-  const known = vendors.find((vendor) => vendor.hosts(url.hostname))
-  for (const vendor of known ? [known] : shapes) {
+  for (const vendor of candidates(url.hostname)) {
     const call = vendor.recognise(url, method)
     if (call) return { vendor, call }
   }
@@ -32,3 +31,17 @@ export function findVendor(url: URL, method: string): { vendor: Vendor; call: Mo
 }
 
 const shapes = [anthropic, gemini, openaiCompatible]
+
+// A program calls a few hosts, thousands of times.
+const byHost = new Map<string, readonly Vendor[]>()
+const mostHosts = 1000
+
+function candidates(host: string): readonly Vendor[] {
+  let found = byHost.get(host)
+  if (!found) {
+    const known = vendors.find((vendor) => vendor.hosts(host))
+    found = known ? [known] : shapes
+    if (byHost.size < mostHosts) byHost.set(host, found)
+  }
+  return found
+}

@@ -23,7 +23,12 @@ export function countAt(value: unknown, ...keys: readonly (string | number)[]): 
 /** The same for a header. `-1`, which some gateways send, is `undefined`. */
 export function countInHeader(headers: Headers, name: string): number | undefined {
   const value = headers.get(name)
-  if (value === null || !/^\d{1,13}(?:\.\d+)?$/.test(value)) return undefined
-  const count = Number(value)
+  return value === null ? undefined : countIn(value)
+}
+
+/** The same for a text. */
+export function countIn(text: string): number | undefined {
+  if (!/^\d{1,13}(?:\.\d+)?$/.test(text)) return undefined
+  const count = Number(text)
   return count <= 1e12 ? count : undefined
 }

@@ -1,54 +1,34 @@
-import {
-  type AdmitOptions,
-  type Cost,
-  currentScope,
-  type Limiter,
-  type Permit,
-  SluiceError,
-  type SluiceEvent,
-  type TaskScope,
-} from "@sluice/core"
+import { type Cost, currentScope, type Permit, SluiceError, type TaskScope } from "@sluice/core"
 import { attemptLoop, retryDecision, type RetryDecision, retryDefaults } from "@sluice/scheduler"
-import type { Account } from "./account.ts"
-import { accountLabel } from "./account-label.ts"
 import { AttemptFailure } from "./attempt-failure.ts"
-import type { LearnedTokens } from "./learned-tokens.ts"
+import { CallEvents } from "./call-events.ts"
+import { accountRefused, type Ending, endingOf } from "./ending.ts"
 import type { FetchContext } from "./limited-fetch.ts"
-import { type CallIdentity, limitedFetchDefaults } from "./limited-fetch-options.ts"
-import { type Price, usdOf } from "./prices.ts"
-import { readBody, type SentBody } from "./read-body.ts"
-import { type FetchInput, headerReader } from "./request-parts.ts"
-import { sendAttempt } from "./send-attempt.ts"
-import type { ModelCall, RequestFacts, Usage, Vendor, Verdict } from "./vendor.ts"
+import { limitedFetchDefaults } from "./limited-fetch-options.ts"
+import { prepareCall, type PreparedCall } from "./prepared-call.ts"
+import { usdOf } from "./prices.ts"
+import { readBody } from "./read-body.ts"
+import { type FetchInput, headerReader, withHeader } from "./request-parts.ts"
+import { type AttemptOwner, type Counted, sendAttempt } from "./send-attempt.ts"
+import type { ModelCall, Usage, Vendor, Verdict } from "./vendor.ts"
 import { okVerdict } from "./verdict.ts"
 import { type FailedAttempt, VendorError } from "./vendor-error.ts"
 
-/**
- * How a call ended: `answered` · `throttled`: told to wait, longer than it may · `fatal`: waiting does not help, for this
- * account or model · `overloaded`: no capacity, connection or answer in time · `final`: the request itself is at fault.
- */
-export type Ending = "answered" | "throttled" | "fatal" | "overloaded" | "final"
-
 /** One call to a model, from the caller's `fetch` to the final answer: its attempts, and what they share. */
-export class ModelRequest {
+export class ModelRequest implements AttemptOwner {
   readonly #context: FetchContext
   readonly #vendor: Vendor
   readonly #call: ModelCall
   readonly #url: URL
   readonly #input: FetchInput
-  readonly #init: RequestInit | undefined
+  #init: RequestInit | undefined
   readonly #header: (name: string) => string | null
   readonly #scope: TaskScope | undefined = currentScope()
-  readonly #signal: AbortSignal | undefined
+  readonly #events: CallEvents
   readonly #startMs: number
   readonly #failed: FailedAttempt[] = []
-  #body!: SentBody
-  #facts!: RequestFacts
-  #account!: Account
-  #quota!: Limiter
-  #learned!: LearnedTokens
-  #price: Price | undefined
-  #admitOptions!: AdmitOptions
+  readonly signal: AbortSignal | undefined
+  #prepared!: PreparedCall
   #attempt = 0
   #ending: Ending = "answered"
   #lastFailure: AttemptFailure | undefined
@@ -61,11 +41,12 @@ export class ModelRequest {
     this.#input = input
     this.#init = init
     this.#header = headerReader(input, init)
-    this.#signal = eitherSignal(
+    this.#events = new CallEvents(context, this.#scope)
+    this.#startMs = context.clock.now()
+    this.signal = eitherSignal(
       init?.signal ?? (input instanceof Request ? input.signal : undefined),
       this.#scope?.signal,
     )
-    this.#startMs = context.clock.now()
   }
 
   /** Once `run` has settled. */
@@ -73,19 +54,31 @@ export class ModelRequest {
     return this.#ending
   }
 
+  get prepared(): PreparedCall {
+    return this.#prepared
+  }
+
+  get context(): FetchContext {
+    return this.#context
+  }
+
   async run(): Promise<Response> {
-    this.#signal?.throwIfAborted()
-    await this.#prepare()
+    const { signal } = this
+    signal?.throwIfAborted()
+    const request = this.#input instanceof Request && this.#input.body ? this.#input : undefined
+    const isJson = (): boolean => this.#header("content-type")?.includes("json") ?? false
+    const reading = readBody(this.#init?.body ?? request, isJson)
+    this.#prepare(reading instanceof Promise ? await reading : reading)
     const { clock, random, budget, retry, maxWaitMs } = this.#context
     try {
       return await attemptLoop(() => this.#admitAndSend(), {
-        maxAttempts: this.#body.repeatable ? (retry?.maxAttempts ?? retryDefaults.maxAttempts) : 1,
+        maxAttempts: this.#prepared.body.repeatable ? (retry?.maxAttempts ?? retryDefaults.maxAttempts) : 1,
         decide: (error, attempt) => this.#decide(error, attempt),
         clock,
         random,
         budget,
         maxWaitMs,
-        signal: this.#signal,
+        signal,
         onDecision: (error, _attempt, decision) => this.#decided(error, decision),
       })
     } catch (error) {
@@ -94,41 +87,50 @@ export class ModelRequest {
     }
   }
 
-  async #prepare(): Promise<void> {
-    const { accounts, keyBy, priority, prices } = this.#context
-    const request = this.#input instanceof Request ? this.#input : undefined
-    const isJson = this.#header("content-type")?.includes("json") ?? false
-    this.#body = await readBody(this.#init?.body ?? (request?.body ? request : undefined), isJson)
-    this.#facts = this.#vendor.read(this.#body.json, this.#call)
-    const identity: CallIdentity = {
+  #prepare(body: Awaited<ReturnType<typeof readBody>>): void {
+    const context = this.#context
+    const asked = {
+      vendor: this.#vendor,
+      call: this.#call,
       url: this.#url,
-      vendor: this.#vendor.name,
-      model: this.#facts.model,
       header: this.#header,
+      scope: this.#scope,
+      signal: this.signal,
     }
-    const key = keyBy?.(identity)
-    const label = key?.account ?? accountLabel(this.#vendor.accountHeaders.map(this.#header))
-    this.#account = accounts.account(this.#vendor.name, label)
-    this.#quota = accounts.quota(this.#account, this.#facts.model)
-    this.#learned = this.#account.learned(this.#facts.model)
-    this.#price = this.#account.price(this.#facts.model, prices)
-    const wanted = typeof priority === "function" ? priority(identity) : (priority ?? this.#scope?.priority)
-    this.#admitOptions = {
-      ...(this.#signal ? { signal: this.#signal } : {}),
-      ...(wanted !== undefined ? { priority: wanted } : {}),
-      ...(key?.tenant !== undefined ? { key: key.tenant } : {}),
+    this.#prepared = prepareCall(context, asked, body)
+    const { idempotencyHeader } = this.#vendor
+    if (body.replacement) this.#init = { ...this.#init, body: body.replacement }
+    if (idempotencyHeader !== undefined && this.#header(idempotencyHeader) === null) {
+      // One key for all attempts: to the vendor they are one call.
+      this.#init = withHeader(this.#input, this.#init, idempotencyHeader, newIdempotencyKey(context.random))
     }
-    if (Number(this.#header("x-stainless-retry-count") ?? 0) > 0) this.#warnOfStackedRetries()
+    if (this.#isRepeatedByOthers(body.text)) {
+      this.#events.warnOnce(
+        "stacked-retries",
+        "Something above limitedFetch retries too: the same call came again after it had failed for good. Set the SDK's maxRetries to 0 (openaiOptions, anthropicOptions and aiSdkOptions do).",
+      )
+    }
+  }
+
+  #isRepeatedByOthers(body: string | undefined): boolean {
+    if (this.#context.warned.has("stacked-retries")) return false
+    if (Number(this.#header("x-stainless-retry-count") ?? 0) > 0) return true
+    return body !== undefined && this.#prepared.account.failedCalls.has(body, this.#startMs)
   }
 
   /** One attempt. A refusal is part of it: the quota's gate says when, so it counts apart from the vendor's failures. */
   async #admitAndSend(): Promise<Response> {
-    const maxRefusals = this.#body.repeatable
+    const maxRefusals = this.#prepared.body.repeatable
       ? (this.#context.retry?.maxRefusals ?? limitedFetchDefaults.maxRefusals)
       : 0
     for (let refusals = 0; ; refusals++) {
+      const estimate = this.#estimate()
+      const permit = this.#admitNow(estimate) ?? (await this.#admit(estimate))
+      this.#attempt++
       try {
-        return await this.#send()
+        const response = await sendAttempt(this, permit, estimate)
+        this.#tell(okVerdict, response.status)
+        return response
       } catch (error) {
         if (!(error instanceof AttemptFailure)) throw error
         this.#lastFailure = error
@@ -139,215 +141,132 @@ export class ModelRequest {
     }
   }
 
-  async #send(): Promise<Response> {
-    const { clock, timeoutMs, idleTimeoutMs } = this.#context
-    const estimate = this.#estimate()
-    const permit = await this.#admit(estimate)
-    this.#attempt++
-    const response = await sendAttempt({
-      vendor: this.#vendor,
-      facts: this.#facts,
-      estimate,
-      permit,
-      signal: this.#signal,
-      timeoutMs,
-      idleTimeoutMs,
-      clock,
-      send: (signal) => this.#fetch(signal),
-      onUsage: (usage) => this.#used(usage),
-      onLateFailure: (verdict) => this.#told(verdict, 200),
-      onExhausted: (scope, response, bytes) =>
-        scope === "account"
-          ? this.#account.refuse(response, bytes)
-          : this.#account.exhaust(this.#quota, response, bytes),
-    })
-    if (this.#context.onEvent) this.#told(okVerdict, response.status)
-    return response
+  #estimate(): Cost {
+    const { vendor, facts, learned, price } = this.#prepared
+    const cost = vendor.estimate(facts, learned)
+    if (!price) return cost
+    const outputTokens =
+      facts.answers === 0
+        ? 0
+        : Math.min(facts.maxOutputTokens ?? Infinity, learned.outputMean + learned.outputSpread) * facts.answers
+    const inputTokens = learned.inputTokens(facts.prompt)
+    return { ...cost, usd: usdOf(price, { inputTokens, outputTokens, cachedInputTokens: 0, cacheWriteTokens: 0 }) }
   }
 
-  #estimate(): Cost {
-    const cost = this.#vendor.estimate(this.#facts, this.#learned)
-    if (!this.#price) return cost
-    const outputTokens =
-      this.#facts.answers === 0
-        ? 0
-        : Math.min(this.#facts.maxOutputTokens ?? Infinity, this.#learned.outputMean + this.#learned.outputSpread)
-    const inputTokens = this.#learned.inputTokens(this.#facts.prompt)
-    return {
-      ...cost,
-      usd: usdOf(this.#price, { inputTokens, outputTokens, cachedInputTokens: 0, cacheWriteTokens: 0 }),
-    }
+  #admitNow(cost: Cost): Permit | undefined {
+    const { account, quota, admitOptions } = this.#prepared
+    if (account.refused) throw accountRefused
+    return quota.tryAdmit(cost, admitOptions)
   }
 
   async #admit(cost: Cost): Promise<Permit> {
-    this.#throwIfRefused()
     const { maxWaitMs, clock } = this.#context
-    const options = this.#admitOptions
-    const free = this.#quota.tryAdmit(cost, options)
-    if (free) return free
+    const { account, quota, admitOptions } = this.#prepared
     // The account may be refused while this call waits in the queue of another model.
     const controller = new AbortController()
-    const stop = this.#account.onRefused(() => controller.abort(refused))
-    const signal = options.signal ? AbortSignal.any([options.signal, controller.signal]) : controller.signal
+    const stop = account.onRefused(() => controller.abort(accountRefused))
+    const signal = this.signal ? AbortSignal.any([this.signal, controller.signal]) : controller.signal
     try {
       const deadlineMs = maxWaitMs === undefined ? undefined : Math.max(0, this.#startMs + maxWaitMs - clock.now())
-      return await this.#quota.admit(cost, { ...options, signal, ...(deadlineMs === undefined ? {} : { deadlineMs }) })
+      return await quota.admit(cost, { ...admitOptions, signal, ...(deadlineMs === undefined ? {} : { deadlineMs }) })
     } finally {
       stop()
     }
   }
 
-  #throwIfRefused(): void {
-    if (this.#account.refused) throw refused
+  send(signal: AbortSignal): Promise<Response> {
+    return this.#context.fetch(this.#input, { ...this.#init, signal })
   }
 
-  #fetch(signal: AbortSignal): Promise<Response> {
-    const { replacement } = this.#body
-    return this.#context.fetch(this.#input, { ...this.#init, ...(replacement && { body: replacement }), signal })
-  }
-
-  #used(usage: Usage): number | undefined {
-    this.#learned.learnInput(this.#facts.prompt, usage.inputTokens)
-    if (this.#facts.answers > 0) this.#learned.learnOutput(usage.outputTokens / this.#facts.answers)
-    const usd = this.#price && usdOf(this.#price, usage)
-    const cost: Cost = {
-      requests: 1,
-      inputTokens: usage.inputTokens,
-      outputTokens: usage.outputTokens,
-      ...(usd === undefined ? {} : { usd }),
-    }
+  spent(usage: Usage, how: Counted): number | undefined {
+    const { facts, learned, price } = this.#prepared
+    if (how === "counted") learned.learnInput(facts.prompt, usage.inputTokens)
+    if (how !== "partial" && facts.answers > 0) learned.learnOutput(usage.outputTokens / facts.answers)
+    const usd = price && usdOf(price, usage)
+    const { inputTokens, outputTokens } = usage
+    const cost: Cost = { requests: 1, inputTokens, outputTokens, ...(usd === undefined ? {} : { usd }) }
     this.#scope?.spend?.(cost)
-    this.#emit({
-      type: "usage",
-      atMs: this.#context.clock.now(),
-      cost,
-      model: this.#facts.model,
-      cachedInputTokens: usage.cachedInputTokens,
-    })
+    this.#events.usage(this.#prepared, cost, usage, how !== "counted")
     return usd
+  }
+
+  exhausted(scope: "account" | "day", response: Response, bytes: Uint8Array<ArrayBuffer>): void {
+    const { account, quota } = this.#prepared
+    if (scope === "account") account.refuse(response, bytes)
+    else account.exhaust(quota, response, bytes)
+  }
+
+  failedLate(verdict: Verdict): void {
+    this.#tell(verdict, 200)
   }
 
   #decide(error: unknown, attempt: number): RetryDecision {
     if (!(error instanceof AttemptFailure)) return { retry: false, reason: "error" }
     const { verdict, feedback } = error
-    return retryDecision(
-      {
-        retryable: verdict.kind === "retry",
-        reason: verdict.code,
-        ...(feedback.retryAfterMs === undefined ? {} : { retryAfterMs: feedback.retryAfterMs }),
-      },
-      attempt,
-      this.#context.retry?.backoff,
-      this.#context.random,
-    )
+    const { retryAfterMs } = feedback
+    const failure = {
+      retryable: verdict.kind === "retry",
+      reason: verdict.code,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    }
+    return retryDecision(failure, attempt, this.#context.retry?.backoff, this.#context.random)
   }
 
   #decided(error: unknown, decision: RetryDecision): void {
     if (!(error instanceof AttemptFailure)) return
     this.#lastFailure = error
-    const status = error.response?.status
-    const delayMs = decision.retry ? (decision.delayMs ?? error.feedback.retryAfterMs) : undefined
-    const { code } = error.verdict
+    const { verdict, response, feedback } = error
+    const status = response?.status
+    const delayMs = decision.retry ? (decision.delayMs ?? feedback.retryAfterMs) : undefined
     this.#failed.push({
       attempt: this.#attempt,
-      code,
+      code: verdict.code,
       ...(status === undefined ? {} : { status }),
       ...(delayMs === undefined ? {} : { delayMs }),
     })
-    const gaveUp = error.verdict.kind === "retry" && !decision.retry
-    this.#told(error.verdict, status, delayMs, gaveUp ? decision.reason : undefined)
+    this.#tell(verdict, status, delayMs, verdict.kind === "retry" && !decision.retry ? decision.reason : undefined)
+  }
+
+  #tell(verdict: Verdict, status?: number, delayMs?: number, gaveUp?: string): void {
+    this.#events.attempt(this.#prepared, { attempt: this.#attempt, verdict, status, delayMs, gaveUp })
   }
 
   #final(error: unknown): Response {
-    if (error === refused) return this.#account.refusal(this.#quota)!
+    const { account, quota, body } = this.#prepared
+    // Errors of the request itself and aborts are nothing that an SDK repeats.
+    if (this.#ending !== "final" && body.text !== undefined)
+      account.failedCalls.add(body.text, this.#context.clock.now())
+    if (error === accountRefused) return account.refusal(quota)!
     if (SluiceError.isInstance(error)) {
-      const response =
-        error.code === "quota-exhausted"
-          ? (this.#account.refusal(this.#quota) ?? this.#lastFailure?.response)
-          : this.#lastFailure?.response
+      const last = this.#lastFailure?.response
+      const response = error.code === "quota-exhausted" ? (account.refusal(quota) ?? last) : last
       if (response) return response
       throw error
     }
     if (!(error instanceof AttemptFailure)) throw error
-    const { verdict, response } = error
-    if (response) return response
-    throw this.#unanswered(verdict, error.cause)
+    if (error.response) return error.response
+    throw this.#unanswered(error.verdict, error.cause)
   }
 
   #unanswered(verdict: Verdict, cause: unknown): VendorError {
     const code = verdict.code === "timeout" ? "timeout" : "connection"
+    const vendor = this.#vendor.name
+    const { model } = this.#prepared.facts
     // OpenAI's and Anthropic's SDKs look for "timed out" to tell the two apart.
     const said =
       code === "timeout"
         ? `timed out: ${verdict.message}, at the last of ${this.#attempt} attempts. Raise timeoutMs, or ask for less at once.`
         : `no connection (${verdict.message}) in ${this.#attempt} attempts. Check the address and the network.`
-    return new VendorError(code, `${this.#vendor.name} ${this.#facts.model}: ${said}`, {
-      vendor: this.#vendor.name,
-      model: this.#facts.model,
-      attempts: this.#failed,
-      cause,
-    })
-  }
-
-  #told(verdict: Verdict, status?: number, delayMs?: number, gaveUp?: string): void {
-    this.#emit({
-      type: "http-attempt",
-      atMs: this.#context.clock.now(),
-      vendor: this.#vendor.name,
-      model: this.#facts.model,
-      attempt: this.#attempt,
-      decision: gaveUp ?? verdict.kind,
-      ...(status === undefined ? {} : { status }),
-      ...(delayMs === undefined ? {} : { delayMs }),
-      ...(verdict.kind === "ok" ? {} : { error: verdict.code }),
-    })
-  }
-
-  #warnOfStackedRetries(): void {
-    if (this.#context.warned.has("stacked-retries")) return
-    this.#context.warned.add("stacked-retries")
-    this.#emit({
-      type: "warning",
-      atMs: this.#context.clock.now(),
-      code: "stacked-retries",
-      message:
-        "The SDK retries on its own, on top of limitedFetch: set its maxRetries to 0 (openaiOptions, anthropicOptions and aiSdkOptions do).",
-    })
-  }
-
-  #emit(event: SluiceEvent): void {
-    const { runId, spanId } = this.#scope ?? {}
-    try {
-      this.#context.onEvent?.(
-        runId === undefined || spanId === undefined ? event : ({ ...event, runId, spanId } as SluiceEvent),
-      )
-    } catch {
-      // A sink that throws does not disturb the call.
-    }
+    return new VendorError(code, `${vendor} ${model}: ${said}`, { vendor, model, attempts: this.#failed, cause })
   }
 }
 
-/** Thrown inside a call whose account was refused meanwhile; never seen outside. */
-const refused = new Error("the account was refused")
 function eitherSignal(first: AbortSignal | null | undefined, second: AbortSignal | undefined): AbortSignal | undefined {
   if (!first || first === second) return second
   return second ? AbortSignal.any([first, second]) : first
 }
 
-const waitsTooLong = new Set<string>(["deadline-unreachable", "queue-full"])
-const usedUp = new Set<string>(["quota-exhausted", "budget-exhausted"])
-
-function endingOf(error: unknown): Ending {
-  if (error === refused) return "fatal"
-  if (SluiceError.isInstance(error)) {
-    return waitsTooLong.has(error.code) ? "throttled" : usedUp.has(error.code) ? "fatal" : "final"
-  }
-  if (!(error instanceof AttemptFailure)) return "final"
-  const { kind, scope } = error.verdict
-  if (kind === "retry") return "overloaded"
-  return kind === "fatal" && scope === "account"
-    ? "fatal"
-    : kind === "wait" || kind === "reduce"
-      ? "throttled"
-      : "final"
+function newIdempotencyKey(random: FetchContext["random"]): string {
+  const digits = (): string => random.next().toString(36).slice(2, 14)
+  return `sluice-${digits()}${digits()}`
 }

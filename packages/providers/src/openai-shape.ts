@@ -1,6 +1,6 @@
 import type { Cost, Feedback, LimitReading } from "@sluice/core"
 import { goDuration } from "./go-duration.ts"
-import { at, countAt, countInHeader, textAt } from "./json-path.ts"
+import { at, countAt, countIn, countInHeader, textAt } from "./json-path.ts"
 import { measurePrompt } from "./measure-prompt.ts"
 import { delayInMessage, retryDelay } from "./retry-delay.ts"
 import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
@@ -199,22 +199,19 @@ function reading(
   dimension: LimitReading["dimension"],
   windowMs?: number,
 ): LimitReading | undefined {
-  const limit = countInHeader(headers, `x-ratelimit-limit-${name}`)
-  const remaining = countInHeader(headers, `x-ratelimit-remaining-${name}`)
+  const told = headers.get(`x-ratelimit-limit-${name}`)
+  const limit = told === null ? undefined : countIn(told)
   // Azure and some gateways send limit 0 or -1 for "unknown": then remaining says nothing either.
-  if (
-    limit === 0 ||
-    (limit === undefined && (remaining === undefined || headers.get(`x-ratelimit-limit-${name}`) !== null))
-  )
-    return undefined
+  if (told !== null && !limit) return undefined
+  const remaining = countInHeader(headers, `x-ratelimit-remaining-${name}`)
+  if (limit === undefined && remaining === undefined) return undefined
   const resetMs = goDuration(headers.get(`x-ratelimit-reset-${name}`) ?? "")
-  return {
-    dimension,
-    ...(limit !== undefined ? { limit } : {}),
-    ...(remaining !== undefined ? { remaining } : {}),
-    ...(resetMs !== undefined && resetMs <= day ? { resetMs } : {}),
-    ...(windowMs !== undefined ? { windowMs } : {}),
-  }
+  const found: { -readonly [K in keyof LimitReading]: LimitReading[K] } = { dimension }
+  if (limit !== undefined) found.limit = limit
+  if (remaining !== undefined) found.remaining = remaining
+  if (resetMs !== undefined && resetMs <= day) found.resetMs = resetMs
+  if (windowMs !== undefined) found.windowMs = windowMs
+  return found
 }
 
 function usageOf(usage: unknown): Usage | undefined {

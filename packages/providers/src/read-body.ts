@@ -2,6 +2,8 @@
 export interface SentBody {
   /** Parsed JSON, or `undefined` when it is something else. */
   readonly json: unknown
+  /** As it is sent, where it was read. */
+  readonly text?: string
   /** What to hand to `fetch`; `undefined` leaves the caller's own in place. */
   readonly replacement?: Uint8Array<ArrayBuffer>
   /** A stream that was not read can be sent once. */
@@ -11,22 +13,31 @@ export interface SentBody {
 const decoder = new TextDecoder()
 
 /**
- * Reads a body without spending it. Strings and bytes stay the caller's; a stream or a `Request` of JSON is
- * buffered, because another attempt needs it again; everything else is left alone.
+ * Reads a body without spending it, at once where it can. Strings and bytes stay the caller's; a stream or a `Request` of
+ * JSON is buffered, because another attempt needs it again; everything else is left alone.
  */
-export async function readBody(body: unknown, isJson: boolean): Promise<SentBody> {
-  if (typeof body === "string") return { json: parse(body), repeatable: true }
-  if (body instanceof Uint8Array || body instanceof ArrayBuffer)
-    return { json: parse(decoder.decode(body)), repeatable: true }
-  if (body instanceof Blob) return { json: isJson ? parse(await body.text()) : undefined, repeatable: true }
-  if (body instanceof ReadableStream || body instanceof Request) {
-    if (!isJson) return { json: undefined, repeatable: false }
-    const replacement = new Uint8Array(await new Response(body instanceof Request ? body.body : body).arrayBuffer())
-    return { json: parse(decoder.decode(replacement)), replacement, repeatable: true }
-  }
+export function readBody(body: unknown, isJson: () => boolean): SentBody | Promise<SentBody> {
+  if (typeof body === "string") return ofText(body)
+  if (body instanceof Uint8Array || body instanceof ArrayBuffer) return ofText(decoder.decode(body))
+  if (body instanceof Blob) return isJson() ? readBlob(body) : { json: undefined, repeatable: true }
+  if (body instanceof ReadableStream || body instanceof Request)
+    return isJson() ? readStream(body instanceof Request ? body.body : body) : { json: undefined, repeatable: false }
   // FormData and URLSearchParams are objects that fetch reads anew each time; an async iterable is not.
   const once = typeof body === "object" && body !== null && Symbol.asyncIterator in body
   return { json: undefined, repeatable: !once }
+}
+
+async function readBlob(body: Blob): Promise<SentBody> {
+  return ofText(await body.text())
+}
+
+async function readStream(body: ReadableStream | null): Promise<SentBody> {
+  const replacement = new Uint8Array(await new Response(body).arrayBuffer())
+  return { ...ofText(decoder.decode(replacement)), replacement }
+}
+
+function ofText(text: string): SentBody {
+  return { json: parse(text), text, repeatable: true }
 }
 
 function parse(text: string): unknown {

@@ -7,7 +7,11 @@ interface Content {
   again: Response | undefined
 }
 
-const contents = new WeakMap<Response, Content>()
+// On the object itself: an entry in a WeakMap for each answer is work for the garbage collector.
+const content: unique symbol = Symbol("content")
+interface Refilled extends Response {
+  [content]: Content
+}
 const decoder = new TextDecoder()
 
 /**
@@ -15,21 +19,19 @@ const decoder = new TextDecoder()
  * again for whoever reads them, once. (A new `Response` would cost several times the CPU, and lose its `url`.)
  */
 export function refilledResponse(response: Response, bytes: Uint8Array<ArrayBuffer>, parsed?: unknown): Response {
-  contents.set(response, { bytes, parsed, used: false, again: undefined })
+  ;(response as Refilled)[content] = { bytes, parsed, used: false, again: undefined }
   return Object.setPrototypeOf(response, RefilledResponse.prototype) as Response
 }
 
-function take(response: Response): Content {
+function take(response: Refilled): Content {
   if (response.bodyUsed) throw new TypeError("Body is unusable: Body has already been read")
-  const content = contents.get(response)!
-  content.used = true
-  return content
+  response[content].used = true
+  return response[content]
 }
 
-function again(response: Response): Response {
-  const content = contents.get(response)!
+function again(response: Refilled): Response {
   const { status, statusText, headers } = response
-  return (content.again ??= new Response(content.bytes, { status, statusText, headers }))
+  return (response[content].again ??= new Response(response[content].bytes, { status, statusText, headers }))
 }
 
 // Never constructed: its methods lie over those of a response that exists already, hence the casts of `this`.
@@ -39,7 +41,7 @@ class RefilledResponse {
   }
 
   get bodyUsed(): boolean {
-    const { used, again: rebuilt } = contents.get(self(this))!
+    const { used, again: rebuilt } = self(this)[content]
     return used || (rebuilt?.bodyUsed ?? false)
   }
 
@@ -74,14 +76,14 @@ class RefilledResponse {
     const { status, statusText, headers, url } = self(this)
     const clone = new Response(null, { status, statusText, headers })
     Object.defineProperty(clone, "url", { value: url })
-    return refilledResponse(clone, contents.get(self(this))!.bytes.slice())
+    return refilledResponse(clone, self(this)[content].bytes.slice())
   }
 }
 
 Object.setPrototypeOf(RefilledResponse.prototype, Response.prototype)
 
-function self(response: RefilledResponse): Response {
-  return response as unknown as Response
+function self(response: RefilledResponse): Refilled {
+  return response as unknown as Refilled
 }
 
 /** A streamed response with another body in place of its own, which is being read: same status, headers and URL. */

@@ -24,3 +24,13 @@ export function headerReader(input: FetchInput, init: RequestInit | undefined): 
     return found?.[1] ?? null
   }
 }
+
+/** The `init` of the same request with one more header. */
+export function withHeader(input: FetchInput, init: RequestInit | undefined, name: string, value: string): RequestInit {
+  const given = init?.headers ?? (input instanceof Request ? input.headers : {})
+  if (Array.isArray(given)) return { ...init, headers: [...given, [name, value]] }
+  if (!(given instanceof Headers)) return { ...init, headers: { ...given, [name]: value } }
+  const headers = new Headers(given)
+  headers.set(name, value)
+  return { ...init, headers }
+}

@@ -1,32 +1,38 @@
-import type { Clock, Cost, Permit } from "@sluice/core"
+import type { Cost, Permit } from "@sluice/core"
 import { AttemptFailure } from "./attempt-failure.ts"
-import { isEventStream, isJson } from "./content-type.ts"
+import { contentTypeOf } from "./content-type.ts"
+import type { FetchContext } from "./limited-fetch.ts"
+import type { PreparedCall } from "./prepared-call.ts"
 import { refilledResponse } from "./refilled-response.ts"
 import { settleAnswer, settleFailure } from "./settle-answer.ts"
 import { StreamedAnswer } from "./streamed-answer.ts"
 import { usageInTail } from "./usage-in-tail.ts"
-import type { RequestFacts, Usage, Vendor, Verdict } from "./vendor.ts"
+import type { Usage, Verdict } from "./vendor.ts"
 
-/** One HTTP request under one permit. */
-export interface AttemptPlan {
-  readonly vendor: Vendor
-  readonly facts: RequestFacts
-  readonly estimate: Cost
-  readonly permit: Permit
-  readonly send: (signal: AbortSignal) => Promise<Response>
+/** Who counted: the vendor; nobody, from a whole stream; nobody, and the stream was cut. */
+export type Counted = "counted" | "guessed" | "partial"
+
+/** The call that an attempt is part of. */
+export interface AttemptOwner {
+  readonly context: FetchContext
+  readonly prepared: PreparedCall
   /** The caller's. */
   readonly signal: AbortSignal | undefined
-  /** Until the answer is there: whole, or its first bytes when it streams. */
-  readonly timeoutMs: number
-  /** Between two pieces of a stream. */
-  readonly idleTimeoutMs: number
-  readonly clock: Clock
-  /** Told once, when the vendor counted. Answers what the call cost in dollars. */
-  readonly onUsage: (usage: Usage) => number | undefined
-  /** Told when a stream fails after its head was handed to the caller. */
-  readonly onLateFailure: (verdict: Verdict) => void
+  send(signal: AbortSignal): Promise<Response>
+  /** Told once per attempt that the vendor worked on. Answers its dollars. */
+  spent(usage: Usage, how: Counted): number | undefined
+  /** A stream failed after its head was handed to the caller. */
+  failedLate(verdict: Verdict): void
   /** Told before the quota is, when waiting does not help: the account is refused, or the day of this quota is gone. */
-  readonly onExhausted: (scope: "account" | "day", response: Response, bytes: Uint8Array<ArrayBuffer>) => void
+  exhausted(scope: "account" | "day", response: Response, bytes: Uint8Array<ArrayBuffer>): void
+}
+
+/** One HTTP request under one permit. */
+export interface Attempt {
+  readonly owner: AttemptOwner
+  readonly permit: Permit
+  readonly estimate: Cost
+  readonly startMs: number
 }
 
 const decoder = new TextDecoder()
@@ -37,77 +43,71 @@ const decoder = new TextDecoder()
  *
  * @throws AttemptFailure; or the reason of the caller's signal, untouched.
  */
-export async function sendAttempt(plan: AttemptPlan): Promise<Response> {
-  const { clock } = plan
-  const startMs = clock.now()
+export async function sendAttempt(owner: AttemptOwner, permit: Permit, estimate: Cost): Promise<Response> {
+  const { signal } = owner
+  const { clock, timeoutMs } = owner.context
+  const attempt: Attempt = { owner, permit, estimate, startMs: clock.now() }
   const controller = new AbortController()
-  const onAbort = (): void => controller.abort(plan.signal!.reason)
-  plan.signal?.addEventListener("abort", onAbort)
+  const onAbort = (): void => controller.abort(signal!.reason)
+  signal?.addEventListener("abort", onAbort)
   let timedOut = false
-  const disarm = clock.setTimer(plan.timeoutMs, () => {
+  const disarm = clock.setTimer(timeoutMs, () => {
     timedOut = true
-    controller.abort(new DOMException(`No answer within ${plan.timeoutMs} ms`, "TimeoutError"))
+    controller.abort(new DOMException(`No answer within ${timeoutMs} ms`, "TimeoutError"))
   })
   const letGo = (): void => {
     disarm()
-    plan.signal?.removeEventListener("abort", onAbort)
+    signal?.removeEventListener("abort", onAbort)
   }
   try {
-    if (plan.signal?.aborted) onAbort()
-    const response = await plan.send(controller.signal)
-    if (response.status >= 400) throw await refused(plan, response)
-    if (isEventStream(response) || plan.facts.stream || !isJson(response)) {
-      const stream = new StreamedAnswer(plan, response, startMs, controller, letGo)
+    if (signal?.aborted) onAbort()
+    const response = await owner.send(controller.signal)
+    const isOk = response.status < 400
+    const type = isOk ? contentTypeOf(response) : "json"
+    if (type !== "json" || (isOk && owner.prepared.facts.stream)) {
+      const stream = new StreamedAnswer(attempt, response, type === "events", controller, letGo)
       const head = await stream.head()
       disarm()
       return head
     }
-    const answer = await wholeAnswer(plan, response, startMs)
+    const bytes = new Uint8Array(await response.arrayBuffer())
+    if (!isOk) throw refused(attempt, response, bytes)
+    const answer = wholeAnswer(attempt, response, bytes)
     letGo()
     return answer
   } catch (error) {
     letGo()
     if (error instanceof AttemptFailure) throw error
-    if (plan.signal?.aborted) {
-      plan.permit.settle("ignored")
-      throw plan.signal.reason
+    if (signal?.aborted) {
+      permit.settle("ignored")
+      throw signal.reason
     }
-    plan.permit.settle("ignored", undefined, { failed: true })
-    throw new AttemptFailure(
-      timedOut
-        ? { kind: "retry", code: "timeout", message: `no answer within ${plan.timeoutMs} ms` }
-        : { kind: "retry", code: "connection", message: connectionMessage(error) },
-      undefined,
-      {},
-      error,
-    )
+    permit.settle("ignored", undefined, { failed: true })
+    const verdict: Verdict = timedOut
+      ? { kind: "retry", code: "timeout", message: `no answer within ${timeoutMs} ms` }
+      : { kind: "retry", code: "connection", message: connectionMessage(error) }
+    throw new AttemptFailure(verdict, undefined, {}, error)
   }
 }
 
-async function refused(plan: AttemptPlan, response: Response): Promise<AttemptFailure> {
-  const bytes = new Uint8Array(await response.arrayBuffer())
+function refused(attempt: Attempt, response: Response, bytes: Uint8Array<ArrayBuffer>): AttemptFailure {
   const answer = { status: response.status, headers: response.headers, body: parsed(bytes) }
-  return settleFailure(plan, answer, refilledResponse(response, bytes), bytes)
+  return settleFailure(attempt, answer, refilledResponse(response, bytes), bytes)
 }
 
-async function wholeAnswer(plan: AttemptPlan, response: Response, startMs: number): Promise<Response> {
-  const bytes = new Uint8Array(await response.arrayBuffer())
-  const body = bytes.length > longBody ? usageInTail(bytes) : parsed(bytes)
-  const whole = refilledResponse(
-    response,
-    bytes,
-    bytes.length > longBody || typeof body === "string" ? undefined : body,
-  )
-  if (body === undefined || typeof body === "string") {
-    plan.permit.settle("ignored")
-    throw new AttemptFailure(
-      { kind: "retry", code: "malformed", message: "the answer is not the JSON it claims to be" },
-      whole,
-      {},
-    )
+function wholeAnswer(attempt: Attempt, response: Response, bytes: Uint8Array<ArrayBuffer>): Response {
+  const isLong = bytes.length > longBody
+  const body = isLong ? usageInTail(bytes) : parsed(bytes)
+  const isMalformed = body === undefined || typeof body === "string"
+  const whole = refilledResponse(response, bytes, isLong || isMalformed ? undefined : body)
+  if (isMalformed) {
+    attempt.permit.settle("ignored")
+    const message = "the answer is not the JSON it claims to be"
+    throw new AttemptFailure({ kind: "retry", code: "malformed", message }, whole, {})
   }
+  const { prepared, context } = attempt.owner
   const answer = { status: response.status, headers: response.headers, body }
-  settleAnswer(plan, answer, plan.vendor.usage(body), { totalMs: plan.clock.now() - startMs })
+  settleAnswer(attempt, answer, prepared.vendor.usage(body), { totalMs: context.clock.now() - attempt.startMs })
   return whole
 }
 

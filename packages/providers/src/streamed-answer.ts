@@ -1,24 +1,27 @@
-import { isEventStream } from "./content-type.ts"
+import type { Clock } from "@sluice/core"
 import { meteredBody } from "./metered-body.ts"
 import { rebodiedResponse } from "./refilled-response.ts"
-import type { AttemptPlan } from "./send-attempt.ts"
+import type { Attempt } from "./send-attempt.ts"
 import { settleAnswer, settleFailure } from "./settle-answer.ts"
 import { SseReader, type SseEvent } from "./sse-reader.ts"
 import { usageInTail } from "./usage-in-tail.ts"
-import type { Answer, Usage } from "./vendor.ts"
+import type { Answer, Usage, Vendor } from "./vendor.ts"
 import { okVerdict } from "./verdict.ts"
 
 /** An answer that arrives piece by piece: its permit lives until the stream ends. */
 export class StreamedAnswer {
-  readonly #plan: AttemptPlan
+  readonly #attempt: Attempt
+  readonly #vendor: Vendor
+  readonly #clock: Clock
   readonly #response: Response
-  readonly #startMs: number
+  readonly #isEvents: boolean
   readonly #abort: AbortController
   readonly #letGo: () => void
   readonly #events = new SseReader()
-  readonly #isEvents: boolean
   #usage: Partial<Usage> = {}
-  #pieces = 0
+  #hasOutput = false
+  /** Pieces of the answer that came after the last count. */
+  #uncounted = 0
   #tail = new Uint8Array(0)
   #firstMs: number | undefined
   #lastMs = 0
@@ -26,13 +29,14 @@ export class StreamedAnswer {
   #settled = false
   #disarmIdle: (() => void) | undefined
 
-  constructor(plan: AttemptPlan, response: Response, startMs: number, abort: AbortController, letGo: () => void) {
-    this.#plan = plan
+  constructor(attempt: Attempt, response: Response, isEvents: boolean, abort: AbortController, letGo: () => void) {
+    this.#attempt = attempt
+    this.#vendor = attempt.owner.prepared.vendor
+    this.#clock = attempt.owner.context.clock
     this.#response = response
-    this.#startMs = startMs
+    this.#isEvents = isEvents
     this.#abort = abort
     this.#letGo = letGo
-    this.#isEvents = isEventStream(response)
   }
 
   /** The response, once its first bytes are there: an error in them can still be retried. */
@@ -49,14 +53,14 @@ export class StreamedAnswer {
       reader,
       {
         ask: () => {
-          this.#lastMs = this.#plan.clock.now()
+          this.#lastMs = this.#clock.now()
           this.#asking = true
           if (!this.#disarmIdle) this.#armIdle()
         },
         chunk: (bytes) => this.#watch(bytes, false),
         end: () => this.#end(),
         fail: () => this.#over("ignored"),
-        cancel: () => this.#over(this.#usage.outputTokens ? "success" : "ignored"),
+        cancel: () => this.#over(this.#isCounted && this.#hasOutput ? "success" : "ignored"),
       },
       first.value ? [first.value] : [],
     )
@@ -68,7 +72,7 @@ export class StreamedAnswer {
 
   #watch(bytes: Uint8Array, atHead: boolean): void {
     this.#asking = false
-    this.#lastMs = this.#plan.clock.now()
+    this.#lastMs = this.#clock.now()
     if (this.#settled) return
     this.#firstMs ??= this.#lastMs
     if (this.#isEvents) this.#read(this.#events.push(bytes), atHead)
@@ -77,12 +81,16 @@ export class StreamedAnswer {
 
   #read(events: readonly SseEvent[], atHead: boolean): void {
     for (const event of events) {
-      const fact = this.#plan.vendor.streamEvent(event)
+      const fact = this.#vendor.streamEvent(event)
       if (fact?.error) return this.#failed(fact.error, atHead)
-      if (fact?.usage) this.#usage = { ...this.#usage, ...fact.usage }
       if (fact?.output) {
-        this.#pieces++
+        this.#hasOutput = true
+        this.#uncounted++
         atHead = false
+      }
+      if (fact?.usage) {
+        this.#usage = { ...this.#usage, ...fact.usage }
+        if (fact.usage.outputTokens !== undefined) this.#uncounted = 0
       }
     }
   }
@@ -91,9 +99,12 @@ export class StreamedAnswer {
     this.#settled = true
     const bytes = new TextEncoder().encode(JSON.stringify(error.body))
     const response = asResponse(error.status, bytes, this.#response)
-    const failure = settleFailure(this.#plan, error, response, bytes)
+    const failure = settleFailure(this.#attempt, error, response, bytes)
     // In the middle the caller gets the event as it is; the stream goes on as long as the vendor sends.
-    if (!atHead) return this.#plan.onLateFailure(failure.verdict)
+    if (!atHead) {
+      this.#attempt.owner.spent(this.#soFar(), "partial")
+      return this.#attempt.owner.failedLate(failure.verdict)
+    }
     this.#release()
     this.#abort.abort()
     throw failure
@@ -109,7 +120,7 @@ export class StreamedAnswer {
   #end(): void {
     if (!this.#settled) {
       if (this.#isEvents) this.#read(this.#events.end(), false)
-      else this.#usage = this.#plan.vendor.usage(usageInTail(this.#tail)) ?? {}
+      else this.#usage = this.#vendor.usage(usageInTail(this.#tail)) ?? {}
     }
     this.#over("success")
   }
@@ -123,34 +134,42 @@ export class StreamedAnswer {
   #settle(outcome: "success" | "ignored"): void {
     if (this.#settled) return
     this.#settled = true
-    const { inputTokens, outputTokens } = this.#usage
-    const counted = inputTokens !== undefined && outputTokens !== undefined
-    const usage: Usage = {
-      inputTokens: inputTokens ?? this.#plan.estimate.inputTokens ?? 0,
-      // A stream that does not count itself sends about one token in each piece.
-      outputTokens: outputTokens ?? this.#pieces,
-      cachedInputTokens: this.#usage.cachedInputTokens ?? 0,
-      cacheWriteTokens: this.#usage.cacheWriteTokens ?? 0,
-    }
+    const { owner, permit, estimate, startMs } = this.#attempt
+    const usage = this.#soFar()
     const answer = { status: this.#response.status, headers: this.#response.headers, body: undefined }
-    if (outcome === "ignored") {
-      this.#plan.permit.settle(
-        "ignored",
-        // Its dollars are spent, nobody knows how many: the estimate stands.
-        { ...this.#plan.vendor.charged(this.#plan.estimate, usage), usd: this.#plan.estimate.usd ?? 0 },
-        this.#plan.vendor.feedback(answer, okVerdict, this.#plan.clock.wallNow()),
-      )
-      return
+    if (outcome === "success") {
+      const latency = {
+        totalMs: this.#clock.now() - startMs,
+        ...(this.#firstMs === undefined ? {} : { firstTokenMs: this.#firstMs - startMs }),
+      }
+      const known = this.#isCounted || this.#isEvents ? usage : undefined
+      return settleAnswer(this.#attempt, answer, known, latency, this.#isCounted ? "counted" : "guessed")
     }
-    const { clock } = this.#plan
-    settleAnswer(this.#plan, answer, counted || this.#isEvents ? usage : undefined, {
-      totalMs: clock.now() - this.#startMs,
-      ...(this.#firstMs === undefined ? {} : { firstTokenMs: this.#firstMs - this.#startMs }),
-    })
+    // The vendor has worked on it, and charges for that, whether or not anybody read the end.
+    const usd = owner.spent(usage, "partial")
+    const actual = this.#vendor.charged(estimate, usage)
+    const feedback = this.#vendor.feedback(answer, okVerdict, this.#clock.wallNow())
+    permit.settle("ignored", usd === undefined ? actual : { ...actual, usd }, feedback)
+  }
+
+  get #isCounted(): boolean {
+    const { inputTokens, outputTokens } = this.#usage
+    return inputTokens !== undefined && outputTokens !== undefined && this.#uncounted === 0
+  }
+
+  /** What the vendor has counted; for the rest, about one token in each piece. */
+  #soFar(): Usage {
+    const { inputTokens, outputTokens = 0, cachedInputTokens = 0, cacheWriteTokens = 0 } = this.#usage
+    return {
+      inputTokens: inputTokens ?? this.#attempt.estimate.inputTokens ?? 0,
+      outputTokens: outputTokens + this.#uncounted,
+      cachedInputTokens,
+      cacheWriteTokens,
+    }
   }
 
   #armIdle(): void {
-    const { clock, idleTimeoutMs } = this.#plan
+    const { clock, idleTimeoutMs } = this.#attempt.owner.context
     const check = (): void => {
       const leftMs = this.#lastMs + idleTimeoutMs - clock.now()
       if (leftMs > 0) {
