@@ -18,8 +18,16 @@ export class Episodes {
     this.#sinceMs = nowMs
   }
 
-  /** A call started (1), or turned out refused (-1). */
-  count(cost: Cost, sign: 1 | -1): void {
+  started(cost: Cost): void {
+    this.#count(cost, 1)
+  }
+
+  /** A call that left at `admittedMs` was not admitted after all. Before this episode, it was counted in the one before. */
+  refused(cost: Cost, admittedMs: number): void {
+    if (admittedMs > this.#sinceMs) this.#count(cost, -1)
+  }
+
+  #count(cost: Cost, sign: 1 | -1): void {
     this.#requests += sign * (cost.requests ?? 1)
     this.#inputTokens += sign * (cost.inputTokens ?? 0)
     this.#outputTokens += sign * (cost.outputTokens ?? 0)

@@ -2,6 +2,8 @@
 const stepFloorMs = 250
 /** After this long without an answer a ramp goes on by time. */
 const longestAnswerMs = 30_000
+/** A process that wakes up this much later than it meant to is busy: refusals may lie unread. */
+const busyMs = 10
 /** A ramp that allows this many starts in all has done its work. */
 const rampEnd = 4_096
 
@@ -21,6 +23,8 @@ export class Gate {
   /** Starts up to which the ramp goes by time; beyond, each answer allows two more. */
   #rampByTime = Infinity
   #rampAnswers = 0
+  /** When the next start of the ramp was due, as told to somebody who waits. */
+  #dueMs = Infinity
   /** One call is out to see whether the vendor serves again. */
   #probing = false
   #refusalMs = 100
@@ -114,6 +118,11 @@ export class Gate {
       if (leftMs > 0) return leftMs
       this.#probing = false
     }
+    // A ramp begins with its first start, however long ago it was laid out.
+    if (this.#rampStarts === 0) return 0
+    // And stands still while the process is too busy to read refusals: what was due meanwhile must not all start at once.
+    if (nowMs > this.#dueMs + busyMs) this.#rampFromMs += nowMs - this.#dueMs - busyMs
+    this.#dueMs = Infinity
     const stepMs = this.#stepMs
     const byTime = this.#rampBase * 2 ** ((nowMs - this.#rampFromMs) / stepMs)
     // Where answers take this long (or nobody settles), time alone must do.
@@ -127,12 +136,17 @@ export class Gate {
     // Rounding in the exponent must not cost a step.
     if (this.#rampStarts + 1 <= allowed + 1e-9) return 0
     if (allowed < byTime) return patienceMs < 0 ? -patienceMs : 100
-    return Math.max(0.01, stepMs * Math.log2((this.#rampStarts + 1) / this.#rampBase) - (nowMs - this.#rampFromMs))
+    const waitMs = Math.max(
+      0.01,
+      stepMs * Math.log2((this.#rampStarts + 1) / this.#rampBase) - (nowMs - this.#rampFromMs),
+    )
+    this.#dueMs = nowMs + waitMs
+    return waitMs
   }
 
   /** A call started. Answers true when this start opened the gate. */
   started(nowMs: number): boolean {
-    this.#rampStarts++
+    if (this.#rampStarts++ === 0) this.#rampFromMs = nowMs
     if (!this.#closed) return false
     this.#closed = false
     this.#probing = true

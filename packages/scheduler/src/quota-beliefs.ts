@@ -96,7 +96,7 @@ export class QuotaBeliefs {
       const amount = amountOf(cost, budget.dimension)
       if (amount !== 0) budget.take(nowMs, amount)
     }
-    this.episodes.count(cost, 1)
+    this.episodes.started(cost)
     this.outputInFlight += cost.outputTokens ?? 0
     return this.gate.started(nowMs)
   }

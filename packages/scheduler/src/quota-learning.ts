@@ -83,7 +83,7 @@ export class QuotaLearning {
   #reconcile(nowMs: number, { cost, admittedMs }: SentCall, { outcome, actual }: Settlement): void {
     let used = actual
     if (outcome === "throttled") {
-      this.#beliefs.episodes.count(cost, -1)
+      this.#beliefs.episodes.refused(cost, admittedMs)
       const charge = this.#beliefs.options.chargeRefused ?? quotaDefaults.chargeRefused
       used ??= charge === "all" ? cost : charge === "none" ? none : { requests: cost.requests ?? 1 }
     }

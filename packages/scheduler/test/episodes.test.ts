@@ -4,10 +4,10 @@ import { Episodes } from "../src/episodes.ts"
 describe("episodes", () => {
   it("measure what was admitted and not refused, from one burst of refusals to the next", () => {
     const episodes = new Episodes(1_000)
-    episodes.count({ inputTokens: 100, outputTokens: 20 }, 1)
-    episodes.count({ requests: 3 }, 1)
-    episodes.count({ inputTokens: 50 }, 1)
-    episodes.count({ inputTokens: 50 }, -1)
+    episodes.started({ inputTokens: 100, outputTokens: 20 })
+    episodes.started({ requests: 3 })
+    episodes.started({ inputTokens: 50 })
+    episodes.refused({ inputTokens: 50 }, 2_000)
     expect(episodes.begin(5_000)).toEqual({
       requests: 4,
       inputTokens: 100,
@@ -16,7 +16,8 @@ describe("episodes", () => {
       elapsedMs: 4_000,
       first: true,
     })
-    episodes.count({ outputTokens: 7 }, 1)
+    episodes.refused({ inputTokens: 1_000 }, 4_900)
+    episodes.started({ outputTokens: 7 })
     expect(episodes.begin(6_500)).toEqual({
       requests: 1,
       inputTokens: 0,

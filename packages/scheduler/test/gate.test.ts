@@ -109,10 +109,32 @@ describe("the gate", () => {
     expect(within(8_000)).toBe(8)
   })
 
+  it("begins its ramp with the first start, however late that comes", () => {
+    const gate = new Gate()
+    gate.beginRamp(0, 2)
+    for (let i = 0; i < 2; i++) {
+      expect(gate.msUntil(60_000)).toBe(0)
+      gate.started(60_000)
+    }
+    expect(gate.msUntil(60_000)).toBeCloseTo(250 * Math.log2(3 / 2))
+  })
+
+  it("holds its ramp while the process is too busy to read refusals", () => {
+    const gate = new Gate()
+    gate.beginRamp(0, 10)
+    for (let i = 0; i < 10; i++) gate.started(0)
+    const dueMs = gate.msUntil(0)
+    // Awake 500 ms late: two doublings of the ramp, but nobody has looked at an answer since.
+    let starts = 10
+    for (; gate.msUntil(dueMs + 500) === 0; starts++) gate.started(dueMs + 500)
+    expect(starts).toBe(11)
+  })
+
   it("is open when the ramp has done its work, or when it is told that it has", () => {
     const gate = new Gate()
     gate.beginRamp(0, 2)
     expect(gate.ramping).toBe(true)
+    gate.started(0)
     expect(gate.msUntil(10_000)).toBe(0)
     expect(gate.ramping).toBe(false)
     gate.beginRamp(0, 2)
