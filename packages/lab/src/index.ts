@@ -9,6 +9,7 @@ export type {
 export { createLimitModel } from "./limits/create-limit-model.ts"
 export type { LimitKind, LimitModel, LimitOptions } from "./limits/limit-model.ts"
 export type { RampOptions } from "./limits/ramp-limit.ts"
+export type { MaxTokensCharge } from "./max-tokens-charge.ts"
 export { oracle, type OracleResult } from "./oracle.ts"
 export { exponential, lognormal, luckOf, seededRandom } from "./seeded-random.ts"
 export { createVendorCore, type Admission, type VendorCore, type Verdict } from "./vendor-core.ts"

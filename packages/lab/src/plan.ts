@@ -1,4 +1,5 @@
-import type { QuotaLimits, RateName, RateOptions } from "@sluice/scheduler"
+import type { QuotaLimits, RateName } from "@sluice/scheduler"
+import { type Alternative, alternativesTo } from "./plan/alternatives.ts"
 import { planDefaults, readPlannedCalls, type PlannedCall, type PlanOptions } from "./plan/plan-options.ts"
 import { simulateRun, type RunSetting, type SimulatedRun } from "./plan/simulate-run.ts"
 
@@ -15,14 +16,20 @@ export interface Plan {
     readonly boundBy: RateName | "concurrency" | "latency"
     readonly maxInFlight: number
     readonly meanInFlight: number
-    /** From a part of the calls: there were more than `simulateAtMost`. */
-    readonly extrapolated: boolean
-    /** Calls started in each of at most 60 equal stretches of the simulated run. */
+    /** Fewer than `calls` where there are more than `simulateAtMost`: what they lead to is the time of all. */
+    readonly simulatedCalls: number
+    /** Of the simulated calls: starts in each of at most 60 equal stretches. */
     readonly timeline: { readonly stretchMs: number; readonly started: readonly number[] }
   }
   readonly batch: { readonly jobs: number; readonly typicalMs: number; readonly atMostMs: number }
-  /** What would save time, most first; all were simulated. */
-  readonly savings: readonly { readonly change: string; readonly timeMs: number; readonly savesMs: number }[]
+  /** What doubling each limit or lowering `max_tokens` would save, most first; all were simulated. */
+  readonly savings: readonly {
+    readonly change: string
+    readonly timeMs: number
+    readonly savesMs: number
+    /** Where the change shortens answers, and prices are known. */
+    readonly savesUsd?: number
+  }[]
   /** For a run with a fixed concurrency: the smallest that was tried and costs at most 3 % of the time. */
   readonly suggestedConcurrency: number
 }
@@ -49,84 +56,41 @@ export interface Plan {
  */
 export async function plan(options: PlanOptions): Promise<Plan> {
   const calls = readPlannedCalls(options)
-  const { limits, chargesMaxTokens = false, concurrency = "auto", seed = 1 } = options
+  const { budgetUsd: _budget, ...limits } = options.limits
   const setting: RunSetting = {
     limits,
-    concurrency,
-    chargesMaxTokens,
+    concurrency: options.concurrency ?? "auto",
+    chargesMaxTokens: options.chargesMaxTokens ?? false,
     latency: { ...planDefaults.latency, ...options.latency },
     networkMs: options.networkMs ?? planDefaults.networkMs,
-    seed,
+    seed: options.seed ?? 1,
     atMost: options.simulateAtMost ?? planDefaults.simulateAtMost,
   }
   const run = await simulateRun(calls, setting)
-  const savings: { change: string; limit?: RateName | "concurrency"; timeMs: number; savesMs: number }[] = []
-  for (const { changed = calls, ...alternative } of alternatives(calls, setting)) {
-    const { timeMs } = await simulateRun(changed, { ...setting, ...alternative.setting })
-    const { change, limit } = alternative
-    savings.push({ change, timeMs, savesMs: run.timeMs - timeMs, ...(limit ? { limit } : {}) })
+  const spent = spending(calls, options)
+  const savings: (Plan["savings"][number] & Pick<Alternative, "limit">)[] = []
+  for (const { change, limit, calls: changed = calls, setting: other } of alternativesTo(calls, setting)) {
+    const { timeMs } = await simulateRun(changed, { ...setting, ...other })
+    const savesUsd = spent.usd && changed !== calls ? spent.usd.online - spending(changed, options).usd!.online : 0
+    savings.push({ change, timeMs, savesMs: run.timeMs - timeMs, ...(savesUsd > 0 ? { savesUsd } : {}), limit })
   }
   savings.sort((a, b) => b.savesMs - a.savesMs)
   const best = savings.find(({ limit, savesMs }) => limit && savesMs > 0.02 * run.timeMs)
   return {
     ...(options.model === undefined ? {} : { model: options.model }),
     calls: calls.length,
-    ...spending(calls, options),
+    ...spent,
     online: {
       timeMs: run.timeMs,
       boundBy: best?.limit ?? "latency",
       maxInFlight: run.maxInFlight,
       meanInFlight: run.meanInFlight,
-      extrapolated: run.extrapolated,
+      simulatedCalls: run.simulatedCalls,
       timeline: timelineOf(run),
     },
-    savings: savings.map(({ change, timeMs, savesMs }) => ({ change, timeMs, savesMs })),
+    savings: savings.map(({ limit: _limit, ...saving }) => saving),
     suggestedConcurrency: await suggestConcurrency(calls, setting, run),
   }
-}
-
-interface Alternative {
-  readonly change: string
-  /** The limit that it lifts, if it is one. */
-  readonly limit?: RateName | "concurrency"
-  readonly setting?: Partial<RunSetting>
-  readonly changed?: readonly PlannedCall[]
-}
-
-function alternatives(
-  calls: readonly PlannedCall[],
-  { limits, concurrency, chargesMaxTokens }: RunSetting,
-): Alternative[] {
-  const { concurrency: slots, budgetUsd: _budget, ...rates } = limits
-  const found: Alternative[] = Object.entries(rates).map(([name, rate]) => ({
-    change: `double ${name}`,
-    limit: name as RateName,
-    setting: { limits: { ...limits, [name]: doubled(rate) } },
-  }))
-  if (typeof slots === "number") {
-    found.push({
-      change: "double concurrency",
-      limit: "concurrency",
-      setting: { limits: { ...limits, concurrency: 2 * slots } },
-    })
-  } else if (concurrency !== "auto") {
-    found.push({ change: "double concurrency", limit: "concurrency", setting: { concurrency: 2 * concurrency } })
-  }
-  const longest = calls.reduce((most, { outputTokens }) => Math.max(most, outputTokens), 0)
-  const highest = calls.reduce((most, { maxTokens = 0 }) => Math.max(most, maxTokens), 0)
-  if (chargesMaxTokens && highest > longest) {
-    const changed = calls.map((call) => ({
-      ...call,
-      maxTokens: Math.max(1, Math.min(call.maxTokens ?? longest, longest)),
-    }))
-    found.push({ change: `lower max_tokens to ${longest}`, changed })
-  }
-  return found
-}
-
-function doubled(rate: number | RateOptions): number | RateOptions {
-  if (typeof rate === "number") return 2 * rate
-  return { ...rate, limit: 2 * rate.limit, ...(rate.burst === undefined ? {} : { burst: 2 * rate.burst }) }
 }
 
 function spending(

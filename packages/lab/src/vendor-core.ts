@@ -2,6 +2,7 @@ import type { Clock, LimitReading } from "@sluice/core"
 import { CoTenants } from "./co-tenants.ts"
 import { LimitSet, type Asks } from "./limits/limit-set.ts"
 import { RampLimit } from "./limits/ramp-limit.ts"
+import { chargedAhead } from "./max-tokens-charge.ts"
 import { drawFault, isRefusing, msUntilServed, type ServingFault } from "./vendor-faults.ts"
 import { drawLatency } from "./vendor-latency.ts"
 import type { VendorCall, VendorOptions } from "./vendor-options.ts"
@@ -97,7 +98,7 @@ export function createVendorCore(options: VendorOptions & { readonly clock: Pick
   }
 
   function asksOf(call: VendorCall): Asks {
-    const reserved = chargeMaxTokens ? (call.maxTokens ?? call.outputTokens) : 0
+    const reserved = chargedAhead(chargeMaxTokens, call)
     const both = (amount: number): { needs: number; takes: number } => ({ needs: amount, takes: amount })
     const total = both(call.inputTokens + reserved)
     return {

@@ -1,6 +1,7 @@
 import type { LimitReading } from "@sluice/core"
 import type { LimitOptions } from "./limits/limit-model.ts"
 import type { RampOptions } from "./limits/ramp-limit.ts"
+import type { MaxTokensCharge } from "./max-tokens-charge.ts"
 import type { FaultOptions } from "./vendor-faults.ts"
 import type { LatencyOptions } from "./vendor-latency.ts"
 
@@ -44,11 +45,8 @@ export interface VendorOptions {
   readonly limits?: VendorLimits
   /** A refused call still takes a request, as OpenAI documents. Default false. */
   readonly chargeRefused?: boolean
-  /**
-   * Charge `inputTokens + maxTokens` at arrival and never give back (OpenAI, Azure).
-   * Default false: input at arrival, output when it has been produced (Anthropic).
-   */
-  readonly chargeMaxTokens?: boolean
+  /** Default false: input at arrival, output when it has been produced. */
+  readonly chargeMaxTokens?: MaxTokensCharge
   readonly ramp?: RampOptions
   /** Limits that change while it runs. */
   readonly schedule?: readonly LimitChange[]

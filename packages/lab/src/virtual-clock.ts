@@ -26,9 +26,17 @@ export class VirtualClock implements Clock {
   #wallOffsetMs: number
   #sequence = 0
   #pending = 0
+  readonly #settle: () => Promise<void>
 
-  /** `startMs` is what `now()` says first (default 0), `wallMs` what `wallNow()` says (default 2026-01-01T00:00Z). */
-  constructor(options: { readonly startMs?: number; readonly wallMs?: number } = {}) {
+  /**
+   * `startMs` is what `now()` says first (default 0), `wallMs` what `wallNow()` says (default 2026-01-01T00:00Z).
+   * `settles: "promises"` waits for promises alone between two timers, no turn of the event loop: several times as fast,
+   * for simulations that use nothing else.
+   */
+  constructor(
+    options: { readonly startMs?: number; readonly wallMs?: number; readonly settles?: "everything" | "promises" } = {},
+  ) {
+    this.#settle = options.settles === "promises" ? settlePromises : settle
     this.#nowMs = options.startMs ?? 0
     this.#wallOffsetMs = (options.wallMs ?? Date.UTC(2026, 0, 1)) - this.#nowMs
   }
@@ -67,10 +75,10 @@ export class VirtualClock implements Clock {
   /** Moves time on by `byMs` and fires what falls due on the way. */
   async advance(byMs: number): Promise<void> {
     const untilMs = this.#nowMs + byMs
-    await settle()
-    while (this.#next(untilMs)) await settle()
+    await this.#settle()
+    while (this.#next(untilMs)) await this.#settle()
     this.#nowMs = untilMs
-    await settle()
+    await this.#settle()
   }
 
   /**
@@ -85,7 +93,7 @@ export class VirtualClock implements Clock {
     promise.then(mark, mark)
     let idleTurns = 0
     for (;;) {
-      await settle()
+      await this.#settle()
       if (done) return promise
       if (this.#next(Number.MAX_VALUE)) idleTurns = 0
       // A module or a file may be loading: give the event loop many turns before giving up.
@@ -111,6 +119,11 @@ export class VirtualClock implements Clock {
     }
     return false
   }
+}
+
+function settlePromises(): Promise<void> {
+  // Ticks run when no promise has anything left to do.
+  return new Promise((resolve) => process.nextTick(resolve))
 }
 
 function settle(): Promise<void> {

@@ -113,7 +113,7 @@ describe("plan", () => {
     const limits = { requestsPerMinute: bucket(600), inputTokensPerMinute: bucket(300_000) }
     const whole = await plan({ calls: many, limits })
     const part = await plan({ calls: many, limits, simulateAtMost: 1_500 })
-    expect([whole.online.extrapolated, part.online.extrapolated]).toEqual([false, true])
+    expect([whole.online.simulatedCalls, part.online.simulatedCalls]).toEqual([6_000, 1_500])
     expect(Math.abs(part.online.timeMs / whole.online.timeMs - 1)).toBeLessThan(0.05)
   })
 

@@ -37,6 +37,21 @@ describe("VirtualClock", () => {
     expect(seen).toEqual(["chain@10", "second"])
   })
 
+  it("settles promises alone when told so: nothing else gets its turn", async () => {
+    const clock = new VirtualClock({ settles: "promises" })
+    const seen: string[] = []
+    clock.setTimer(10, () => {
+      void (async () => {
+        for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+        seen.push(`chain@${clock.now()}`)
+      })()
+      setImmediate(() => seen.push("loop"))
+    })
+    clock.setTimer(10, () => seen.push("second"))
+    await clock.run(new Promise<void>((resolve) => clock.setTimer(20, resolve)))
+    expect(seen).toEqual(["chain@10", "second"])
+  })
+
   it("answers as the promise does, and stops the clock there", async () => {
     const clock = new VirtualClock({ startMs: 500 })
     let late = false

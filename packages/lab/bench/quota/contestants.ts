@@ -1,6 +1,6 @@
 import type { EventSink } from "@sluice/core"
 import type OpenAI from "openai"
-import type { ToldQuota } from "../../src/index.ts"
+import type { MaxTokensCharge, ToldQuota } from "../../src/index.ts"
 import { toldRequests, type BenchCall } from "./bench-scenario.ts"
 
 /** What a contestant is given. `answer` reports one answer in hand, `fail` a call given up. */
@@ -8,7 +8,7 @@ export interface ContestantInput {
   readonly url: string
   /** Resets as of now. */
   readonly told: () => ToldQuota
-  readonly chargesMaxTokens: boolean
+  readonly chargesMaxTokens: MaxTokensCharge
   readonly calls: readonly BenchCall[]
   readonly answer: (text: string | null | undefined) => void
   readonly fail: (error: unknown) => void
@@ -27,6 +27,9 @@ export interface Contestant {
 const GUESS = 20
 const MODEL = "lab-small"
 const apiKey = "any"
+
+/** Who charges prompt + max_tokens when a call arrives, who the larger of the two, and who what was used. */
+const CHARGES_AS: Readonly<Record<string, string>> = { true: "azure", larger: "openai", false: "openai-compatible" }
 
 type Ask = (call: BenchCall) => Promise<string | null | undefined>
 
@@ -87,8 +90,7 @@ export const contestants: readonly Contestant[] = [
       return async () => {
         const fetch = limitedFetch({
           ...input.told(),
-          // Who charges prompt + max_tokens when a call arrives, and who what was used.
-          vendor: input.chargesMaxTokens ? "azure" : "openai-compatible",
+          vendor: CHARGES_AS[String(input.chargesMaxTokens)] ?? "openai-compatible",
           onEvent: input.onEvent,
         })
         const ask = askWith(new OpenAI({ baseURL: `${input.url}/v1`, apiKey, fetch, maxRetries: 0 }))

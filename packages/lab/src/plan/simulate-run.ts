@@ -1,50 +1,81 @@
 import { createQuota, parallelMap, type QuotaLimits } from "@sluice/scheduler"
+import type { MaxTokensCharge } from "../max-tokens-charge.ts"
 import { callThrough } from "../scenarios/limiter-contestant.ts"
 import { luckOf, seededRandom } from "../seeded-random.ts"
 import type { LatencyOptions } from "../vendor-latency.ts"
+import type { VendorCall } from "../vendor-options.ts"
 import { VirtualClock } from "../virtual-clock.ts"
-import { createVirtualVendor } from "../virtual-vendor.ts"
+import { createVirtualVendor, type VirtualAnswer } from "../virtual-vendor.ts"
+import { largest, type Scarcest, scarcest, spreadOverDays, totalOf } from "./demand.ts"
 import type { PlannedCall } from "./plan-options.ts"
 import { vendorOfLimits } from "./vendor-of-limits.ts"
 
 export interface RunSetting {
   readonly limits: QuotaLimits
   readonly concurrency: number | "auto"
-  readonly chargesMaxTokens: boolean
+  readonly chargesMaxTokens: MaxTokensCharge
   readonly latency: LatencyOptions
   readonly networkMs: number
   readonly seed: number
-  /** More calls are simulated in part. */
+  /** Of more calls a part is simulated. */
   readonly atMost: number
 }
 
 export interface SimulatedRun {
+  /** Of all calls, also when a part was simulated. */
   readonly timeMs: number
   readonly maxInFlight: number
   /** Over the whole run: Little's law's L. */
   readonly meanInFlight: number
   /** Starts by second. */
   readonly starts: readonly { readonly second: number; readonly starts: number }[]
-  /** Whether `timeMs` is what a part of the calls leads to. */
-  readonly extrapolated: boolean
+  /** Fewer than all: `timeMs` is what these lead to. */
+  readonly simulatedCalls: number
 }
 
 /** The real scheduler against a vendor with these limits, on a virtual clock. */
 export async function simulateRun(calls: readonly PlannedCall[], setting: RunSetting): Promise<SimulatedRun> {
-  const part = calls.length > setting.atMost ? calls.slice(0, setting.atMost) : calls
-  const whole = await runAll(part, setting)
-  if (part === calls) return { ...whole, extrapolated: false }
-  // What stood ready at the start is used up in the first half; the second goes at the pace of the rest.
-  const half = await runAll(part.slice(0, part.length / 2), setting)
-  const weightOf = (some: readonly PlannedCall[]): number =>
-    some.reduce((sum, call) => sum + call.inputTokens + call.outputTokens + 1, 0)
-  const rest = weightOf(calls.slice(part.length)) / weightOf(part.slice(part.length / 2))
-  return { ...whole, timeMs: whole.timeMs + (whole.timeMs - half.timeMs) * rest, extrapolated: true }
+  const scarce = scarcest(calls, setting)
+  const total = totalOf(scarce.weightOf, calls)
+  // The end of what is simulated must go at the steady pace, when what stood ready at the start is gone.
+  const slots = setting.concurrency === "auto" ? 0 : setting.concurrency
+  const steadyAfter = Math.max((scarce.standing * calls.length) / total, slots)
+  const size = Math.max(setting.atMost, Math.ceil(1.5 * steadyAfter + (scarce.period * calls.length) / total))
+  if (calls.length <= size) return (await runAll(calls, setting)).run
+  // Every n-th, so that calls sorted by size are represented like any others.
+  const part = Array.from({ length: size }, (_, at) => calls[Math.floor((at * calls.length) / size)]!)
+  const { requestsPerDay: _requests, tokensPerDay: _tokens, ...limits } = setting.limits
+  const inDay = { ...setting, limits }
+  // A call that can never be sent may not be among them.
+  await runAll(largest(calls, inDay), inDay)
+  const { run, starts } = await runAll(part, inDay)
+  const rest = total - totalOf(scarce.weightOf, part)
+  const timeMs = run.timeMs + rest * steadyPace(starts, scarce)
+  return { ...run, timeMs: spreadOverDays(calls, timeMs, setting) }
 }
 
-async function runAll(calls: readonly PlannedCall[], setting: RunSetting): Promise<Omit<SimulatedRun, "extrapolated">> {
+interface Start {
+  readonly atMs: number
+  readonly call: PlannedCall
+}
+
+/** Milliseconds for each unit of weight, over the last quarter, or as many whole periods as that has. */
+function steadyPace(starts: readonly Start[], { weightOf, period }: Scarcest): number {
+  const weights = starts.map(({ call }) => weightOf(call))
+  const quarter = weights.reduce((sum, weight) => sum + weight, 0) / 4
+  const span = period > 0 ? Math.max(1, Math.floor(quarter / period)) * period : quarter
+  let at = starts.length - 1
+  let weight = 0
+  while (at > 0 && weight < span) weight += weights[at--]!
+  return (starts.at(-1)!.atMs - starts[at]!.atMs) / weight
+}
+
+async function runAll(
+  calls: readonly PlannedCall[],
+  setting: RunSetting,
+): Promise<{ run: SimulatedRun; starts: Start[] }> {
   const { limits, concurrency, chargesMaxTokens, latency, networkMs, seed } = setting
-  const clock = new VirtualClock()
+  const clock = new VirtualClock({ settles: "promises" })
   const random = seededRandom(luckOf(seed, "plan") * 2 ** 32)
   const vendor = createVirtualVendor({
     clock,
@@ -55,21 +86,23 @@ async function runAll(calls: readonly PlannedCall[], setting: RunSetting): Promi
     seed,
   })
   const quota = createQuota({ ...limits, onExhausted: "pause", clock, random })
-  const env = { clock, random, chargesMaxTokens, call: vendor.call }
   let busyMs = 0
+  const starts: Start[] = []
+  const env = { clock, random, chargesMaxTokens, call: timed }
   const named = calls.map((call, index) => ({ ...call, id: `call-${index}` }))
-  const outcomes = parallelMap(named, async (call) => await callThrough(quota, { ...env, call: timed }, call), {
+  const outcomes = parallelMap(named, async (call) => await callThrough(quota, env, call), {
     concurrency,
     clock,
     random,
     order: "completion",
   })
-  async function timed(...call: Parameters<typeof vendor.call>): ReturnType<typeof vendor.call> {
-    const fromMs = clock.now()
+  async function timed(call: VendorCall): Promise<VirtualAnswer> {
+    const atMs = clock.now()
+    starts.push({ atMs, call })
     try {
-      return await vendor.call(...call)
+      return await vendor.call(call)
     } finally {
-      busyMs += clock.now() - fromMs
+      busyMs += clock.now() - atMs
     }
   }
   await clock.run(
@@ -80,6 +113,7 @@ async function runAll(calls: readonly PlannedCall[], setting: RunSetting): Promi
   )
   const timeMs = clock.now()
   const { maxInFlight, perSecond } = vendor.truth()
-  const starts = perSecond.map(({ second, starts: count }) => ({ second, starts: count }))
-  return { timeMs, maxInFlight, meanInFlight: timeMs > 0 ? busyMs / timeMs : 0, starts }
+  const meanInFlight = timeMs > 0 ? busyMs / timeMs : 0
+  const perSecondStarts = perSecond.map(({ second, starts: count }) => ({ second, starts: count }))
+  return { run: { timeMs, maxInFlight, meanInFlight, starts: perSecondStarts, simulatedCalls: calls.length }, starts }
 }

@@ -1,4 +1,5 @@
 import type { Cost, Feedback, Limiter, SettleOutcome } from "@sluice/core"
+import { chargedAhead } from "../max-tokens-charge.ts"
 import type { VirtualAnswer } from "../virtual-vendor.ts"
 import type { Contestant, ContestantEnv } from "./run-scenario.ts"
 
@@ -59,7 +60,7 @@ export async function callThrough(
 type Charging = Pick<ContestantEnv, "chargesMaxTokens">
 
 function exactly(call: Call, { chargesMaxTokens }: Charging): Cost {
-  const outputTokens = chargesMaxTokens ? (call.maxTokens ?? call.outputTokens) : call.outputTokens
+  const outputTokens = chargesMaxTokens ? chargedAhead(chargesMaxTokens, call) : call.outputTokens
   return { inputTokens: call.inputTokens, outputTokens }
 }
 

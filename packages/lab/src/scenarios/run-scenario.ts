@@ -1,4 +1,5 @@
 import type { Clock, Random } from "@sluice/core"
+import type { MaxTokensCharge } from "../max-tokens-charge.ts"
 import { oracle } from "../oracle.ts"
 import { luckOf, seededRandom } from "../seeded-random.ts"
 import type { VendorCall } from "../vendor-options.ts"
@@ -13,7 +14,7 @@ export interface ContestantEnv {
   readonly random: Random
   readonly told: ToldQuota
   /** Whether the vendor charges `maxTokens` at arrival and keeps it: that much is documented by every vendor. */
-  readonly chargesMaxTokens: boolean
+  readonly chargesMaxTokens: MaxTokensCharge
   readonly calls: readonly (VendorCall & { readonly id: string })[]
   /** One attempt. Rejects when the connection is torn down. */
   readonly call: (call: VendorCall & { readonly signal?: AbortSignal }) => Promise<VirtualAnswer>

@@ -33,8 +33,10 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
   const question = compileQuestion(options)
   const files = expandInputs(inputs)
   if (files.filter((name) => name === "-").length > 1) throw usageError("Standard input (-) can be read once.")
-  if (options.dryRun)
-    return (await import("./print-plan.ts")).printPlan({ files, question, model, options, config }, terminal)
+  if (options.dryRun) {
+    const request = { files, question, model, options, config, limits: limitsOf(options, config) }
+    return (await import("./plan-command.ts")).planCommand(request, terminal)
+  }
 
   const fields = options.fields ?? defaultFields
   const out = options.out ?? "-"

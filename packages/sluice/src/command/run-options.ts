@@ -29,6 +29,9 @@ export interface RunOptions extends AskOptions {
   readonly budgetUsd?: number
   readonly attempts: number
   readonly timeoutS?: number
+  readonly answerTokens?: number
+  readonly latencyMs?: number
+  readonly tokenMs?: number
 }
 
 /** Adds the options to `command`, in groups that the help shows. */
@@ -93,9 +96,17 @@ export function addRunOptions(command: Command): Command {
   )
   group(
     "Display:",
-    option("--dry-run", "count, estimate, spend nothing"),
-    option("--json", "events as lines of JSON on standard error, for machines"),
+    option("--json", "events as lines of JSON on standard error, for machines; a plan as JSON"),
     option("-q, --quiet", "only errors"),
+  )
+  group(
+    "Plan:",
+    option("--dry-run", "simulate the run: tokens, dollars, time; spend nothing"),
+    positive("--answer-tokens <n>", "length of an answer (default: --max-output-tokens, or 256)").argParser(
+      positiveInteger,
+    ),
+    option("--latency-ms <ms>", "until the first token (default: 600)").argParser(nonNegative),
+    option("--token-ms <ms>", "for each token of an answer (default: 15)").argParser(nonNegative),
   )
   return command
 }
@@ -104,6 +115,12 @@ export function positiveNumber(text: string): number {
   const value = Number(text)
   if (Number.isFinite(value) && value > 0 && text.trim() !== "") return value
   throw new InvalidArgumentError("Wanted a number above 0.")
+}
+
+export function nonNegative(text: string): number {
+  const value = Number(text)
+  if (Number.isFinite(value) && value >= 0 && text.trim() !== "") return value
+  throw new InvalidArgumentError("Wanted 0 or a number above.")
 }
 
 export function positiveInteger(text: string): number {

@@ -63,33 +63,6 @@ test("export of a damaged journal: all that can be read, then what is wrong, exi
   expect(stderr).toMatch(/is damaged/)
 })
 
-test("plan counts and estimates, names what decides the time, and calls nobody", async () => {
-  const folder = temporaryFolder()
-  const input = join(folder, "in.jsonl")
-  writeFileSync(input, '{"text":"12345678"}\n'.repeat(120))
-  const args = [
-    input,
-    "-p",
-    "{{text}}",
-    "-m",
-    "openai:gpt-5-mini",
-    "--rpm",
-    "60",
-    "--max-output-tokens",
-    "1000",
-    "--budget-usd",
-    "0.1",
-  ]
-  const { code, stdout } = await sluice(["plan", ...args])
-  expect(code).toBe(0)
-  expect(stdout).toMatch(/^120 items from 1 input, openai:gpt-5-mini\nabout 240 input tokens and 120k output tokens/)
-  // 240 × $0.25 + 120,000 × $2, per million.
-  expect(stdout).toMatch(/about \$0\.24 at list prices/)
-  expect(stdout).toMatch(/at least 2:00 \(--rpm decides\)/)
-  expect(stdout).toMatch(/the budget of \$0\.1 ends the run after about 49 items/)
-  expect((await sluice(["run", ...args, "--dry-run"])).stdout).toBe(stdout)
-})
-
 test("graph draws the flow that a module exports", async () => {
   const file = join(import.meta.dirname, "fixtures", "flow.ts")
   const { code, stdout } = await sluice(["graph", file])
