@@ -2,6 +2,8 @@
 const blindCut = 0.8
 const measuredCut = 0.985
 const timedCut = 0.985
+/** One that was hardly deserved. */
+const easedCut = 0.88
 /** How a share grows again after a cut. */
 export interface Growth {
   /** It stays this long after a cut, and twice as long after each further one (up to `longestHolds` times): a limit that stands is probed rarely. */
@@ -13,7 +15,7 @@ export interface Growth {
 
 export const growthDefaults: Growth = Object.freeze({ holdMs: 10_000, longestHolds: 5, doublingS: 10 })
 /** A vendor that limits growth allows about this: twice the traffic in a minute. */
-export const rampGrowth: Growth = Object.freeze({ holdMs: 1_000, longestHolds: 0, doublingS: 8 })
+export const rampGrowth: Growth = Object.freeze({ holdMs: 1_000, longestHolds: 0, doublingS: 16 })
 
 const least = 0.02
 /** A search doubles in this time: in a few such steps it passes whatever the depth of the bucket had hidden. */
@@ -58,6 +60,12 @@ export class LearnedShare {
     this.#base = this.#value = Math.max(least, Math.min(this.#ceiling, value))
     this.#growFromMs = nowMs
     this.#searching = true
+  }
+
+  /** Just too fast: a little less, and on from there. */
+  ease(nowMs: number): void {
+    this.#base = this.#value = Math.max(least, this.#value * easedCut)
+    this.#growFromMs = nowMs + this.#growth.holdMs
   }
 
   /** `timed`: the vendor named a delay, which is obeyed already; without one the cut must make the room. */

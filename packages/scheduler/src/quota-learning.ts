@@ -171,7 +171,7 @@ export class QuotaLearning {
     }
     const episode = isNew ? this.#beliefs.episodes.begin(nowMs) : undefined
     if (reason === "ramp") {
-      if (episode) this.#govern(nowMs, episode, verdict)
+      if (episode) this.#govern(nowMs, episode, retryAfterMs, verdict)
       return this.#close(nowMs, retryAfterMs ?? 1_000, admittedMs, reason, verdict)
     }
     const named = this.#beliefs.rates.filter((rate) => rate.dimension === refusal?.dimension)
@@ -251,11 +251,13 @@ export class QuotaLearning {
   }
 
   /** The vendor limits growth, whatever the quota: hold the pace it took, and raise it slowly. */
-  #govern(nowMs: number, episode: Measured, verdict: Verdict): void {
+  #govern(nowMs: number, episode: Measured, retryAfterMs: number | undefined, verdict: Verdict): void {
     const windowMs = 10_000
     const governor = this.#beliefs.rates.find((rate) => rate.name === "growth")
     const from = governor ? governor.ratePerMs * windowMs : Infinity
-    if (governor)
+    // Who may come again in a moment was hardly too fast.
+    if (governor && retryAfterMs !== undefined && retryAfterMs < 1_000) governor.ease(nowMs)
+    else if (governor)
       governor.refuse(nowMs, 1, { admittedMs: nowMs }, { ...episode, admitted: episode.requests, first: false })
     else {
       const limit = Math.max(1, (episode.requests * windowMs) / Math.max(windowMs, episode.elapsedMs))

@@ -108,6 +108,13 @@ describe("a learned share", () => {
     expect(at(share, 3_000, 61_000) / low).toBeGreaterThan(2)
   })
 
+  it("is eased by an eighth where the pace was hardly too fast, and goes on from there", () => {
+    const share = new LearnedShare(1_000, Infinity, rampGrowth)
+    share.ease(0)
+    expect([share.value, at(share, 0, 1_000)]).toEqual([0.88, 0.88])
+    expect(at(share, 1_000, 20_000)).toBeGreaterThan(1)
+  })
+
   it("is all of the limit again after a reset", () => {
     const share = new LearnedShare(1)
     share.cut(0, 0.2)

@@ -260,6 +260,13 @@ export class RateLimit implements Budget {
     this.#retune(nowMs)
   }
 
+  /** A little less than now. */
+  ease(nowMs: number): void {
+    this.#share.ease(nowMs)
+    this.#model.setLevel(nowMs, Math.min(0, this.level(nowMs)))
+    this.#retune(nowMs)
+  }
+
   /** A limit that was guessed from what the vendor admitted until it first refused. */
   guess(nowMs: number, episode: Episode): void {
     this.#burstKnown = true
