@@ -39,5 +39,13 @@ export function anthropicHttp(http: BatchHttp, at: (path: string) => URL): Anthr
 }
 
 async function* rowsOf(text: string): AsyncGenerator<Row> {
-  for (const line of text.split("\n")) if (line.trim() !== "") yield JSON.parse(line) as Row
+  for (const line of text.split("\n")) {
+    let row: Row | undefined
+    try {
+      row = line.trim() === "" ? undefined : (JSON.parse(line) as Row)
+    } catch {
+      // Its request counts as missing, and is sent again.
+    }
+    if (row) yield row
+  }
 }

@@ -88,7 +88,9 @@ export class BatchLanes {
       this.#visits.set(lane, visit)
       lane.atEnd(async (finished) => {
         const { record, lanes } = await visit!
-        if (finished) await record.forget([...lanes.values()].flatMap((each) => each.collected))
+        const all = [...lanes.values()]
+        await Promise.all(all.map((each) => each.settled()))
+        if (finished) await record.forget(all.flatMap((each) => each.spent))
       })
     }
     return visit

@@ -28,6 +28,8 @@ export interface BatchProgress {
   readonly total: number
   /** Why it failed. */
   readonly code?: string
+  /** The requests at fault, by position, where the vendor names them: without them it would not have failed. */
+  readonly faulty?: readonly number[]
 }
 
 /** A vendor's batch API behind its official SDK. */

@@ -1,7 +1,7 @@
 import { sleep } from "@sluice/scheduler"
 import { accountLabel } from "../account-label.ts"
 import { statusOf } from "./batch-http.ts"
-import type { BatchRequest, BatchResult } from "./batch-vendor.ts"
+import type { BatchProgress, BatchRequest, BatchResult } from "./batch-vendor.ts"
 import { laneDefaults } from "./lane-options.ts"
 import type { LaneRecord, NotedBatch } from "./lane-record.ts"
 import { runBatchesDefaults } from "./run-batches-options.ts"
@@ -51,8 +51,8 @@ export class LaneBatch {
   #isGivenUp = false
   #forgetGrace: (() => void) | undefined
   #end: End | undefined
-  /** Every result was fetched. */
-  isCollected = false
+  /** Nothing more is to be had from it. */
+  isSpent = false
 
   constructor(options: LaneBatchOptions) {
     this.#options = options
@@ -109,6 +109,7 @@ export class LaneBatch {
     const ids = requests.map((request) => request.customId)
     const noted = { tag: `sluice-${accountLabel([`${wallMs}`, ...ids])}`, wallMs, ids }
     this.#noted = noted
+    this.#size = ids.length
     return this.#run(async () => {
       if (requests.length === 0) return undefined
       await this.#options.record.intend(noted)
@@ -136,6 +137,7 @@ export class LaneBatch {
   giveUp(graceMs: number): void {
     if (this.#end || this.#isGivenUp) return
     this.#isGivenUp = true
+    this.isSpent = true
     if (!this.#noted) return this.#finish({ answer: "online" })
     this.#pollMs = graceMs / 10
     this.#forgetGrace = this.#options.clock.setTimer(graceMs, () => {
@@ -151,21 +153,31 @@ export class LaneBatch {
       const batchId = await batchIdOf()
       if (batchId === undefined) return this.#finish({ answer: "online" })
       this.#batchId = batchId
-      if (this.#isGivenUp || this.#stop.signal.aborted) this.#cancel(batchId)
+      if (this.#isGivenUp || (this.#stop.signal.aborted && !this.#options.record.isDurable)) this.#cancel(batchId)
       const progress = await this.#untilOver(batchId)
-      if (progress.state === "failed") {
-        if (progress.code !== "token_limit_exceeded") return this.#finish({ answer: "online" })
-        this.#options.onTooLarge()
-        return this.#finish({ answer: this.#size > 1 ? "smaller" : "again" })
-      }
-      await this.#collect(batchId)
-      this.isCollected = true
+      if (progress.state === "failed") this.#refused(progress)
+      else await this.#collect(batchId)
+      this.isSpent = true
       this.#finish({ answer: "again" })
     } catch (error) {
       // A batch that is not there, or not ours any more, is one that was never made.
       const gone = this.#isResumed && [401, 403, 404].includes(statusOf(error).status)
       this.#finish(gone ? { answer: "again" } : { error })
     }
+  }
+
+  /** Accepted, and refused as a whole later: nothing of it ran. */
+  #refused({ code, faulty = [] }: BatchProgress): void {
+    if (code === "token_limit_exceeded") return this.#tooLarge()
+    const { ids } = this.#noted!
+    // Those at fault are answered online, each with the vendor's own error; the others make a batch without them.
+    for (const position of faulty) this.#answer(ids[position] ?? "", "online")
+    this.#finish({ answer: faulty.length > 0 ? "smaller" : "online" })
+  }
+
+  #tooLarge(): void {
+    this.#options.onTooLarge()
+    this.#finish({ answer: this.#size > 1 ? "smaller" : "again" })
   }
 
   async #create(requests: readonly BatchRequest[], noted: NotedBatch): Promise<string | undefined> {
@@ -178,7 +190,9 @@ export class LaneBatch {
       // The answer may be lost, not the batch.
       if (status === 0 || status >= 500) batchId = await this.#find(noted)
       if (batchId === undefined) {
-        onRefused(error)
+        // Too much is enqueued, say those who say so at once.
+        if (status === 429) this.#tooLarge()
+        else onRefused(error)
         return undefined
       }
     }
@@ -216,21 +230,22 @@ export class LaneBatch {
     const { vendor, clock, maxBlindLooks = runBatchesDefaults.maxBlindLooks } = this.#options
     for (let look = 1; ; look++) {
       try {
-        for await (const result of vendor.results(batchId)) this.#deliver(result)
+        for await (const result of vendor.results(batchId, this.#stop.signal)) {
+          this.#answer(result.customId, result.status === "failed" && result.again ? "again" : result)
+        }
         return
       } catch (error) {
-        if (look === maxBlindLooks) throw error
-        await sleep(clock, this.#pollMs)
+        if (look === maxBlindLooks || this.#stop.signal.aborted) throw error
+        await sleep(clock, this.#pollMs, this.#stop.signal)
       }
     }
   }
 
-  #deliver(result: BatchResult): void {
-    const waiter = this.#waiters.get(result.customId)
-    this.#waiters.delete(result.customId)
-    const answer = result.status === "failed" && result.again ? "again" : result
+  #answer(customId: string, answer: LaneAnswer): void {
+    const waiter = this.#waiters.get(customId)
+    this.#waiters.delete(customId)
     if (waiter) waiter.resolve(answer)
-    else this.#early.set(result.customId, answer)
+    else this.#early.set(customId, answer)
   }
 
   #finish(end: End): void {

@@ -13,23 +13,18 @@ export class LaneCapacity {
     this.#maxTokens = maxTokens
   }
 
-  /** Resolves to what gives the room back. An abort of `signal` rejects with its reason. */
-  async enter(tokens: number, scope: TaskScope | undefined, signal: AbortSignal): Promise<() => void> {
-    if (this.#waiting.size > 0 || !this.#fits(tokens)) {
-      countInScope(scope, "waiting", 1)
-      try {
-        await this.#turn(tokens, signal)
-      } finally {
-        countInScope(scope, "waiting", -1)
-      }
-    } else this.#take(tokens)
-    let left = false
-    return () => {
-      if (left) return
-      left = true
-      this.#requests--
-      this.#tokens -= tokens
-      this.#admit()
+  /** What gives the room back, if there is room now and nobody waits for it. */
+  tryEnter(tokens: number): (() => void) | undefined {
+    return this.#waiting.size > 0 || !this.#fits(tokens) ? undefined : this.#take(tokens)
+  }
+
+  /** The same once there is room. An abort of one of the `signals` rejects with its reason. */
+  async enter(tokens: number, scope: TaskScope | undefined, signals: AbortSignal[]): Promise<() => void> {
+    countInScope(scope, "waiting", 1)
+    try {
+      return await this.#turn(tokens, AbortSignal.any(signals))
+    } finally {
+      countInScope(scope, "waiting", -1)
     }
   }
 
@@ -44,12 +39,20 @@ export class LaneCapacity {
     return this.#requests < this.#maxRequests && this.#tokens + tokens <= this.#maxTokens
   }
 
-  #take(tokens: number): void {
+  #take(tokens: number): () => void {
     this.#requests++
     this.#tokens += tokens
+    let left = false
+    return () => {
+      if (left) return
+      left = true
+      this.#requests--
+      this.#tokens -= tokens
+      this.#admit()
+    }
   }
 
-  #turn(tokens: number, signal: AbortSignal): Promise<void> {
+  #turn(tokens: number, signal: AbortSignal): Promise<() => void> {
     if (signal.aborted) return Promise.reject(signal.reason)
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
@@ -59,7 +62,7 @@ export class LaneCapacity {
       }
       const enter = (): void => {
         signal.removeEventListener("abort", onAbort)
-        resolve()
+        resolve(this.#take(tokens))
       }
       const waiter = { tokens, enter }
       this.#waiting.add(waiter)
@@ -70,7 +73,6 @@ export class LaneCapacity {
   #admit(): void {
     for (const waiter of this.#waiting) {
       if (!this.#fits(waiter.tokens)) return
-      this.#take(waiter.tokens)
       this.#waiting.delete(waiter)
       waiter.enter()
     }

@@ -17,7 +17,7 @@ export interface OpenAIBatch {
   readonly output_file_id?: string | null
   readonly error_file_id?: string | null
   readonly request_counts?: { readonly completed: number; readonly failed: number; readonly total: number }
-  readonly errors?: { readonly data?: readonly { readonly code?: string }[] } | null
+  readonly errors?: { readonly data?: readonly { readonly code?: string; readonly line?: number | null }[] } | null
   readonly metadata?: Readonly<Record<string, string>> | null
 }
 
@@ -92,12 +92,15 @@ export function openaiBatches(
     async progress(id, signal): Promise<BatchProgress> {
       const batch = await client.batches.retrieve(id, { signal })
       const { completed = 0, failed = 0, total = 0 } = batch.request_counts ?? {}
-      const code = batch.errors?.data?.[0]?.code
+      const errors = batch.errors?.data ?? []
+      const code = errors[0]?.code
+      const faulty = errors.flatMap(({ line }) => (typeof line === "number" ? [line - 1] : []))
       return {
         state: batch.status === "failed" ? "failed" : endStates.has(batch.status) ? "ended" : "running",
         done: completed + failed,
         total,
         ...(code ? { code } : {}),
+        ...(faulty.length > 0 ? { faulty } : {}),
       }
     },
     async *results(id, signal) {

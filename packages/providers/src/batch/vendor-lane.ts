@@ -40,13 +40,12 @@ interface Filling {
   lastMs: number
 }
 
-const never = new AbortController().signal
-
 /** The requests of one batch node, endpoint, model and caller, on their way through batches. */
 export class VendorLane {
   readonly #plan: VendorLaneOptions
   /** By tag: whoever asks again for a request finds the batch that has it. */
   readonly #batches = new Map<string, LaneBatch>()
+  readonly #running = new Set<Promise<void>>()
   readonly #tooLate = new AbortController()
   #filling: Filling | undefined
   #open = 0
@@ -86,17 +85,24 @@ export class VendorLane {
     return this.#plan.vendor.priceShare
   }
 
-  /** The tags of batches whose every result was fetched. */
-  get collected(): string[] {
-    return [...this.#batches].filter(([, batch]) => batch.isCollected).map(([tag]) => tag)
+  /** The tags of batches that nothing more is to be had from. */
+  get spent(): string[] {
+    return [...this.#batches].filter(([, batch]) => batch.isSpent).map(([tag]) => tag)
+  }
+
+  /** Resolves when no batch is created or followed any more: whatever there is to note is noted by then. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#running)
   }
 
   /** One way through a batch, counted in the item's scope like a permit. */
   async #answer(request: LaneRequest, slot: Slot | undefined): Promise<LaneAnswer> {
     const { tokens, scope, signal } = request
+    const { capacity } = this.#plan
     let leave: () => void
     try {
-      leave = await this.#plan.capacity.enter(tokens, scope, AbortSignal.any([signal ?? never, this.#tooLate.signal]))
+      const late = this.#tooLate.signal
+      leave = capacity.tryEnter(tokens) ?? (await capacity.enter(tokens, scope, signal ? [signal, late] : [late]))
     } catch (error) {
       if (slot) this.#plan.record.release(slot)
       if (!signal?.aborted) return "online"
@@ -116,8 +122,13 @@ export class VendorLane {
     if (known && !known.isLost) return known
     const batch = this.#newBatch(() => {})
     this.#batches.set(noted.tag, batch)
-    void batch.resume(noted)
+    this.#follow(batch.resume(noted))
     return batch
+  }
+
+  #follow(run: Promise<void>): void {
+    const running = run.finally(() => this.#running.delete(running))
+    this.#running.add(running)
   }
 
   #fill({ content, body, tokens, signal }: LaneRequest): Promise<LaneAnswer> {
@@ -161,8 +172,9 @@ export class VendorLane {
     const filling = this.#filling
     if (!filling) return
     this.#filling = undefined
-    void filling.batch.submit()
-    this.#batches.set(filling.batch.tag!, filling.batch)
+    const { batch } = filling
+    this.#follow(batch.submit())
+    this.#batches.set(batch.tag!, batch)
   }
 
   #newBatch(onTooLarge: () => void): LaneBatch {
