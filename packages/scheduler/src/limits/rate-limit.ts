@@ -2,6 +2,7 @@ import type { LimitReading } from "@sluice/core"
 import type { Budget, Dimension } from "./budget.ts"
 import { type Growth, LearnedShare } from "../learned-share.ts"
 import { FixedWindow } from "./fixed-window.ts"
+import { Others } from "./others.ts"
 import { SlidingWindow } from "./sliding-window.ts"
 import { TokenBucket } from "./token-bucket.ts"
 
@@ -49,10 +50,9 @@ export interface Refusal {
   readonly remaining?: number | undefined
 }
 
-/** Time constant of the estimate of what others take from the same quota. */
-const othersMs = 15_000
-/** Time constant of the variance of their bursts. */
-const surpriseMs = 10_000
+/** Room for others leaves this share of what was ever seen to stand ready to those who wait. */
+const mostRoom = 0.7
+
 /**
  * One rate of a vendor as we believe it to be: the user's word, corrected by what the vendor's answers say.
  *
@@ -76,13 +76,9 @@ export class RateLimit implements Budget {
   #narrowBurst: number | undefined
   readonly #jitterMs: number
   readonly #share: LearnedShare
-  #othersPerMs = 0
-  #heldMs = 1_000
+  readonly #others: Others
   /** Sum of all corrections of the level: what was corrected since a call left must not be corrected again. */
   #corrections = 0
-  /** Variance of the surprises, per millisecond. */
-  #surprise = 0
-  #noticedMs: number
   #resetAtMs: number | undefined
   /** Readings in a row that said that more remains than we believe, and the least of what they said. */
   #highInARow = 0
@@ -109,7 +105,7 @@ export class RateLimit implements Budget {
     // A guess may turn out too low; the user's word and the vendor's are ceilings.
     this.#share = options.growth ? new LearnedShare(mostGrowth, options.nowMs, options.growth) : new LearnedShare(1)
     this.#resetAtMs = options.resetAtMs
-    this.#noticedMs = options.nowMs
+    this.#others = new Others(options.nowMs)
     this.#kind = options.kind ?? "bucket"
     this.#model = this.#build(options.nowMs)
   }
@@ -134,12 +130,12 @@ export class RateLimit implements Budget {
 
   /** What others seem to take, per window. */
   get others(): number {
-    return this.#othersPerMs * this.windowMs
+    return this.#others.perMs * this.windowMs
   }
 
   get ratePerMs(): number {
     const full = (this.limit / this.windowMs) * this.#share.value
-    return Math.max(full * 0.05, full - this.#othersPerMs)
+    return Math.max(full * 0.05, full - this.#others.perMs)
   }
 
   level(nowMs: number): number {
@@ -150,7 +146,7 @@ export class RateLimit implements Budget {
     if (amount === 0) return 0
     if (amount > this.largest()) return Infinity
     if (this.#share.grow(nowMs)) this.#retune(nowMs)
-    return this.#model.msUntil(nowMs, this.#othersPerMs > 0 && !alone ? amount + this.#cushion(amount) : amount)
+    return this.#model.msUntil(nowMs, this.#others.perMs > 0 && !alone ? amount + this.#room(amount) : amount)
   }
 
   take(nowMs: number, amount: number): void {
@@ -198,7 +194,7 @@ export class RateLimit implements Budget {
       }
       this.#retune(nowMs)
     }
-    this.#heldMs += (nowMs - admittedMs - this.#heldMs) * 0.1
+    this.#others.held(nowMs - admittedMs)
     if (reading.resetMs !== undefined && this.#model instanceof FixedWindow && reading.resetMs > 0) {
       this.#model.hearReset(admittedMs + reading.resetMs, nowMs + reading.resetMs)
     }
@@ -334,23 +330,13 @@ export class RateLimit implements Budget {
     this.#model.setLevel(nowMs, this.level(nowMs) + error)
   }
 
-  /** Whatever we did not expect, somebody else did. */
   #noticeOthers(nowMs: number, error: number): void {
-    // No more can others have taken since the last look than the vendor grants in that time.
-    const mostPerMs = (0.8 * this.limit) / this.windowMs
-    const sinceMs = Math.max(50, nowMs - this.#noticedMs)
-    this.#noticedMs = nowMs
-    const taken = Math.max(-mostPerMs * sinceMs, Math.min(mostPerMs * sinceMs, -error))
-    const weight = 1 - Math.exp(-sinceMs / othersMs)
-    this.#othersPerMs = Math.max(0, Math.min(mostPerMs, this.#othersPerMs + (weight * taken) / sinceMs))
+    this.#others.notice(nowMs, error, this.limit / this.windowMs)
     this.#retune(nowMs)
-    this.#surprise += ((Math.max(0, taken) ** 2 / sinceMs - this.#surprise) * sinceMs) / (sinceMs + surpriseMs)
   }
 
-  /** Room for what others may take before we hear of it: their bursts over the time an answer takes. */
-  #cushion(amount: number): number {
-    const bursts = 14 * Math.sqrt(this.#surprise * this.#heldMs)
-    return Math.min(bursts, (4 * this.limit * this.#heldMs) / this.windowMs, Math.max(0, this.#highest * 0.7 - amount))
+  #room(amount: number): number {
+    return Math.min(this.#others.cushion(this.limit / this.windowMs), Math.max(0, this.#highest * mostRoom - amount))
   }
 
   // A bucket would have had room long before: a vendor that names such a delay counts whole windows.
