@@ -12,7 +12,7 @@ const source = `/**
  * \`\`\`ts
  * const one: Half = 1
  * double(one) // => 2
- * ;[helper(double(2))] // => [4]
+ * ;[...helper([double(2)])] // => [4]
  * double(4)
  * // => 8
  * \`\`\`
@@ -55,7 +55,7 @@ import { type Half } from "../src/index.ts"
 import { helper } from "../src/index.ts"
 const one: Half = 1
 same(double(one), 2)
-same([helper(double(2))], [4])
+same([...helper([double(2)])], [4])
 same(double(4), 8)`,
     },
     { name: "times", file: "src/double.ts", runs: false, code: "const helper = twice.times(3)" },

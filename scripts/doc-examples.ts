@@ -62,7 +62,7 @@ function uses(code: string, name: string): boolean {
 }
 
 function hasName(code: string, name: string): boolean {
-  return new RegExp(`(?<![\\w$.])${name}\\b`).test(code)
+  return new RegExp(`(?<![\\w$]|[^.]\\.)${name}\\b`).test(code)
 }
 
 /** `expression // => value` becomes a check; the comment may be on the line below. */

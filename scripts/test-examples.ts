@@ -9,9 +9,9 @@ const root = path.dirname(import.meta.dirname)
 /**
  * Compiles the `@example` blocks of a package's sources, each as a module of its own, and runs them. `expression // => value`
  * in a block is a check. A block that begins with "```ts no-run" is only compiled. What the package itself exports is imported for
- * them; `prelude` has what they take from elsewhere.
+ * them; `prelude` has what they take from elsewhere. Answers what has an example.
  */
-export function testExamples(name: string, prelude = ""): void {
+export function testExamples(name: string, prelude = ""): string[] {
   const folder = path.join(root, "packages", name)
   const read = (file: string): string => readFileSync(path.join(folder, file), "utf8")
   const index = read("src/index.ts")
@@ -32,6 +32,7 @@ export function testExamples(name: string, prelude = ""): void {
       expect(problems[module]).toBeUndefined()
     })
   })
+  return examples.map((example) => example.name)
 }
 
 const same = `import { deepStrictEqual } from "node:assert/strict"

@@ -15,6 +15,22 @@ export interface Definition<Shared, P = Params> {
   /**
    * One piece of work: `prep(shared) → exec(prepared) → post(shared, prepared, result)`. Each part may be left out:
    * no `exec` gives no result, no `post` answers `"default"`. A failed `exec` rejects the run with its own error, as thrown.
+   *
+   * @example
+   * ```ts
+   * const { step } = define<{ question: string; answer?: string }>()
+   * const ask = step({
+   *   name: "ask",
+   *   retry: { maxAttempts: 3 },
+   *   prep: (shared) => shared.question,
+   *   exec: async (question) => `${question} 42.`,
+   *   fallback: () => "Nobody knows.",
+   *   post: (shared, _question, answer) => { shared.answer = answer },
+   * })
+   * const shared = { question: "How many?" }
+   * await ask.run(shared)
+   * shared // => { question: "How many?", answer: "How many? 42." }
+   * ```
    */
   readonly step: <Prepared = undefined, Result = undefined, Fallback = never, Reply extends Answer = undefined>(
     options: StepOptions<Shared, P, Prepared, Result, Fallback, Reply>,
@@ -25,6 +41,28 @@ export interface Definition<Shared, P = Params> {
    * gets, unless `onOutcome` takes them. Every item has exactly one outcome, results are in input order, attempts belong
    * to their item. Errors: `ItemError` for the first final failure, or `too-many-failures`, after all that was started
    * has settled.
+   *
+   * @example
+   * ```ts
+   * const { batch } = define<{ outcomes: Outcome<number>[] }>()
+   * let busy = true
+   * const work = batch({
+   *   name: "work",
+   *   prep: () => [1, 2, 3],
+   *   exec: async (n) => {
+   *     if (n === 2 && busy) throw new Error("busy")
+   *     return n * 10
+   *   },
+   *   onError: "collect",
+   *   post: (shared, _items, outcomes) => { shared.outcomes = outcomes },
+   * })
+   * const shared: { outcomes: Outcome<number>[] } = { outcomes: [] }
+   * await work.run(shared)
+   * shared.outcomes.map(({ status }) => status) // => ["ok", "failed", "ok"]
+   * busy = false
+   * await work.redrive(shared, shared.outcomes)
+   * shared.outcomes.map(({ status }) => status) // => ["ok", "ok", "ok"]
+   * ```
    */
   readonly batch: <
     Prepared = undefined,
@@ -41,6 +79,14 @@ export interface Definition<Shared, P = Params> {
   /**
    * Nodes, edges by action, a start; itself a node. An action without an edge ends the flow and is its answer.
    * Errors: `invalid-graph` at construction (unknown target, unreachable node, name given twice); `max-steps` at run time.
+   *
+   * @example
+   * ```ts
+   * const { step, flow } = define<{ tries: number }>()
+   * const attempt = step({ name: "attempt", post: (shared) => (++shared.tries < 3 ? "again" : "enough") })
+   * const loop = flow({ name: "loop", nodes: { attempt }, start: "attempt", edges: { attempt: { again: "attempt" } } })
+   * await loop.run({ tries: 0 }) // => "enough"
+   * ```
    */
   readonly flow: <
     const Nodes extends FlowNodes<Shared>,
@@ -54,6 +100,16 @@ export interface Definition<Shared, P = Params> {
   /**
    * A sub-flow once per params object, which its nodes find on `ctx.params`, merged over the params around and frozen.
    * All runs share one `shared`. Outcomes and errors are those of a batch, whose results are last actions.
+   *
+   * @example
+   * ```ts
+   * const { step, batchFlow } = define<{ seen: unknown[] }>()
+   * const note = step({ name: "note", post: (shared, _prepared, _result, { params }) => void shared.seen.push(params) })
+   * const perFile = batchFlow({ name: "per-file", prep: () => [{ file: "a.md" }, { file: "b.md" }], flow: note })
+   * const shared = { seen: [] }
+   * await perFile.run(shared, { params: { night: 1 } })
+   * shared.seen // => [{ night: 1, file: "a.md" }, { night: 1, file: "b.md" }]
+   * ```
    */
   readonly batchFlow: <
     Prepared,
@@ -69,6 +125,20 @@ export interface Definition<Shared, P = Params> {
    * Batches whose items flow on one by one, without a barrier between the stages and with each stage's own limits.
    * The first stage's `prep` gives the items, the last one's `onError`, `onOutcome` and `post` take what comes out;
    * an item that failed skips the later stages. Errors: `invalid-option` for what would be ignored.
+   *
+   * @example
+   * ```ts
+   * const { batch, pipeline } = define<{ lengths?: number[] }>()
+   * const read = batch({ name: "read", prep: () => ["a", "bb"], exec: async (file) => `text of ${file}`, concurrency: 50 })
+   * const measure = batch({
+   *   name: "measure",
+   *   exec: (text: string) => text.length,
+   *   post: (shared, _prepared, lengths) => { shared.lengths = lengths },
+   * })
+   * const shared: { lengths?: number[] } = {}
+   * await pipeline([read, measure]).run(shared)
+   * shared.lengths // => [9, 10]
+   * ```
    */
   readonly pipeline: <const Stages extends StageList<Shared>>(
     stages: Stages & Chained<Shared, NoInfer<Stages>>,
@@ -87,7 +157,20 @@ export interface Define {
   <Shared>(schema: StandardSchema<Shared>, options?: { readonly check?: "start" | "posts" }): Definition<Shared>
 }
 
-/** Binds `define` to a runtime: the `sluice` package brings a parallel one. */
+/**
+ * Binds `define` to a runtime: the `sluice` package brings a parallel one.
+ *
+ * @example
+ * ```ts
+ * const seeded = createDefine({ ...sequentialRuntime, random: { next: () => 0.5 } })
+ * const node = seeded<object>().step({ name: "node" })
+ * const ids: string[] = []
+ * const onEvent = (event: SluiceEvent) => { if (event.type === "run-start") ids.push(event.runId) }
+ * await node.run({}, { onEvent })
+ * await node.run({}, { onEvent })
+ * ids // => ["node-i00000", "node-i00000"]
+ * ```
+ */
 export function createDefine(runtime: Runtime): Define {
   return <Shared>(
     schema?: StandardSchema<unknown>,

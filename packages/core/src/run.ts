@@ -20,7 +20,10 @@ export interface RunOptions {
   readonly retryFailed?: boolean
   readonly onEvent?: EventSink
   readonly params?: Params
-  /** Nodes that one run of a flow may run. Default: as many as the flow has, plus 10,000 for loops. */
+  /**
+   * Nodes that one run of a flow may run. Default: as many as the flow has, so that no flow without a loop is ever cut off, plus
+   * 10,000, because a loop that runs longer is more often a mistake than meant. Then the run fails with `max-steps`.
+   */
   readonly maxSteps?: number
   /** Higher is admitted first. Default 0. */
   readonly priority?: number

@@ -10,6 +10,11 @@ type Fn<I, O> = (item: I, context: AttemptContext) => O | PromiseLike<O>
 /**
  * Runs one item after the other, attempts without waiting between them. It has no timers:
  * `timeoutMs` and backoff are refused with `no-clock`.
+ *
+ * @example
+ * ```ts
+ * await sequentialExecutor.run(2, 0, (n) => n * 2, {}) // => { status: "ok", index: 0, value: 4, attempts: 1 }
+ * ```
  */
 export const sequentialExecutor: Executor = { run, map }
 

@@ -31,7 +31,14 @@ const plainRandom: Random = {
   },
 }
 
-/** What core's own `define` runs on: everything one after the other, no timers, no I/O. */
+/**
+ * What core's own `define` runs on: everything one after the other, no timers, no I/O.
+ *
+ * @example
+ * ```ts
+ * sequentialRuntime.executor === sequentialExecutor // => true
+ * ```
+ */
 export const sequentialRuntime: Runtime = Object.freeze({
   clock: tickingClock,
   random: plainRandom,

@@ -54,12 +54,38 @@ const globals = globalThis as { [slot]?: AsyncStorage<TaskScope> }
 if (Storage) globals[slot] ??= new Storage<TaskScope>()
 const storage = globals[slot]
 
-/** The scope of the code that is running, if it runs inside an item. */
+/**
+ * The scope of the code that is running, if it runs inside an item.
+ *
+ * @example
+ * ```ts
+ * const { batch } = define<object>()
+ * const node = batch({ name: "node", prep: () => ["a"], exec: () => currentScope()?.site, post: (_, __, [site]) => site })
+ * await node.run({}) // => "node[0]"
+ * ```
+ */
 export function currentScope(): TaskScope | undefined {
   return storage?.getStore()
 }
 
-/** The lane of the nearest batch around the code that is running; `undefined` when its calls go online. */
+/**
+ * The lane of the nearest batch around the code that is running; `undefined` when its calls go online.
+ *
+ * @example
+ * ```ts
+ * const { batch } = define<{ lane?: unknown }>()
+ * const node = batch({
+ *   name: "node",
+ *   lane: "batch",
+ *   prep: () => ["a"],
+ *   exec: () => currentLane()?.lane,
+ *   post: (shared, _items, [lane]) => { shared.lane = lane },
+ * })
+ * const shared: { lane?: unknown } = {}
+ * await node.run(shared)
+ * shared.lane // => "batch"
+ * ```
+ */
 export function currentLane(): LaneScope | undefined {
   for (let each = currentScope(); each; each = each.parent) {
     if (each.lane) return each.lane === "online" ? undefined : each.lane
@@ -67,7 +93,15 @@ export function currentLane(): LaneScope | undefined {
   return undefined
 }
 
-/** Runs `fn(...args)` inside `scope`. */
+/**
+ * Runs `fn(...args)` inside `scope`.
+ *
+ * @example
+ * ```ts
+ * const scope = { parent: currentScope(), site: "by hand", waiting: 0, holding: 0 }
+ * runInScope(scope, () => currentScope()?.site) // => "by hand"
+ * ```
+ */
 export function runInScope<R, A extends unknown[]>(scope: TaskScope, fn: (...args: A) => R, ...args: A): R {
   return storage ? storage.run(scope, fn, ...args) : fn(...args)
 }
@@ -75,6 +109,14 @@ export function runInScope<R, A extends unknown[]>(scope: TaskScope, fn: (...arg
 /**
  * Counts a call that begins (+1) or ceases (-1) to wait for admission, to hold a permit or to rest between attempts.
  * The scopes around `scope` count it too: an item that runs a whole sub-flow waits when a call deep inside it waits.
+ *
+ * @example
+ * ```ts
+ * const outer = { parent: undefined, site: "outer", waiting: 0, holding: 0 }
+ * const inner = { parent: outer, site: "inner", waiting: 0, holding: 0 }
+ * countInScope(inner, "waiting", 1)
+ * outer.waiting // => 1
+ * ```
  */
 export function countInScope(scope: TaskScope | undefined, what: "waiting" | "holding" | "resting", by: 1 | -1): void {
   for (let each = scope; each; each = each.parent) {

@@ -339,15 +339,17 @@ describe("attempts belong to items (defects 1, 2, 29, 30)", () => {
 
   test("a timed-out attempt counts as an attempt, and aborts its own signal only", async () => {
     const { define: parallelDefine, time } = parallel()
-    const shared = fresh([1])
+    const shared = fresh([1, 2])
     const reasons: unknown[] = []
+    const signals: AbortSignal[] = []
     const node = parallelDefine<Shared>().batch({
       name: "node",
       prep: (state) => state.items,
       timeoutMs: 50,
       retry: { maxAttempts: 2 },
       exec: async (n, ctx) => {
-        await time.sleep(ctx.attempt === 1 ? 80 : 20, ctx.signal).catch((reason: unknown) => {
+        signals.push(ctx.signal)
+        await time.sleep(n === 1 && ctx.attempt === 1 ? 80 : 20, ctx.signal).catch((reason: unknown) => {
           reasons.push(reason)
           throw reason
         })
@@ -356,8 +358,9 @@ describe("attempts belong to items (defects 1, 2, 29, 30)", () => {
       post: (state, _items, results) => void (state.out = results),
     })
     await time.until(node.run(shared))
-    expect(shared.out).toEqual([1])
+    expect(shared.out).toEqual([1, 2])
     expect(reasons).toMatchObject([{ code: "timeout" }])
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, false, false])
     expect(time.now()).toBe(70)
   })
 })
@@ -518,6 +521,33 @@ test("an ItemError made by hand takes its last error for the cause", () => {
     message: 'Item 3 of "node" failed after 2 attempts: b',
     cause: { message: "b" },
     key: undefined,
+  })
+})
+
+describe("what core asks of the executor", () => {
+  test.each<[object, object]>([
+    [{}, { concurrency: "auto", order: "input" }],
+    [{ concurrency: 1 }, { concurrency: 1, order: "input" }],
+    [
+      { concurrency: 5, order: "completion" },
+      { concurrency: 5, order: "completion" },
+    ],
+  ])("batch options %j: %j", async (options, asked) => {
+    const seen: object[] = []
+    const { executor } = sequentialRuntime
+    const map: Executor["map"] = (source, fn, mapOptions) => {
+      seen.push(mapOptions)
+      return executor.map(source, fn, mapOptions)
+    }
+    const kit = createDefine({ ...sequentialRuntime, executor: { ...executor, map } })<Shared>()
+    await kit.batch({ name: "node", prep: () => [1], exec: (n) => n, ...options }).run(fresh(), { priority: 3 })
+    await kit
+      .batchFlow({ name: "flow", prep: () => [{ n: 1 }], flow: kit.step({ name: "step" }), ...options })
+      .run(fresh(), { priority: 3 })
+    expect(seen).toMatchObject([
+      { ...asked, priority: 3 },
+      { ...asked, priority: 3 },
+    ])
   })
 })
 

@@ -1,3 +1,9 @@
+import * as exported from "@sluice/core"
+import { expect, it } from "vitest"
 import { testExamples } from "../../../scripts/test-examples.ts"
 
-testExamples("core")
+const names = testExamples("core")
+
+it("every runtime export has an example", () => {
+  expect(Object.keys(exported).filter((name) => !names.includes(name))).toEqual([])
+})

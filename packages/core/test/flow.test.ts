@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { define, type SluiceEvent } from "@sluice/core"
+import { define, type Node, type SluiceEvent } from "@sluice/core"
 import { parallel } from "./support/parallel.ts"
 
 interface Shared {
@@ -96,6 +96,19 @@ test("a nested flow is a node: prep, then its nodes, then post, which may turn t
   const shared = fresh()
   expect(await app.run(shared)).toBe("default")
   expect(shared.log).toEqual(["a", "0 done", "c", "b"])
+})
+
+test("flows and batch flows nest to any depth", async () => {
+  let node: Node<Shared> = say("leaf", "deep")
+  for (let depth = 0; depth < 100; depth++) {
+    node =
+      depth % 2 === 0
+        ? flow({ name: `f${depth}`, nodes: { node }, start: "node" })
+        : batchFlow({ name: `b${depth}`, prep: () => [{ [depth]: 1 }], flow: node, post: (_, __, [action]) => action })
+  }
+  const shared = fresh()
+  expect(await node.run(shared)).toBe("deep")
+  expect(shared.log).toEqual(["leaf"])
 })
 
 test("a loop that never ends is a clear error, at a limit that acyclic flows cannot reach", async () => {

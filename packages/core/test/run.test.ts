@@ -1,6 +1,6 @@
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 import { z } from "zod"
-import { define, sequentialRuntime, type SluiceEvent } from "@sluice/core"
+import { createDefine, define, sequentialRuntime, type SluiceEvent } from "@sluice/core"
 import { MemoryJournal } from "./support/memory-journal.ts"
 import { parallel } from "./support/parallel.ts"
 
@@ -210,6 +210,30 @@ describe("events", () => {
       throw new Error("sink")
     }
     expect(await step({ name: "node" }).run(fresh(), { onEvent })).toBe("default")
+  })
+
+  test("cost nothing when nobody listens: no time stamp is taken, no event is built", async () => {
+    const now = vi.fn<() => number>(() => 0)
+    const kit = createDefine({ ...sequentialRuntime, clock: { ...sequentialRuntime.clock, now } })<Shared>()
+    const key = vi.fn<(n: number) => string>((n) => `k${n}`)
+    const app = kit.flow({
+      name: "app",
+      nodes: {
+        tried: kit.step({
+          name: "tried",
+          exec: (_, { log }) => log("x"),
+          retry: { maxAttempts: 2 },
+          post: () => "odd",
+        }),
+        items: kit.batch({ name: "items", prep: () => [1, 2], key, exec: (_, { spend }) => spend({ usd: 1 }) }),
+      },
+      start: "tried",
+      edges: { tried: { odd: "items" }, items: { other: null } },
+    })
+    await app.run(fresh())
+    expect([now.mock.calls.length, key.mock.calls.length]).toEqual([0, 0])
+    await app.run(fresh(), { onEvent: () => {} })
+    expect([now.mock.calls.length, key.mock.calls.length]).toEqual([19, 2])
   })
 
   test("spend and log are silent when nobody listens", async () => {

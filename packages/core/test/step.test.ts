@@ -50,6 +50,59 @@ test("a step with nothing at all, and one with no prep and no post, answer defau
   expect(exec).toHaveBeenCalledExactlyOnceWith(undefined, expect.objectContaining({ index: 0, attempt: 1 }))
 })
 
+test("a prep that answers nothing gives exec nothing", async () => {
+  const exec = vi.fn((prepared: void) => prepared)
+  const shared = fresh()
+  await step({
+    name: "none",
+    prep: () => {},
+    exec,
+    post: (state, ...rest) => void state.seen.push(...rest.slice(0, 2)),
+  }).run(shared)
+  expect(exec).toHaveBeenCalledExactlyOnceWith(undefined, expect.anything())
+  expect(shared.seen).toEqual([undefined, undefined])
+})
+
+test.each([false, true])(
+  "exec and fallback never see shared, neither as an argument nor on the context (events: %s)",
+  async (listening) => {
+    const shared = fresh()
+    const seen: unknown[][] = []
+    const exec = (...given: unknown[]): never => {
+      seen.push(given)
+      throw new Error("to the fallback")
+    }
+    const fallback = (...given: unknown[]): void => void seen.push(given)
+    const kit = define<Shared>()
+    const app = kit.flow({
+      name: "app",
+      nodes: {
+        step: kit.step({ name: "step", prep: () => 1, exec, fallback }),
+        batch: kit.batch({ name: "batch", prep: () => [1], exec, fallback }),
+        each: kit.batchFlow({
+          name: "each",
+          prep: () => [{}],
+          flow: kit.step({ name: "inner", prep: () => 1, exec, fallback }),
+        }),
+      },
+      start: "step",
+      edges: { step: { default: "batch" }, batch: { default: "each" } },
+    })
+    await app.run(shared, listening ? { onEvent: () => {} } : {})
+    expect(seen.map(({ length }) => length)).toEqual([2, 3, 2, 3, 2, 3])
+    expect(seen.every((given) => !reaches(given, shared))).toBe(true)
+    expect(reaches([{ deep: { down: [shared] } }], shared)).toBe(true)
+  },
+)
+
+/** Whether `target` can be had from `from` by reading properties. */
+function reaches(from: unknown, target: unknown, known = new Set<unknown>()): boolean {
+  if (from === target) return true
+  if (typeof from !== "object" || from === null || known.has(from)) return false
+  known.add(from)
+  return Reflect.ownKeys(from).some((key) => reaches((from as Record<PropertyKey, unknown>)[key], target, known))
+}
+
 test("a failed step rejects with the error of exec itself, as thrown", async () => {
   const thrown = { not: "an error" }
   const bad = step({

@@ -8,6 +8,19 @@ import { mapAll } from "./map-all.ts"
  * `limits.concurrency` runs more at once.
  *
  * @throws the error of the first sub-flow that failed, untouched.
+ *
+ * @example
+ * ```ts
+ * class Note extends Node<{ seen: string[] }, { file: string }> {
+ *   override async post(shared: { seen: string[] }) { shared.seen.push(this._params.file); return undefined }
+ * }
+ * class EachFile extends BatchFlow<{ seen: string[] }> {
+ *   override async prep() { return [{ file: "a.md" }, { file: "b.md" }] }
+ * }
+ * const shared: { seen: string[] } = { seen: [] }
+ * await new EachFile(new Note()).run(shared)
+ * shared.seen // => ["a.md", "b.md"]
+ * ```
  */
 export class BatchFlow<
   S = unknown,

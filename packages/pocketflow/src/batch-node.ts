@@ -10,6 +10,21 @@ import { Node } from "./node.ts"
  * Items come from an array, iterable or async iterable; anything else is no items.
  *
  * @throws the error of the first item that failed for good, untouched.
+ *
+ * @example
+ * ```ts
+ * class Lengths extends BatchNode<{ texts: string[]; total?: number }> {
+ *   override async prep(shared: { texts: string[] }) { return shared.texts }
+ *   override async exec(text: string) { return text.length }
+ *   override async post(shared: { total?: number }, _: unknown, lengths: number[]) {
+ *     shared.total = lengths.reduce((sum, length) => sum + length, 0)
+ *     return undefined
+ *   }
+ * }
+ * const shared: { texts: string[]; total?: number } = { texts: ["one", "three"] }
+ * await new Lengths().run(shared)
+ * shared.total // => 8
+ * ```
  */
 export class BatchNode<S = unknown, P extends NonIterableObject = NonIterableObject> extends Node<S, P> {
   override _exec(items: unknown): Promise<unknown[]> {

@@ -1,3 +1,9 @@
+import * as exported from "../src/index.ts"
+import { expect, it } from "vitest"
 import { testExamples } from "../../../scripts/test-examples.ts"
 
-testExamples("pocketflow")
+const names = testExamples("pocketflow")
+
+it("every runtime export has an example", () => {
+  expect(Object.keys(exported).filter((name) => !names.includes(name))).toEqual([])
+})
