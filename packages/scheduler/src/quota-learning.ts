@@ -310,7 +310,8 @@ export class QuotaLearning {
 }
 
 function sameLimit(reading: LimitReading, rate: RateLimit): boolean {
-  return (
-    reading.dimension === rate.dimension && (reading.windowMs ?? 60_000) === rate.windowMs && rate.name !== "growth"
-  )
+  if (reading.dimension !== rate.dimension || rate.name === "growth") return false
+  if (reading.windowMs !== undefined || rate.windowMs === 60_000) return (reading.windowMs ?? 60_000) === rate.windowMs
+  // A vendor that names no window means a minute, unless its number is the one that the user told for another window.
+  return rate.told && reading.limit === rate.limit
 }

@@ -39,6 +39,25 @@ describe("options", () => {
   })
 })
 
+describe("headers that name no window", () => {
+  const hear = async (told: QuotaOptions, limit: number): Promise<readonly string[]> => {
+    const { quota } = setUp(told)
+    const permit = await quota.admit()
+    permit.settle("success", undefined, { limits: [{ dimension: "requests", limit, remaining: limit - 1 }] })
+    return quota.snapshot().limits.map(({ name }) => name)
+  }
+
+  it("mean a minute", async () => {
+    expect(await hear({ requestsPerMinute: 100 }, 50)).toEqual(["requestsPerMinute"])
+    expect(await hear({ requestsPerSecond: 5 }, 100)).toEqual(["requestsPerSecond", "requests per minute"])
+  })
+
+  it("mean the window that the user told with the same number", async () => {
+    const told = { requestsPerMinute: { limit: 100, windowMs: 10_000, kind: "sliding" } } as const
+    expect(await hear(told, 100)).toEqual(["requestsPerMinute"])
+  })
+})
+
 describe("waiting", () => {
   it("hands a slot to the next in line in the same tick, so that no newcomer takes it", async () => {
     const { quota } = setUp({ concurrency: 1 })
