@@ -12,8 +12,9 @@ interface SizedCall {
 }
 
 /** What is charged at arrival for the answer, beside the prompt. A call without `maxTokens` is charged what it will say. */
-export function chargedAhead(charge: MaxTokensCharge, { inputTokens, outputTokens, maxTokens }: SizedCall): number {
+export function chargedAhead(charge: MaxTokensCharge, call: SizedCall): number {
   if (!charge) return 0
-  if (charge === "larger" && maxTokens !== undefined) return Math.max(0, maxTokens - inputTokens)
-  return maxTokens ?? outputTokens
+  // Read only where it is needed: the length of an answer may have to be composed first.
+  if (call.maxTokens === undefined) return call.outputTokens
+  return charge === "larger" ? Math.max(0, call.maxTokens - call.inputTokens) : call.maxTokens
 }

@@ -6,6 +6,7 @@ import { chargedAhead } from "./max-tokens-charge.ts"
 import { drawFault, isRefusing, msUntilServed, type ServingFault } from "./vendor-faults.ts"
 import { drawLatency } from "./vendor-latency.ts"
 import type { VendorCall, VendorOptions } from "./vendor-options.ts"
+import { checkVendorOptions } from "./vendor-options-schema.ts"
 import { readLimits } from "./vendor-readings.ts"
 import {
   refusalByFault,
@@ -63,6 +64,7 @@ export interface VendorCore {
  * ```
  */
 export function createVendorCore(options: VendorOptions & { readonly clock: Pick<Clock, "now"> }): VendorCore {
+  checkVendorOptions(options)
   const { clock, chargeMaxTokens = false, chargeRefused = false, faults = {}, latency = {}, seed = 1 } = options
   const startedMs = clock.now()
   const limits = new LimitSet(options.limits ?? {}, 0)

@@ -227,6 +227,20 @@ test.each([
   [{ batch: { errorRate: 2 } }, /batch\.errorRate.*got 2/],
   [{ answer: "parrot" }, /answer.*got "parrot"/],
   [{ headers: "groq" }, /headers.*got "groq"/],
+  [{ faults: { rate: { error500: 1 } } }, /faults unknown: rate\. Known: rates, schedule$/],
+  [{ faults: { rates: { eror500: 1 } } }, /faults\.rates unknown: eror500\. Known: .*error500/],
+  [{ faults: { rates: { hang: 2 } } }, /faults\.rates\.hang .*<=1 \(got 2\)/],
+  [{ faults: { schedule: [{ kind: "outag", fromMs: 0 }] } }, /faults\.schedule\.0\.kind .*"outage".*\(got "outag"\)/],
+  [{ faults: { schedule: [{ kind: "outage" }] } }, /faults\.schedule\.0\.fromMs .*number.*\(got undefined\)/],
+  [{ latency: { base: 5 } }, /latency unknown: base\. Known: baseMs, perOutputTokenMs, heavyTail, knee/],
+  [{ latency: { baseMs: "5" } }, /latency\.baseMs .*number.*\(got "5"\)/],
+  [{ latency: { knee: { at: 0 } } }, /latency\.knee\.at .*>0 \(got 0\)/],
+  [{ schedule: [{ atMs: 0, limits: { rpm: 5 } }] }, /schedule\.0\.limits unknown: rpm\. Known: requests,/],
+  [{ coTenants: [{ requestsPerMinute: 5, tokens: 3 }] }, /coTenants\.0 unknown: tokens\. Known: .*tokensPerCall/],
+  [{ limits: { requests: { limit: 5, kind: "fixed" } } }, /limits\.requests unknown: kind\. Known: .*model/],
+  [{ limits: { requests: { limit: 5, model: "leaky" } } }, /limits\.requests\.model .*"sliding".*\(got "leaky"\)/],
+  [{ limits: { concurrency: { limit: 5, status: 500 } } }, /limits\.concurrency\.status .*\(got 500\)/],
+  [{ chargeMaxTokens: "all" }, /chargeMaxTokens .*\(got "all"\)/],
 ])("an option that makes no sense is named: %j", async (options, message) => {
   await expect(startVendor(options as ServerOptions)).rejects.toThrow(message)
   await expect(startVendor(options as ServerOptions)).rejects.toBeInstanceOf(TypeError)

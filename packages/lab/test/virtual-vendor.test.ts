@@ -54,6 +54,12 @@ describe("the virtual vendor", () => {
     expect(vendor.truth()).toMatchObject({ answered: 0, inFlight: 0 })
   })
 
+  it("refuses options that make no sense, by name", () => {
+    const clock = new VirtualClock()
+    const misspelt = { clock, latency: { perTokenMs: 3 } } as VirtualVendorOptions
+    expect(() => createVirtualVendor(misspelt)).toThrow(/^vendor: latency unknown: perTokenMs\. Known: baseMs/)
+  })
+
   it("hangs until the caller gives up", async () => {
     const { clock, vendor } = setUp({ faults: { rates: { hang: 1 } } })
     const controller = new AbortController()

@@ -1,7 +1,9 @@
 import { z } from "zod"
 import type { Clock } from "@sluice/core"
 import type { AnswerRequest, AnswerSource } from "../answers/answer.ts"
+import { checkOptions, strict } from "../check-options.ts"
 import type { VendorOptions } from "../vendor-options.ts"
+import { vendorShape } from "../vendor-options-schema.ts"
 
 /** A vendor over HTTP: the simulated vendor's own options, and how it listens and answers. */
 export interface ServerOptions extends VendorOptions {
@@ -46,74 +48,39 @@ export interface BatchOptions {
 
 const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|::1|localhost)$/
 
-const limit = z.union([z.number().positive(), z.looseObject({ limit: z.number().positive() })]).optional()
-
-const checked = z
-  .strictObject({
-    port: z.int().min(0).max(65_535).optional(),
-    host: z.string().min(1).optional(),
-    exposed: z.literal("to the network").optional(),
-    maxBodyBytes: z.int().min(1).optional(),
-    apiKeys: z.array(z.string()).optional(),
-    billingCode: z.string().min(1).optional(),
-    models: z.array(z.string().min(1)).optional(),
-    identify: z.custom((value) => typeof value === "function").optional(),
-    clock: z.custom((value) => typeof value === "object" && value !== null).optional(),
-    answer: z
-      .union([
-        z.literal("echo"),
-        z.literal("extractive"),
-        z.strictObject({ text: z.string() }),
-        z.strictObject({ tokens: z.int().min(1) }),
-        z.custom((value) => typeof value === "function"),
-      ])
-      .optional(),
-    batch: z
-      .strictObject({
-        validatingMs: z.number().min(0).optional(),
-        processingMs: z.number().min(0).optional(),
-        finalizingMs: z.number().min(0).optional(),
-        errorRate: z.number().min(0).max(1).optional(),
-        expireAfterMs: z.number().min(0).optional(),
-        maxEnqueuedTokens: z.number().min(0).optional(),
-      })
-      .optional(),
-    limits: z
-      .strictObject({
-        requests: limit,
-        tokens: limit,
-        inputTokens: limit,
-        outputTokens: limit,
-        requestsPerDay: limit,
-        tokensPerDay: limit,
-        concurrency: limit,
-      })
-      .optional(),
-    chargeRefused: z.boolean().optional(),
-    chargeMaxTokens: z.boolean().optional(),
-    ramp: z.strictObject({ growthPerMinute: z.number().positive(), freePerMinute: z.number().min(0) }).optional(),
-    schedule: z.array(z.looseObject({ atMs: z.number() })).optional(),
-    coTenants: z.array(z.looseObject({ requestsPerMinute: z.number().positive() })).optional(),
-    faults: z.looseObject({}).optional(),
-    latency: z.looseObject({}).optional(),
-    headers: z.enum(["openai", "anthropic", "rounded", "wrong", "none"]).optional(),
-    retryAfter: z.enum(["exact", "seconds", "none"]).optional(),
-    seed: z.number().optional(),
-  })
-  .refine(({ host = "127.0.0.1", exposed }) => LOOPBACK.test(host) || exposed !== undefined, {
-    path: ["host"],
-    message: 'is not a loopback address: the server has no passwords. Say exposed: "to the network" if that is meant',
-  })
+const checked = strict({
+  port: z.int().min(0).max(65_535).optional(),
+  host: z.string().min(1).optional(),
+  exposed: z.literal("to the network").optional(),
+  maxBodyBytes: z.int().min(1).optional(),
+  apiKeys: z.array(z.string()).optional(),
+  billingCode: z.string().min(1).optional(),
+  models: z.array(z.string().min(1)).optional(),
+  identify: z.custom((value) => typeof value === "function").optional(),
+  clock: z.custom((value) => typeof value === "object" && value !== null).optional(),
+  answer: z
+    .union([
+      z.enum(["echo", "extractive"]),
+      strict({ text: z.string() }),
+      strict({ tokens: z.int().min(1) }),
+      z.custom((value) => typeof value === "function"),
+    ])
+    .optional(),
+  batch: strict({
+    validatingMs: z.number().min(0).optional(),
+    processingMs: z.number().min(0).optional(),
+    finalizingMs: z.number().min(0).optional(),
+    errorRate: z.number().min(0).max(1).optional(),
+    expireAfterMs: z.number().min(0).optional(),
+    maxEnqueuedTokens: z.number().min(0).optional(),
+  }).optional(),
+  ...vendorShape,
+}).refine(({ host = "127.0.0.1", exposed }) => LOOPBACK.test(host) || exposed !== undefined, {
+  path: ["host"],
+  message: 'is not a loopback address: the server has no passwords. Say exposed: "to the network" if that is meant',
+})
 
 /** Throws a TypeError that names path, wanted and got. */
 export function checkServerOptions(options: ServerOptions): void {
-  const result = checked.safeParse(options)
-  if (result.success) return
-  const issue = result.error.issues[0]
-  const path = issue?.path.join(".") ?? ""
-  const got = issue?.path.reduce<unknown>(
-    (at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part],
-    options,
-  )
-  throw new TypeError(`startVendor: ${path} ${issue?.message ?? "is invalid"} (got ${JSON.stringify(got)})`)
+  checkOptions(checked, "startVendor", options)
 }

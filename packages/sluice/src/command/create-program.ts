@@ -2,7 +2,7 @@ import { Argument, Command, Option } from "commander"
 import { completionScript, type Shell, shells } from "./completion-script.ts"
 import type { ExportOptions, InspectOptions, JournalOptions } from "./journal-commands.ts"
 import type { LabOptions } from "./lab-command.ts"
-import { addRunOptions, positiveInteger, positiveNumber, type RunOptions } from "./run-options.ts"
+import { addRunOptions, nonNegative, positiveInteger, positiveNumber, type RunOptions } from "./run-options.ts"
 import type { Terminal } from "./terminal.ts"
 
 const examples = `
@@ -80,14 +80,15 @@ export function createProgram(terminal: Terminal, exit: (code: number) => void):
   program
     .command("lab")
     .description("a simulated vendor on this machine, to try throttling without a key")
-    .addOption(new Option("--port <n>", "0: any free one").argParser(Number).default(0))
+    .addOption(new Option("--options <file>", "everything else startVendor takes, as JSON: faults, co-tenants, …"))
+    .addOption(new Option("--port <n>", "default 0: any free one").argParser(nonNegative))
     .addOption(new Option("--rpm <n>", "requests a minute it allows").argParser(positiveNumber))
     .addOption(new Option("--tpm <n>", "tokens a minute it allows").argParser(positiveNumber))
     .addOption(new Option("--concurrency <n>", "calls at once it allows").argParser(positiveInteger))
-    .addOption(new Option("--latency-ms <ms>", "until the first token").argParser(Number).default(300))
-    .addOption(new Option("--token-ms <ms>", "for each token").argParser(Number).default(10))
-    .addOption(new Option("--answer <kind>").choices(["extractive", "echo"]).default("extractive"))
-    .addOption(new Option("--seed <n>", "same seed, same luck").argParser(Number).default(1))
+    .addOption(new Option("--latency-ms <ms>", "until the first token (default: 300)").argParser(nonNegative))
+    .addOption(new Option("--token-ms <ms>", "for each token (default: 10)").argParser(nonNegative))
+    .addOption(new Option("--answer <kind>", "default: extractive").choices(["extractive", "echo"]))
+    .addOption(new Option("--seed <n>", "same seed, same luck (default: 1)").argParser(nonNegative))
     .action(async (options: LabOptions) => exit(await (await import("./lab-command.ts")).labCommand(options, terminal)))
 
   program

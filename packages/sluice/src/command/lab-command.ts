@@ -1,36 +1,28 @@
-import { startVendor, type VendorLimits } from "@sluice/lab"
+import { readFileSync } from "node:fs"
+import { startVendor, type ServerOptions, type Vendor } from "@sluice/lab"
 import { exitCodes } from "./exit-codes.ts"
 import type { Terminal } from "./terminal.ts"
+import { usageError } from "./usage-error.ts"
 
 export interface LabOptions {
-  readonly port: number
+  /** A file with options of `startVendor`. */
+  readonly options?: string
+  readonly port?: number
   readonly rpm?: number
   readonly tpm?: number
   readonly concurrency?: number
-  readonly latencyMs: number
-  readonly tokenMs: number
-  readonly answer: "extractive" | "echo"
-  readonly seed: number
+  readonly latencyMs?: number
+  readonly tokenMs?: number
+  readonly answer?: "extractive" | "echo"
+  readonly seed?: number
 }
 
 /** `sluice lab`: a simulated vendor until Ctrl-C; then what it saw. */
 export async function labCommand(options: LabOptions, terminal: Terminal): Promise<number> {
-  const limits: VendorLimits = {
-    ...(options.rpm !== undefined && { requests: options.rpm }),
-    ...(options.tpm !== undefined && { tokens: options.tpm }),
-    ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
-  }
-  const vendor = await startVendor({
-    port: options.port,
-    limits,
-    latency: { baseMs: options.latencyMs, perOutputTokenMs: options.tokenMs },
-    answer: options.answer,
-    seed: options.seed,
-    clock: terminal.clock,
-  })
+  const vendor = await start(options, terminal)
   terminal.stdout.write(`${vendor.url}\n`)
   terminal.stderr.write(
-    `A simulated vendor listens. Use it from another terminal:\n  sluice run … --model openai-compatible:lab --base-url ${vendor.url}/v1\nCtrl-C ends it and shows what it saw.\n`,
+    `A simulated vendor listens. Use it from another terminal:\n  sluice run … --model openai-compatible:lab --base-url ${vendor.url}/v1\nWatch it at ${vendor.url}/lab. Ctrl-C ends it and shows what it saw.\n`,
   )
   await new Promise<void>((resolve) => {
     const stop = terminal.onInterrupt(() => {
@@ -42,4 +34,40 @@ export async function labCommand(options: LabOptions, terminal: Terminal): Promi
   await vendor.stop()
   terminal.stdout.write(`${JSON.stringify(truth)}\n`)
   return exitCodes.done
+}
+
+async function start(options: LabOptions, { clock }: Terminal): Promise<Vendor> {
+  const { options: file, port, rpm, tpm, concurrency, latencyMs, tokenMs, answer, seed } = options
+  const given = file === undefined ? {} : optionsIn(file)
+  const limits = defined({ requests: rpm, tokens: tpm, concurrency })
+  const latency = defined({ baseMs: latencyMs, perOutputTokenMs: tokenMs })
+  try {
+    return await startVendor({
+      answer: "extractive",
+      ...given,
+      ...defined({ port, answer, seed }),
+      limits: { ...given.limits, ...limits },
+      latency: { ...given.latency, ...latency },
+      clock,
+    })
+  } catch (error) {
+    if (error instanceof TypeError) throw usageError(file === undefined ? error.message : `${file}: ${error.message}`)
+    if ((error as NodeJS.ErrnoException).code === "EADDRINUSE")
+      throw usageError(`--port ${port}: somebody listens there.`)
+    throw error
+  }
+}
+
+function defined<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
+}
+
+function optionsIn(file: string): ServerOptions {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, "utf8"))
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value
+  } catch (error) {
+    throw usageError(`--options ${file}: cannot be read (${(error as Error).message}).`)
+  }
+  throw usageError(`--options ${file}: wanted a JSON object with options of startVendor.`)
 }

@@ -1,0 +1,61 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { once } from "node:events"
+import { expect, test } from "vitest"
+import { ended, sluice, startSluice, temporaryFolder } from "./sluice.ts"
+
+function optionsFile(options: unknown): string {
+  const file = join(temporaryFolder(), "vendor.json")
+  writeFileSync(file, typeof options === "string" ? options : JSON.stringify(options))
+  return file
+}
+
+test("sluice lab serves what its file and its flags say, until Ctrl-C; then it tells what it saw", async () => {
+  const file = optionsFile({
+    answer: { text: "from the file" },
+    latency: { baseMs: 0, perOutputTokenMs: 0 },
+    limits: { requests: 999, tokens: 5_000 },
+    faults: { schedule: [{ kind: "error500", fromMs: 0, key: "unlucky" }] },
+  })
+  const child = startSluice(["lab", "--options", file, "--rpm", "60"], temporaryFolder())
+  const done = ended(child)
+  const [line] = (await once(child.stdout, "data")) as [Buffer]
+  const url = line.toString().trim()
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+  const ask = (key: string) =>
+    fetch(`${url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}` },
+      body: JSON.stringify({ model: "m", messages: [{ role: "user", content: "hello" }] }),
+    })
+  const answer = await ask("lucky")
+  expect(await answer.json()).toMatchObject({ choices: [{ message: { content: "from the file" } }] })
+  expect(answer.headers.get("x-ratelimit-limit-requests")).toBe("60")
+  expect(answer.headers.get("x-ratelimit-limit-tokens")).toBe("5000")
+  expect((await ask("unlucky")).status).toBe(500)
+  child.kill("SIGINT")
+  const { code, stdout } = await done
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({
+    arrived: 2,
+    answered: 1,
+    failed: { error500: 1 },
+  })
+}, 60_000)
+
+test.each([
+  [["--options", "OPTIONS"], { faults: { rates: { eror500: 1 } } }, /faults\.rates unknown: eror500\. Known: error503/],
+  [["--options", "OPTIONS"], { latency: { baseMs: "5" } }, /latency\.baseMs .*number.*\(got "5"\)/],
+  [["--options", "OPTIONS"], { host: "0.0.0.0" }, /host is not a loopback address/],
+  [["--options", "OPTIONS"], "{", /--options .*cannot be read/],
+  [["--options", "OPTIONS"], [], /wanted a JSON object/],
+  [["--port", "70000"], {}, /port .*65535.*\(got 70000\)/],
+  [["--port", "x"], {}, /--port.*Wanted 0 or a number above/],
+  [["--token-ms", "-1"], {}, /--token-ms.*Wanted 0 or a number above/],
+] as const)("sluice lab %j of %j is refused in a line that names it", async (args, options, message) => {
+  const file = optionsFile(options)
+  const { code, stderr } = await sluice(["lab", ...args.map((arg) => (arg === "OPTIONS" ? file : arg))])
+  expect(code).toBe(2)
+  expect(stderr).toMatch(message)
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1)
+})
