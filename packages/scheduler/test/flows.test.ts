@@ -206,6 +206,33 @@ it("three stages of 100 ms over 1,000 items at 100 each take 1.2 s, not 3 s", as
   expect(clock.now()).toBe(1_200)
 })
 
+it("a slow onOutcome holds the source back", async () => {
+  const { clock, define } = virtual()
+  let pulled = 0
+  let taken = 0
+  let ahead = 0
+  const node = define<object>().batch({
+    name: "node",
+    prep: function* () {
+      while (pulled < 200) {
+        ahead = Math.max(ahead, ++pulled - taken)
+        yield pulled
+      }
+    },
+    concurrency: 4,
+    exec: async (n) => (await sleep(clock, 1), n),
+    onOutcome: async () => {
+      await sleep(clock, 10)
+      taken++
+    },
+  })
+  await clock.run(node.run({}))
+  expect(taken).toBe(200)
+  // Four in flight, four that are finished, one at the sink.
+  expect(ahead).toBeLessThanOrEqual(9)
+  expect(clock.now()).toBe(2_001)
+})
+
 describe("a cancel reaches every wait, at once and with its reason", () => {
   const reason = { because: "of the test" }
   it.each(["backoff", "admission", "exec", "onOutcome"] as const)("%s", async (where) => {
