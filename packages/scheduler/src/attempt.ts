@@ -15,24 +15,27 @@ import { Place } from "./place.ts"
 export type ItemFunction<I, O> = (item: I, context: AttemptContext) => O | PromiseLike<O>
 
 /**
- * One attempt at one item: admitted, limited in time, its permit settled. Begins once and ends once; what comes between is the
- * caller's to wait for, so that an attempt costs no promise of its own.
+ * An attempt at an item: admitted, limited in time, its permit settled. What comes between its begin and its end is the caller's
+ * to wait for, so it costs no promise of its own. Whoever makes one attempt after the other uses one object for all of them.
  */
 export class Attempt<I, O> {
-  readonly #item: I
-  readonly #index: number
-  readonly #number: number
   readonly #fn: ItemFunction<I, O>
   readonly #plan: ItemPlan<I, O>
-  readonly #scope: ItemScope
+  #scope!: ItemScope
+  #item!: I
+  #index = 0
+  #number = 1
   #place: Place | undefined = undefined
 
-  constructor(item: I, index: number, number: number, fn: ItemFunction<I, O>, plan: ItemPlan<I, O>, scope: ItemScope) {
+  constructor(fn: ItemFunction<I, O>, plan: ItemPlan<I, O>) {
+    this.#fn = fn
+    this.#plan = plan
+  }
+
+  prepare(item: I, index: number, number: number, scope: ItemScope): void {
     this.#item = item
     this.#index = index
     this.#number = number
-    this.#fn = fn
-    this.#plan = plan
     this.#scope = scope
   }
 
@@ -48,7 +51,7 @@ export class Attempt<I, O> {
   succeed(value: O): Outcome<O> {
     const index = this.#index
     const attempts = this.#number
-    this.#place?.settle("success")
+    this.#release()?.settle("success")
     this.#plan.onAttempt?.({ index, attempt: attempts })
     return { status: "ok", index, value, attempts }
   }
@@ -56,9 +59,15 @@ export class Attempt<I, O> {
   fail(error: unknown): Outcome<O> {
     const index = this.#index
     const attempts = this.#number
-    if (this.#place) settleFailed(this.#place, error)
+    settleFailed(this.#release(), error)
     this.#plan.onAttempt?.({ index, attempt: attempts, error })
     return { status: "failed", index, error, attempts }
+  }
+
+  #release(): Place | undefined {
+    const place = this.#place
+    this.#place = undefined
+    return place
   }
 
   async #callOnceAdmitted(limiter: Limiter, asked: Cost | undefined): Promise<O> {
@@ -108,7 +117,8 @@ export class Attempt<I, O> {
 }
 
 /** Tells the limiter what a failed attempt says about it: SDKs' errors carry the status of a refusal. */
-function settleFailed(place: Place, error: unknown): void {
+function settleFailed(place: Place | undefined, error: unknown): void {
+  if (!place) return
   const { status, statusCode, retryAfterMs } = (error ?? {}) as Record<string, unknown>
   const code = status ?? statusCode
   if (code !== 429 && code !== 529) return place.settle("ignored")

@@ -13,6 +13,7 @@ import { onAbort } from "./on-abort.ts"
 import { assertNoReentry } from "./reentry.ts"
 import { sleep } from "./sleep.ts"
 import { systemClock } from "./system-clock.ts"
+import { Waiter } from "./waiter.ts"
 
 /** What is used of a Bottleneck (2.19) instance, a `Group`'s member or a cluster's client. */
 export interface BottleneckLike {
@@ -60,12 +61,12 @@ export interface BottleneckLimiterOptions {
 export function bottleneckLimiter(bottleneck: BottleneckLike, options: BottleneckLimiterOptions = {}): Limiter {
   const { weigh, maxConcurrent = Infinity, clock = systemClock } = options
   checkCount("bottleneckLimiter.maxConcurrent", maxConcurrent)
-  const waiting = new Map<string, (reason: unknown) => void>()
+  const waiting = new Map<string, Waiter>()
   // With `rejectOnDrop: false` this event is all there is. Otherwise the rejection says more, and comes a moment later.
   bottleneck.on("dropped", ({ options: { id = "" } }) => {
     void Promise.resolve()
       .then(() => {})
-      .then(() => waiting.get(id)?.(dropped()))
+      .then(() => waiting.get(id)?.fail(dropped()))
   })
   let jobs = 0
   let closedUntilMs = -Infinity
@@ -84,56 +85,51 @@ export function bottleneckLimiter(bottleneck: BottleneckLike, options: Bottlenec
       const scope = currentScope()
       const signal = given ?? scope?.signal
       if (signal?.aborted) return Promise.reject(signal.reason as Error)
-      return new Promise((resolve, reject) => {
-        const weight = weightOf(cost)
-        const endReentry = assertNoReentry(limiter, scope, maxConcurrent)
-        // A fixed id would be refused as a duplicate, and Bottleneck's own ids are only likely to differ.
-        const id = `sluice-${++jobs}-${clock.wallNow()}`
-        let isWaiting = true
-        const stopWaiting = (): void => {
-          if (!isWaiting) return
-          isWaiting = false
-          waiting.delete(id)
-          forget?.()
-          cancel?.()
-          endReentry?.()
-          countInScope(scope, "waiting", -1)
-        }
-        const fail = (reason: unknown): void => {
-          stopWaiting()
-          reject(reason)
-        }
-        const forget = signal && onAbort(signal, () => fail(signal.reason))
-        const cancel = deadlineMs === undefined ? undefined : clock.setTimer(deadlineMs, () => fail(late(deadlineMs)))
-        waiting.set(id, fail)
-        countInScope(scope, "waiting", 1)
+      let weight: number
+      let endReentry: (() => void) | undefined
+      try {
+        weight = weightOf(cost)
+        endReentry = assertNoReentry(limiter, scope, maxConcurrent)
+      } catch (error) {
+        return Promise.reject(error)
+      }
+      // A fixed id would be refused as a duplicate, and Bottleneck's own ids are only likely to differ.
+      const id = `sluice-${++jobs}-${clock.wallNow()}`
+      const waiter = new Waiter(scope)
+      const promise = waiter.wait()
+      waiting.set(id, waiter)
+      waiter.atEnd(() => waiting.delete(id))
+      waiter.atEnd(endReentry)
+      waiter.atEnd(signal && onAbort(signal, () => waiter.fail(signal.reason)))
+      if (deadlineMs !== undefined) waiter.atEnd(clock.setTimer(deadlineMs, () => waiter.fail(late(deadlineMs))))
 
-        const job = async (): Promise<void> => {
-          while (isWaiting && clock.now() < closedUntilMs) {
-            await sleep(clock, closedUntilMs - clock.now(), signal).catch(() => {})
-          }
-          if (!isWaiting) return
-          stopWaiting()
-          countInScope(scope, "holding", 1)
-          // The job never fails: Bottleneck's own retries ("failed" listeners) have nothing to work on.
-          await new Promise<void>((release) => {
-            let isHeld = true
-            resolve({
-              settle(outcome, _actual, feedback) {
-                if (!isHeld) return
-                isHeld = false
-                if (outcome === "throttled") {
-                  closedUntilMs = Math.max(closedUntilMs, clock.now() + (feedback?.retryAfterMs ?? 0))
-                }
-                countInScope(scope, "holding", -1)
-                release()
-              },
-            })
-          })
+      const job = async (): Promise<void> => {
+        while (!waiter.gone && clock.now() < closedUntilMs) {
+          await sleep(clock, closedUntilMs - clock.now(), signal).catch(() => {})
         }
-        const urgency = Math.min(9, Math.max(0, Math.round(5 - (priority ?? scope?.priority ?? 0))))
-        bottleneck.schedule({ id, weight, priority: urgency }, job).catch((error: unknown) => fail(translate(error)))
-      })
+        if (waiter.gone) return
+        countInScope(scope, "holding", 1)
+        // The job never fails: Bottleneck's own retries ("failed" listeners) have nothing to work on.
+        await new Promise<void>((release) => {
+          let isHeld = true
+          waiter.admit({
+            settle(outcome, _actual, feedback) {
+              if (!isHeld) return
+              isHeld = false
+              if (outcome === "throttled") {
+                closedUntilMs = Math.max(closedUntilMs, clock.now() + (feedback?.retryAfterMs ?? 0))
+              }
+              countInScope(scope, "holding", -1)
+              release()
+            },
+          })
+        })
+      }
+      const urgency = Math.min(9, Math.max(0, Math.round(5 - (priority ?? scope?.priority ?? 0))))
+      bottleneck
+        .schedule({ id, weight, priority: urgency }, job)
+        .catch((error: unknown) => waiter.fail(translate(error)))
+      return promise
     },
   }
   return limiter

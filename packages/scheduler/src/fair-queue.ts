@@ -5,8 +5,8 @@ export interface Queued {
   readonly key: string
   readonly priority: number
   readonly enqueuedMs: number
-  /** Set when the waiter left by itself (abort, deadline): a tombstone, skipped when its turn comes. */
-  gone: boolean
+  /** It left by itself (abort, deadline): a tombstone, skipped when its turn comes. */
+  readonly gone: boolean
 }
 
 interface Lane<W> {
@@ -78,7 +78,7 @@ export class FairQueue<W extends Queued> {
     return true
   }
 
-  /** The waiter marked itself `gone`. */
+  /** The waiter is `gone`. */
   left(waiter: W): void {
     const lane = this.#lanes.get(waiter.key)!
     this.#live--

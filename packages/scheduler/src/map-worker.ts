@@ -26,13 +26,14 @@ export class MapWorker<I, O> {
   readonly leave: () => void
   readonly #job: Job<I, O>
   readonly #inContext: InContext
+  readonly #attempt: Attempt<I, O>
   #scope: ItemScope
-  #attempt: Attempt<I, O> | undefined = undefined
 
   constructor(job: Job<I, O>, leave: () => void) {
     const { parent, signal, plan, gate } = job
     this.#job = job
     this.leave = leave
+    this.#attempt = new Attempt(job.fn, plan)
     this.#scope = new ItemScope(parent, undefined, signal, plan.priority)
     this.#inContext = gate ? captureContext() : runInScope(this.#scope, captureContext)
   }
@@ -43,7 +44,7 @@ export class MapWorker<I, O> {
     else this.#scope.index = index
     const scope = this.#scope
     if (plan.isSingle) {
-      this.#attempt = new Attempt(item, index, 1, fn, plan, scope)
+      this.#attempt.prepare(item, index, 1, scope)
       this.#inScope(this.#begin).then(this.#succeed, this.#fail)
     } else {
       this.#inScope(() => runItem(item, index, fn, plan, scope)).then(this.#end, () => this.#end(undefined))
@@ -56,7 +57,7 @@ export class MapWorker<I, O> {
 
   readonly #begin = (): Promise<O> => {
     try {
-      return Promise.resolve(this.#attempt!.begin())
+      return Promise.resolve(this.#attempt.begin())
     } catch (error) {
       return Promise.reject(error)
     }
@@ -65,7 +66,7 @@ export class MapWorker<I, O> {
   readonly #succeed = (value: O): void => {
     let outcome: Outcome<O>
     try {
-      outcome = this.#attempt!.succeed(value)
+      outcome = this.#attempt.succeed(value)
     } catch (error) {
       outcome = this.#broken(error)
     }
@@ -75,7 +76,7 @@ export class MapWorker<I, O> {
   readonly #fail = (error: unknown): void => {
     let outcome: Outcome<O>
     try {
-      outcome = this.#attempt!.fail(error)
+      outcome = this.#attempt.fail(error)
     } catch (thrown) {
       outcome = this.#broken(thrown)
     }
@@ -88,7 +89,6 @@ export class MapWorker<I, O> {
   }
 
   readonly #end = (outcome: Outcome<O> | undefined): void => {
-    this.#attempt = undefined
     this.#job.gate?.leave(this.#scope)
     this.#job.onEnd(this, outcome)
   }

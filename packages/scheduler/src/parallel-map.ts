@@ -123,9 +123,14 @@ class Mapping<I, O> implements ParallelMap<O> {
     return this.#source.isPulling || this.#out.isFull(this.#pulled, Math.max(this.#slots.floor, this.#running))
   }
 
+  /** Somebody could go on, if he may. */
+  get #hasWorker(): boolean {
+    return this.#parked.length > 0 || this.#slots.mayStart(this.#beginning, this.#running)
+  }
+
   /** Gets workers going while there is room for them. */
   #pump(): void {
-    if (this.#isPumping || !this.#isStarted || this.#isOver || this.#isBlocked) return
+    if (this.#isPumping || !this.#isStarted || !this.#hasWorker || this.#isOver || this.#isBlocked) return
     this.#isPumping = true
     // Not in the context of whoever made the room.
     this.#inContext(this.#fill)
@@ -133,11 +138,10 @@ class Mapping<I, O> implements ParallelMap<O> {
   }
 
   readonly #fill = (): void => {
-    while (!this.#isOver && !this.#isBlocked) {
+    while (this.#hasWorker && !this.#isOver && !this.#isBlocked) {
       const worker = this.#parked.pop()
       if (worker) this.#goOn(worker)
-      else if (this.#slots.mayStart(this.#beginning, this.#running)) this.#begin()
-      else return
+      else this.#begin()
     }
   }
 
@@ -154,28 +158,14 @@ class Mapping<I, O> implements ParallelMap<O> {
   #goOn(worker: MapWorker<I, O>): void {
     if (this.#isOver || !this.#slots.mayStay()) return worker.leave()
     if (this.#isBlocked) return void this.#parked.push(worker)
-    if (this.#source.isAsync) return void this.#goOnLater(worker)
-    let step: IteratorYieldResult<I> | undefined
-    try {
-      step = this.#source.pull()
-    } catch (error) {
-      this.#stop("failed", error)
-    }
-    this.#run(worker, step)
-  }
-
-  async #goOnLater(worker: MapWorker<I, O>): Promise<void> {
-    let step: IteratorYieldResult<I> | undefined
-    try {
-      step = await this.#source.pullLater()
-    } catch (error) {
-      this.#stop("failed", error)
-    }
-    this.#run(worker, step)
+    if (this.#source.isAsync) void this.#source.pullLater().then((step) => this.#run(worker, step))
+    else this.#run(worker, this.#source.pull())
   }
 
   #run(worker: MapWorker<I, O>, step: IteratorYieldResult<I> | undefined): void {
-    if (!step) this.#wind()
+    const { failure } = this.#source
+    if (failure) this.#stop("failed", failure.reason)
+    else if (!step) this.#wind()
     if (!step || this.#life.isStopped) return worker.leave()
     this.#running++
     worker.run(step.value, this.#pulled++)

@@ -4,6 +4,8 @@ export class PullSource<I> {
   /** An item is on its way: nobody else may pull. */
   isPulling = false
   isExhausted = false
+  /** What the source threw, which was its end. */
+  failure: { readonly reason: unknown } | undefined
   readonly #iterator: Iterator<I> | AsyncIterator<I>
 
   constructor(source: Iterable<I> | AsyncIterable<I>) {
@@ -11,27 +13,29 @@ export class PullSource<I> {
     this.#iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
   }
 
-  /** The next item of a synchronous source, or nothing when there is none. */
+  /** The next item of a synchronous source, or nothing when there is none: see `failure`. */
   pull(): IteratorYieldResult<I> | undefined {
     this.isPulling = true
     try {
       return this.#take((this.#iterator as Iterator<I>).next())
-    } catch (error) {
+    } catch (reason) {
       this.isExhausted = true
-      throw error
+      this.failure = { reason }
+      return undefined
     } finally {
       this.isPulling = false
     }
   }
 
-  /** The next item of an asynchronous source, or nothing when there is none. */
+  /** The next item of an asynchronous source, or nothing when there is none: see `failure`. */
   async pullLater(): Promise<IteratorYieldResult<I> | undefined> {
     this.isPulling = true
     try {
       return this.#take(await this.#iterator.next())
-    } catch (error) {
+    } catch (reason) {
       this.isExhausted = true
-      throw error
+      this.failure = { reason }
+      return undefined
     } finally {
       this.isPulling = false
     }

@@ -2,7 +2,7 @@ import type { EventSink, Feedback, SettleOutcome, SluiceEvent, TaskScope } from 
 import type { LivePermit } from "./live-permit.ts"
 import type { QuotaBeliefs } from "./quota-beliefs.ts"
 import type { Verdict } from "./quota-learning.ts"
-import type { Waiter } from "./waiter.ts"
+import type { QueuedCall } from "./queued-call.ts"
 
 /** What a quota tells its listener. Made only when there is one. */
 export class QuotaEvents {
@@ -16,7 +16,7 @@ export class QuotaEvents {
     this.#beliefs = beliefs
   }
 
-  waiting(atMs: number, waiter: Waiter, waiting: number): void {
+  waiting(atMs: number, waiter: QueuedCall, waiting: number): void {
     const blockedBy = this.#beliefs.block(atMs, waiter.cost)?.by ?? "the calls ahead of it"
     const { key, scope } = waiter
     this.#tell({ type: "permit-wait", atMs, quota: this.#quota, key, blockedBy, waiting, ...spanOf(scope) })

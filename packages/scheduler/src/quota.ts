@@ -11,9 +11,12 @@ import {
   SluiceError,
   type TaskScope,
 } from "@sluice/core"
+import { AbortGroups } from "./abort-groups.ts"
 import { FairQueue } from "./fair-queue.ts"
 import { IndexedHeap } from "./indexed-heap.ts"
 import { LivePermit } from "./live-permit.ts"
+import { onAbort } from "./on-abort.ts"
+import { type Deadline, QueuedCall } from "./queued-call.ts"
 import { type Block, QuotaBeliefs, uses } from "./quota-beliefs.ts"
 import * as errors from "./quota-errors.ts"
 import { QuotaEvents } from "./quota-events.ts"
@@ -28,7 +31,6 @@ import {
 import { assertNoReentry } from "./reentry.ts"
 import { type QuotaSnapshot, snapshotOf, type WaitExplanation } from "./quota-snapshot.ts"
 import { systemClock, systemRandom } from "./system-clock.ts"
-import { Waiter, WaiterGroups } from "./waiter.ts"
 
 /** The limits of one vendor account and model, and the queue before them. */
 export interface Quota extends Limiter, AsyncDisposable {
@@ -82,9 +84,9 @@ class LiveQuota implements Quota {
   readonly #maxQueue: number
   readonly #weights: Readonly<Record<string, number>>
   readonly #beliefs: QuotaBeliefs
-  readonly #queue: FairQueue<Waiter>
-  readonly #groups: WaiterGroups
-  readonly #deadlines = new IndexedHeap<Waiter>((a, b) => a.deadlineMs < b.deadlineMs)
+  readonly #queue: FairQueue<QueuedCall>
+  readonly #groups = new AbortGroups<QueuedCall>((waiter, reason) => this.#leave(waiter, reason))
+  readonly #deadlines = new IndexedHeap<Deadline>((a, b) => a.atMs < b.atMs)
   #newest: LivePermit | undefined
   #cancelTimer: (() => void) | undefined
   #timerMs = Infinity
@@ -104,7 +106,6 @@ class LiveQuota implements Quota {
     this.#learning = new QuotaLearning(this.#beliefs, () => random.next())
     this.#events = options.onEvent && new QuotaEvents(this.name, options.onEvent, this.#beliefs)
     this.#queue = new FairQueue((key) => this.#weights[key] ?? 1)
-    this.#groups = new WaiterGroups((waiter, reason) => this.#leave(waiter, reason))
   }
 
   tryAdmit(cost: Cost = oneRequest, options?: AdmitOptions): Permit | undefined {
@@ -213,27 +214,24 @@ class LiveQuota implements Quota {
         return Promise.reject(errors.deadline(this.name, block.by, block.ms, deadlineMs))
       }
     }
-    let endReentry: (() => void) | undefined
+    const waiter = new QueuedCall(cost, options?.key ?? "", options?.priority ?? scope?.priority ?? 0, nowMs, scope)
     try {
       // Rates come back by themselves; places that are held by those who wait for more of them never do.
-      endReentry = scope && assertNoReentry(this, scope, this.#beliefs.concurrency.limit)
+      if (scope) waiter.atEnd(assertNoReentry(this, scope, this.#beliefs.concurrency.limit))
     } catch (error) {
       return Promise.reject(error)
     }
-    const waiter = new Waiter(cost, options?.key ?? "", options?.priority ?? scope?.priority ?? 0, nowMs, scope)
-    this.#groups.join(waiter, signal)
-    if (scope?.signal && scope.signal !== signal) this.#groups.join(waiter, scope.signal)
-    countInScope(scope, "waiting", 1)
-    waiter.endReentry = endReentry
+    const promise = waiter.wait()
+    // Many calls share their scope's signal; one that a call has besides is mostly its own.
+    const shared = scope?.signal ?? signal
+    if (shared) this.#groups.join(waiter, shared)
+    if (signal && signal !== shared) waiter.atEnd(onAbort(signal, () => this.#leave(waiter, signal.reason)))
     const mayBeNext = this.#queue.push(waiter)
     if (deadlineMs !== undefined) {
-      waiter.deadlineMs = nowMs + deadlineMs
-      this.#deadlines.push(waiter)
+      const deadline: Deadline = { atMs: nowMs + deadlineMs, waiter, heapIndex: -1 }
+      this.#deadlines.push(deadline)
+      waiter.atEnd(() => this.#deadlines.remove(deadline))
     }
-    const promise = new Promise<Permit>((resolve, reject) => {
-      waiter.resolve = resolve
-      waiter.reject = reject
-    })
     this.#events?.waiting(nowMs, waiter, this.#queue.size)
     // A newcomer behind others changes nothing for the head.
     if (mayBeNext || deadlineMs !== undefined) this.#dispatch()
@@ -261,7 +259,7 @@ class LiveQuota implements Quota {
     this.#expire(nowMs)
     for (;;) {
       let blocked: Set<Block["dimension"]> | undefined
-      let hopeless: { waiter: Waiter; block: Block } | undefined
+      let hopeless: { waiter: QueuedCall; block: Block } | undefined
       let soonest = Infinity
       const waiter = this.#queue.next((candidate) => {
         if (blocked && uses(candidate.cost, blocked)) return "skip"
@@ -286,7 +284,7 @@ class LiveQuota implements Quota {
         this.#endHopeless(nowMs, hopeless.waiter, hopeless.block)
         continue
       }
-      this.#sleepUntil(nowMs, Math.min(soonest, this.#deadlines.first()?.deadlineMs ?? Infinity))
+      this.#sleepUntil(nowMs, Math.min(soonest, this.#deadlines.first()?.atMs ?? Infinity))
       return
     }
   }
@@ -297,7 +295,7 @@ class LiveQuota implements Quota {
     return this.#closing !== undefined || this.#beliefs.failsDaily
   }
 
-  #endHopeless(nowMs: number, waiter: Waiter, block: Block): void {
+  #endHopeless(nowMs: number, waiter: QueuedCall, block: Block): void {
     if (block.total === "day") {
       this.#fatal = errors.exhausted(this.name, "daily", undefined, block.ms)
       this.#fatalUntilMs = nowMs + block.ms
@@ -312,9 +310,9 @@ class LiveQuota implements Quota {
     )
   }
 
-  #admitWaiter(nowMs: number, waiter: Waiter): void {
-    this.#forget(waiter)
-    waiter.resolve(this.#grant(nowMs, waiter.enqueuedMs, waiter.cost, waiter.key, waiter.scope))
+  #admitWaiter(nowMs: number, waiter: QueuedCall): void {
+    this.#groups.part(waiter)
+    waiter.admit(this.#grant(nowMs, waiter.enqueuedMs, waiter.cost, waiter.key, waiter.scope))
   }
 
   #grant(nowMs: number, sinceMs: number, cost: Cost, key: string | undefined, scope: TaskScope | undefined): Permit {
@@ -349,27 +347,20 @@ class LiveQuota implements Quota {
   }
 
   /** A waiter ends without a permit. */
-  #leave(waiter: Waiter, reason: unknown): void {
+  #leave(waiter: QueuedCall, reason: unknown): void {
     if (waiter.gone) return
-    waiter.gone = true
+    waiter.fail(reason)
+    this.#groups.part(waiter)
     this.#queue.left(waiter)
-    this.#forget(waiter)
-    waiter.reject(reason)
     if (this.#queue.size === 0) {
       this.#sleepUntil(0, Infinity)
       this.#finishClosing()
-    } else if (!this.#dispatching && !this.#groups.aborting) this.#dispatch()
-  }
-
-  #forget(waiter: Waiter): void {
-    this.#groups.leave(waiter)
-    waiter.endReentry?.()
-    if (waiter.heapIndex >= 0) this.#deadlines.remove(waiter)
-    countInScope(waiter.scope, "waiting", -1)
+    } else if (!this.#dispatching && !this.#groups.isAborting) this.#dispatch()
   }
 
   #expire(nowMs: number): void {
-    for (let waiter = this.#deadlines.first(); waiter && waiter.deadlineMs <= nowMs; waiter = this.#deadlines.first()) {
+    for (let first = this.#deadlines.first(); first && first.atMs <= nowMs; first = this.#deadlines.first()) {
+      const { waiter } = first
       const waitedMs = nowMs - waiter.enqueuedMs
       const by = this.#beliefs.block(nowMs, waiter.cost)?.by ?? "the calls ahead of it"
       this.#leave(waiter, errors.deadline(this.name, by, undefined, waitedMs))

@@ -17,20 +17,21 @@ export async function runItem<I, O>(
   scope: ItemScope,
 ): Promise<Outcome<O>> {
   const { signal } = scope
+  const attempt = new Attempt(fn, plan)
   let outcome: Outcome<O> | undefined
-  const attempt = async (number: number): Promise<void> => {
-    const one = new Attempt(item, index, number, fn, plan, scope)
+  const tryOnce = async (number: number): Promise<void> => {
+    attempt.prepare(item, index, number, scope)
     let value: O
     try {
-      value = await one.begin()
+      value = await attempt.begin()
     } catch (error) {
-      outcome = one.fail(error)
+      outcome = attempt.fail(error)
       throw error
     }
-    outcome = one.succeed(value)
+    outcome = attempt.succeed(value)
   }
   try {
-    await retrying(attempt, plan, signal)
+    await retrying(tryOnce, plan, signal)
   } catch (error) {
     // What is done is done, also when the abort came in the same instant.
     if (outcome?.status !== "ok") {

@@ -14,6 +14,7 @@ import { checkCount, invalidOption } from "./invalid-option.ts"
 import { onAbort } from "./on-abort.ts"
 import { assertNoReentry } from "./reentry.ts"
 import { systemClock } from "./system-clock.ts"
+import { Waiter } from "./waiter.ts"
 import { WaiterList, type Queued } from "./waiter-list.ts"
 
 export interface SemaphoreOptions {
@@ -64,10 +65,19 @@ export function semaphore(options: SemaphoreOptions): Semaphore {
   return new CountingSemaphore(options)
 }
 
-interface Waiter extends Queued {
+class QueuedTask extends Waiter implements Queued {
   readonly weight: number
-  readonly scope: TaskScope | undefined
-  readonly admit: () => void
+  readonly priority: number
+  readonly ticket: number
+  previous: Queued | undefined = undefined
+  next: Queued | undefined = undefined
+
+  constructor(weight: number, priority: number, ticket: number, scope: TaskScope | undefined) {
+    super(scope)
+    this.weight = weight
+    this.priority = priority
+    this.ticket = ticket
+  }
 }
 
 class CountingSemaphore implements Semaphore {
@@ -75,7 +85,7 @@ class CountingSemaphore implements Semaphore {
   readonly #weigh: ((cost: Cost) => number) | undefined
   readonly #maxQueue: number
   readonly #clock: Clock
-  readonly #queue = new WaiterList<Waiter>()
+  readonly #queue = new WaiterList<QueuedTask>()
   #limit: number
   #inUse = 0
   #tickets = 0
@@ -197,38 +207,20 @@ class CountingSemaphore implements Semaphore {
       )
     }
     const endReentry = assertNoReentry(this, scope, this.#limit)
-    countInScope(scope, "waiting", 1)
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#queue.remove(waiter)
-        forget?.()
-        cancel?.()
-        endReentry?.()
-        countInScope(scope, "waiting", -1)
-      }
-      const fail = (reason: unknown): void => {
-        leave()
-        reject(reason)
-        this.#admitWaiters()
-      }
-      const admit = (): void => {
-        leave()
-        resolve(this.#grant(weight, scope))
-      }
-      const waiter: Waiter = {
-        weight,
-        scope,
-        priority,
-        admit,
-        ticket: this.#tickets++,
-        previous: undefined,
-        next: undefined,
-      }
-      this.#queue.push(waiter)
-      const forget = signal && onAbort(signal, () => fail(signal.reason))
-      const cancel =
-        deadlineMs === undefined ? undefined : this.#clock.setTimer(deadlineMs, () => fail(this.#late(deadlineMs)))
-    })
+    const waiter = new QueuedTask(weight, priority, this.#tickets++, scope)
+    const promise = waiter.wait()
+    this.#queue.push(waiter)
+    const fail = (reason: unknown): void => {
+      waiter.fail(reason)
+      this.#admitWaiters()
+    }
+    waiter.atEnd(() => this.#queue.remove(waiter))
+    waiter.atEnd(endReentry)
+    waiter.atEnd(signal && onAbort(signal, () => fail(signal.reason)))
+    if (deadlineMs !== undefined) {
+      waiter.atEnd(this.#clock.setTimer(deadlineMs, () => fail(this.#late(deadlineMs))))
+    }
+    return promise
   }
 
   #late(deadlineMs: number): SluiceError {
@@ -244,7 +236,7 @@ class CountingSemaphore implements Semaphore {
     for (let next = this.#queue.first(); next; next = this.#queue.first()) {
       // A limit that was lowered below a waiter's weight lets it go alone rather than block everybody for ever.
       if (this.#inUse > 0 && this.#inUse + next.weight > this.#limit) return
-      next.admit()
+      next.admit(this.#grant(next.weight, next.scope))
     }
   }
 }

@@ -7,6 +7,7 @@ import { FairQueue, type Queued } from "../src/fair-queue.ts"
 interface Waiter extends Queued {
   readonly id: number
   readonly cost: number
+  gone: boolean
 }
 
 setFlagsFromString("--expose-gc")

@@ -1,6 +1,7 @@
 import type { Cost, Feedback, SluiceEvent } from "@sluice/core"
 import { createLimitModel, seededRandom, VirtualClock, type LimitModel } from "@sluice/lab"
 import fc from "fast-check"
+import { getEventListeners } from "node:events"
 import { describe, expect, it } from "vitest"
 import { adaptive, createQuota, type Quota, type QuotaLimits, type QuotaOptions } from "../src/index.ts"
 
@@ -85,30 +86,19 @@ const wallMs = Date.UTC(2026, 0, 1)
 const sleep = (clock: VirtualClock, ms: number): Promise<void> =>
   new Promise((resolve) => void clock.setTimer(ms, resolve))
 
-/** Signals that count who listens. */
+/** The signals of the calls, made as they are asked for. */
 class Signals {
   readonly #controllers = new Map<number, AbortController>()
-  listeners = 0
 
   controller(id: number): AbortController {
     let controller = this.#controllers.get(id)
-    if (!controller) {
-      this.#controllers.set(id, (controller = new AbortController()))
-      const { signal } = controller
-      const heard = new Set<unknown>()
-      const add = signal.addEventListener.bind(signal)
-      const remove = signal.removeEventListener.bind(signal)
-      signal.addEventListener = (type: string, listener: () => void, options?: { readonly once?: boolean }) => {
-        heard.add(listener)
-        this.listeners++
-        add(type, listener, options)
-      }
-      signal.removeEventListener = (type: string, listener: () => void) => {
-        if (heard.delete(listener)) this.listeners--
-        remove(type, listener)
-      }
-    }
+    if (!controller) this.#controllers.set(id, (controller = new AbortController()))
     return controller
+  }
+
+  /** How many listen to any of them. */
+  get listeners(): number {
+    return [...this.#controllers.values()].flatMap(({ signal }) => getEventListeners(signal, "abort")).length
   }
 }
 
