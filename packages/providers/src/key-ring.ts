@@ -52,8 +52,13 @@ function roomOf(context: FetchContext, account: Account, model: string): number 
 
 function withKey(vendor: Vendor, init: RequestInit, key: string): RequestInit {
   const headers = new Headers(init.headers)
+  putKey(vendor, headers, key)
+  return { ...init, headers }
+}
+
+/** Replaces the secret in a request's headers. */
+export function putKey(vendor: Vendor, headers: Headers, key: string): void {
   const name = vendor.accountHeaders.find((each) => headers.has(each)) ?? vendor.accountHeaders[0] ?? "authorization"
   const isBearer = name === "authorization"
   headers.set(name, isBearer ? `Bearer ${key}` : key)
-  return { ...init, headers }
 }

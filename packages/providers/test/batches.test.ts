@@ -1,4 +1,5 @@
 import Anthropic from "@anthropic-ai/sdk"
+import { GoogleGenAI } from "@google/genai"
 import type { RunJournal, SettledRecord } from "@sluice/core"
 import { startVendor, type ServerOptions, type Vendor, VirtualClock } from "@sluice/lab"
 import OpenAI from "openai"
@@ -7,6 +8,7 @@ import {
   anthropicBatches,
   type BatchEvent,
   type BatchVendor,
+  geminiBatches,
   journalLedger,
   memoryLedger,
   openaiBatches,
@@ -21,7 +23,7 @@ vi.setConfig({ testTimeout: 60_000 })
 
 interface Setup {
   readonly vendor: Vendor
-  readonly lanes: Readonly<Record<"openai" | "anthropic", BatchVendor>>
+  readonly lanes: Readonly<Record<"openai" | "anthropic" | "gemini", BatchVendor>>
 }
 
 async function setUp(options: ServerOptions = {}): Promise<Setup> {
@@ -38,6 +40,9 @@ async function setUp(options: ServerOptions = {}): Promise<Setup> {
     lanes: {
       openai: openaiBatches(new OpenAI({ baseURL: `${vendor.url}/v1`, apiKey: "k", maxRetries: 0 })),
       anthropic: anthropicBatches(new Anthropic({ baseURL: vendor.url, apiKey: "k", maxRetries: 0 })),
+      gemini: geminiBatches(
+        new GoogleGenAI({ apiKey: "k", httpOptions: { baseUrl: vendor.url, retryOptions: { attempts: 1 } } }),
+      ),
     },
   }
 }
@@ -47,11 +52,17 @@ const body = (index: number): Record<string, unknown> => ({
   max_tokens: 100,
   messages: [{ role: "user", content: `Text ${index}` }],
 })
-const bodies = (count: number): Record<string, unknown>[] => Array.from({ length: count }, (_, index) => body(index))
+const geminiBody = (index: number): Record<string, unknown> => ({ model: "m", contents: `Text ${index}` })
+const bodies = (count: number, name = "openai"): Record<string, unknown>[] =>
+  Array.from({ length: count }, (_, index) => (name === "gemini" ? geminiBody(index) : body(index)))
 
 function textOf(value: unknown): string {
-  const { choices, content } = value as { choices?: { message: { content: string } }[]; content?: { text: string }[] }
-  return choices?.[0]?.message.content ?? content?.[0]?.text ?? ""
+  const { choices, content, candidates } = value as {
+    choices?: { message: { content: string } }[]
+    content?: { text: string }[]
+    candidates?: { content: { parts: { text: string }[] } }[]
+  }
+  return choices?.[0]?.message.content ?? content?.[0]?.text ?? candidates?.[0]?.content.parts[0]?.text ?? ""
 }
 
 /** Counts what is created. */
@@ -70,13 +81,13 @@ function counted(lane: BatchVendor): { lane: BatchVendor; created: string[] } {
   }
 }
 
-describe.each(["openai", "anthropic"] as const)("%s batches", (name) => {
+describe.each(["openai", "anthropic", "gemini"] as const)("%s batches", (name) => {
   it("answer every request at its own index, whatever the vendor's order, at half the price", async () => {
     const { lanes } = await setUp()
     const events: BatchEvent[] = []
     const used: [Usage, number][] = []
     const { lane, created } = counted(lanes[name])
-    const outcomes = await runBatches(bodies(25), {
+    const outcomes = await runBatches(bodies(25, name), {
       vendor: lane,
       clock: fastClock(),
       pollMs: 500,
@@ -99,12 +110,13 @@ describe.each(["openai", "anthropic"] as const)("%s batches", (name) => {
     const { lanes } = await setUp({ batch: { errorRate: 0.4 } })
     const { lane, created } = counted(lanes[name])
     const asked: number[] = []
-    const outcomes = await runBatches(bodies(20), {
+    const outcomes = await runBatches(bodies(20, name), {
       vendor: lane,
       clock: fastClock(),
       pollMs: 500,
       online: async (sent) => {
-        const { content } = (sent["messages"] as { content: string }[])[0]!
+        const content =
+          (sent["contents"] as string | undefined) ?? (sent["messages"] as { content: string }[])[0]!.content
         asked.push(Number(content.slice(5)))
         return { choices: [{ message: { content } }] }
       },
@@ -135,14 +147,14 @@ describe.each(["openai", "anthropic"] as const)("%s batches", (name) => {
         },
       }
       const options = { vendor: lane, clock: fastClock(), pollMs: 500 }
-      const first = runBatches(bodies(5), {
+      const first = runBatches(bodies(5, name), {
         ...options,
         ledger: dying,
         signal: controller.signal,
         onBatch: ({ type }) => void (crash === "while-running" && type === "submitted" && controller.abort(died)),
       })
       await expect(first).rejects.toBe(died)
-      const outcomes = await runBatches(bodies(5), { ...options, ledger })
+      const outcomes = await runBatches(bodies(5, name), { ...options, ledger })
       expect(
         outcomes.map((one) => one.status === "ok" && textOf(one.value)),
         crash,
@@ -153,7 +165,7 @@ describe.each(["openai", "anthropic"] as const)("%s batches", (name) => {
 
   it("find no batch of somebody else", async () => {
     const { lanes } = await setUp()
-    await lanes[name].create([{ customId: "stranger-0", body: body(0) }], "other")
+    await lanes[name].create([{ customId: "stranger-0", body: bodies(1, name)[0]! }], "other")
     const { lane, created } = counted(lanes[name])
     const ledger = memoryLedger()
     const dying = {
@@ -164,9 +176,9 @@ describe.each(["openai", "anthropic"] as const)("%s batches", (name) => {
       },
     }
     await expect(
-      runBatches(bodies(1), { vendor: lane, clock: fastClock(), pollMs: 500, ledger: dying }),
+      runBatches(bodies(1, name), { vendor: lane, clock: fastClock(), pollMs: 500, ledger: dying }),
     ).rejects.toThrow("died")
-    const [outcome] = await runBatches(bodies(1), { vendor: lane, clock: fastClock(), pollMs: 500, ledger })
+    const [outcome] = await runBatches(bodies(1, name), { vendor: lane, clock: fastClock(), pollMs: 500, ledger })
     expect(outcome?.status === "ok" && textOf(outcome.value)).toBe("Text 0")
     expect(created.length).toBe(1)
   })

@@ -106,7 +106,7 @@ export async function outcomesOf(
   prompts: Iterable<string>,
   lane: Lane,
   run: RunOptions = {},
-  more: Pick<ItemPolicy<string>, "retry" | "timeoutMs"> = {},
+  more: Pick<ItemPolicy<string>, "retry" | "timeoutMs"> & { readonly concurrency?: number } = {},
 ): Promise<Outcome<string>[]> {
   let outcomes: Outcome<string>[] = []
   const node = define<object>().batch({

@@ -228,6 +228,41 @@ describe("a batch in lane", () => {
     expect(without.events.filter(({ type }) => type === "warning")).toMatchObject([{ code: "no-vendor-batch" }])
   })
 
+  it("stops at the budget of dollars, which counts the batch's price", async () => {
+    const setup = await setUpLane({}, { budgetUsd: 0.0006, vendorBatches: { maxRequests: 1 } })
+    // What is taken ahead is taken for the longest answer that is likely: half of 512 tokens at 2 dollars a million.
+    const outcomes = await outcomesOf(setup, setup.ask.openai, texts(3), "batch", {}, { concurrency: 1 })
+    expect(outcomes.map(({ status }) => status)).toEqual(["ok", "ok", "ok"])
+    const spent = setup.events.reduce((sum, event) => sum + (event.type === "usage" ? (event.cost.usd ?? 0) : 0), 0)
+    const limits = setup.limited.snapshot().flatMap((quota) => quota.limits)
+    const budget = limits.find(({ dimension }) => dimension === "usd")
+    expect(budget?.level).toBeCloseTo(0.0006 - spent, 9)
+
+    const poor = await setUpLane({}, { budgetUsd: 0.0001 })
+    const [refused] = await outcomesOf(poor, poor.ask.openai, texts(1), "batch")
+    expect((refused as { error: { cause: Error } }).error.cause.cause).toMatchObject({
+      code: "cost-exceeds-limit",
+      details: { limit: "budgetUsd", largest: 0.0001 },
+    })
+    expect(poor.vendor.stats()).toMatchObject({ arrived: 0, batches: { jobs: 0 } })
+  })
+
+  it("takes the first of several keys: a later process must find the batch again", async () => {
+    const seen = new Set<string | null>()
+    const setup = await setUpLane(
+      {},
+      {
+        keys: ["k-1", "k-2"],
+        fetch: (input, init) => {
+          seen.add(new Headers(init?.headers).get("authorization"))
+          return fetch(input, init)
+        },
+      },
+    )
+    expect(valuesOf(await outcomesOf(setup, setup.ask.openai, texts(6), "batch"))).toEqual(texts(6))
+    expect([...seen]).toEqual(["Bearer k-1"])
+  })
+
   it("inside a pipeline holds for its own stage", async () => {
     const setup = await setUpLane()
     const { batch, pipeline } = setup.define<{ texts: string[] }>()

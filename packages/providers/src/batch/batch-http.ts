@@ -18,6 +18,8 @@ export interface BatchHttpOptions {
   readonly headers: Headers
   readonly clock: Clock
   readonly random: Random
+  /** Per request, upload and download included. */
+  readonly timeoutMs: number
 }
 
 /** What belongs to one request and not to its caller. */
@@ -32,14 +34,23 @@ export function callerHeaders(headers: Headers): Headers {
 // A look at a batch is cheap, and its vendor may be down for minutes.
 const maxAttempts = 6
 
-export function batchHttp({ vendor, fetch, headers, clock, random }: BatchHttpOptions): BatchHttp {
+export function batchHttp({ vendor, fetch, headers, clock, random, timeoutMs }: BatchHttpOptions): BatchHttp {
   const once = async (url: URL, init: RequestInit, extra: Record<string, string>): Promise<string> => {
     const all = new Headers(headers)
     for (const [name, value] of Object.entries(extra)) all.set(name, value)
-    const response = await fetch(url.href, { ...init, headers: all })
-    const text = await response.text()
-    if (response.ok) return text
-    throw refusal(vendor, url, response, text, clock.wallNow())
+    const controller = new AbortController()
+    const disarm = clock.setTimer(timeoutMs, () => {
+      controller.abort(new DOMException(`No answer within ${timeoutMs} ms`, "TimeoutError"))
+    })
+    const signal = init.signal ? AbortSignal.any([init.signal, controller.signal]) : controller.signal
+    try {
+      const response = await fetch(url.href, { ...init, headers: all, signal })
+      const text = await response.text()
+      if (response.ok) return text
+      throw refusal(vendor, url, response, text, clock.wallNow())
+    } finally {
+      disarm()
+    }
   }
   const send = (url: URL, init: RequestInit, extra: Record<string, string> = {}): Promise<string> =>
     attemptLoop(() => once(url, init, extra), {

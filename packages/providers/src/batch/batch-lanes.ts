@@ -3,8 +3,9 @@ import type { Account } from "../account.ts"
 import { accountLabel } from "../account-label.ts"
 import type { FetchContext } from "../limited-fetch.ts"
 import { usdOf } from "../prices.ts"
-import { headerReader } from "../request-parts.ts"
-import type { ModelCall, RequestFacts, Usage, Vendor } from "../vendor.ts"
+import { putKey } from "../key-ring.ts"
+import { prepareCall, type PreparedCall } from "../prepared-call.ts"
+import type { ModelCall, Usage, Vendor } from "../vendor.ts"
 import { batchHttp, callerHeaders } from "./batch-http.ts"
 import type { BatchResult, BatchVendor } from "./batch-vendor.ts"
 import { LaneCapacity } from "./lane-capacity.ts"
@@ -12,6 +13,7 @@ import type { LaneOptions } from "./lane-options.ts"
 import { LaneRecord } from "./lane-record.ts"
 import { laneVendors } from "./lane-vendors.ts"
 import { onlineMs } from "./online-ms.ts"
+import { payAhead } from "./pay-ahead.ts"
 import type { BatchEvent } from "./run-batches-options.ts"
 import { VendorLane } from "./vendor-lane.ts"
 
@@ -44,40 +46,48 @@ export class BatchLanes {
   }
 
   /** The answer, or `undefined` when the call has to go online. Rejects with the caller's `signal.reason`. */
-  async answer(lane: LaneScope, sent: LaneCall): Promise<Response | undefined> {
-    const { vendor, call, url, init, json } = sent
-    const facts = vendor.read(json, call)
-    const open = facts.stream ? undefined : laneVendors[vendor.name]?.(call, url)
+  async answer(lane: LaneScope, { vendor, call, url, init, json }: LaneCall): Promise<Response | undefined> {
+    const open = laneVendors[vendor.name]?.(call, url)
     if (!open) return undefined
     const scope = currentScope()
-    const account = this.#accountOf(sent, facts.model)
+    const sent = new Headers(init.headers)
+    const key = this.#context.keys[0]
+    // Always the same of several keys: another one's batch would not be found again.
+    if (key !== undefined) putKey(vendor, sent, key)
+    const signals = [init.signal, scope?.signal].filter((signal) => signal !== null && signal !== undefined)
+    const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0]
+    const prepared = prepareCall(
+      this.#context,
+      { vendor, call, url, header: (name) => sent.get(name), scope, signal },
+      { json, repeatable: true },
+    )
+    const { facts, account } = prepared
+    if (facts.stream || account.refused) return undefined
     const visit = await this.#visitOf(lane)
-    const headers = callerHeaders(new Headers(init.headers))
+    const headers = callerHeaders(sent)
     const name = accountLabel([vendor.name, url.href, facts.model, ...[...headers].flat()])
     let way = visit.lanes.get(name)
     if (!way) {
-      const { fetch, clock, random } = this.#context
-      const batches = open(batchHttp({ vendor: vendor.name, fetch, headers, clock, random }))
+      const { fetch, clock, random, timeoutMs } = this.#context
+      const batches = open(batchHttp({ vendor: vendor.name, fetch, headers, clock, random, timeoutMs }))
       visit.lanes.set(name, (way = this.#newLane(lane, visit, vendor, batches, account, facts.model)))
     }
-    const signals = [init.signal, scope?.signal].filter((signal) => signal !== null && signal !== undefined)
-    const result = await way.ask({
-      content: await contentHash(vendor.name, url.pathname, json),
-      body: json,
-      tokens: account.learned(facts.model).inputTokens(facts.prompt),
-      scope,
-      signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0],
-    })
-    if (!result) return undefined
-    if (result.status === "ok" && result.usage) this.#used(result.usage, facts, account, scope, way.priceShare)
-    return responseOf(result, url)
-  }
-
-  #accountOf({ vendor, url, init }: LaneCall, model: string): Account {
-    const { accounts, keyBy } = this.#context
-    const header = headerReader("", init)
-    const key = keyBy?.({ url, vendor: vendor.name, model, header })
-    return accounts.account(vendor.name, key?.account ?? accountLabel(vendor.accountHeaders.map(header)))
+    const correct = await payAhead(prepared, this.#context.accounts, way.priceShare)
+    let usd = 0
+    try {
+      const result = await way.ask({
+        content: await contentHash(vendor.name, url.pathname, json),
+        body: json,
+        tokens: account.learned(facts.model).inputTokens(facts.prompt),
+        scope,
+        signal,
+      })
+      if (!result) return undefined
+      if (result.status === "ok" && result.usage) usd = this.#used(result.usage, prepared, scope, way.priceShare)
+      return responseOf(result, url)
+    } finally {
+      correct(usd)
+    }
   }
 
   #visitOf(lane: LaneScope): Promise<Visit> {
@@ -135,29 +145,34 @@ export class BatchLanes {
     })
   }
 
-  #used(usage: Usage, facts: RequestFacts, account: Account, scope: TaskScope | undefined, priceShare: number): void {
-    const { prices, clock } = this.#context
-    const learned = account.learned(facts.model)
+  /** Answers the dollars. */
+  #used(
+    usage: Usage,
+    { facts, account, learned, price, admitOptions }: PreparedCall,
+    scope: TaskScope | undefined,
+    priceShare: number,
+  ): number {
     learned.learnInput(facts.prompt, usage.inputTokens)
     if (facts.answers > 0) learned.learnOutput(usage.outputTokens / facts.answers)
-    const price = account.price(facts.model, prices)
-    const cost: Cost = {
-      requests: 1,
-      inputTokens: usage.inputTokens,
-      outputTokens: usage.outputTokens,
-      ...(price ? { usd: usdOf(price, usage) * priceShare } : {}),
-    }
+    const usd = price && usdOf(price, usage) * priceShare
+    const { inputTokens, outputTokens, cachedInputTokens } = usage
+    const cost: Cost = { requests: 1, inputTokens, outputTokens, ...(usd === undefined ? {} : { usd }) }
     scope?.spend?.(cost)
-    const { cachedInputTokens } = usage
-    const event = {
-      type: "usage",
-      atMs: clock.now(),
-      cost,
-      model: facts.model,
-      cachedInputTokens,
-      lane: "batch",
-    } as const
-    this.#emit(event, scope)
+    const { key } = admitOptions
+    this.#emit(
+      {
+        type: "usage",
+        atMs: this.#context.clock.now(),
+        cost,
+        model: facts.model,
+        account: account.label,
+        ...(key === undefined ? {} : { key }),
+        cachedInputTokens,
+        lane: "batch",
+      },
+      scope,
+    )
+    return usd ?? 0
   }
 
   #told({ type: state, ...rest }: BatchEvent, account: Account, model: string): void {

@@ -205,11 +205,16 @@ export class VendorLane {
   /** What is left for batches if everything here is still to go online in time. */
   #spareMs(): number {
     const { deadlineAtMs, clock } = this.#plan
-    return deadlineAtMs === undefined ? Infinity : deadlineAtMs - clock.now() - this.#onlineMs()
+    return deadlineAtMs === undefined ? Infinity : deadlineAtMs - clock.now() - this.#onlineMs() - this.#graceMs()
   }
 
   #onlineMs(): number {
     return this.#plan.onlineMs(this.#open, this.#openTokens)
+  }
+
+  /** How long a cancelled batch may take to say what it has done. */
+  #graceMs(): number {
+    return leastGraceMs + this.#onlineMs() * graceShare
   }
 
   #watchDeadline(): void {
@@ -220,7 +225,7 @@ export class VendorLane {
       // Half the way: requests that came since make it shorter.
       if (spareMs > 0) return arm(Math.min(spareMs, Math.max(spareMs / 2, leastLookMs)))
       this.#tooLate.abort()
-      const graceMs = this.#onlineMs() * graceShare
+      const graceMs = this.#graceMs()
       for (const batch of [...this.#batches.values(), this.#filling?.batch]) batch?.giveUp(graceMs)
       this.#filling = undefined
     }
@@ -235,7 +240,8 @@ export class VendorLane {
   }
 }
 
-/** Of the time that an online run is thought to need: how long a cancelled batch may take to say what it has done. */
+// A cancelled batch is over within a minute or so; a large one takes longer, and is worth more.
+const leastGraceMs = 60_000
 const graceShare = 0.1
-
+// Often enough for any deadline, seldom enough to cost nothing.
 const leastLookMs = 1_000
