@@ -1,4 +1,4 @@
-import { createDefine, type Node } from "@sluice/core"
+import { createDefine, type Node, type Params, type StepOptions } from "@sluice/core"
 import { systemRuntime } from "@sluice/scheduler"
 import { Annotation, END, START, StateGraph } from "@langchain/langgraph"
 import { Effect } from "effect"
@@ -15,6 +15,20 @@ const exec = async (count: number): Promise<number> => count + 1
 const post = async (shared: Shared, _prepared: unknown, result: unknown): Promise<undefined> => {
   shared.count = result as number
   return undefined
+}
+
+function sluiceChain(
+  size: number,
+  functions: Omit<StepOptions<Shared, Params, number, number, never, undefined>, "name">,
+): Node<Shared> {
+  const { step, flow } = createDefine(systemRuntime)<Shared>()
+  const nodes: Record<string, Node<Shared>> = {}
+  const edges: Record<string, Record<string, string>> = {}
+  for (let i = 0; i < size; i++) {
+    nodes[`n${i}`] = step({ name: `n${i}`, ...functions })
+    if (i > 0) edges[`n${i - 1}`] = { default: `n${i}` }
+  }
+  return flow({ name: "chain", nodes, edges, start: "n0" })
 }
 
 /** Builds once for a size; only the run is timed. */
@@ -53,15 +67,20 @@ export const nodeTransitions: Measure = {
       }
     }),
     chain("sluice steps", (size) => {
-      const { step, flow } = createDefine(systemRuntime)<Shared>()
-      const nodes: Record<string, Node<Shared>> = {}
-      const edges: Record<string, Record<string, string>> = {}
-      for (let i = 0; i < size; i++) {
-        nodes[`n${i}`] = step({ name: `n${i}`, prep, exec, post })
-        if (i > 0) edges[`n${i - 1}`] = { default: `n${i}` }
-      }
-      const app = flow({ name: "chain", nodes, edges, start: "n0" })
+      const app = sluiceChain(size, { prep, exec, post })
       return (shared) => app.run(shared)
+    }),
+    chain("sluice steps, sync functions", (size) => {
+      const app = sluiceChain(size, {
+        prep: (shared) => shared.count,
+        exec: (count) => count + 1,
+        post: (shared, _prepared, result) => void (shared.count = result),
+      })
+      return (shared) => app.run(shared)
+    }),
+    chain("sluice steps, with a listener", (size) => {
+      const app = sluiceChain(size, { prep, exec, post })
+      return (shared) => app.run(shared, { onEvent: () => {} })
     }),
     chain(
       "pocketflow nodes",

@@ -1,4 +1,13 @@
-import { type Clock, type EventSink, type RecordIdentity, SluiceError } from "@sluice/core"
+import {
+  type Clock,
+  currentScope,
+  type EventSink,
+  type LaneScope,
+  type RecordIdentity,
+  runInScope,
+  SluiceError,
+  type TaskScope,
+} from "@sluice/core"
 import type { SqliteRunJournal } from "@sluice/journal"
 import { parallelMap } from "@sluice/scheduler"
 import type { Asker } from "./create-asker.ts"
@@ -19,6 +28,8 @@ export interface BulkRunOptions {
   readonly keyField: string | undefined
   readonly retryFailed: boolean
   readonly concurrency: number | "auto"
+  /** The vendors' batches that the calls go into; `undefined`: they go online. */
+  readonly lane: LaneScope | undefined
   readonly maxAttempts: number
   /** Aborted: nothing more is started. */
   readonly drain: AbortSignal
@@ -48,7 +59,7 @@ interface Item extends Input {
  * whatever ends the process, what is repeated later was in flight then. Holds only the items in flight.
  */
 export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
-  const { run, files, drain, abort, clock, onEvent } = options
+  const { run, files, lane, drain, abort, clock, onEvent } = options
   const count = { ok: 0, failed: 0, replayed: 0 }
   let stopped: SluiceError | undefined
   let inputError: unknown
@@ -105,40 +116,53 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
     onEvent({ type: "item-end", ...told(item), status, attempts, ...("error" in outcome && { error: outcome.error }) })
   }
 
-  const outcomes = parallelMap(
-    unsettled(),
-    async (item, { attempt, signal }) => {
-      if (attempt === 1) onEvent({ type: "item-start", ...told(item) })
-      const output = await takingNotes(item.notes, () => options.ask(item.record, item.where, signal)).catch(
-        (error: unknown) => {
-          if (error instanceof Error) item.notes.errors.push({ name: error.name, message: error.message })
-          throw error
+  const map = () =>
+    parallelMap(
+      unsettled(),
+      async (item, { attempt, signal }) => {
+        if (attempt === 1) onEvent({ type: "item-start", ...told(item) })
+        const output = await takingNotes(item.notes, () => options.ask(item.record, item.where, signal)).catch(
+          (error: unknown) => {
+            if (error instanceof Error) item.notes.errors.push({ name: error.name, message: error.message })
+            throw error
+          },
+        )
+        await settle(item, { value: { input: item.record, output } }, attempt)
+      },
+      {
+        concurrency: options.concurrency,
+        order: "completion",
+        onError: "stop",
+        // Calls are retried below, where the vendor's word is known; another attempt is for answers that do not fit the schema.
+        retry: {
+          maxAttempts: options.maxAttempts,
+          retryIf: (error) => (error as Error).name === "AI_NoObjectGeneratedError",
         },
-      )
-      await settle(item, { value: { input: item.record, output } }, attempt)
-    },
-    {
-      concurrency: options.concurrency,
-      order: "completion",
-      onError: "stop",
-      // Calls are retried below, where the vendor's word is known; another attempt is for answers that do not fit the schema.
-      retry: {
-        maxAttempts: options.maxAttempts,
-        retryIf: (error) => (error as Error).name === "AI_NoObjectGeneratedError",
+        fallback: async (item, error, { attempt }) => {
+          const reason = stopReason(error, item.notes.refusal)
+          // Not the item's fault: it stays open, and the same command takes it up.
+          if (reason) stopped ??= reason
+          else await settle(item, { error: withAttempts(error, item.notes) }, attempt)
+        },
+        signal: abort.signal,
+        clock,
       },
-      fallback: async (item, error, { attempt }) => {
-        const reason = stopReason(error, item.notes.refusal)
-        // Not the item's fault: it stays open, and the same command takes it up.
-        if (reason) stopped ??= reason
-        else await settle(item, { error: withAttempts(error, item.notes) }, attempt)
-      },
-      signal: abort.signal,
-      clock,
-    },
-  )
-  for await (const outcome of outcomes) if (outcome.status === "failed") throw outcome.error
-  if (inputError) throw inputError
+    )
+  let isFinished = false
+  try {
+    const outcomes = lane ? runInScope({ ...emptyScope(), lane }, map) : map()
+    for await (const outcome of outcomes) if (outcome.status === "failed") throw outcome.error
+    if (inputError) throw inputError
+    isFinished = !stopped && !drain.aborted
+  } finally {
+    // Batches are forgotten only when no input can ask for their answers any more.
+    await lane?.end(isFinished)
+  }
   return { ...count, stopped }
+}
+
+function emptyScope(): TaskScope {
+  return { parent: currentScope(), site: batch.node, waiting: 0, holding: 0 }
 }
 
 function itemOf(input: Input, index: number, { keyField, version }: BulkRunOptions): Item {

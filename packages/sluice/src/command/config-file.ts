@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
+import type { Lane } from "@sluice/core"
 import type { Prices } from "@sluice/providers"
 import type { QuotaOptions } from "@sluice/scheduler"
 import { z } from "zod"
@@ -16,6 +17,8 @@ export interface SluiceConfig {
   readonly limits?: Readonly<Record<string, QuotaOptions>> | undefined
   /** US dollars per million tokens, by model or pattern. */
   readonly prices?: Prices | undefined
+  /** Which way the calls go where `--lane` is not given. Default `"online"`. */
+  readonly lane?: Lane | undefined
 }
 
 const dollars = z.number().nonnegative()
@@ -33,6 +36,11 @@ const schema = z.strictObject({
         cacheWrite: dollars.optional(),
       }),
     )
+    .optional(),
+  lane: z
+    .union([z.enum(["online", "batch"]), z.strictObject({ deadlineMs: z.number().positive() })], {
+      error: 'wanted "online", "batch" or { deadlineMs }',
+    })
     .optional(),
 })
 

@@ -37,6 +37,8 @@ export function noteEvent(event: SluiceEvent): void {
     })
   } else if (event.type === "usage") {
     const { inputTokens = 0, outputTokens = 0, usd } = event.cost
+    // Online, the request was counted when it was sent.
+    if (event.lane === "batch") notes.cost.requests++
     notes.cost.inputTokens += inputTokens
     notes.cost.outputTokens += outputTokens
     if (usd !== undefined) notes.cost.usd = (notes.cost.usd ?? 0) + usd

@@ -1,21 +1,24 @@
 import { hash } from "node:crypto"
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
-import { SluiceError } from "@sluice/core"
+import { type Lane, LaneScope, SluiceError } from "@sluice/core"
 import { cachedFetch, openJournal, type SqliteJournal, type SqliteRunJournal } from "@sluice/journal"
 import { limitedFetch } from "@sluice/providers"
-import type { QuotaOptions } from "@sluice/scheduler"
+import { BatchTally } from "../display/batch-tally.ts"
 import { bulkRun, type BulkRunResult } from "./bulk-run.ts"
+import { checkEarlier } from "./check-earlier.ts"
 import { loadConfig, type SluiceConfig } from "./config-file.ts"
 import { compileQuestion, type Question } from "./compile-question.ts"
 import { exitCodes } from "./exit-codes.ts"
 import { noteEvent } from "./item-notes.ts"
+import { laneOf } from "./lane-option.ts"
 import { keysIn, parseModelName } from "./model-name.ts"
 import { openModel } from "./open-model.ts"
 import { checkFields, defaultFields } from "./result-fields.ts"
 import { ResultFiles } from "./result-files.ts"
 import { expandInputs, readInput } from "./read-input.ts"
+import { limitsOf, type RunLimits } from "./run-limits.ts"
 import type { RunOptions } from "./run-options.ts"
 import { openProgress, type Progress } from "./run-progress.ts"
 import { scanInput } from "./scan-input.ts"
@@ -33,8 +36,10 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
   const question = compileQuestion(options)
   const files = expandInputs(inputs)
   if (files.filter((name) => name === "-").length > 1) throw usageError("Standard input (-) can be read once.")
+  const limits = limitsOf(options, config)
+  const lane = laneOf({ lane: options.lane, deadlineMs: options.deadline, configured: config.lane, model, limits })
   if (options.dryRun) {
-    const request = { files, question, model, options, config, limits: limitsOf(options, config) }
+    const request = { files, question, model, options, config, limits }
     return (await import("./plan-command.ts")).planCommand(request, terminal)
   }
 
@@ -48,7 +53,7 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
   try {
     const runId = out === "-" ? "stdout" : basename(out)
     const run = await journal.openRun({ runId, flow: "sluice run", takeOver: options.takeOver ?? false })
-    checkSame(run, version, out, options.acceptChanges ?? false)
+    checkEarlier({ run, version, out, lane, acceptChanges: options.acceptChanges ?? false })
     await run.putNote("version", version)
     const total = await scanInput({
       files,
@@ -70,6 +75,8 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
         model,
         question,
         config,
+        limits,
+        lane,
         options,
         journal,
         run,
@@ -92,6 +99,8 @@ interface CheckedRun {
   readonly model: string
   readonly question: Question
   readonly config: SluiceConfig
+  readonly limits: RunLimits
+  readonly lane: Lane
   readonly options: RunOptions
   readonly journal: SqliteJournal
   readonly run: SqliteRunJournal
@@ -102,19 +111,27 @@ interface CheckedRun {
 }
 
 async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<number> {
-  const { files, out, fields, model, question, options, journal, run, version, total } = checked
+  const { files, out, fields, model, question, lane, options, journal, run, version, total } = checked
   const { clock, stdout, stdin, env } = terminal
   const drain = new AbortController()
   const abort = new AbortController()
+  const batches = new BatchTally()
   let progress: Progress | undefined
+  // What lies in a batch is not waited for, as hours may pass: the same command collects it.
+  const leaveBatches = (): void => {
+    if (drain.signal.aborted && batches.open > 0) abort.abort(new Error("interrupted"))
+  }
   const fetch = limitedFetch({
-    ...limitsOf(options, checked.config),
+    ...checked.limits,
     ...(checked.config.prices && { prices: checked.config.prices }),
     ...(options.timeoutS !== undefined && { timeoutMs: options.timeoutS * 1_000 }),
     clock,
     onEvent: (event) => {
       noteEvent(event)
       progress?.observe(event)
+      if (event.type !== "vendor-batch") return
+      batches.observe(event)
+      leaveBatches()
     },
   })
   const opened = await openModel(model, {
@@ -128,7 +145,12 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
     if (drain.signal.aborted) abort.abort(new Error("interrupted"))
     else {
       drain.abort()
-      progress.print("Finishing what is in flight. Ctrl-C again stops now.")
+      progress.print(
+        batches.open > 0
+          ? "Leaving. The batches go on at the vendor; the same command collects their answers."
+          : "Finishing what is in flight. Ctrl-C again stops now.",
+      )
+      leaveBatches()
     }
   })
   const results = new ResultFiles({
@@ -141,6 +163,7 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
     clock,
     onFailure: (error) => abort.abort(error),
   })
+  if (lane !== "online") await run.putNote("lane", "batch")
   let result: BulkRunResult | undefined
   try {
     result = await bulkRun({
@@ -151,8 +174,8 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
       version,
       keyField: options.key,
       retryFailed: options.retryFailed ?? false,
-      // Given as a number it bounds what is not settled, not only what is being called: so much is repeated after a kill.
-      concurrency: options.concurrency ?? (model.startsWith("noop:") ? noopConcurrency : "auto"),
+      concurrency: concurrencyOf(checked),
+      lane: laneScope(checked),
       maxAttempts: options.attempts,
       drain: drain.signal,
       abort,
@@ -169,6 +192,7 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
     await opened.close()
   }
   const interrupted = drain.signal.aborted
+  if (lane !== "online" && result && !result.stopped && !interrupted) await run.putNote("lane", "online")
   await run.end(interrupted ? "cancelled" : result && !result.stopped && result.failed === 0 ? "ok" : "failed")
   progress.summary(result, { out, journal: checked.path, interrupted })
   if (interrupted) return exitCodes.interrupted
@@ -188,38 +212,23 @@ function openForWriting(path: string, { env, clock }: Terminal): SqliteJournal {
 /** `noop:` holds no permit, so nothing else bounds it; so many share a commit well. */
 const noopConcurrency = 256
 
+/** The batches of a run are found again by its question; without a journal that stays, one that is left is cancelled. */
+function laneScope({ lane, run, version, path }: CheckedRun): LaneScope | undefined {
+  if (lane === "online") return undefined
+  const notes = {
+    note: (name: string) => run.note(name),
+    putNote: (name: string, value: unknown) => run.putNote(name, value),
+  }
+  return new LaneScope(lane, version, path === undefined ? undefined : notes)
+}
+
+/** Given as a number it bounds what is not settled, not only what is being called: so much is repeated after a kill. */
+function concurrencyOf({ lane, model, options }: CheckedRun): number | "auto" {
+  // A batch is as large as the vendor takes it.
+  if (lane !== "online") return "auto"
+  return options.concurrency ?? (model.startsWith("noop:") ? noopConcurrency : "auto")
+}
+
 function failedName(journalPath: string | undefined): string {
   return journalPath === undefined ? "sluice.failed.jsonl" : `${journalPath}.failed.jsonl`
-}
-
-/** Guards what was paid for, and files that are not ours. */
-function checkSame(run: SqliteRunJournal, version: string, out: string, acceptChanges: boolean): void {
-  const before = run.note("version")
-  if (before === undefined && out !== "-" && existsSync(out) && statSync(out).size > 0) {
-    throw usageError(
-      `${out} exists and is not the result of a run recorded in its journal. Move it away, or choose another --out.`,
-    )
-  }
-  if (before === undefined || before === version || acceptChanges) return
-  throw usageError(
-    `${out} holds answers to another question: the prompt, model or schema changed. Choose another --out, or give --accept-changes to ask everything again.`,
-  )
-}
-
-/** Limits from options go before those of the configuration. */
-export function limitsOf(
-  options: RunOptions,
-  config: SluiceConfig,
-): QuotaOptions & { limits?: Readonly<Record<string, QuotaOptions>> } {
-  const named = {
-    requestsPerMinute: options.rpm,
-    tokensPerMinute: options.tpm,
-    inputTokensPerMinute: options.itpm,
-    outputTokensPerMinute: options.otpm,
-    requestsPerDay: options.rpd,
-    concurrency: options.concurrency,
-    budgetUsd: options.budgetUsd,
-  }
-  const limits = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined))
-  return Object.keys(limits).length > 0 || !config.limits ? limits : { limits: config.limits }
 }

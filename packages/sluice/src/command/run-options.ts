@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander"
 import type { AskOptions } from "./compile-question.ts"
+import { duration, lanes } from "./lane-option.ts"
 import { type InputFormat, inputFormats } from "./read-input.ts"
 
 /** `sluice run` and `sluice plan` as commander hands them over. */
@@ -27,6 +28,9 @@ export interface RunOptions extends AskOptions {
   readonly rpd?: number
   readonly concurrency?: number
   readonly budgetUsd?: number
+  readonly lane?: (typeof lanes)[number]
+  /** In milliseconds. */
+  readonly deadline?: number
   readonly attempts: number
   readonly timeoutS?: number
   readonly answerTokens?: number
@@ -60,7 +64,12 @@ export function addRunOptions(command: Command): Command {
       "openai:…, anthropic:…, google:…, openai-compatible:…, lab: (simulated, no key), noop:",
     ),
     option("--base-url <url>", "where an openai-compatible server (or a gateway) listens"),
-    option("--config <file>", "models, limits and prices (default: sluice.config.ts or .json here)"),
+    option(
+      "--lane <lane>",
+      "batch: by the vendor's batch API at half the price, within a day; auto: so until --deadline nears",
+    ).choices(lanes),
+    option("--deadline <duration>", "with --lane auto, from now: 2h, 90m").argParser(duration),
+    option("--config <file>", "models, limits, prices and lane (default: sluice.config.ts or .json here)"),
   )
   group(
     "Limits (none: learned from the vendor's answers):",

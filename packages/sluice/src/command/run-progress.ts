@@ -2,11 +2,13 @@ import type { EventSink } from "@sluice/core"
 import { redactSecrets } from "@sluice/journal"
 import type { LimitedFetch } from "@sluice/providers"
 import { createDisplay } from "../display/create-display.ts"
+import { formatUsd } from "../display/quantities.ts"
 import { quotaReading } from "../display/quota-reading.ts"
 import type { BulkRunResult } from "./bulk-run.ts"
 import { keysIn } from "./model-name.ts"
 import { batch } from "./result-files.ts"
 import type { RunOptions } from "./run-options.ts"
+import { Spending } from "./spending.ts"
 import type { Terminal } from "./terminal.ts"
 
 export interface Progress {
@@ -36,12 +38,17 @@ export function openProgress({ terminal, options, title, total, fetch }: Progres
   const secrets = keysIn(env)
   const line = (text: string): void => void stderr.write(`${redactSecrets(text, secrets)}\n`)
   const nothing = (): void => {}
-  const summary = (result: BulkRunResult | undefined, facts: SummaryFacts): void => line(summaryOf(result, facts))
+  const spending = new Spending()
+  const summary = (result: BulkRunResult | undefined, facts: SummaryFacts): void =>
+    line(summaryOf(result, facts, spending))
   if (options.quiet) return { observe: nothing, print: nothing, stop: nothing, summary: nothing }
   if (options.json) {
-    const observe: EventSink = (event) => line(JSON.stringify(event, plainErrors))
+    const observe: EventSink = (event) => {
+      spending.observe(event)
+      line(JSON.stringify(event, plainErrors))
+    }
     const end = (result: BulkRunResult | undefined, facts: SummaryFacts): void =>
-      line(JSON.stringify({ type: "summary", ...result, ...facts }, plainErrors))
+      line(JSON.stringify({ type: "summary", ...result, ...facts, spent: spending.total }, plainErrors))
     return { observe, print: nothing, stop: nothing, summary: end }
   }
   const display = createDisplay({
@@ -54,7 +61,10 @@ export function openProgress({ terminal, options, title, total, fetch }: Progres
     quotas: () => fetch.snapshot().map(quotaReading),
   })
   return {
-    observe: (event) => display.observe(event),
+    observe(event) {
+      spending.observe(event)
+      display.observe(event)
+    },
     print: (text) => display.print(redactSecrets(text, secrets)),
     stop: () => display.stop(),
     summary,
@@ -66,14 +76,27 @@ function plainErrors(_name: string, value: unknown): unknown {
   return { name: value.name, message: value.message, ...("code" in value && { code: value.code }) }
 }
 
-function summaryOf(result: BulkRunResult | undefined, { out, journal, interrupted }: SummaryFacts): string {
+function summaryOf(
+  result: BulkRunResult | undefined,
+  { out, journal, interrupted }: SummaryFacts,
+  { total }: Spending,
+): string {
   const { ok = 0, failed = 0, replayed = 0, stopped } = result ?? {}
   const parts = [
     interrupted ? "Interrupted." : stopped ? `Stopped: ${stopped.message}` : "Done.",
     `${ok} ok, ${failed} failed${replayed > 0 ? `, of these ${replayed} from before` : ""}.`,
+    ...spentOf(total),
     ...(out === "-" ? [] : [`Results: ${out}${failed > 0 ? `; failures: ${out}.failed.jsonl` : ""}.`]),
   ]
   if (journal !== undefined && (interrupted || stopped)) parts.push("The same command goes on from here.")
   if (journal !== undefined && failed > 0) parts.push("--retry-failed tries the failed ones again.")
   return parts.join(" ")
+}
+
+/** `$0.0123 spent, of it $0.0100 for 200 answers from vendor batches.` */
+function spentOf({ usd, batchUsd, batchAnswers }: Spending["total"]): string[] {
+  const answers = `${batchAnswers} answer${batchAnswers === 1 ? "" : "s"} from vendor batches`
+  if (usd === undefined) return batchAnswers > 0 ? [`${answers}.`] : []
+  const batches = batchUsd === undefined ? "" : `, of it ${formatUsd(batchUsd)} for ${answers}`
+  return [`${formatUsd(usd)} spent${batches}.`]
 }
