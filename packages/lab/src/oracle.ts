@@ -1,4 +1,4 @@
-import { MinHeap } from "./min-heap.ts"
+import { IndexedHeap } from "@sluice/scheduler"
 import { createVendorCore, type Admission } from "./vendor-core.ts"
 import type { VendorCall, VendorOptions } from "./vendor-options.ts"
 
@@ -7,6 +7,18 @@ export interface OracleResult {
   readonly timeMs: number
   /** Calls that were answered. */
   readonly answered: number
+}
+
+interface Running {
+  readonly endsMs: number
+  readonly end: () => void
+  heapIndex: number
+}
+
+interface Again {
+  readonly readyMs: number
+  readonly call: VendorCall
+  heapIndex: number
 }
 
 /**
@@ -29,14 +41,14 @@ export function oracle(
   let nowMs = 0
   const core = createVendorCore({ ...options, clock: { now: () => nowMs } })
   const most = options.latency?.knee?.at ?? Infinity
-  const running = new MinHeap<{ endsMs: number; end: () => void }>((a, b) => a.endsMs < b.endsMs)
-  const again = new MinHeap<{ readyMs: number; call: VendorCall }>((a, b) => a.readyMs < b.readyMs)
+  const running = new IndexedHeap<Running>((a, b) => a.endsMs < b.endsMs)
+  const again = new IndexedHeap<Again>((a, b) => a.readyMs < b.readyMs)
   let lastMs = 0
   let answered = 0
 
   function moveTo(atMs: number): void {
-    for (let next = running.peek(); next && next.endsMs <= atMs; next = running.peek()) {
-      running.pop()
+    for (let next = running.first(); next && next.endsMs <= atMs; next = running.first()) {
+      running.remove(next)
       nowMs = Math.max(nowMs, next.endsMs)
       next.end()
     }
@@ -53,14 +65,14 @@ export function oracle(
       answered++
       lastMs = Math.max(lastMs, endsMs)
     }
-    running.push({ endsMs, end })
-    if (failed) again.push({ readyMs: endsMs + 2 * networkMs, call })
+    running.push({ endsMs, end, heapIndex: -1 })
+    if (failed) again.push({ readyMs: endsMs + 2 * networkMs, call, heapIndex: -1 })
   }
 
   /** False: it can never be served. */
   function start(call: VendorCall): boolean {
     for (;;) {
-      const nextEndMs = running.peek()?.endsMs ?? Infinity
+      const nextEndMs = running.first()?.endsMs ?? Infinity
       const waitMs = running.size >= most ? Infinity : core.msUntilAdmitted(call)
       if (waitMs > 0) {
         // At least a step that a double can hold.
@@ -71,7 +83,7 @@ export function oracle(
       }
       const verdict = core.arrive(call)
       if (verdict.admitted) serve(call, verdict)
-      else again.push({ readyMs: nowMs + 2 * networkMs, call })
+      else again.push({ readyMs: nowMs + 2 * networkMs, call, heapIndex: -1 })
       return true
     }
   }
@@ -79,17 +91,17 @@ export function oracle(
   const todo = calls[Symbol.iterator]()
   for (;;) {
     moveTo(nowMs)
-    const retry = again.peek()
+    const retry = again.first()
     if (retry && retry.readyMs <= nowMs) {
-      again.pop()
+      again.remove(retry)
       if (!start(retry.call)) break
       continue
     }
     const next = todo.next()
     if (!next.done) {
       if (!start(next.value)) break
-    } else if (retry) moveTo(Math.min(retry.readyMs, running.peek()?.endsMs ?? Infinity))
-    else if (running.size > 0) moveTo(running.peek()?.endsMs ?? nowMs)
+    } else if (retry) moveTo(Math.min(retry.readyMs, running.first()?.endsMs ?? Infinity))
+    else if (running.size > 0) moveTo(running.first()?.endsMs ?? nowMs)
     else return { timeMs: lastMs + 2 * networkMs, answered }
   }
   return { timeMs: Infinity, answered }

@@ -1,10 +1,11 @@
 import type { Clock } from "@sluice/core"
-import { MinHeap } from "./min-heap.ts"
+import { IndexedHeap } from "@sluice/scheduler"
 
 interface Timer {
   readonly atMs: number
   readonly sequence: number
-  fn: (() => void) | undefined
+  readonly fn: () => void
+  heapIndex: number
 }
 
 /**
@@ -21,11 +22,10 @@ interface Timer {
  * ```
  */
 export class VirtualClock implements Clock {
-  readonly #timers = new MinHeap<Timer>((a, b) => a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence))
+  readonly #timers = new IndexedHeap<Timer>((a, b) => a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence))
   #nowMs: number
   #wallOffsetMs: number
   #sequence = 0
-  #pending = 0
   readonly #settle: () => Promise<void>
 
   /**
@@ -43,7 +43,7 @@ export class VirtualClock implements Clock {
 
   /** Timers that are set and neither fired nor cancelled. */
   get pending(): number {
-    return this.#pending
+    return this.#timers.size
   }
 
   now(): number {
@@ -57,14 +57,9 @@ export class VirtualClock implements Clock {
   setTimer(delayMs: number, fn: () => void): () => void {
     if (Number.isNaN(delayMs)) throw new TypeError("VirtualClock.setTimer: delayMs must be a number, got NaN")
     // Infinity never fires, as it should; negative delays fire now.
-    const timer: Timer = { atMs: this.#nowMs + Math.max(0, delayMs), sequence: this.#sequence++, fn }
+    const timer: Timer = { atMs: this.#nowMs + Math.max(0, delayMs), sequence: this.#sequence++, fn, heapIndex: -1 }
     this.#timers.push(timer)
-    this.#pending++
-    return () => {
-      if (!timer.fn) return
-      timer.fn = undefined
-      this.#pending--
-    }
+    return () => this.#timers.remove(timer)
   }
 
   /** Steps the wall clock, as an operator or NTP does. `now()` and timers do not notice. */
@@ -107,17 +102,12 @@ export class VirtualClock implements Clock {
   }
 
   #next(untilMs: number): boolean {
-    for (let timer = this.#timers.peek(); timer && timer.atMs <= untilMs; timer = this.#timers.peek()) {
-      this.#timers.pop()
-      const { fn } = timer
-      if (!fn) continue
-      timer.fn = undefined
-      this.#pending--
-      this.#nowMs = timer.atMs
-      fn()
-      return true
-    }
-    return false
+    const timer = this.#timers.first()
+    if (!timer || timer.atMs > untilMs) return false
+    this.#timers.remove(timer)
+    this.#nowMs = timer.atMs
+    timer.fn()
+    return true
   }
 }
 

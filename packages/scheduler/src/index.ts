@@ -2,6 +2,7 @@ export { adaptive, type Adaptive, type AdaptiveOptions } from "./adaptive-concur
 export { attemptLoop, type AttemptLoopOptions } from "./attempt-loop.ts"
 export { bottleneckLimiter, type BottleneckLike, type BottleneckLimiterOptions } from "./bottleneck-limiter.ts"
 export { parallelExecutor, systemRuntime } from "./executor.ts"
+export { IndexedHeap } from "./indexed-heap.ts"
 export { keyed, type Keyed, type KeyedOptions } from "./keyed.ts"
 export type { ParallelMap, ParallelMapOptions } from "./map-options.ts"
 export { parallelMap } from "./parallel-map.ts"

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { plan } from "@sluice/lab"
+import { plan, startVendor } from "@sluice/lab"
 import { anthropic, gemini, openai, openaiCompatible, type Vendor } from "@sluice/providers"
-import { describe, expect, test } from "vitest"
+import { describe, expect, onTestFinished, test } from "vitest"
 import { plannedVendor } from "../../src/command/planned-vendor.ts"
 import { sluice, temporaryFolder } from "./sluice.ts"
 
@@ -115,6 +115,26 @@ describe("sluice plan", () => {
     const lab = await sluice(["plan", input, "-p", "{{text}}", "-m", "lab:"])
     expect(lab.stdout).toContain("No price is known for lab")
     expect(lab.stdout).not.toContain("batch API")
+  })
+
+  test("a run over HTTP sends the calls and tokens that were planned, and none is refused", async () => {
+    const vendor = await startVendor({
+      limits: { requests: 6_000, tokens: 60_000 },
+      latency: { baseMs: 0, perOutputTokenMs: 0 },
+      answer: { tokens: 20 },
+    })
+    onTestFinished(() => vendor.stop())
+    const input = inputOf(Array.from({ length: 80 }, (_, id) => `{"text":"${"word ".repeat(1 + (id % 40))}"}`))
+    const url = ["-m", "openai-compatible:lab", "--base-url", `${vendor.url}/v1`]
+    const args = [input, "-p", "{{text}}", ...url, "--rpm", "6000", "--tpm", "60000"]
+    const { tokens } = await planned([...args, "--answer-tokens", "20"])
+    expect((await sluice(["run", ...args, "-q"])).code).toBe(0)
+    const { answered, refused, inputTokens, outputTokens } = vendor.stats()
+    expect({ answered, refused, input: inputTokens, output: outputTokens }).toEqual({
+      answered: 80,
+      refused: 0,
+      ...tokens,
+    })
   })
 
   test("what can never be sent, and an empty input, are told in a line", async () => {

@@ -1,10 +1,10 @@
 import { z } from "zod"
 import type { Answer, OfferedTool } from "../../answers/answer.ts"
-import type { JsonSchema } from "../../answers/conform-to-schema.ts"
-import { countInput, type ModelCall } from "../model-call.ts"
+import type { ModelCall } from "../model-call.ts"
 import { parseFields } from "../parse-body.ts"
 import { textOf } from "../text-of.ts"
 import type { Exchange, WireFormat } from "../wire-format.ts"
+import { openaiCall } from "./openai-call.ts"
 
 const tokenMaximum = z.int().min(1).nullish()
 
@@ -38,9 +38,6 @@ const fields = z.looseObject({
 /** What OpenAI says when it is at fault. */
 export const SERVER_ERROR = "The server had an error while processing your request. Sorry about that!"
 
-/** What `json_object` asks for. */
-export const ANY_OBJECT: JsonSchema = { type: "object", properties: { answer: { type: "string" } } }
-
 /** `POST /v1/chat/completions`. */
 export const chatCompletions: WireFormat = {
   vendor: "openai",
@@ -59,27 +56,17 @@ export const chatCompletions: WireFormat = {
         ? []
         : [{ name: tool.function.name, parameters: tool.function.parameters ?? { type: "object" } }],
     )
-    const maxOutputTokens = call.max_completion_tokens ?? call.max_tokens
-    const forcedTool = forced(call.tool_choice, tools)
     const format = call.response_format
-    const schema =
-      format?.type === "json_schema"
-        ? (format.json_schema?.schema ?? ANY_OBJECT)
-        : format?.type === "json_object"
-          ? ANY_OBJECT
-          : undefined
-    return {
-      vendor: "openai",
+    return openaiCall(body, {
       model: call.model,
       messages,
+      sentTools: call.tools,
       tools,
-      inputTokens: countInput(messages, call.tools ?? undefined),
-      stream: call.stream ?? false,
-      body,
-      ...(typeof maxOutputTokens === "number" && { maxOutputTokens }),
-      ...(forcedTool && { forcedTool }),
-      ...(schema && { schema }),
-    }
+      toolChoice: call.tool_choice,
+      stream: call.stream,
+      maxOutputTokens: call.max_completion_tokens ?? call.max_tokens,
+      format: format && { type: format.type, schema: format.json_schema?.schema },
+    })
   },
 
   body(exchange, answer) {
@@ -167,15 +154,4 @@ function usage(call: ModelCall, answer: Answer): object {
       rejected_prediction_tokens: 0,
     },
   }
-}
-
-/** `"required"` takes the first tool; a named one is found under `function.name` (chat) or `name` (responses). */
-export function forced(
-  choice: string | Record<string, unknown> | null | undefined,
-  tools: readonly OfferedTool[],
-): OfferedTool | undefined {
-  if (choice === "required") return tools[0]
-  if (typeof choice !== "object" || choice === null) return undefined
-  const name = (choice["function"] as { name?: string } | undefined)?.name ?? choice["name"]
-  return tools.find((tool) => tool.name === name)
 }

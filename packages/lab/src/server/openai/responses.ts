@@ -1,11 +1,11 @@
 import { z } from "zod"
 import type { Answer, OfferedTool } from "../../answers/answer.ts"
-import type { JsonSchema } from "../../answers/conform-to-schema.ts"
-import { countInput, type ModelCall } from "../model-call.ts"
+import type { ModelCall } from "../model-call.ts"
 import { parseFields } from "../parse-body.ts"
 import { textOf } from "../text-of.ts"
 import type { Exchange, WireFormat } from "../wire-format.ts"
-import { ANY_OBJECT, forced, SERVER_ERROR } from "./chat-completions.ts"
+import { SERVER_ERROR } from "./chat-completions.ts"
+import { openaiCall } from "./openai-call.ts"
 
 const anyRecord = z.record(z.string(), z.unknown())
 
@@ -41,20 +41,16 @@ export const responses: WireFormat = {
     const tools: OfferedTool[] = (call.tools ?? []).flatMap(({ name, parameters }) =>
       name === undefined ? [] : [{ name, parameters: parameters ?? { type: "object" } }],
     )
-    const forcedTool = forced(call.tool_choice, tools)
-    const schema = schemaOf(call.text?.format)
-    return {
-      vendor: "openai",
+    return openaiCall(body, {
       model: call.model,
       messages,
+      sentTools: call.tools,
       tools,
-      inputTokens: countInput(messages, call.tools ?? undefined),
-      stream: call.stream ?? false,
-      body,
-      ...(typeof call.max_output_tokens === "number" && { maxOutputTokens: call.max_output_tokens }),
-      ...(forcedTool && { forcedTool }),
-      ...(schema && { schema }),
-    }
+      toolChoice: call.tool_choice,
+      stream: call.stream,
+      maxOutputTokens: call.max_output_tokens,
+      format: call.text?.format,
+    })
   },
 
   body(exchange, answer) {
@@ -97,11 +93,6 @@ export const responses: WireFormat = {
       broken: () => event("error", { code: "server_error", message: SERVER_ERROR, param: null }),
     }
   },
-}
-
-function schemaOf(format: { type: string; schema?: JsonSchema | undefined } | undefined): JsonSchema | undefined {
-  if (format?.type === "json_schema") return format.schema ?? ANY_OBJECT
-  return format?.type === "json_object" ? ANY_OBJECT : undefined
 }
 
 function finalStatus({ finish }: Answer): "completed" | "incomplete" {
