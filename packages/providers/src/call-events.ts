@@ -1,7 +1,7 @@
 import type { Cost, SluiceEvent, TaskScope } from "@sluice/core"
 import type { FetchContext } from "./limited-fetch.ts"
 import type { PreparedCall } from "./prepared-call.ts"
-import type { Usage, Verdict } from "./vendor.ts"
+import type { Verdict } from "./vendor.ts"
 
 /** What is told of one attempt. */
 export interface ToldAttempt {
@@ -39,18 +39,25 @@ export class CallEvents {
     })
   }
 
-  usage({ facts, account, admitOptions: { key } }: PreparedCall, cost: Cost, usage: Usage, estimated: boolean): void {
+  /** What one item pays; `cachedShare` of its input came from the vendor's cache. */
+  usage(
+    { facts, account, admitOptions: { key } }: PreparedCall,
+    { scope, cost }: { readonly scope: TaskScope | undefined; readonly cost: Cost },
+    cachedShare: number,
+    estimated: boolean,
+  ): void {
     if (!this.#context.onEvent) return
-    this.#emit({
+    const event: SluiceEvent = {
       type: "usage",
       atMs: this.#context.clock.now(),
       cost,
       model: facts.model,
       account: account.label,
       ...(key === undefined ? {} : { key }),
-      cachedInputTokens: usage.cachedInputTokens,
+      cachedInputTokens: (cost.inputTokens ?? 0) * cachedShare,
       ...(estimated ? { estimated } : {}),
-    })
+    }
+    this.#emit(event, scope)
   }
 
   warnOnce(code: string, message: string): void {
@@ -59,8 +66,8 @@ export class CallEvents {
     this.#emit({ type: "warning", atMs: this.#context.clock.now(), code, message })
   }
 
-  #emit(event: SluiceEvent): void {
-    const { runId, spanId } = this.#scope ?? {}
+  #emit(event: SluiceEvent, scope = this.#scope): void {
+    const { runId, spanId } = scope ?? {}
     try {
       this.#context.onEvent?.(
         runId === undefined || spanId === undefined ? event : ({ ...event, runId, spanId } as SluiceEvent),

@@ -1,5 +1,14 @@
-import { type Clock, countInScope, currentScope, SluiceError, type TaskScope } from "@sluice/core"
+import {
+  type Clock,
+  countInScope,
+  currentLane,
+  currentScope,
+  type LaneScope,
+  runInScope,
+  SluiceError,
+} from "@sluice/core"
 import { systemClock } from "@sluice/scheduler"
+import { type GroupMember, GroupScope } from "./group-scope.ts"
 
 /** How items travel together. */
 export interface CoalesceOptions<I, A, R> {
@@ -27,21 +36,29 @@ export const coalesceDefaults: { readonly maxWaitMs: number } = Object.freeze({
   maxWaitMs: 50,
 })
 
-interface Passenger<I, R> {
+interface Passenger<I, R> extends GroupMember {
   readonly item: I
-  readonly tokens: number
-  readonly scope: TaskScope | undefined
+  readonly lane: LaneScope | undefined
   readonly resolve: (result: R) => void
   readonly reject: (error: unknown) => void
   gone: boolean
+  /** The request that it is in. */
+  group: Group | undefined
+}
+
+interface Group {
+  readonly leave: (member: GroupMember) => void
 }
 
 /**
- * Many prompts in one call: groups the items of concurrent calls into one request, and splits its answer.
+ * Many prompts in one call: groups the items of concurrent calls into one request, and splits its answer. As the `exec`
+ * of a batch it is an option of that batch: with `concurrency: "auto"` it pulls on while items wait for company.
  *
  * An item whose part came back missing or malformed is sent again, alone, once; so is every item when the answer cannot
- * be taken apart at all. An error of `pack` is the error of each of its items. A result belongs to its item whatever the
- * others do. An item that is aborted leaves at once; the request is aborted when all have left.
+ * be taken apart at all. A group that is refused for what is in it (status 400, 413 or 422) is sent again in halves, so
+ * that one bad item fails alone; any other error of `pack` is the error of each of its items. A result belongs to its item
+ * whatever the others do. An item that is aborted leaves at once; the request is aborted when all have left. What a
+ * request costs is accounted to its items, by their tokens.
  * Holds one open group, and the groups in flight.
  *
  * @throws SluiceError `invalid-option`; `item-failed` when an item sent alone comes back without a result.
@@ -87,21 +104,22 @@ export function coalesce<I, A, R>(
       countInScope(scope, "resting", 1)
       const end = (): boolean => {
         if (passenger.gone) return false
-        passenger.gone = true
         signal?.removeEventListener("abort", onAbort)
+        passenger.gone = true
+        passenger.group?.leave(passenger)
         countInScope(scope, "resting", -1)
         return true
       }
       const onAbort = (): void => {
-        if (!end()) return
-        reject(signal!.reason)
-        left.get(passenger)?.()
+        if (end()) reject(signal!.reason)
       }
       const passenger: Passenger<I, R> = {
         item,
         tokens: size,
         scope,
+        lane: currentLane(),
         gone: false,
+        group: undefined,
         resolve: (result) => end() && resolve(result),
         reject: (error) => end() && reject(error),
       }
@@ -113,24 +131,24 @@ export function coalesce<I, A, R>(
     })
 }
 
-/** What to tell a request when one of its passengers leaves. */
-const left = new WeakMap<object, () => void>()
-
 async function travel<I, A, R>(options: CoalesceOptions<I, A, R>, group: readonly Passenger<I, R>[]): Promise<void> {
-  const controller = new AbortController()
-  for (const one of group) {
-    left.set(one, () => {
-      if (group.every((each) => each.gone))
-        controller.abort(new DOMException("Nobody waits for this request", "AbortError"))
-    })
-  }
   const items = group.map((one) => one.item)
+  const { signal, scope, arrive } = board(group)
   let parts: readonly (R | undefined)[]
   try {
-    const answer = await options.pack(items, { signal: controller.signal })
+    const answer = await runInScope(scope, () => options.pack(items, { signal }))
+    arrive()
     parts = takenApart(options, answer, items)
   } catch (error) {
-    for (const one of group) one.reject(error)
+    arrive()
+    const left = group.filter((one) => !one.gone)
+    if (left.length < 2 || !isAboutContent(error)) {
+      for (const one of left) one.reject(error)
+      return
+    }
+    const half = left.length >> 1
+    void travel(options, left.slice(0, half))
+    void travel(options, left.slice(half))
     return
   }
   for (const [index, one] of group.entries()) {
@@ -147,6 +165,35 @@ async function travel<I, A, R>(options: CoalesceOptions<I, A, R>, group: readonl
         ),
       )
   }
+}
+
+/** Puts items into one request, which is aborted when the last of them leaves before it has arrived. */
+function board<I, R>(
+  group: readonly Passenger<I, R>[],
+): {
+  readonly signal: AbortSignal
+  readonly scope: GroupScope
+  readonly arrive: () => void
+} {
+  const controller = new AbortController()
+  const scope = new GroupScope(group, controller.signal, group[0]?.lane)
+  let hasArrived = false
+  const leave = (member: GroupMember): void => {
+    scope.leave(member)
+    if (!hasArrived && group.every((each) => each.gone))
+      controller.abort(new DOMException("Nobody waits for this request", "AbortError"))
+  }
+  for (const one of group) one.group = { leave }
+  return { signal: controller.signal, scope, arrive: () => void (hasArrived = true) }
+}
+
+const contentStatuses = new Set<unknown>([400, 413, 422])
+
+/** Whether the vendor's SDK says that the request itself is at fault: a smaller one may pass. */
+function isAboutContent(error: unknown): boolean {
+  if (typeof error !== "object" || error === null) return false
+  const { status, statusCode } = error as { status?: unknown; statusCode?: unknown }
+  return contentStatuses.has(status ?? statusCode)
 }
 
 function takenApart<I, A, R>(

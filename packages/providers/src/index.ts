@@ -1,6 +1,11 @@
 export { AnswerError } from "./answer-error.ts"
 export { ask, askDefaults, type Answered, type AskOptions } from "./ask.ts"
 export { coalesce, coalesceDefaults, type CoalesceOptions } from "./coalesce.ts"
+export {
+  coalesceEmbeddings,
+  coalesceEmbeddingsDefaults,
+  type CoalesceEmbeddingsOptions,
+} from "./coalesce-embeddings.ts"
 export { type Fallback, fallbackDefaults } from "./fallback.ts"
 export { findVendor, vendors } from "./find-vendor.ts"
 export { limitedFetch, type LimitedFetch } from "./limited-fetch.ts"
@@ -15,6 +20,7 @@ export {
   type OpenAIClientOptions,
 } from "./sdk-options.ts"
 export { bestPattern } from "./model-pattern.ts"
+export { type UsageReport, type UsageTally, usageTally } from "./usage-tally.ts"
 export type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 export { type FailedAttempt, VendorError } from "./vendor-error.ts"
 export { anthropic } from "./vendors/anthropic.ts"

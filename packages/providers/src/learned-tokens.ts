@@ -22,7 +22,8 @@ export const learnedDefaults: {
 
 /**
  * Learns from one model's answers how many tokens its prompts have per character, and how long its answers are.
- * The vendor's own counts are the only teacher. Constant memory.
+ * The vendor's own counts are the only teacher: a tokeniser would cost a thousand times as much per call and be no nearer to
+ * what is charged (docs/decisions/2026-11-24-no-tokeniser.md). Constant memory.
  */
 export class LearnedTokens implements Learned {
   // Decayed sums, seeded with the defaults as if a small call had been seen.

@@ -5,6 +5,7 @@ import { CallEvents } from "./call-events.ts"
 import { accountRefused, type Ending, endingOf } from "./ending.ts"
 import type { FetchContext } from "./limited-fetch.ts"
 import { limitedFetchDefaults } from "./limited-fetch-options.ts"
+import { sharesOf } from "./group-scope.ts"
 import { prepareCall, type PreparedCall } from "./prepared-call.ts"
 import { usdOf } from "./prices.ts"
 import { readBody } from "./read-body.ts"
@@ -185,8 +186,12 @@ export class ModelRequest implements AttemptOwner {
     const usd = price && usdOf(price, usage)
     const { inputTokens, outputTokens } = usage
     const cost: Cost = { requests: 1, inputTokens, outputTokens, ...(usd === undefined ? {} : { usd }) }
-    this.#scope?.spend?.(cost)
-    this.#events.usage(this.#prepared, cost, usage, how !== "counted")
+    const cachedShare = usage.cachedInputTokens / Math.max(1, inputTokens)
+    for (const share of sharesOf(this.#scope, cost)) {
+      // The same object in both: whoever listens to a run and to its calls counts it once.
+      share.scope?.spend?.(share.cost)
+      this.#events.usage(this.#prepared, share, cachedShare, how !== "counted")
+    }
     return usd
   }
 

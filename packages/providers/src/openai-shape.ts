@@ -21,6 +21,8 @@ export interface OpenAIShape {
   readonly cachedTokensFree?: boolean
   /** The window that `x-ratelimit-*-requests` counts; Groq's is a day. Default a minute. */
   readonly requestsWindowMs?: number
+  /** The header under which a repeated request is known again, where the vendor has one. */
+  readonly idempotencyHeader?: string
   /** More headers that tell accounts apart. */
   readonly accountHeaders?: readonly string[]
 }
@@ -55,6 +57,7 @@ export function openAIShaped(shape: OpenAIShape): Vendor {
       "openai-project",
       ...(shape.accountHeaders ?? []),
     ],
+    ...(shape.idempotencyHeader === undefined ? {} : { idempotencyHeader: shape.idempotencyHeader }),
     recognise,
     read,
     estimate: (request, learned) => estimate(shape, request, learned),

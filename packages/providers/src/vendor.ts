@@ -83,7 +83,7 @@ export interface Vendor {
   readonly hosts: (host: string) => boolean
   /** Request headers that tell one account from another, the secret first. Only their hash is ever kept. */
   readonly accountHeaders: readonly string[]
-  /** The header that makes a repeated request safe, where the vendor honours one. */
+  /** The header that makes a repeated request safe, where the vendor honours one; in lower case. */
   readonly idempotencyHeader?: string
   /** `undefined`: not a model call, passes through untouched. */
   readonly recognise: (url: URL, method: string) => ModelCall | undefined

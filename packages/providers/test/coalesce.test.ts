@@ -1,4 +1,6 @@
+import { createDefine, currentScope } from "@sluice/core"
 import { VirtualClock } from "@sluice/lab"
+import { createQuota, parallelExecutor } from "@sluice/scheduler"
 import { describe, expect, it } from "vitest"
 import { coalesce, type CoalesceOptions } from "../src/index.ts"
 
@@ -108,3 +110,92 @@ describe("coalesce", () => {
     expect(() => grouped({ maxItems: 0 })).toThrow("maxItems must be a whole number from 1 up, got 0")
   })
 })
+
+describe("coalesce as the exec of a batch", () => {
+  const random = { next: () => 0.5 }
+  const defineOn = (clock: VirtualClock): ReturnType<typeof createDefine> =>
+    createDefine({ clock, random, executor: parallelExecutor(clock, random) })
+
+  it("fills its groups with auto concurrency, whatever waits for the quota, and bounds nothing that holds a permit", async () => {
+    const clock = new VirtualClock()
+    const quota = createQuota({ clock, random, concurrency: 100 })
+    const sizes: number[] = []
+    let [inFlight, most] = [0, 0]
+    const { batch } = defineOn(clock)<{ results: number[] }>()
+    const node = batch({
+      name: "doubled",
+      prep: () => Array.from({ length: 5_000 }, (_, i) => i),
+      exec: coalesce({
+        maxItems: 20,
+        clock,
+        pack: async (items: readonly number[]) => {
+          const permit = await quota.admit({})
+          sizes.push(items.length)
+          most = Math.max(most, ++inFlight)
+          await new Promise<void>((resolve) => void clock.setTimer(1000, resolve))
+          inFlight--
+          permit.settle("success")
+          return items.map((item) => item * 2)
+        },
+        unpack: (answer) => answer,
+      }),
+      post: (shared, _items, results) => void (shared.results = results),
+    })
+    const shared: { results: number[] } = { results: [] }
+    await clock.run(node.run(shared))
+    expect(shared.results).toEqual(Array.from({ length: 5_000 }, (_, i) => i * 2))
+    expect(sizes).toHaveLength(250)
+    // 2,000 items hold a permit in 100 groups: more than the thousand that may rest.
+    expect(most).toBe(100)
+    expect(clock.now()).toBeLessThan(3100)
+  })
+
+  it("one item's time-out does not end the request of the others", async () => {
+    const clock = new VirtualClock()
+    const aborted: unknown[] = []
+    const { batch } = defineOn(clock)<{ statuses: string[] }>()
+    const upper = coalesce({
+      maxItems: 2,
+      clock,
+      pack: (words: readonly string[], { signal }) =>
+        new Promise<string[]>((resolve) => {
+          expect(currentScope()?.signal).toBe(signal)
+          signal.addEventListener("abort", () => aborted.push(signal.reason))
+          clock.setTimer(1000, () => resolve(words.map((word) => word.toUpperCase())))
+        }),
+      unpack: (answer) => answer,
+    })
+    const node = batch({
+      name: "upper",
+      prep: () => ["a", "b"],
+      exec: (word: string, { signal, index }) =>
+        upper(word, { signal: index === 1 ? AbortSignal.any([signal, abortedAt(clock, 500)]) : signal }),
+      onError: "collect",
+      post: (shared, _items, outcomes) => void (shared.statuses = outcomes.map((one) => one.status)),
+    })
+    const shared: { statuses: string[] } = { statuses: [] }
+    await clock.run(node.run(shared))
+    expect(shared.statuses).toEqual(["ok", "failed"])
+    expect(aborted).toEqual([])
+  })
+
+  it("sends a group that is refused for its content again in halves, until the bad item is alone", async () => {
+    const { clock, sent, upper } = grouped({
+      maxItems: 4,
+      pack: async (words) => {
+        sent.push([...words])
+        if (words.includes("b")) throw Object.assign(new Error("bad"), { statusCode: 413 })
+        return words.join("\n").toUpperCase()
+      },
+    })
+    const outcomes = await clock.run(Promise.allSettled(["a", "b", "c", "d"].map((word) => upper(word))))
+    expect(outcomes.map((one) => one.status)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled"])
+    expect(sent).toEqual([["a", "b", "c", "d"], ["a", "b"], ["c", "d"], ["a"], ["b"]])
+  })
+})
+
+function abortedAt(clock: VirtualClock, delayMs: number): AbortSignal {
+  const controller = new AbortController()
+  clock.setTimer(delayMs, () => controller.abort(new Error("too slow")))
+  return controller.signal
+}

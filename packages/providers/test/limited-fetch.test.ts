@@ -1,4 +1,5 @@
 import { runInScope, SluiceError, type TaskScope } from "@sluice/core"
+import { seededRandom } from "@sluice/lab"
 import { describe, expect, it } from "vitest"
 import { type LimitedFetchOptions, VendorError } from "../src/index.ts"
 import { bench, completion, eventStream, inFlight, json, openaiError } from "./fake-vendor.ts"
@@ -372,6 +373,59 @@ describe("what is told", () => {
   })
 })
 
+describe("stacked retries", () => {
+  it.each(["a", "b"])("are noticed by the same body coming again after its final failure (%s)", async (second) => {
+    const { chat, clock, events } = bench(() => openaiError(500, "server_error"), { retry: { maxAttempts: 1 } })
+    const say = (content: string): object => ({ messages: [{ role: "user", content }] })
+    await clock.run(chat({ body: say("a") }))
+    await clock.run(chat({ body: say(second) }))
+    await clock.run(chat({ body: say(second) }))
+    const warnings = events.filter((event) => event.type === "warning")
+    expect(warnings).toMatchObject([{ code: "stacked-retries" }])
+    expect(JSON.stringify(warnings)).toContain("maxRetries")
+  })
+
+  it("are not: a call that was at fault itself, one that succeeded, or one a minute later", async () => {
+    const { chat, clock, events } = bench(
+      (_n, { body }) =>
+        body["model"] === "m" ? completion() : openaiError(body["model"] === "wrong" ? 400 : 500, "x"),
+      { retry: { maxAttempts: 1 } },
+    )
+    for (const model of ["wrong", "wrong", "m", "m", "down"]) await clock.run(chat({ model }))
+    await clock.run(new Promise<void>((resolve) => void clock.setTimer(61_000, resolve)))
+    await clock.run(chat({ model: "down" }))
+    expect(events.filter((event) => event.type === "warning")).toEqual([])
+  })
+})
+
+describe("idempotency keys", () => {
+  const keyOf = (init: RequestInit): string | null => new Headers(init.headers).get("idempotency-key")
+  const failTwice = (n: number): Response => (n < 2 ? openaiError(500, "server_error") : completion())
+
+  it("are the same for every attempt of a call, another for another call, in whatever form headers come", async () => {
+    for (const headers of [{ a: "b" }, [["a", "b"]] as [string, string][], new Headers({ a: "b" }), undefined]) {
+      const { fetch, clock, sent } = bench(failTwice, { random: seededRandom(1) })
+      const init = { method: "POST", body: '{"model":"m"}', ...(headers ? { headers } : {}) }
+      await clock.run(fetch("https://api.openai.com/v1/responses", init))
+      await clock.run(fetch("https://api.openai.com/v1/responses", init))
+      const keys = sent.map((call) => keyOf(call.init))
+      expect(keys[0]).toMatch(/^sluice-.{16,}$/)
+      expect(keys.slice(0, 3)).toEqual([keys[0], keys[0], keys[0]])
+      expect(keys[3]).not.toBe(keys[0])
+      if (headers) expect(new Headers(sent[2]!.init.headers).get("a")).toBe("b")
+      expect(init).toEqual({ method: "POST", body: '{"model":"m"}', ...(headers ? { headers } : {}) })
+    }
+  })
+
+  it("are left to a caller who sends one, and to vendors that have none", async () => {
+    const { fetch, clock, sent } = bench(() => completion())
+    const post = { method: "POST", body: '{"model":"m"}' }
+    await clock.run(fetch("https://api.openai.com/v1/responses", { ...post, headers: { "Idempotency-Key": "mine" } }))
+    await clock.run(fetch("https://api.anthropic.com/v1/messages", post))
+    expect(sent.map((call) => keyOf(call.init))).toEqual(["mine", null])
+  })
+})
+
 describe("streams", () => {
   const chunk = (text: string): string => `data: {"choices":[{"delta":{"content":"${text}"}}]}\n\n`
   const usage = 'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}\n\n'
@@ -402,6 +456,42 @@ describe("streams", () => {
     await reader.read()
     await reader.cancel()
     expect([inFlight(fetch), cancelled]).toEqual([0, true])
+  })
+
+  it("are accounted as far as they came when they are cut: by the reader, by an abort, by the vendor", async () => {
+    const counted = 'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}\n\n'
+    const used = async (
+      pieces: string[],
+      cut: (body: ReadableStreamDefaultReader<Uint8Array>, abort: () => void) => Promise<unknown>,
+    ): Promise<unknown> => {
+      const controller = new AbortController()
+      const { chat, clock, events } = bench((_n, { init }) =>
+        eventStream(pieces, (n) => (n < 3 ? Promise.resolve() : abortOf(init.signal!))),
+      )
+      const reader = (await clock.run(chat({ body: { stream: true }, signal: controller.signal }))).body!.getReader()
+      for (let i = 0; i < 3; i++) await reader.read()
+      await cut(reader, () => controller.abort())
+      return events
+        .filter((event) => event.type === "usage")
+        .map(({ cost: { inputTokens, outputTokens }, estimated }) => [inputTokens, outputTokens, estimated])
+    }
+    const text = [chunk("a"), chunk("b"), chunk("c"), chunk("d")]
+    // "user" and "a secret prompt" are 19 characters: 5 tokens at four each.
+    const guessed = [[5, 3, true]]
+    expect(await used(text, (reader) => reader.cancel())).toEqual(guessed)
+    expect(
+      await used(text, (reader, abort) => {
+        const reading = reader.read().catch(() => {})
+        abort()
+        return reading
+      }),
+    ).toEqual(guessed)
+    const failure = 'data: {"error":{"message":"Overloaded","code":"server_is_overloaded"}}\n\n'
+    expect(await used([chunk("a"), chunk("b"), failure], (reader) => reader.cancel())).toEqual([[5, 2, true]])
+    // The vendor had counted: nothing is guessed.
+    expect(await used([chunk("a"), chunk("b"), counted, chunk("")], (reader) => reader.cancel())).toEqual([
+      [7, 2, undefined],
+    ])
   })
 
   it("free their permit when the caller aborts in the middle", async () => {
@@ -489,6 +579,11 @@ describe("streams", () => {
     await response.body!.cancel()
   })
 })
+
+async function abortOf(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve))
+  throw signal.reason
+}
 
 describe("options", () => {
   it.each([

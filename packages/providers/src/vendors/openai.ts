@@ -10,4 +10,6 @@ export const openai: Vendor = openAIShaped({
   name: "openai",
   hosts: (host) => host === "api.openai.com" || host.endsWith(".api.openai.com"),
   tokenCharge: "largest",
+  // The name that its SDKs give a key where they are told to send one; not documented for model calls.
+  idempotencyHeader: "idempotency-key",
 })
