@@ -12,7 +12,20 @@ export type Lane = "online" | "batch" | { readonly deadlineMs: number }
 /** Small facts beside the items of a run, which outlive a crash. */
 export type RunNotes = Required<Pick<RunJournal, "note" | "putNote">>
 
-/** What the items of one visit of a batch have in common for whoever carries out its lane. */
+/**
+ * What the items of one visit of a batch have in common for whoever carries out its lane.
+ *
+ * `batch` makes its own. Code that runs items by itself makes one, puts it into the scope of its items, and calls `end`
+ * when the last of them has ended.
+ *
+ * @example
+ * ```ts
+ * const lane = new LaneScope("batch", "nightly", undefined)
+ * const scope = { parent: currentScope(), site: "nightly", waiting: 0, holding: 0, lane }
+ * runInScope(scope, () => currentLane()?.lane) // => "batch"
+ * await lane.end(true)
+ * ```
+ */
 export class LaneScope {
   readonly lane: Exclude<Lane, "online">
   /** Names this visit across runs: what is noted under it is found again after a crash. */
@@ -32,6 +45,7 @@ export class LaneScope {
     this.#atEnd.push(tidyUp)
   }
 
+  /** Resolves when whatever carried the lane out has noted what there is to note. */
   async end(finished: boolean): Promise<void> {
     for (const tidyUp of this.#atEnd.splice(0)) await tidyUp(finished)
   }

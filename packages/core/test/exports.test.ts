@@ -5,6 +5,7 @@ import * as core from "@sluice/core"
 test("the runtime exports are these", () => {
   expect(Object.keys(core).toSorted()).toEqual([
     "ItemError",
+    "LaneScope",
     "SluiceError",
     "countInScope",
     "createDefine",

@@ -147,3 +147,30 @@ describe("renderLine", () => {
     expect(renderLine(idle)).toBe("0:00 0 items done, 0 failed, 0 calls in flight")
   })
 })
+
+describe("vendor batches", () => {
+  const going = {
+    requests: 5_000,
+    done: 300,
+    states: [
+      { state: "submitted", batches: 1 },
+      { state: "in progress", batches: 2 },
+    ],
+  }
+  const over = {
+    requests: 0,
+    done: 0,
+    states: [
+      { state: "ended", batches: 3 },
+      { state: "failed", batches: 1 },
+    ],
+  }
+
+  it.each([
+    [going, "5.0k requests in vendor batches, 300 done (1 submitted, 2 in progress)"],
+    [over, "vendor batches: 3 ended, 1 failed"],
+  ])("say what lies there, live and in a line", (batches, words) => {
+    expect(renderFrame({ ...idle, batches }, 80).split("\n")).toContain(words)
+    expect(renderLine({ ...idle, batches }).split(/(?<=\)|flight), /)).toContain(words)
+  })
+})

@@ -100,7 +100,11 @@ export function createDisplay(options: DisplayOptions): Display {
   cancelTimer = clock.setTimer(update ? 0 : displayDefaults.lineMs, tick)
 
   return {
-    observe: (event) => tally.observe(event),
+    observe(event) {
+      tally.observe(event)
+      // The live part shows the last ones; among lines there is no other place.
+      if (!update && event.type === "warning") stream.write(`${printable(event.message)}\n`)
+    },
     print(line) {
       if (update && !stopped) {
         update.persist(printable(line))

@@ -22,6 +22,14 @@ export interface FrameState {
   /** Calls that wait for admission and the limit that each waits for, most waiters first. */
   readonly waiting: readonly { readonly reason: string; readonly calls: number }[]
   readonly gate?: { readonly reason: string; readonly opensInMs?: number }
+  /** What lies in vendors' batches, when there are any: requests of those that go on, and all batches by state. */
+  readonly batches?:
+    | {
+        readonly requests: number
+        readonly done: number
+        readonly states: readonly { readonly state: string; readonly batches: number }[]
+      }
+    | undefined
   readonly rates: readonly {
     /** `requests`, `tokens`, … */
     readonly name: string

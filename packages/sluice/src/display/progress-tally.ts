@@ -1,4 +1,5 @@
 import type { Cost, SluiceEvent } from "@sluice/core"
+import { BatchTally } from "./batch-tally.ts"
 import type { FrameState } from "./frame-state.ts"
 import type { QuotaReading, RateDimension } from "./quota-reading.ts"
 import { RateMeter } from "./rate-meter.ts"
@@ -26,6 +27,7 @@ export class ProgressTally {
   #lastUsage: Cost | undefined
   readonly #notes: string[] = []
   readonly #settles: RateMeter
+  readonly #batches = new BatchTally()
   readonly #rates = new Map<RateDimension, RateMeter>()
   /** Per quota, from events: the fallback where no snapshot is at hand. */
   readonly #flights = new Map<
@@ -88,6 +90,9 @@ export class ProgressTally {
       case "gate-open":
         delete this.#flight(event.quota).gate
         return
+      case "vendor-batch":
+        this.#batches.observe(event)
+        return
       case "warning":
         this.note(event.message)
         return
@@ -106,6 +111,7 @@ export class ProgressTally {
     const leftMs =
       total === undefined || total <= settled || perMinute === 0 ? undefined : ((total - settled) / perMinute) * 60_000
     const gate = quotas.find((quota) => quota.gate)?.gate
+    const batches = this.#batches.state()
     return {
       title,
       unit,
@@ -122,6 +128,7 @@ export class ProgressTally {
       },
       waiting: quotas.flatMap(({ waiting }) => waiting).toSorted((a, b) => b.calls - a.calls),
       ...(gate === undefined ? {} : { gate }),
+      ...(batches === undefined ? {} : { batches }),
       rates: this.#rateStates(nowMs, quotas),
       ...(this.#costUsd === undefined ? {} : { costUsd: this.#costUsd }),
       notes: [...this.#notes],

@@ -1,3 +1,5 @@
+import type { FrameState } from "./frame-state.ts"
+
 /** `950`, `12.4k`, `388k`, `1.2M`: three significant digits are all a glance takes in. */
 export function formatCount(value: number): string {
   const rounded = Math.round(value)
@@ -16,7 +18,19 @@ export function formatDuration(ms: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
 }
 
+/** `$0.0123`, `$12.30`. */
+export function formatUsd(usd: number): string {
+  return `$${usd.toFixed(usd < 1 ? 4 : 2)}`
+}
+
 /** `1 call`, `2 calls`. */
 export function countOf(count: number, singular: string): string {
   return `${formatCount(count)} ${singular}${count === 1 ? "" : "s"}`
+}
+
+/** `5.0k requests in vendor batches, 300 done (1 submitted, 2 in progress)`; `vendor batches: 3 ended`. */
+export function batchesOf({ requests, done, states }: NonNullable<FrameState["batches"]>): string {
+  const list = states.map(({ state, batches }) => `${formatCount(batches)} ${state}`).join(", ")
+  if (requests === 0) return `vendor batches: ${list}`
+  return `${countOf(requests, "request")} in vendor batches, ${formatCount(done)} done (${list})`
 }

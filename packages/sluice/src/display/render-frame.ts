@@ -2,7 +2,7 @@ import cliTruncate from "cli-truncate"
 import picocolors from "picocolors"
 import type { FrameState } from "./frame-state.ts"
 import { printable } from "./printable.ts"
-import { countOf, formatCount, formatDuration } from "./quantities.ts"
+import { batchesOf, countOf, formatCount, formatDuration, formatUsd } from "./quantities.ts"
 
 /** The styles that a frame uses; `picocolors.createColors(...)` fits. */
 export type FrameColors = Pick<
@@ -32,6 +32,7 @@ export function renderFrame(state: FrameState, columns: number, colors: FrameCol
     progressLine(state, columns, colors),
     flightLine(state, colors),
     ...waitingLines(state, colors),
+    ...(state.batches ? [colors.cyan(batchesOf(state.batches))] : []),
     ...rateLines(state, columns, colors),
     ...state.notes.map((note) => colors.dim(`! ${printable(note)}`)),
   ]
@@ -62,7 +63,7 @@ function flightLine(state: FrameState, colors: FrameColors): string {
     state.failed > 0 ? colors.red(`${formatCount(state.failed)} failed`) : "0 failed",
     ...(calls.retried > 0 ? [colors.yellow(`${formatCount(calls.retried)} retried`)] : []),
     ...(calls.throttled > 0 ? [colors.yellow(`${formatCount(calls.throttled)} refused by the vendor`)] : []),
-    ...(state.costUsd === undefined ? [] : [`$${state.costUsd.toFixed(state.costUsd < 1 ? 4 : 2)}`]),
+    ...(state.costUsd === undefined ? [] : [formatUsd(state.costUsd)]),
   ].join(", ")
 }
 

@@ -1,6 +1,6 @@
 import type { FrameState } from "./frame-state.ts"
 import { printable } from "./printable.ts"
-import { countOf, formatCount, formatDuration } from "./quantities.ts"
+import { batchesOf, countOf, formatCount, formatDuration } from "./quantities.ts"
 
 /** The same state as one plain line: for pipes, files and CI logs. */
 export function renderLine(state: FrameState): string {
@@ -18,6 +18,7 @@ export function renderLine(state: FrameState): string {
     `${countOf(state.calls.inFlight, "call")} in flight`,
     ...waiting,
     ...(state.gate ? [`gate closed: ${printable(state.gate.reason)}`] : []),
+    ...(state.batches ? [batchesOf(state.batches)] : []),
     ...rates,
     ...(state.etaMs === undefined ? [] : [`eta ${formatDuration(state.etaMs)}`]),
   ].join(", ")

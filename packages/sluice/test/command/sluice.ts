@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { PassThrough, Readable } from "node:stream"
+import type { Clock } from "@sluice/core"
 import { systemClock } from "@sluice/scheduler"
 import { onTestFinished } from "vitest"
 import { runProgram } from "../../src/command/run-program.ts"
@@ -27,7 +28,8 @@ export async function sluice(
     env = {},
     stdin = "",
     interrupts,
-  }: { env?: Record<string, string>; stdin?: string; interrupts?: Set<() => void> } = {},
+    clock = systemClock,
+  }: { env?: Record<string, string>; stdin?: string; interrupts?: Set<() => void>; clock?: Clock } = {},
 ): Promise<Ended> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
   const texts = [stdout, stderr].map(async (stream) => (await stream.setEncoding("utf8").toArray()).join(""))
@@ -36,7 +38,7 @@ export async function sluice(
     stdout,
     stderr,
     env,
-    clock: systemClock,
+    clock,
     onInterrupt(listener) {
       interrupts?.add(listener)
       return () => interrupts?.delete(listener)
