@@ -11,7 +11,7 @@ const tells = (lane: Lane | undefined, seen: (LaneScope | undefined)[], name = "
     ...(lane === undefined ? {} : { lane }),
     prep: () => [1],
     exec: async (item: number) => {
-      await null
+      await Promise.resolve()
       seen.push(currentLane())
       return item
     },
@@ -25,7 +25,7 @@ describe("the lane of a batch", () => {
       lane: { deadlineMs: 1000 },
       prep: () => (seen.push(currentLane()), [1, 2]),
       exec: async () => {
-        await null
+        await Promise.resolve()
         seen.push(currentLane())
       },
       post: () => void seen.push(currentLane()),
@@ -44,7 +44,7 @@ describe("the lane of a batch", () => {
       retry: { maxAttempts: 2, backoff: { initialMs: 0 } },
       prep: () => [1],
       exec: async (_item: number, { attempt }) => {
-        await null
+        await Promise.resolve()
         seen.push(currentLane())
         if (attempt === 1) throw new Error("once more")
       },
@@ -80,7 +80,7 @@ describe("the lane of a batch", () => {
     const seen: (LaneScope | undefined)[] = []
     const second = batch({
       name: "second",
-      exec: async (item: number) => void (await null, seen.push(currentLane()), item),
+      exec: async (item: number) => void (await Promise.resolve(), seen.push(currentLane()), item),
     })
     await pipeline([tells("batch", seen, "first"), second]).run({})
     expect(seen.map((scope) => scope?.lane)).toEqual(["batch", undefined])

@@ -3,7 +3,7 @@ import type { SluiceEvent } from "@sluice/core"
 import { embedMany, generateText } from "ai"
 import { BadRequestError } from "openai"
 import { describe, expect, it, vi } from "vitest"
-import { aiSdkOptions, prices, usdOf } from "../src/index.ts"
+import { aiSdkOptions, limitedFetch, prices, usdOf } from "../src/index.ts"
 import { addressOf, clientsOf, outcomesOf, setUpLane, texts, valuesOf, vendorNames } from "./lane-setup.ts"
 
 // Real HTTP on a machine that may be busy.
@@ -212,6 +212,32 @@ describe("a batch in lane", () => {
     expect(valuesOf(await outcomesOf(setup, stream, texts(3), "batch"))).toEqual(texts(3))
     expect(setup.vendor.stats()).toMatchObject({ answered: 3, batches: { jobs: 3 } })
   })
+
+  it("an option that makes no sense is named", () => {
+    expect(() => limitedFetch({ vendorBatches: { maxOpen: 0 } })).toThrow(/vendorBatches\.maxOpen must be .* got 0/)
+    expect(() => limitedFetch({ vendorBatches: { gatherMs: -1 } })).toThrow(/vendorBatches\.gatherMs/)
+  })
+
+  it.each(["lost", "refused"])(
+    "an answer to the creation that is %s by a vendor in trouble makes no second batch",
+    async (how) => {
+      let creations = 0
+      const setup = await setUpLane(
+        {},
+        {
+          fetch: async (input, init) => {
+            if (!addressOf(input).endsWith("/batches") || init?.method !== "POST" || creations++ > 0)
+              return fetch(input, init)
+            if (how === "lost") await fetch(input, init)
+            return Response.json({ error: { message: "try later" } }, { status: 503 })
+          },
+        },
+      )
+      expect(valuesOf(await outcomesOf(setup, setup.ask.openai, texts(5), "batch"))).toEqual(texts(5))
+      expect(setup.vendor.stats()).toMatchObject({ arrived: 0, batches: { jobs: 1, answered: 5, repeats: 0 } })
+      expect(creations).toBe(how === "lost" ? 1 : 2)
+    },
+  )
 
   it("a server without batches is asked once, then everything goes online", async () => {
     const setup = await setUpLane()

@@ -9,7 +9,7 @@ import type { ModelCall, Usage, Vendor } from "../vendor.ts"
 import { batchHttp, callerHeaders } from "./batch-http.ts"
 import type { BatchResult, BatchVendor } from "./batch-vendor.ts"
 import { LaneCapacity } from "./lane-capacity.ts"
-import type { LaneOptions } from "./lane-options.ts"
+import { checkLaneOptions, type LaneOptions } from "./lane-options.ts"
 import { LaneRecord } from "./lane-record.ts"
 import { laneVendors } from "./lane-vendors.ts"
 import { onlineMs } from "./online-ms.ts"
@@ -41,6 +41,7 @@ export class BatchLanes {
   readonly #capacities = new Map<string, LaneCapacity>()
 
   constructor(context: FetchContext, options: LaneOptions) {
+    checkLaneOptions(options)
     this.#context = context
     this.#options = options
   }

@@ -31,8 +31,9 @@ type End = { readonly answer: LaneAnswer } | { readonly error: unknown }
 /** Why a look is broken off to look more often. */
 const hurry = new Error("look again now")
 
-// A lost answer to "create" is looked for this often before the batch counts as not made.
+// A batch whose creation had no clear answer is looked for this often before it counts as not made, and made so often at most.
 const maxFinds = 3
+const maxCreates = 3
 
 /** One vendor batch and the requests that wait for it: filled and submitted here, or by an earlier process. */
 export class LaneBatch {
@@ -45,6 +46,7 @@ export class LaneBatch {
   #pollMs: number
   #lookNow: (() => void) | undefined
   #batchId: string | undefined
+  #running: Promise<void> | undefined
   #size = 0
   #noted: NotedBatch | undefined
   #isResumed = false
@@ -88,7 +90,6 @@ export class LaneBatch {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
       const onAbort = (): void => {
-        this.#waiters.delete(customId)
         this.#leave(customId)
         reject(signal!.reason)
       }
@@ -119,13 +120,14 @@ export class LaneBatch {
     })
   }
 
-  /** Goes on with a batch of an earlier process. */
-  resume(noted: NotedBatch): Promise<void> {
+  /** Goes on with a batch of an earlier process, or with one that all had left: `before`, which may still be creating it. */
+  resume(noted: NotedBatch, before?: LaneBatch): Promise<void> {
     this.#noted = noted
     this.#size = noted.ids.length
     this.#isResumed = true
     return this.#run(async () => {
-      const batchId = noted.batchId ?? (await this.#find(noted))
+      if (before) await before.#running
+      const batchId = noted.batchId ?? (before && before.#batchId) ?? (await this.#find(noted))
       if (batchId !== undefined) this.#tell("adopted", batchId)
       // It was never made, or is gone: its requests are sent like new ones.
       else this.#finish({ answer: "again" })
@@ -148,7 +150,11 @@ export class LaneBatch {
     this.#lookNow?.()
   }
 
-  async #run(batchIdOf: () => Promise<string | undefined>): Promise<void> {
+  #run(batchIdOf: () => Promise<string | undefined>): Promise<void> {
+    return (this.#running = this.#follow(batchIdOf))
+  }
+
+  async #follow(batchIdOf: () => Promise<string | undefined>): Promise<void> {
     try {
       const batchId = await batchIdOf()
       if (batchId === undefined) return this.#finish({ answer: "online" })
@@ -180,16 +186,19 @@ export class LaneBatch {
     this.#finish({ answer: this.#size > 1 ? "smaller" : "again" })
   }
 
+  /** The id of the batch, or nothing when the vendor takes none like it. */
   async #create(requests: readonly BatchRequest[], noted: NotedBatch): Promise<string | undefined> {
     const { vendor, record, onRefused } = this.#options
     let batchId: string | undefined
-    try {
-      batchId = await vendor.create(requests, noted.tag)
-    } catch (error) {
-      const { status } = statusOf(error)
-      // The answer may be lost, not the batch.
-      if (status === 0 || status >= 500) batchId = await this.#find(noted)
-      if (batchId === undefined) {
+    for (let attempt = 1; batchId === undefined; attempt++) {
+      try {
+        batchId = await vendor.create(requests, noted.tag)
+      } catch (error) {
+        const { status } = statusOf(error)
+        const isUnclear = status === 0 || status >= 500
+        // The answer may be lost, not the batch.
+        if (isUnclear) batchId = await this.#find(noted)
+        if (batchId !== undefined || (isUnclear && attempt < maxCreates)) continue
         // Too much is enqueued, say those who say so at once.
         if (status === 429) this.#tooLarge()
         else onRefused(error)

@@ -122,7 +122,7 @@ export class VendorLane {
     if (known && !known.isLost) return known
     const batch = this.#newBatch(() => {})
     this.#batches.set(noted.tag, batch)
-    this.#follow(batch.resume(noted))
+    this.#follow(batch.resume(noted, known))
     return batch
   }
 

@@ -23,6 +23,6 @@ const echo = batch({
   exec: async (prompt) => (await generateText({ model: openai.chat("gpt-5-mini"), prompt, ...limited.call })).text,
   post: (_shared, _prepared, texts) => void process.stdout.write(`${texts.join(",")}\n`),
 })
-const journal = await openJournal({ path })
+const journal = openJournal({ path })
 await echo.run({}, { journal })
 await journal.close()
