@@ -51,14 +51,16 @@ export class AbortGroups<M extends Member> {
 
   #abort(group: AbortGroup): void {
     this.isAborting = true
+    const { signal } = group
     let last: M | undefined
     for (const member of group.members as M[]) {
       if (member.group !== group) continue
-      if (last) this.#leave(last, group.signal.reason)
+      // One that went with another before its turn has left already.
+      if (last?.group === group) this.#leave(last, signal.reason)
       last = member
     }
     this.isAborting = false
     // The last one leaves in the ordinary way, which looks for the next in line.
-    if (last) this.#leave(last, group.signal.reason)
+    if (last?.group === group) this.#leave(last, signal.reason)
   }
 }

@@ -141,8 +141,20 @@ export function checkQuotaOptions(options: QuotaOptions): void {
   check(quotaSchema, "createQuota", options)
 }
 
-export function checkQuotaLimits(options: QuotaLimits): void {
-  check(retuneSchema, "quota.retune", options)
+/** Checks what a running quota is told, beside what it was told before. */
+export function checkRetune(limits: QuotaLimits, told: QuotaLimits): void {
+  check(retuneSchema, "quota.retune", limits)
+  for (const name of rateNames) {
+    const [from, to] = [told[name], limits[name]]
+    if (from === undefined || typeof to !== "object") continue
+    for (const part of ["kind", "burst", "windowMs", "resetAt"] as const) {
+      const was = typeof from === "object" ? from[part] : undefined
+      if (to[part] === undefined || to[part] === was) continue
+      const got = show(to[part])
+      const message = `quota.retune: ${name}.${part} must stay ${show(was)}, got ${got}. Only the limit of a rate can change; make a new quota.`
+      throw new SluiceError("invalid-option", message, { details: { path: `${name}.${part}`, got: to[part] } })
+    }
+  }
 }
 
 function check(schema: z.ZodType, where: string, options: unknown): void {

@@ -12,6 +12,7 @@ import {
   type TaskScope,
 } from "@sluice/core"
 import { AbortGroups } from "./abort-groups.ts"
+import { explainWaits } from "./explain-waits.ts"
 import { FairQueue } from "./fair-queue.ts"
 import { IndexedHeap } from "./indexed-heap.ts"
 import { LivePermit } from "./live-permit.ts"
@@ -21,13 +22,7 @@ import { type Block, QuotaBeliefs, uses } from "./quota-beliefs.ts"
 import * as errors from "./quota-errors.ts"
 import { QuotaEvents } from "./quota-events.ts"
 import { QuotaLearning } from "./quota-learning.ts"
-import {
-  checkQuotaLimits,
-  checkQuotaOptions,
-  quotaDefaults,
-  type QuotaLimits,
-  type QuotaOptions,
-} from "./quota-options.ts"
+import { checkQuotaOptions, checkRetune, quotaDefaults, type QuotaLimits, type QuotaOptions } from "./quota-options.ts"
 import { assertNoReentry } from "./reentry.ts"
 import { type QuotaSnapshot, snapshotOf, type WaitExplanation } from "./quota-snapshot.ts"
 import { systemClock, systemRandom } from "./system-clock.ts"
@@ -46,7 +41,11 @@ export interface Quota extends Limiter, AsyncDisposable {
   snapshot(): QuotaSnapshot
   /** For each of the first `count` (default 20) calls that wait: which limit blocks it, who holds it, until when. */
   explain(count?: number): WaitExplanation[]
-  /** New numbers from the next admission on; what is not named stays. Ends the state after `quota-exhausted`. */
+  /**
+   * New numbers from the next admission on; what is not named stays, and a rate keeps its kind, burst and window.
+   * Ends the state after `quota-exhausted`.
+   * @throws SluiceError `invalid-option`
+   */
   retune(limits: QuotaLimits): void
   /** Admits no new call. Resolves when the queue is empty and nothing runs; with `reject` the queue is rejected at once. */
   close(options?: { readonly reject?: boolean }): Promise<void>
@@ -87,6 +86,7 @@ class LiveQuota implements Quota {
   readonly #queue: FairQueue<QueuedCall>
   readonly #groups = new AbortGroups<QueuedCall>((waiter, reason) => this.#leave(waiter, reason))
   readonly #deadlines = new IndexedHeap<Deadline>((a, b) => a.atMs < b.atMs)
+  #told: QuotaLimits
   #newest: LivePermit | undefined
   #cancelTimer: (() => void) | undefined
   #timerMs = Infinity
@@ -98,6 +98,7 @@ class LiveQuota implements Quota {
 
   constructor(options: QuotaOptions) {
     this.name = options.name ?? quotaDefaults.name
+    this.#told = options
     this.#clock = options.clock ?? systemClock
     this.#maxQueue = options.maxQueue ?? quotaDefaults.maxQueue
     this.#weights = options.weights ?? {}
@@ -135,28 +136,12 @@ class LiveQuota implements Quota {
   }
 
   explain(count = 20): WaitExplanation[] {
-    const nowMs = this.#clock.now()
-    const holders = this.#holders(nowMs)
-    const explanations: WaitExplanation[] = []
-    for (const waiter of this.#queue) {
-      if (explanations.length === count) break
-      const block = this.#beliefs.block(nowMs, waiter.cost)
-      explanations.push({
-        site: waiter.scope?.site,
-        key: waiter.key,
-        priority: waiter.priority,
-        waitedMs: nowMs - waiter.enqueuedMs,
-        ahead: explanations.length,
-        blockedBy: block?.by ?? "the calls ahead of it",
-        untilMs: block ? (Number.isFinite(block.ms) ? nowMs + block.ms : undefined) : nowMs,
-        heldBy: block?.ms === Infinity ? holders : [],
-      })
-    }
-    return explanations
+    return explainWaits(this.#queue, this.#beliefs, this.#newest, this.#clock.now(), count)
   }
 
   retune(limits: QuotaLimits): void {
-    checkQuotaLimits(limits)
+    checkRetune(limits, this.#told)
+    this.#told = { ...this.#told, ...limits }
     this.#fatal = undefined
     this.#beliefs.retune(limits, this.#clock.now(), this.#clock.wallNow())
     this.#dispatch()
@@ -335,15 +320,6 @@ class LiveQuota implements Quota {
     if (permit.previous) permit.previous.next = permit.next
     else this.#newest = permit.next
     if (permit.next) permit.next.previous = permit.previous
-  }
-
-  /** Sites of a few calls that run now, the newest first. */
-  #holders(nowMs: number): { site: string | undefined; heldMs: number }[] {
-    const holders: { site: string | undefined; heldMs: number }[] = []
-    for (let permit = this.#newest; permit && holders.length < 5; permit = permit.next) {
-      holders.push({ site: permit.scope?.site, heldMs: nowMs - permit.admittedMs })
-    }
-    return holders
   }
 
   /** A waiter ends without a permit. */

@@ -93,6 +93,20 @@ describe("parallelMap", () => {
     expect(most).toBe(13)
   })
 
+  it("gets its workers going in few turns, and not more than there are items", async () => {
+    const clock = new VirtualClock()
+    let running = 0
+    const fn = async (): Promise<void> => {
+      running++
+      await sleep(clock, 10)
+    }
+    const all = toArray(parallelMap(counting(1_000), fn, { concurrency: 1_000 }))
+    for (let i = 0; i < 100; i++) await Promise.resolve()
+    expect(running).toBe(1_000)
+    await clock.run(all)
+    expect(await clock.run(toArray(parallelMap(counting(3), fn, { concurrency: Infinity })))).toHaveLength(3)
+  })
+
   it("can be resized while it runs", async () => {
     const clock = new VirtualClock()
     let running = 0
@@ -609,6 +623,23 @@ describe("parallelMap", () => {
       expect(await clock.run(ended)).toBe("stop")
       expect(clock.pending).toBe(0)
       expect(getEventListeners(controller.signal, "abort")).toHaveLength(0)
+    })
+
+    it("what onAttempt throws is the item's failure, not silence", async () => {
+      const bug = new Error("bug in onAttempt")
+      const onAttempt = (): never => {
+        throw bug
+      }
+      const fails = (): never => {
+        throw new Error("of its own")
+      }
+      for (const fn of [(n: number): number => n, fails]) {
+        const map = parallelMap([0, 1], fn, { onAttempt, concurrency: 1, onError: "collect" })
+        expect(await toArray(map)).toMatchObject([
+          { status: "failed", index: 0, error: bug, attempts: 1 },
+          { status: "failed", index: 1, error: bug, attempts: 1 },
+        ])
+      }
     })
 
     it("falls back when attempts are spent; a fallback that fails is the item's failure", async () => {
