@@ -186,6 +186,55 @@ describe("events", () => {
     expect(times.toSorted((a, b) => a - b)).toEqual(times)
   })
 
+  test("let a consumer rebuild the tree of flows, nodes, items and attempts, of what runs at once too", async () => {
+    const { define: parallelDefine, time } = parallel()
+    const kit = parallelDefine<Shared>()
+    const tried = kit.step({
+      name: "tried",
+      retry: { maxAttempts: 2 },
+      exec: async (_, { attempt }) => {
+        await time.sleep(5)
+        if (attempt === 1) throw new Error("once")
+      },
+    })
+    const items = kit.batch({ name: "items", prep: () => ["x", "y"], key: (key) => key, exec: () => time.sleep(3) })
+    const sub = kit.flow({
+      name: "sub",
+      nodes: { tried, items },
+      start: "tried",
+      edges: { tried: { default: "items" } },
+    })
+    const each = kit.batchFlow({ name: "each", prep: () => [{ f: 1 }, { f: 2 }], flow: sub })
+    const events: SluiceEvent[] = []
+    await time.until(each.run(fresh(), { onEvent: (event) => events.push(event) }))
+
+    const children = new Map<number | undefined, { readonly spanId: number; readonly title: string }[]>()
+    for (const event of events) {
+      if (event.type === "run-start" || !("spanId" in event) || event.spanId === undefined) continue
+      const siblings = children.get(event.parentId) ?? []
+      children.set(event.parentId, siblings)
+      if (event.type === "node-start") siblings.push({ spanId: event.spanId, title: `${event.kind} ${event.node}` })
+      if (event.type === "item-start") siblings.push({ spanId: event.spanId, title: `item ${event.index}` })
+      if (event.type === "attempt-end") siblings.push({ spanId: event.spanId, title: `attempt ${event.attempt}` })
+    }
+    const outline = (spanId: number, indent = ""): string[] =>
+      (children.get(spanId) ?? []).flatMap((each) => [indent + each.title, ...outline(each.spanId, `${indent}  `)])
+    const run = (index: number): string[] => [
+      `  item ${index}`,
+      "    flow each/sub",
+      "      step each/sub/tried",
+      "        attempt 1",
+      "        attempt 2",
+      "      batch each/sub/items",
+      "        item 0",
+      "          attempt 1",
+      "        item 1",
+      "          attempt 1",
+      "    attempt 1",
+    ]
+    expect(outline(0)).toEqual(["batch-flow each", ...run(0), ...run(1)])
+  })
+
   test("a failed run says so at each level", async () => {
     const events: SluiceEvent[] = []
     const bad = batch({

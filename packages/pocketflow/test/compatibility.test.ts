@@ -69,3 +69,26 @@ it("a flow has no exec, a batch flow's prep must answer params, and an empty one
   expect(ours.value).toEqual(["Flow can't exec.", "TypeError", undefined])
   expect(theirs.value).toEqual(ours.value)
 })
+
+it("constructors have the same defaults, and a clone has params and successors of its own", async () => {
+  const { theirs, ours } = await runBoth(async (kit) => {
+    class Tagged extends kit.Node<{ log: unknown[] }, { tag: string }> {
+      readonly list = [1]
+      override async post(shared: { log: unknown[] }): Promise<undefined> {
+        shared.log.push(this._params.tag, this.list)
+      }
+    }
+    const first = new Tagged().setParams({ tag: "first" })
+    const clone = first.clone()
+    clone.setParams({ tag: "clone" })
+    clone.next(new Tagged())
+    const shared = { log: [] as unknown[] }
+    await first.run(shared)
+    await clone.run(shared)
+    clone.list.push(2)
+    const { maxRetries, wait, currentRetry } = first
+    return [maxRetries, wait, currentRetry, shared.log, first.getNextNode(), clone instanceof Tagged, first.list]
+  })
+  expect(ours.value).toEqual([1, 0, 0, ["first", [1, 2], "clone", [1, 2]], undefined, true, [1, 2]])
+  expect(ours).toMatchObject({ value: theirs.value, warnings: theirs.warnings })
+})
