@@ -35,6 +35,8 @@ export class QuotaBeliefs {
   readonly rates: RateLimit[] = []
   /** Estimated output tokens of the calls in flight. */
   outputInFlight: number = 0
+  /** Estimated input tokens of the calls in flight. */
+  inputInFlight: number = 0
   readonly options: QuotaOptions
   readonly jitterMs: number
   readonly episodes: Episodes
@@ -98,6 +100,7 @@ export class QuotaBeliefs {
     }
     this.episodes.started(cost)
     this.outputInFlight += cost.outputTokens ?? 0
+    this.inputInFlight += cost.inputTokens ?? 0
     return this.gate.started(nowMs)
   }
 

@@ -42,6 +42,8 @@ export interface Verdict {
 
 const nothing: Verdict = Object.freeze({ changes: [] })
 const none: Cost = Object.freeze({ requests: 0 })
+/** Each settled call moves the average of estimates' errors by this share. */
+const estimateWeight = 0.05
 /** Failures in a row that mean an outage rather than bad luck: 1 in 1,000 at a failure rate of 25 %. */
 const outageFailures = 5
 
@@ -50,6 +52,8 @@ export class QuotaLearning {
   readonly #beliefs: QuotaBeliefs
   readonly #random: () => number
   #failures = 0
+  /** The share by which estimates of input are too high. */
+  #inputExcess = 0
   #failingSinceMs = -Infinity
 
   constructor(beliefs: QuotaBeliefs, random: () => number) {
@@ -62,6 +66,7 @@ export class QuotaLearning {
     const beliefs = this.#beliefs
     beliefs.concurrency.give()
     beliefs.outputInFlight -= call.cost.outputTokens ?? 0
+    beliefs.inputInFlight -= call.cost.inputTokens ?? 0
     this.#reconcile(nowMs, call, settlement)
     if (outcome !== "throttled") beliefs.gate.answered(nowMs, call.admittedMs)
     if (outcome === "ignored" && !feedback) return nothing
@@ -88,11 +93,20 @@ export class QuotaLearning {
       used ??= charge === "all" ? cost : charge === "none" ? none : { requests: cost.requests ?? 1 }
     }
     if (used === undefined || used === cost) return
+    const estimated = cost.inputTokens ?? 0
+    if (outcome === "success" && estimated > 0) {
+      const excess = Math.max(0, 1 - (used.inputTokens ?? 0) / estimated)
+      this.#inputExcess += (excess - this.#inputExcess) * estimateWeight
+    }
     for (const budget of this.#beliefs.budgets) {
       if (budget === this.#beliefs.concurrency) continue
       const back = amountOf(cost, budget.dimension) - amountOf(used, budget.dimension)
       if (back !== 0) budget.give(nowMs, back, admittedMs)
     }
+    // Output that nobody knew before it was there was counted as it came.
+    if (outcome !== "success" || used.outputTokens === cost.outputTokens) return
+    const output: Cost = { requests: 0, outputTokens: used.outputTokens ?? 0 }
+    for (const rate of this.#beliefs.rates) rate.move(nowMs, amountOf(output, rate.dimension), admittedMs)
   }
 
   #hear(nowMs: number, call: SentCall, readings: readonly LimitReading[], verdict: Verdict): void {
@@ -105,9 +119,7 @@ export class QuotaLearning {
         if (reading.limit !== undefined && reading.limit > 0) this.#learn(nowMs, reading, windowMs, verdict)
         continue
       }
-      const counted = reading.dimension === "tokens" || reading.dimension === "outputTokens"
-      const uncharged = counted ? beliefs.outputInFlight : 0
-      const from = rate.hear(nowMs, reading, call.anchors[index], call.admittedMs, uncharged)
+      const from = rate.hear(nowMs, reading, call.anchors[index], call.admittedMs, this.#uncharged(reading.dimension))
       if (from !== undefined) {
         verdict.changes.push({ dimension: rate.name, from, to: rate.limit, reason: "the vendor's headers say so" })
       }
@@ -137,6 +149,14 @@ export class QuotaLearning {
       this.#beliefs.adaptive = undefined
       this.#beliefs.concurrency.retune(Infinity)
     }
+  }
+
+  /** What is reserved for calls in flight and not charged by the vendor: output until it is there, and input as far as estimates exceed it. */
+  #uncharged(dimension: Dimension): number {
+    const { outputInFlight, inputInFlight } = this.#beliefs
+    const output = dimension === "tokens" || dimension === "outputTokens" ? outputInFlight : 0
+    const input = dimension === "tokens" || dimension === "inputTokens" ? inputInFlight * this.#inputExcess : 0
+    return output + input
   }
 
   /** Calls in flight beyond the one that settles: the vendor may not have counted them. */

@@ -83,6 +83,16 @@ describe("against simulated vendors, every call is answered once", () => {
     }, 60_000)
   }
 
+  for (const [name, ratio, refusedRatio] of [
+    ["tokens-bind", 1.03, 0.001],
+    ["told-sliding", 1.03, 0],
+    ["told-fixed", 1.12, 0],
+  ] as const) {
+    it(`${name}, estimated badly: within ${ratio}, at most ${refusedRatio * 100} % refused`, async () => {
+      await check(scenarioNamed(name), guessing, { ratio, refusedRatio })
+    }, 60_000)
+  }
+
   it("billing: one call finds out, and the whole queue ends with one clear error", async () => {
     const { refused, error, answered } = await runScenario(scenarioNamed("billing"), ours)
     expect(refused).toBeLessThanOrEqual(1)

@@ -157,6 +157,13 @@ export class RateLimit implements Budget {
     this.#model.give(nowMs, amount, takenMs)
   }
 
+  /** So much of what was taken at `takenMs` was counted only now: it leaves a window later. */
+  move(nowMs: number, amount: number, takenMs: number): void {
+    if (amount === 0 || this.#kind === "bucket") return
+    this.#model.give(nowMs, amount, takenMs)
+    this.#model.take(nowMs, amount)
+  }
+
   /** A limit that was only guessed refuses nobody for good. */
   largest(): number {
     return this.told || this.#heardLimit !== undefined ? this.limit * (1 + 1e-9) : Infinity
@@ -301,9 +308,10 @@ export class RateLimit implements Budget {
     const lower = Math.max(error1, error2) < -tolerance
     // Where the user asks for less than the vendor grants, what the vendor has left is not ours to take.
     const ours = !this.told || (this.#heardLimit ?? Infinity) <= this.#toldLimit * 1.001
-    const shallow = this.#narrowBurst !== undefined
+    // A window forgets by itself whatever we took too much for; a bucket stays behind for ever.
+    const forgets = this.#kind !== "bucket" || this.#narrowBurst !== undefined
     const more = Math.min(error1, error2) - uncharged
-    const higher = ours && !shallow && more > tolerance && !this.#refuted
+    const higher = ours && !forgets && more > tolerance && !this.#refuted
     if (!lower && !higher) {
       this.#highInARow = 0
       this.#highest = Math.max(this.#highest, remaining)
