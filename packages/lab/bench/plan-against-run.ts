@@ -3,10 +3,21 @@
  *
  *   node --conditions=@sluice/source packages/lab/bench/plan-against-run.ts
  */
+import { fork } from "node:child_process"
+import { once } from "node:events"
 import { limitedFetch } from "@sluice/providers"
 import { parallelMap } from "@sluice/scheduler"
-import { countTokens, lognormal, plan, type PlanOptions, seededRandom, startVendor } from "../src/index.ts"
+import {
+  type AnswerRequest,
+  lognormal,
+  plan,
+  type PlanOptions,
+  seededRandom,
+  startVendor,
+  type VendorLimits,
+} from "../src/index.ts"
 import { machineLine } from "./machine.ts"
+import { answerTo, callIdOf, promptOf } from "./quota/bench-scenario.ts"
 
 interface Job {
   readonly name: string
@@ -27,38 +38,34 @@ function sizes(count: number, sigma: number): Job["calls"] {
 }
 
 const jobs: readonly Job[] = [
-  { name: "requests bind", calls: sizes(400, 0), limits: { requestsPerMinute: 1_200 }, latency },
+  { name: "requests bind", calls: sizes(400, 0), limits: { requestsPerMinute: 300 }, latency },
   { name: "tokens bind, uneven sizes", calls: sizes(500, 0.8), limits: { tokensPerMinute: 240_000 }, latency },
   {
     name: "both, near each other",
     calls: sizes(500, 0.8),
-    limits: { requestsPerMinute: 500, tokensPerMinute: 350_000 },
+    limits: { requestsPerMinute: 400, tokensPerMinute: 280_000 },
     latency,
   },
 ]
 
-async function measured({
-  calls,
-  limits,
-  latency: model,
-}: Job): Promise<{ readonly timeMs: number; readonly refused: number }> {
-  const vendor = await startVendor({
-    limits: {
-      ...(limits.requestsPerMinute !== undefined && { requests: limits.requestsPerMinute }),
-      ...(limits.tokensPerMinute !== undefined && { tokens: limits.tokensPerMinute }),
-    },
+interface Order {
+  readonly limits: VendorLimits
+  readonly latency: Job["latency"]
+}
+
+async function measured({ calls, limits, latency: model }: Job): Promise<{ timeMs: number; refused: number }> {
+  const { requestsPerMinute: requests, tokensPerMinute: tokens } = limits
+  // In a process of its own, as a vendor is: what it computes must not delay its clients.
+  const vendor = fork(new URL(import.meta.url), { execArgv: ["--conditions=@sluice/source"] })
+  vendor.send({
+    limits: { ...(requests !== undefined && { requests }), ...(tokens !== undefined && { tokens }) },
     latency: model,
-    answer: ({ messages }) =>
-      "word "
-        .repeat(Number.parseInt(messages[0]?.text ?? "1", 10))
-        .slice(0, 4 * Number.parseInt(messages[0]?.text ?? "1", 10)),
-  })
+  } satisfies Order)
+  const [url] = (await once(vendor, "message")) as [string]
   const fetch = limitedFetch({ ...limits, vendor: "openai-compatible" })
-  const ask = async ({ inputTokens, outputTokens }: Job["calls"][number]): Promise<void> => {
-    const content = `${outputTokens} tokens, please. `.padEnd(4 * inputTokens, "Lorem ipsum. ")
-    if (countTokens(content) !== inputTokens)
-      throw new Error(`${countTokens(content)} tokens instead of ${inputTokens}`)
-    const response = await fetch(`${vendor.url}/v1/chat/completions`, {
+  const prompts = calls.map((call, index) => promptOf(call, index))
+  const ask = async (content: string): Promise<void> => {
+    const response = await fetch(`${url}/v1/chat/completions`, {
       method: "POST",
       headers: { authorization: "Bearer any", "content-type": "application/json" },
       body: JSON.stringify({ model: MODEL, messages: [{ role: "user", content }] }),
@@ -67,22 +74,40 @@ async function measured({
     await response.text()
   }
   const startedMs = performance.now()
-  for await (const outcome of parallelMap(calls, ask, { concurrency: "auto", order: "completion" })) {
+  for await (const outcome of parallelMap(prompts, ask, { concurrency: "auto", order: "completion" })) {
     if (outcome.status === "failed") throw outcome.error
   }
   const timeMs = performance.now() - startedMs
-  const { refused } = vendor.stats()
+  vendor.send("stats")
+  const [refused] = (await once(vendor, "message")) as [number]
   await fetch.close()
-  await vendor.stop()
+  vendor.kill()
   return { timeMs, refused }
 }
 
-process.stdout.write(`${machineLine()}\n`)
-for (const job of jobs) {
-  const predicted = await plan({ calls: job.calls, limits: job.limits, latency: job.latency, networkMs: 1 })
-  const { timeMs, refused } = await measured(job)
-  const off = (100 * (predicted.online.timeMs - timeMs)) / timeMs
-  process.stdout.write(
-    `${job.name.padEnd(28)} predicted ${(predicted.online.timeMs / 1_000).toFixed(1).padStart(6)} s   measured ${(timeMs / 1_000).toFixed(1).padStart(6)} s   off ${off.toFixed(1).padStart(5)} %   refused ${refused}\n`,
-  )
+async function serve(order: Order): Promise<void> {
+  const textOf = ({ messages }: AnswerRequest): string => messages.at(-1)?.text ?? ""
+  const vendor = await startVendor({
+    ...order,
+    answer: (request) => answerTo(textOf(request)),
+    identify: (request) => callIdOf(textOf(request)),
+  })
+  process.on("message", () => process.send?.(vendor.stats().refused))
+  process.send?.(vendor.url)
 }
+
+async function compareAll(): Promise<void> {
+  process.stdout.write(`${machineLine()}\n`)
+  for (const job of jobs) {
+    const { online } = await plan({ calls: job.calls, limits: job.limits, latency: job.latency, networkMs: 1 })
+    const { timeMs, refused } = await measured(job)
+    const off = (100 * (online.timeMs - timeMs)) / timeMs
+    const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1).padStart(6)} s`
+    process.stdout.write(
+      `${job.name.padEnd(28)} predicted ${seconds(online.timeMs)}   measured ${seconds(timeMs)}   off ${off.toFixed(1).padStart(5)} %   refused ${refused}\n`,
+    )
+  }
+}
+
+if (process.send) process.once("message", (order: Order) => void serve(order))
+else await compareAll()

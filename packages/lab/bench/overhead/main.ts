@@ -31,11 +31,14 @@ const LARGE = Number(values.large ?? 1_000_000)
 if (process.send) process.once("message", (order: Order) => void measureMemory(order))
 else await measureAll()
 
-/** An item, of each round. */
-interface Times {
-  readonly cpuUs: number[]
-  readonly wallUs: number[]
+/** An item, in one round. */
+interface Taken {
+  readonly cpuUs: number
+  readonly wallUs: number
 }
+
+/** What stopped a contestant, by its name: the others go on. */
+const failures = new Map<string, string>()
 
 interface Order {
   readonly title: string
@@ -79,15 +82,20 @@ async function section(measure: Measure, rounds: number): Promise<string[]> {
   const large = measure === nodeTransitions ? LARGE / 10 : LARGE
   const small = await timed(contestants, SMALL, rounds)
   const big = await timed(contestants, large, largeRounds(rounds))
-  const bare = median(small.get(contestants[0]?.name ?? "")?.cpuUs ?? [])
+  const bare = median(cpuOf(small.get(contestants[0]?.name ?? "")))
   const lines: string[] = []
   for (const contestant of contestants) {
     const { name } = contestant
-    const few = small.get(name)?.cpuUs ?? []
-    const fastestUs = Math.min(...(small.get(name)?.wallUs ?? []))
-    const many = big.get(name)?.cpuUs
-    const items = itemsFor(contestant, large)
-    const memory = await memoryOf({ title, name, items })
+    const memory = await memoryOf({ title, name, items: itemsFor(contestant, large) })
+    const failure = failures.get(name)
+    if (failure !== undefined) {
+      process.stdout.write(`${title}: ${name} failed: ${failure}\n`)
+      lines.push(`| ${name} | failed: ${failure.replaceAll("|", " ")} | – | – | – | – | – |`)
+      continue
+    }
+    const few = cpuOf(small.get(name))
+    const fastestUs = Math.min(...(small.get(name) ?? []).map(({ wallUs }) => wallUs))
+    const many = big.has(name) ? cpuOf(big.get(name)) : undefined
     const times = few.length > 0 ? median(few) / bare : NaN
     const note = contestant.most === undefined ? "" : ` — ${count(contestant.most)} items only`
     const cells = [
@@ -97,7 +105,7 @@ async function section(measure: Measure, rounds: number): Promise<string[]> {
       count(Math.round(1e6 / fastestUs)),
       many ? spread(many) : `(${extrapolated(fastestUs * large)} if it grows no worse)`,
       many ? `${(median(many) / median(few)).toFixed(2)} ×` : "–",
-      `${memory.peakMegabytes} MB (+${memory.grownMegabytes})`,
+      memory ? `${memory.peakMegabytes} MB (+${memory.grownMegabytes})` : "its process died",
     ]
     process.stdout.write(`${title}: ${cells.join("  ")}\n`)
     lines.push(`| ${cells.join(" | ")} |`)
@@ -114,6 +122,10 @@ async function section(measure: Measure, rounds: number): Promise<string[]> {
   ]
 }
 
+function cpuOf(taken: readonly Taken[] = []): number[] {
+  return taken.map(({ cpuUs }) => cpuUs)
+}
+
 function itemsFor({ most = Infinity }: Contestant, items: number): number {
   return Math.min(most, items)
 }
@@ -123,36 +135,44 @@ async function timed(
   contestants: readonly Contestant[],
   items: number,
   rounds: number,
-): Promise<ReadonlyMap<string, Times>> {
+): Promise<ReadonlyMap<string, readonly Taken[]>> {
   const taking = contestants.filter(({ most = Infinity }) => items <= SMALL || items <= most)
-  const times = new Map<string, Times>()
+  const times = new Map<string, Taken[]>()
   // The first round at the small size compiles; it is not counted.
   for (let round = items <= SMALL ? -1 : 0; round < rounds; round++) {
     for (const contestant of taking) {
-      const own = itemsFor(contestant, items)
-      if ("prepare" in contestant) (contestant as unknown as Built).prepare(own)
-      globalThis.gc?.()
-      const cpu = process.cpuUsage()
-      const startedMs = performance.now()
-      const done = await contestant.run(own)
-      const wallUs = ((performance.now() - startedMs) * 1_000) / own
-      const { user, system } = process.cpuUsage(cpu)
-      if (done !== own) throw new Error(`${contestant.name} did ${done} of ${own}`)
-      if (round < 0) continue
-      const taken = times.get(contestant.name) ?? { cpuUs: [], wallUs: [] }
-      times.set(contestant.name, taken)
-      taken.cpuUs.push((user + system) / own)
-      taken.wallUs.push(wallUs)
+      if (failures.has(contestant.name)) continue
+      try {
+        const taken = await timedOnce(contestant, itemsFor(contestant, items))
+        if (round >= 0) times.set(contestant.name, [...(times.get(contestant.name) ?? []), taken])
+      } catch (error) {
+        failures.set(contestant.name, error instanceof Error ? error.message : String(error))
+      }
     }
   }
   return times
 }
 
-async function memoryOf(order: Order): Promise<Memory> {
+async function timedOnce(contestant: Contestant, items: number): Promise<Taken> {
+  if ("prepare" in contestant) (contestant as unknown as Built).prepare(items)
+  globalThis.gc?.()
+  const cpu = process.cpuUsage()
+  const startedMs = performance.now()
+  const done = await contestant.run(items)
+  const wallUs = ((performance.now() - startedMs) * 1_000) / items
+  const { user, system } = process.cpuUsage(cpu)
+  if (done !== items) throw new Error(`did ${done} of ${items}`)
+  return { cpuUs: (user + system) / items, wallUs }
+}
+
+/** `undefined`: its process ended before it was through. */
+async function memoryOf(order: Order): Promise<Memory | undefined> {
   const child = fork(new URL(import.meta.url), { execArgv: ["--expose-gc", "--conditions=@sluice/source"] })
   child.send(order)
-  const [memory] = (await once(child, "message")) as [Memory]
-  child.kill()
+  const ended = once(child, "exit").then(() => undefined)
+  const told = once(child, "message").then(([memory]) => memory as Memory)
+  const memory = await Promise.race([told, ended])
+  child.kill("SIGKILL")
   return memory
 }
 

@@ -1,9 +1,11 @@
 /** One contestant in a process of its own: so memory and CPU are its own, and nobody else's timers delay it. */
+import { monitorEventLoopDelay } from "node:perf_hooks"
 import type { SluiceEvent } from "@sluice/core"
 import { benchScenario, promptOf, toldNow } from "./bench-scenario.ts"
 import { contestantNamed } from "./contestants.ts"
 import type { ContestantReport, Order } from "./messages.ts"
 
+const TICK_MS = 10
 const TRACED = new Set(["limit-change", "gate-close", "gate-open"])
 
 process.once("message", (order: Order) => void run(order))
@@ -18,6 +20,7 @@ async function run(order: Order): Promise<void> {
   let answered = 0
   let startedMs = 0
   let lastMs = 0
+  const delay = monitorEventLoopDelay({ resolution: TICK_MS })
 
   const prepared = await contestantNamed(order.contestant).prepare({
     url,
@@ -48,6 +51,7 @@ async function run(order: Order): Promise<void> {
       peakRssBytes: process.resourceUsage().maxRSS * 1024,
       idleRssBytes,
       cpuSeconds: (user + system) / 1e6,
+      lateMs: Math.max(0, delay.percentile(99) / 1e6 - TICK_MS),
       events,
       trace,
     }
@@ -63,6 +67,7 @@ async function run(order: Order): Promise<void> {
     startedAt = word.startedAt
     cpu = process.cpuUsage()
     startedMs = performance.now()
+    delay.enable()
     void prepared()
       .catch((error: unknown) => {
         const message = String(error).slice(0, 160)

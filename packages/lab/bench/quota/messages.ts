@@ -30,6 +30,8 @@ export interface ContestantReport {
   /** Memory before the first call: Node and the libraries. */
   readonly idleRssBytes: number
   readonly cpuSeconds: number
+  /** How late its timers were, in all but one of a hundred cases: what it waited for the processor. */
+  readonly lateMs: number
   /** Events of our own quota by type; of the others nothing. */
   readonly events: Readonly<Record<string, number>>
   /** Our own quota's changes of mind: the first of them, in order. */

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { oracle, type VendorStats } from "../../src/index.ts"
-import { benchScenario, type Scale } from "./bench-scenario.ts"
+import { benchScenario, type BenchScenario, type Scale } from "./bench-scenario.ts"
 import type { ContestantReport, Order, VendorWord } from "./messages.ts"
 
 /** One row of the table. */
@@ -22,15 +22,67 @@ export interface Row extends ContestantReport {
   readonly isStopped: boolean
   readonly refusedByReason: Readonly<Record<string, number>>
   readonly maxInFlight: number
+  /** Why there are no figures: a process of the pair died or hung. */
+  readonly failure?: string
 }
 
 const FAULTS = new Set(["overloaded", "outage", "billing", "key"])
 
-/** One contestant through one scenario: its process, the vendor's process, and the truth of both. */
+/** A process that says nothing for so long, where a word is due at once, hangs. */
+const WORD_DUE_MS = 60_000
+
+/** How long a run goes on at most. Without an end of its own it is given the patience of one that takes 10 s. */
+export function patienceMs(oracleMs: number): number {
+  return 20_000 + 4 * (Number.isFinite(oracleMs) ? oracleMs : 10_000)
+}
+
+export function oracleOf({ calls, vendor }: BenchScenario): number {
+  return oracle(calls, { ...vendor, networkMs: 0 }).timeMs
+}
+
+/** One contestant through one scenario. Whatever happens to its process, there is a row. */
 export async function runPair(name: string, scale: Scale, contestant: string): Promise<Row> {
   const scenario = benchScenario(name, scale)
-  const oracleMs = oracle(scenario.calls, { ...scenario.vendor, networkMs: 0 }).timeMs
-  const order: Order = { scenario: name, scale, contestant }
+  const oracleMs = oracleOf(scenario)
+  const known = {
+    scenario: name,
+    title: scenario.title,
+    contestant,
+    isTold: scenario.isTold,
+    neverEnds: scenario.neverEnds,
+    calls: scenario.calls.length,
+    oracleMs,
+  }
+  try {
+    return { ...known, ...(await race(scenario, oracleMs, { scenario: name, scale, contestant })) }
+  } catch (error) {
+    return { ...known, ...nothing, failure: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+type Outcome = Omit<Row, "scenario" | "title" | "contestant" | "isTold" | "neverEnds" | "calls" | "oracleMs">
+
+const nothing: Outcome = {
+  timeMs: NaN,
+  answered: NaN,
+  errors: [],
+  peakRssBytes: NaN,
+  idleRssBytes: NaN,
+  cpuSeconds: NaN,
+  lateMs: NaN,
+  events: {},
+  trace: [],
+  ratio: NaN,
+  refused: NaN,
+  lost: NaN,
+  repeated: NaN,
+  isStopped: false,
+  refusedByReason: {},
+  maxInFlight: NaN,
+}
+
+/** The contestant's process, the vendor's process, and the truth of both. */
+async function race(scenario: BenchScenario, oracleMs: number, order: Order): Promise<Outcome> {
   const vendor = start("vendor-process.ts")
   const client = start("contestant-process.ts")
   try {
@@ -42,26 +94,18 @@ export async function runPair(name: string, scale: Scale, contestant: string): P
     const { startedAt } = (await wordOf(vendor, "ready")).ready
     client.send({ startedAt })
 
-    const reported = wordFrom(client) as Promise<ContestantReport>
-    const enoughMs = 20_000 + 4 * (Number.isFinite(oracleMs) ? oracleMs : 10_000)
+    const enoughMs = patienceMs(oracleMs)
+    const reported = wordFrom(client, enoughMs + WORD_DUE_MS) as Promise<ContestantReport>
     let isStopped = false
     const timer = setTimeout(() => {
       isStopped = true
       client.send("report")
     }, enoughMs)
-    const report = await reported
-    clearTimeout(timer)
+    const report = await reported.finally(() => clearTimeout(timer))
     vendor.send("stats")
     const { stats } = await wordOf(vendor, "stats")
     return {
       ...report,
-      scenario: name,
-      title: scenario.title,
-      contestant,
-      isTold: scenario.isTold,
-      neverEnds: scenario.neverEnds,
-      calls: scenario.calls.length,
-      oracleMs,
       ratio: report.timeMs / oracleMs,
       refused: refusedForPace(stats),
       lost: scenario.calls.length - report.answered,
@@ -71,8 +115,9 @@ export async function runPair(name: string, scale: Scale, contestant: string): P
       maxInFlight: stats.maxInFlight,
     }
   } finally {
-    client.kill()
-    vendor.kill()
+    // Also when they hang.
+    client.kill("SIGKILL")
+    vendor.kill("SIGKILL")
   }
 }
 
@@ -87,15 +132,19 @@ function start(file: string): ChildProcess {
   return fork(new URL(file, import.meta.url), { execArgv: ["--conditions=@sluice/source"] })
 }
 
-/** The next word of a process; rejects when it dies instead. */
-async function wordFrom(child: ChildProcess): Promise<unknown> {
+/** The next word of a process; rejects when it dies instead, or says nothing for too long. */
+async function wordFrom(child: ChildProcess, withinMs = WORD_DUE_MS): Promise<unknown> {
   const dead = new AbortController()
-  const word = once(child, "message", { signal: dead.signal })
-  const exit = (code: number | null): void => dead.abort(new Error(`a process of the benchmark ended early (${code})`))
+  const exit = (code: number | null, signal: string | null): void =>
+    dead.abort(new Error(`its process ended early (${signal ?? `exit code ${code}`})`))
+  const timer = setTimeout(() => dead.abort(new Error("its process hangs")), withinMs)
   child.once("exit", exit)
   try {
-    return ((await word) as unknown[])[0]
+    return ((await once(child, "message", { signal: dead.signal })) as unknown[])[0]
+  } catch (error) {
+    throw dead.signal.aborted ? dead.signal.reason : error
   } finally {
+    clearTimeout(timer)
     child.off("exit", exit)
   }
 }
