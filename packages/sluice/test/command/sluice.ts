@@ -63,9 +63,31 @@ export function linesOf(path: string): Record<string, unknown>[] {
 
 export const program: string = join(import.meta.dirname, "../../src/command/main.ts")
 
+/** The same on a clock that is a hundred times as fast. */
+export const fastProgram: string = join(import.meta.dirname, "fixtures/fast-main.ts")
+
 /** Starts the command as a process of its own. */
-export function startSluice(args: readonly string[], cwd: string): ChildProcessWithoutNullStreams {
-  return spawn(process.execPath, ["--conditions=@sluice/source", program, ...args], { cwd })
+export function startSluice(args: readonly string[], cwd: string, main = program): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, ["--conditions=@sluice/source", main, ...args], { cwd })
+}
+
+/** `sluice lab` as a process of its own. */
+export async function startLab(
+  args: readonly string[],
+  cwd: string,
+): Promise<{ url: string; kill: () => Promise<void> }> {
+  const child = startSluice(["lab", ...args], cwd)
+  const end = ended(child)
+  const kill = async (): Promise<void> => {
+    child.kill("SIGKILL")
+    await end
+  }
+  onTestFinished(kill)
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout.once("data", (line) => resolve(String(line).trim()))
+    void end.then(({ stderr }) => reject(new Error(stderr)))
+  })
+  return { url, kill }
 }
 
 export function ended(child: ChildProcessWithoutNullStreams): Promise<Ended> {
