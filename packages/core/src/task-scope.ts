@@ -38,6 +38,7 @@ export interface TaskScope {
 
 interface AsyncStorage<T> {
   getStore(): T | undefined
+  enterWith(store: T): void
   run<R, A extends unknown[]>(store: T, fn: (...args: A) => R, ...args: A): R
 }
 
@@ -104,6 +105,21 @@ export function currentLane(): LaneScope | undefined {
  */
 export function runInScope<R, A extends unknown[]>(scope: TaskScope, fn: (...args: A) => R, ...args: A): R {
   return storage ? storage.run(scope, fn, ...args) : fn(...args)
+}
+
+/**
+ * Puts what the present async context still does inside `scope`. For an executor that gives each item a context of its own and
+ * ends it itself: half the price of `runInScope`, which has to put back what was before.
+ *
+ * @example
+ * ```ts
+ * const outer = { parent: undefined, site: "outer", waiting: 0, holding: 0 }
+ * const inner = { parent: outer, site: "inner", waiting: 0, holding: 0 }
+ * runInScope(outer, () => (enterScope(inner), currentScope()?.site)) // => "inner"
+ * ```
+ */
+export function enterScope(scope: TaskScope): void {
+  storage?.enterWith(scope)
 }
 
 /**

@@ -12,6 +12,7 @@ test("the runtime exports are these", () => {
     "currentLane",
     "currentScope",
     "define",
+    "enterScope",
     "runInScope",
     "sequentialExecutor",
     "sequentialRuntime",

@@ -1,4 +1,4 @@
-import { runInScope, type Outcome, type TaskScope } from "@sluice/core"
+import { enterScope, runInScope, type Outcome, type TaskScope } from "@sluice/core"
 import { captureContext, type InContext } from "./async-context.ts"
 import { Attempt, type ItemFunction } from "./attempt.ts"
 import type { AutoGate } from "./auto-gate.ts"
@@ -18,44 +18,47 @@ export interface Job<I, O> {
 }
 
 /**
- * Runs items of a map in one slot, one at a time. A worker is callbacks rather than a loop, and its items share its scope: an
- * item costs one promise. The items of an auto batch have scopes of their own (0.2 µs), for its gate counts what each one holds.
+ * Runs items of a map in one slot, one at a time. A worker is callbacks rather than a loop: an item costs one promise.
+ *
+ * Plain items share their worker's scope. Where it matters what an item holds, to the gate of an auto batch or to those who admit,
+ * each has one of its own (0.1 µs), so that work it leaves behind is not taken for the next item's.
  */
 export class MapWorker<I, O> {
   /** Gives the slot back. */
   readonly leave: () => void
   readonly #job: Job<I, O>
   readonly #inContext: InContext
+  readonly #isPlain: boolean
   readonly #attempt: Attempt<I, O>
   #scope: ItemScope
 
   constructor(job: Job<I, O>, leave: () => void) {
-    const { parent, signal, plan, gate } = job
+    const { fn, parent, signal, plan, gate } = job
     this.#job = job
     this.leave = leave
-    this.#attempt = new Attempt(job.fn, plan)
+    this.#attempt = new Attempt(fn, plan)
     this.#scope = new ItemScope(parent, undefined, signal, plan.priority)
-    this.#inContext = gate ? captureContext() : runInScope(this.#scope, captureContext)
+    this.#isPlain = !gate && !plan.limiter
+    this.#inContext = this.#isPlain ? runInScope(this.#scope, captureContext) : captureContext()
   }
 
   run(item: I, index: number): void {
     const { fn, plan, parent, signal, gate } = this.#job
-    if (gate) this.#scope = new ItemScope(parent, index, signal, plan.priority, gate)
-    else this.#scope.index = index
+    if (this.#isPlain) this.#scope.index = index
+    else this.#scope = new ItemScope(parent, index, signal, plan.priority, gate)
     const scope = this.#scope
     if (plan.isSingle) {
       this.#attempt.prepare(item, index, 1, scope)
-      this.#inScope(this.#begin).then(this.#succeed, this.#fail)
+      this.#inContext(this.#begin).then(this.#succeed, this.#fail)
     } else {
-      this.#inScope(() => runItem(item, index, fn, plan, scope)).then(this.#end, () => this.#end(undefined))
+      this.#inContext(runInScope, scope, () => runItem(item, index, fn, plan, scope)).then(this.#end, () =>
+        this.#end(undefined),
+      )
     }
   }
 
-  #inScope<R>(fn: () => Promise<R>): Promise<R> {
-    return this.#job.gate ? this.#inContext(runInScope, this.#scope, fn) : this.#inContext(fn)
-  }
-
   readonly #begin = (): Promise<O> => {
+    if (!this.#isPlain) enterScope(this.#scope)
     try {
       return Promise.resolve(this.#attempt.begin())
     } catch (error) {

@@ -222,6 +222,27 @@ describe("nesting rule", () => {
 })
 
 describe("permits of a map", () => {
+  it.each([1, "auto" as const])(
+    "work that an item left behind is not taken for the next item's at %s",
+    async (concurrency) => {
+      const clock = new VirtualClock()
+      const shared = semaphore({ limit: 1 })
+      let behind: Promise<unknown> | undefined
+      const fn = async (n: number): Promise<void> => {
+        if (n === 0) {
+          behind = sleep(clock, 15).then(async () => {
+            const permit = await shared.admit()
+            permit.settle("success")
+            return [currentScope()?.site, clock.now()]
+          })
+        }
+        await sleep(clock, 10)
+      }
+      await clock.run(Array.fromAsync(parallelMap([0, 1], fn, { limiter: shared, concurrency, clock })))
+      expect(await clock.run(behind!)).toEqual(["parallelMap[0]", 20])
+    },
+  )
+
   it("row 16: each attempt is admitted and charged, and nothing is held between attempts", async () => {
     const clock = new VirtualClock()
     const log: string[] = []
