@@ -72,6 +72,23 @@ describe("waiting", () => {
     expect(order).toEqual(["second", "third"])
   })
 
+  it("lets a crowd go a few dozen a turn, so that refusals are read between them", async () => {
+    const { clock, quota } = setUp({ concurrency: 1 })
+    const first = await quota.admit()
+    let admitted = 0
+    const crowd = Array.from({ length: 100 }, async () => {
+      await quota.admit()
+      admitted++
+    })
+    quota.retune({ concurrency: 1_000 })
+    first.settle("success")
+    await Promise.resolve()
+    await Promise.resolve()
+    expect(admitted).toBeLessThanOrEqual(64)
+    await clock.run(Promise.all(crowd))
+    expect([admitted, clock.now()]).toEqual([100, 1_000])
+  })
+
   it("ends at once with signal.reason, untouched, and leaves no listener, timer or place behind", async () => {
     const { clock, quota } = setUp({ requestsPerMinute: bucket(60, 1) })
     await quota.admit()
