@@ -27,6 +27,8 @@ const { values } = parseArgs({
   options: { rounds: { type: "string" }, large: { type: "string" }, out: { type: "string" } },
 })
 const LARGE = Number(values.large ?? 1_000_000)
+/** What stopped a contestant, by its name: the others go on. */
+const failures = new Map<string, string>()
 
 if (process.send) process.once("message", (order: Order) => void measureMemory(order))
 else await measureAll()
@@ -36,9 +38,6 @@ interface Taken {
   readonly cpuUs: number
   readonly wallUs: number
 }
-
-/** What stopped a contestant, by its name: the others go on. */
-const failures = new Map<string, string>()
 
 interface Order {
   readonly title: string

@@ -43,8 +43,8 @@ const HEAD = /^call (\d+), answer with (\d+) tokens\./
  */
 export function benchScenario(name: string, asked: Scale): BenchScenario {
   const scenario = scenarioNamed(name)
-  // A growth limit counts real seconds: its clock stays.
-  const scale = scenario.vendor.ramp ? { ...asked, speed: 1 } : asked
+  // A growth limit counts real seconds: its clock stays, and a short run has fewer calls still.
+  const scale = scenario.vendor.ramp ? { speed: 1, share: asked.share ** 1.5 } : asked
   const calls = callsOf(scenario, 1, Math.round(scenario.calls.count * scale.share)).map((call) => ({
     ...call,
     // A prompt cannot be shorter than the line that asks for its answer.

@@ -1,7 +1,7 @@
 /**
  * Every contestant through the lab's scenarios over real HTTP; writes docs/benchmarks/quota.md and its charts.
  *
- *   pnpm bench:quota [--short | --full] [--scenarios=a,b] [--contestants=a,b] [--out=folder] [--lanes=4] [--trace] [--json]
+ *   pnpm bench:quota [--short | --full] [--scenarios=a,b] [--contestants=a,b] [--out=folder] [--lanes=3] [--trace] [--json]
  */
 import { availableParallelism, loadavg } from "node:os"
 import path from "node:path"
@@ -44,11 +44,11 @@ const { values } = parseArgs({
   },
 })
 const form = values.full ? "full" : "short"
-const scale: Scale = form === "full" ? { speed: 5, share: 1 } : { speed: 4, share: 0.15 }
+const scale: Scale = form === "full" ? { speed: 5, share: 1 } : { speed: 4, share: 0.1 }
 const names = values.scenarios?.split(",") ?? (form === "full" ? scenarios.map(({ name }) => name) : SHORT)
 const rivals = values.contestants?.split(",") ?? contestants.map(({ name }) => name)
-// A run keeps a core busy for a fifth of its time, vendor and contestant together: so many leave room.
-const lanes = Number(values.lanes ?? 2 * availableParallelism())
+// A run keeps a core busy for a quarter of its time, vendor and contestant together, and more while it starts.
+const lanes = Number(values.lanes ?? Math.ceil(1.5 * availableParallelism()))
 const folder = values.out ?? path.resolve(import.meta.dirname, "../../../../docs/benchmarks")
 
 const facts: RunFacts = {
