@@ -31,6 +31,8 @@ export class ModelRequest implements AttemptOwner {
   readonly signal: AbortSignal | undefined
   #prepared!: PreparedCall
   #attempt = 0
+  /** The stream of this attempt brought an error after its beginning was good. */
+  #hasFailedLate = false
   #ending: Ending = "answered"
   #lastFailure: AttemptFailure | undefined
 
@@ -129,8 +131,9 @@ export class ModelRequest implements AttemptOwner {
       const permit = this.#admitNow(estimate) ?? (await this.#admit(estimate))
       this.#attempt++
       try {
+        this.#hasFailedLate = false
         const response = await sendAttempt(this, permit, estimate)
-        this.#tell(okVerdict, response.status)
+        if (!this.#hasFailedLate) this.#tell(okVerdict, response.status)
         return response
       } catch (error) {
         if (!(error instanceof AttemptFailure)) throw error
@@ -202,6 +205,7 @@ export class ModelRequest implements AttemptOwner {
   }
 
   failedLate(verdict: Verdict): void {
+    this.#hasFailedLate = true
     this.#tell(verdict, 200)
   }
 

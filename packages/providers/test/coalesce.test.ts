@@ -122,23 +122,24 @@ describe("coalesce as the exec of a batch", () => {
     const sizes: number[] = []
     let [inFlight, most] = [0, 0]
     const { batch } = defineOn(clock)<{ results: number[] }>()
+    const doubled = coalesce({
+      maxItems: 20,
+      clock,
+      pack: async (items: readonly number[]) => {
+        const permit = await quota.admit({})
+        sizes.push(items.length)
+        most = Math.max(most, ++inFlight)
+        await new Promise<void>((resolve) => void clock.setTimer(1000, resolve))
+        inFlight--
+        permit.settle("success")
+        return items.map((item) => item * 2)
+      },
+      unpack: (answer) => answer,
+    })
     const node = batch({
       name: "doubled",
       prep: () => Array.from({ length: 5_000 }, (_, i) => i),
-      exec: coalesce({
-        maxItems: 20,
-        clock,
-        pack: async (items: readonly number[]) => {
-          const permit = await quota.admit({})
-          sizes.push(items.length)
-          most = Math.max(most, ++inFlight)
-          await new Promise<void>((resolve) => void clock.setTimer(1000, resolve))
-          inFlight--
-          permit.settle("success")
-          return items.map((item) => item * 2)
-        },
-        unpack: (answer) => answer,
-      }),
+      exec: doubled,
       post: (shared, _items, results) => void (shared.results = results),
     })
     const shared: { results: number[] } = { results: [] }

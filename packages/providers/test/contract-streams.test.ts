@@ -1,0 +1,137 @@
+import { createOpenAI } from "@ai-sdk/openai"
+import Anthropic from "@anthropic-ai/sdk"
+import { GoogleGenAI } from "@google/genai"
+import { ChatOpenAI } from "@langchain/openai"
+import type { SluiceEvent } from "@sluice/core"
+import { startVendor } from "@sluice/lab"
+import { generateText } from "ai"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
+import { anthropicOptions, googleOptions, limitedFetch, type LimitedFetch, openaiOptions } from "../src/index.ts"
+import { inFlight } from "./fake-vendor.ts"
+import { fastClock, scriptedServer } from "./scripted-server.ts"
+
+// Real HTTP on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
+
+const sse = (type: string, data: object): string => `event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`
+const overloaded = sse("error", { error: { type: "overloaded_error", message: "Overloaded" } })
+const start = sse("message_start", {
+  message: {
+    id: "msg_1",
+    type: "message",
+    role: "assistant",
+    model: "m",
+    content: [],
+    usage: { input_tokens: 9, output_tokens: 1 },
+  },
+})
+const open = sse("content_block_start", { index: 0, content_block: { type: "text", text: "" } })
+const piece = (text: string): string => sse("content_block_delta", { index: 0, delta: { type: "text_delta", text } })
+const rest =
+  sse("content_block_stop", { index: 0 }) +
+  sse("message_delta", { delta: { stop_reason: "end_turn" }, usage: { output_tokens: 2 } }) +
+  sse("message_stop", {})
+
+describe("an error event after HTTP 200, to the real SDK", () => {
+  const asked = { model: "m", max_tokens: 9, messages: [{ role: "user" as const, content: "hi" }] }
+
+  it("before any text: tried again, and the SDK never knows", async () => {
+    const clock = fastClock()
+    const server = await scriptedServer((n, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" })
+      response.end(n === 0 ? overloaded : start + open + piece("fine") + rest)
+    }, clock)
+    const limited = limitedFetch({ clock })
+    const client = new Anthropic({ baseURL: server.url, apiKey: "k", ...anthropicOptions(limited) })
+    expect((await client.messages.stream(asked).finalMessage()).content).toMatchObject([{ text: "fine" }])
+    expect([server.calls.length, inFlight(limited)]).toEqual([2, 0])
+    await limited.close()
+  })
+
+  it("in the middle: what came is kept, the SDK throws its own error, and it counts as the refusal that it is", async () => {
+    const server = await scriptedServer((_n, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" })
+      response.end(start + open + piece("half ") + overloaded)
+    })
+    const events: SluiceEvent[] = []
+    const limited = limitedFetch({ onEvent: (event) => events.push(event) })
+    const client = new Anthropic({ baseURL: server.url, apiKey: "k", ...anthropicOptions(limited) })
+    let got = ""
+    const stream = client.messages.stream(asked).on("text", (text) => (got += text))
+    const error: unknown = await stream.finalMessage().catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(Anthropic.APIError)
+    expect([got, server.calls.length, inFlight(limited)]).toEqual(["half ", 1, 0])
+    expect(events.filter((event) => event.type === "http-attempt").map(({ decision }) => decision)).toEqual(["retry"])
+    expect(events.filter((event) => event.type === "usage")).toMatchObject([
+      { cost: { inputTokens: 9, outputTokens: 2 }, estimated: true },
+    ])
+    await limited.close()
+  })
+})
+
+const calls: Record<string, (url: string, limited: LimitedFetch, signal: AbortSignal) => Promise<unknown>> = {
+  anthropic: (url, limited, signal) =>
+    new Anthropic({ baseURL: url, apiKey: "k", ...anthropicOptions(limited) }).messages.create(
+      { model: "m", max_tokens: 9, messages: [{ role: "user", content: "hi" }] },
+      { signal },
+    ),
+  google: (url, limited, signal) =>
+    new GoogleGenAI({ apiKey: "k", httpOptions: { baseUrl: url, ...googleOptions(limited) } }).models.generateContent({
+      model: "m",
+      contents: "hi",
+      config: { abortSignal: signal },
+    }),
+  langchain: (url, limited, signal) =>
+    new ChatOpenAI({
+      model: "m",
+      apiKey: "k",
+      maxRetries: 0,
+      configuration: { baseURL: `${url}/v1`, ...openaiOptions(limited) },
+    }).invoke("hi", { signal }),
+}
+
+describe.each(Object.entries(calls))("%s", (_name, call) => {
+  it("an abort ends a call in flight and a waiting one at once", async () => {
+    const vendor = await startVendor({ latency: { baseMs: 60_000 } })
+    const limited = limitedFetch({ concurrency: 1 })
+    onTestFinished(() => vendor.stop())
+    const controller = new AbortController()
+    const failed = [1, 2].map(() =>
+      call(vendor.url, limited, controller.signal).then(
+        () => "answered",
+        () => "failed",
+      ),
+    )
+    while (limited.snapshot()[0]?.waiting !== 1) await new Promise((resolve) => setImmediate(resolve))
+    controller.abort()
+    expect(await Promise.all(failed)).toEqual(["failed", "failed"])
+    expect([inFlight(limited), limited.snapshot()[0]!.waiting]).toEqual([0, 0])
+  })
+
+  it("a hang ends in an error after the last attempt's time-out", async () => {
+    const vendor = await startVendor({ faults: { rates: { hang: 1 } } })
+    const limited = limitedFetch({ timeoutMs: 400, retry: { maxAttempts: 2, backoff: { initialMs: 1 } } })
+    onTestFinished(() => vendor.stop())
+    const error: unknown = await call(vendor.url, limited, new AbortController().signal).catch(
+      (caught: unknown) => caught,
+    )
+    expect(error).toBeInstanceOf(Error)
+    expect([vendor.stats().arrived, inFlight(limited)]).toEqual([2, 0])
+  })
+})
+
+it("the AI SDK's own retries are noticed, once", async () => {
+  const clock = fastClock()
+  const server = await scriptedServer((_n, response) => {
+    response.writeHead(500, { "content-type": "application/json", "retry-after-ms": "1" })
+    response.end('{"error":{"message":"server error","code":"server_error"}}')
+  }, clock)
+  const events: SluiceEvent[] = []
+  const limited = limitedFetch({ clock, retry: { maxAttempts: 1 }, onEvent: (event) => events.push(event) })
+  const model = createOpenAI({ baseURL: `${server.url}/v1`, apiKey: "k", fetch: limited }).chat("m")
+  const error: unknown = await generateText({ model, prompt: "hi" }).catch((caught: unknown) => caught)
+  expect(error).toBeInstanceOf(Error)
+  expect(server.calls.length).toBe(3)
+  expect(events.filter((event) => event.type === "warning")).toMatchObject([{ code: "stacked-retries" }])
+  await limited.close()
+})
