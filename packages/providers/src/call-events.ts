@@ -45,6 +45,7 @@ export class CallEvents {
     { scope, cost }: { readonly scope: TaskScope | undefined; readonly cost: Cost },
     cachedShare: number,
     estimated: boolean,
+    lane?: "batch",
   ): void {
     if (!this.#context.onEvent) return
     const event: SluiceEvent = {
@@ -56,6 +57,7 @@ export class CallEvents {
       ...(key === undefined ? {} : { key }),
       cachedInputTokens: (cost.inputTokens ?? 0) * cachedShare,
       ...(estimated ? { estimated } : {}),
+      ...(lane ? { lane } : {}),
     }
     this.#emit(event, scope)
   }

@@ -59,19 +59,17 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
     return sendOnline(found, url, input, init)
   }
   const sendOnline = (
-    found: { vendor: Vendor; call: ModelCall },
+    { vendor, call: to }: FoundCall,
     url: URL,
     input: FetchInput,
     init?: RequestInit,
-  ): Promise<Response> => {
-    if (context.keys.length > 0 || context.fallback.length > 0) {
-      return sendByFallback(context, found.vendor, found.call, url, input, init)
-    }
-    return new ModelRequest(context, found.vendor, found.call, url, input, init).run()
-  }
+  ): Promise<Response> =>
+    context.keys.length > 0 || context.fallback.length > 0
+      ? sendByFallback(context, vendor, to, url, input, init)
+      : new ModelRequest(context, vendor, to, url, input, init).run()
   const sendInLane = async (
     lane: LaneScope,
-    found: { vendor: Vendor; call: ModelCall },
+    found: FoundCall,
     url: URL,
     input: FetchInput,
     init?: RequestInit,
@@ -166,11 +164,12 @@ function vendorNamed(name: string): Vendor {
   )
 }
 
-function recognise(
-  told: Vendor | undefined,
-  url: URL,
-  method: string,
-): { vendor: Vendor; call: ModelCall } | undefined {
+interface FoundCall {
+  readonly vendor: Vendor
+  readonly call: ModelCall
+}
+
+function recognise(told: Vendor | undefined, url: URL, method: string): FoundCall | undefined {
   if (!told) return findVendor(url, method)
   const call = told.recognise(url, method)
   return call && { vendor: told, call }

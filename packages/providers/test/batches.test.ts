@@ -193,6 +193,15 @@ describe("openai batches", () => {
     expect(created.length).toBeGreaterThan(2)
   })
 
+  it("one request that makes no sense does not take the others with it", async () => {
+    const { lanes, vendor } = await setUp()
+    const wrong = bodies(6).map((one, index) => (index === 2 ? { ...one, max_tokens: -1 } : one))
+    const outcomes = await runBatches(wrong, { vendor: lanes.openai, clock: fastClock(), pollMs: 500 })
+    expect(outcomes.map(({ status }) => status)).toEqual(["ok", "ok", "failed", "ok", "ok", "ok"])
+    expect(outcomes[2]).toMatchObject({ error: { code: "vendor-refused", retryable: false } })
+    expect(vendor.stats().batches).toMatchObject({ jobs: 2, answered: 5, repeats: 0 })
+  })
+
   it("what expired is charged for, kept, and only the rest is sent again", async () => {
     const { lanes } = await setUp({ batch: { processingMs: 4000, expireAfterMs: 2400 } })
     const { lane, created } = counted(lanes.openai)

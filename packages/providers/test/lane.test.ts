@@ -3,7 +3,7 @@ import type { SluiceEvent } from "@sluice/core"
 import { embedMany, generateText } from "ai"
 import { BadRequestError } from "openai"
 import { describe, expect, it, vi } from "vitest"
-import { aiSdkOptions, limitedFetch, prices, usdOf } from "../src/index.ts"
+import { aiSdkOptions, coalesce, limitedFetch, prices, usageTally, usdOf } from "../src/index.ts"
 import { addressOf, clientsOf, outcomesOf, setUpLane, texts, valuesOf, vendorNames } from "./lane-setup.ts"
 
 // Real HTTP on a machine that may be busy.
@@ -287,6 +287,24 @@ describe("a batch in lane", () => {
     )
     expect(valuesOf(await outcomesOf(setup, setup.ask.openai, texts(6), "batch"))).toEqual(texts(6))
     expect([...seen]).toEqual(["Bearer k-1"])
+  })
+
+  it("takes requests that several items share, each paying its part once", async () => {
+    const tally = usageTally()
+    const setup = await setUpLane({}, { onEvent: tally.onEvent })
+    const upper = coalesce<string, string, string>({
+      maxItems: 5,
+      maxWaitMs: 5,
+      pack: (items) => setup.ask.openai(items.join("|")),
+      unpack: (answer) => answer.split("|"),
+    })
+    const outcomes = await outcomesOf(setup, upper, texts(20), "batch", { onEvent: tally.onEvent })
+    expect(valuesOf(outcomes)).toEqual(texts(20))
+    const { arrived, batches } = setup.vendor.stats()
+    expect([arrived, batches.jobs, batches.answered]).toEqual([0, 1, 4])
+    const { total, byNode } = tally.report()
+    expect(total.inputTokens).toBeCloseTo(batches.inputTokens)
+    expect(byNode["summarise"]?.inputTokens).toBeCloseTo(batches.inputTokens)
   })
 
   it("inside a pipeline holds for its own stage", async () => {

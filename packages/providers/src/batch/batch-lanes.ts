@@ -1,6 +1,8 @@
 import { type Cost, currentScope, type LaneScope, type SluiceEvent, type TaskScope } from "@sluice/core"
 import type { Account } from "../account.ts"
 import { accountLabel } from "../account-label.ts"
+import { CallEvents } from "../call-events.ts"
+import { sharesOf } from "../group-scope.ts"
 import type { FetchContext } from "../limited-fetch.ts"
 import { usdOf } from "../prices.ts"
 import { putKey } from "../key-ring.ts"
@@ -9,7 +11,7 @@ import type { ModelCall, Usage, Vendor } from "../vendor.ts"
 import { batchHttp, callerHeaders } from "./batch-http.ts"
 import type { BatchResult, BatchVendor } from "./batch-vendor.ts"
 import { LaneCapacity } from "./lane-capacity.ts"
-import { checkLaneOptions, type LaneOptions } from "./lane-options.ts"
+import { checkLaneOptions, laneDefaults, type LaneOptions } from "./lane-options.ts"
 import { LaneRecord } from "./lane-record.ts"
 import { laneVendors } from "./lane-vendors.ts"
 import { onlineMs } from "./online-ms.ts"
@@ -120,7 +122,10 @@ export class BatchLanes {
     const name = `${account.label}/${model}`
     let capacity = this.#capacities.get(name)
     if (!capacity) {
-      capacity = new LaneCapacity(maxOpen ?? Math.min(maxRequests, batches.maxRequests), maxEnqueuedTokens)
+      capacity = new LaneCapacity(
+        maxOpen ?? Math.min(maxRequests, batches.maxRequests, laneDefaults.maxOpen),
+        maxEnqueuedTokens,
+      )
       this.#capacities.set(name, capacity)
     }
     return new VendorLane({
@@ -147,32 +152,19 @@ export class BatchLanes {
   }
 
   /** Answers the dollars. */
-  #used(
-    usage: Usage,
-    { facts, account, learned, price, admitOptions }: PreparedCall,
-    scope: TaskScope | undefined,
-    priceShare: number,
-  ): number {
+  #used(usage: Usage, prepared: PreparedCall, scope: TaskScope | undefined, priceShare: number): number {
+    const { facts, learned, price } = prepared
     learned.learnInput(facts.prompt, usage.inputTokens)
     if (facts.answers > 0) learned.learnOutput(usage.outputTokens / facts.answers)
     const usd = price && usdOf(price, usage) * priceShare
-    const { inputTokens, outputTokens, cachedInputTokens } = usage
+    const { inputTokens, outputTokens } = usage
     const cost: Cost = { requests: 1, inputTokens, outputTokens, ...(usd === undefined ? {} : { usd }) }
-    scope?.spend?.(cost)
-    const { key } = admitOptions
-    this.#emit(
-      {
-        type: "usage",
-        atMs: this.#context.clock.now(),
-        cost,
-        model: facts.model,
-        account: account.label,
-        ...(key === undefined ? {} : { key }),
-        cachedInputTokens,
-        lane: "batch",
-      },
-      scope,
-    )
+    const events = new CallEvents(this.#context, scope)
+    for (const share of sharesOf(scope, cost)) {
+      // The same object in both: whoever listens to a run and to its calls counts it once.
+      share.scope?.spend?.(share.cost)
+      events.usage(prepared, share, usage.cachedInputTokens / Math.max(1, inputTokens), false, "batch")
+    }
     return usd ?? 0
   }
 
@@ -187,12 +179,9 @@ export class BatchLanes {
     })
   }
 
-  #emit(event: SluiceEvent, scope?: TaskScope): void {
-    const { runId, spanId } = scope ?? {}
+  #emit(event: SluiceEvent): void {
     try {
-      this.#context.onEvent?.(
-        runId === undefined || spanId === undefined ? event : ({ ...event, runId, spanId } as SluiceEvent),
-      )
+      this.#context.onEvent?.(event)
     } catch {
       // A sink that throws does not disturb the call.
     }

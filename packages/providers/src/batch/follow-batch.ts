@@ -29,15 +29,22 @@ export async function* followBatch(
     yield* followBatch(requests.slice(middle), `${key}/1`, options)
     return
   }
-  const code = progress.code ?? "batch-failed"
-  for (const { customId } of requests)
-    yield {
-      customId,
-      status: "failed",
-      code,
-      message: "the batch was refused as a whole",
-      again: code === "token_limit_exceeded",
-    }
+  const faulty = new Set(progress.faulty)
+  const blamed = faulty.size > 0 ? requests.filter((_, position) => faulty.has(position)) : requests
+  for (const { customId } of blamed) yield refused(customId, progress.code ?? "batch-failed")
+  if (blamed.length < requests.length) {
+    // The others were not at fault, and make a batch without them.
+    yield* followBatch(
+      requests.filter((_, position) => !faulty.has(position)),
+      `${key}/0`,
+      options,
+    )
+  }
+}
+
+function refused(customId: string, code: string): BatchResult {
+  const again = code === "token_limit_exceeded"
+  return { customId, status: "failed", code, message: "the batch was refused as a whole", again }
 }
 
 /** The batch's id, whether it was created just now, earlier, or by a process that died before it could say so. */

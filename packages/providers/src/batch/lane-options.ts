@@ -8,7 +8,7 @@ export interface LaneOptions {
   readonly maxRequests?: number
   /**
    * Requests of one account and model in the lane at once, each held in memory until its answer is there. More wait
-   * outside, and nothing more is pulled. Default: one full batch.
+   * outside, and nothing more is pulled. Default: one full batch, 50,000 at most.
    */
   readonly maxOpen?: number
   /** Input tokens that the vendor lets this account enqueue for a model. Default: learned from refusals. */
@@ -44,12 +44,15 @@ export function checkLaneOptions(options: LaneOptions): void {
 /** The defaults, each with its reason. */
 export const laneDefaults: {
   readonly gatherMs: number
+  readonly maxOpen: number
   readonly maxRounds: number
   readonly maxBlindLooks: number
   readonly leastBatchMs: number
 } = Object.freeze({
   /** Items of one source come within milliseconds of each other; a second is nothing beside a batch. */
   gatherMs: 1_000,
+  /** Each takes its prompt and about 9 kB: half a gigabyte. */
+  maxOpen: 50_000,
   /** Once more for what expired or met the vendor's fault; then online. */
   maxRounds: 2,
   /** At one look a minute, half a day of a vendor that is down. */
