@@ -53,6 +53,7 @@ interface Group {
 /**
  * Many prompts in one call: groups the items of concurrent calls into one request, and splits its answer. As the `exec`
  * of a batch it is an option of that batch: with `concurrency: "auto"` it pulls on while items wait for company.
+ * (Make it before the batch, as a constant: inside the options TypeScript cannot infer the results that `post` gets.)
  *
  * An item whose part came back missing or malformed is sent again, alone, once; so is every item when the answer cannot
  * be taken apart at all. A group that is refused for what is in it (status 400, 413 or 422) is sent again in halves, so
