@@ -105,8 +105,9 @@ export class QuotaBeliefs {
   }
 
   anchors(nowMs: number): number[] {
-    const anchors: number[] = []
-    for (const rate of this.rates) anchors.push(rate.anchor(nowMs))
+    const { rates } = this
+    const anchors = new Array<number>(rates.length)
+    for (let i = 0; i < rates.length; i++) anchors[i] = rates[i]!.anchor(nowMs)
     return anchors
   }
 

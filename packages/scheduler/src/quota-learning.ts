@@ -69,14 +69,16 @@ export class QuotaLearning {
     beliefs.inputInFlight -= call.cost.inputTokens ?? 0
     this.#reconcile(nowMs, call, settlement)
     if (outcome !== "throttled") beliefs.gate.answered(nowMs, call.admittedMs)
-    if (outcome === "ignored" && !feedback) return nothing
-    const verdict: Verdict = { changes: [] }
-    if (feedback?.limits) this.#hear(nowMs, call, feedback.limits, verdict)
     if (outcome === "success") {
       // What left before the trouble began says nothing about it.
       if (call.admittedMs >= this.#failingSinceMs) this.#failures = 0
-      this.#beliefs.gate.passed(call.admittedMs)
-      const reason = this.#beliefs.adaptive?.sample({ inFlight: call.inFlight, ...feedback?.latency })
+      beliefs.gate.passed(call.admittedMs)
+    }
+    if (!feedback && outcome !== "throttled" && !(outcome === "success" && beliefs.adaptive)) return nothing
+    const verdict: Verdict = { changes: [] }
+    if (feedback?.limits) this.#hear(nowMs, call, feedback.limits, verdict)
+    if (outcome === "success") {
+      const reason = beliefs.adaptive?.sample({ inFlight: call.inFlight, ...feedback?.latency })
       if (reason) this.#adapt(reason, verdict)
     }
     const refusal = feedback?.refusal
@@ -209,7 +211,7 @@ export class QuotaLearning {
       rate.refuse(
         nowMs,
         amount,
-        { admittedMs, retryAfterMs, remaining },
+        { admittedMs, retryAfterMs, remaining, uncharged: this.#uncharged(rate.dimension) },
         episode && { ...episode, admitted: episode[rate.dimension as "requests"] },
       )
       if (rate.ratePerMs < from * 0.999) {

@@ -48,6 +48,8 @@ export interface Refusal {
   readonly retryAfterMs?: number | undefined
   /** What its own headers say remains. More than the call needed: something shorter stands behind the limit. */
   readonly remaining?: number | undefined
+  /** What calls in flight will still be charged, or were as they ended: a bucket may be that deep in debt. */
+  readonly uncharged?: number
 }
 
 /** Room for others leaves this share of what was ever seen to stand ready to those who wait. */
@@ -217,7 +219,7 @@ export class RateLimit implements Budget {
    */
   refuse(nowMs: number, amount: number, refusal: Refusal, episode: Episode | undefined): void {
     const waitMs = refusal.retryAfterMs ?? 0
-    if (this.#countsWindows(amount, waitMs)) {
+    if (this.#countsWindows(amount + (refusal.uncharged ?? 0), waitMs)) {
       this.#kind = "sliding"
       this.#burstKnown = true
       // What fills the window left it as long ago as makes it free again when the vendor says.
@@ -233,7 +235,8 @@ export class RateLimit implements Budget {
     if (level <= fair) return
     this.#evidenceMs = refusal.admittedMs
     this.#correct(nowMs, fair - level)
-    if (heard) this.#noticeOthers(nowMs, fair - level)
+    // One burst of refusals is one observation, however many calls were in it.
+    if (heard && episode) this.#noticeOthers(nowMs, fair - level)
   }
 
   #learn(nowMs: number, amount: number, refusal: Refusal, episode: Episode, heard: boolean): void {
