@@ -16,6 +16,7 @@ import { type LimitedFetchOptions, limitedFetchDefaults } from "./limited-fetch-
 import { ModelRequest } from "./model-request.ts"
 import { prices } from "./prices.ts"
 import { type FetchInput, methodOf, urlOf } from "./request-parts.ts"
+import { SendTurns } from "./send-turns.ts"
 import type { ModelCall, Vendor } from "./vendor.ts"
 
 /** A `fetch` under quotas. */
@@ -98,6 +99,7 @@ export interface FetchContext
   readonly vendor: Vendor | undefined
   readonly accounts: Accounts
   readonly budget: RetryBudget
+  readonly turns: SendTurns
   /** Warnings that were given already. */
   readonly warned: Set<string>
 }
@@ -147,6 +149,7 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     vendor: typeof vendor === "string" ? vendorNamed(vendor) : vendor,
     accounts: new Accounts(all, { clock, random, ...(onEvent ? { onEvent } : {}) }, quota),
     budget: retry?.budget ?? retryBudget({ reserve: limitedFetchDefaults.savedRetries }),
+    turns: new SendTurns(clock),
     warned: new Set(),
   }
 }

@@ -127,6 +127,8 @@ export class ModelRequest implements AttemptOwner {
       ? (this.#context.retry?.maxRefusals ?? limitedFetchDefaults.maxRefusals)
       : 0
     for (let refusals = 0; ; refusals++) {
+      const turn = this.#context.turns.take()
+      if (turn) await turn
       const estimate = this.#estimate()
       const permit = this.#admitNow(estimate) ?? (await this.#admit(estimate))
       this.#attempt++
