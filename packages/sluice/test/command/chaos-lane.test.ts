@@ -93,8 +93,9 @@ test("the vendor goes down in the middle of a run and comes back: every item sti
   const { url } = before
   writeInputs(folder, 300)
   const args = [...runArgs(url), "--concurrency", "8"]
-  const running = ended(startSluice(args, folder))
-  while ((await jsonAt<Stats>(`${url}/lab/stats`)).arrived < 60) await pause(5)
+  const child = startSluice(args, folder)
+  const running = ended(child)
+  while (child.exitCode === null && (await jsonAt<Stats>(`${url}/lab/stats`)).arrived < 60) await pause(5)
   await before.kill()
   await pause(300)
   await startLab([...lab, "--port", new URL(url).port], folder)

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parse } from "csv-parse/sync"
@@ -81,6 +82,17 @@ test("graph draws the flow that a module exports", async () => {
 test.each(["bash", "zsh", "fish"])("completion for %s knows every command and option", async (shell) => {
   const { stdout } = await sluice(["completion", shell])
   for (const word of ["inspect", "retry-failed", "budget-usd", "latency-ms"]) expect(stdout).toContain(word)
+})
+
+test.skipIf(process.platform === "win32")("in a real bash, Tab completes commands and options", async () => {
+  const { stdout: script } = await sluice(["completion", "bash"])
+  const complete = (...words: string[]): string => {
+    const typed = `COMP_WORDS=(sluice ${words.join(" ")}); COMP_CWORD=${words.length}; _sluice; echo "\${COMPREPLY[*]}"`
+    return execFileSync("bash", ["--norc", "-c", `${script}\n${typed}`], { encoding: "utf8" }).trim()
+  }
+  expect(complete("ins")).toBe("inspect")
+  expect(complete("run", "--retry")).toBe("--retry-failed")
+  expect(complete("run", "--la")).toBe("--lane --latency-ms")
 })
 
 test("help names every command, the exit codes and an example; each command has its own", async () => {
