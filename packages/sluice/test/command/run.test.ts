@@ -304,3 +304,32 @@ test("system prompt, messages, params and nested fields arrive as they were writ
   expect(code).toBe(0)
   for (const text of ["Be kind=er", "Hello Ada", "Yes?", "List [1,2]"]) expect(seen.join()).toContain(text)
 })
+
+test.each([
+  ["openai:gpt-5-mini", "/v1", "OPENAI_API_KEY"],
+  ["anthropic:claude-haiku-4-5", "/v1", "ANTHROPIC_API_KEY"],
+  ["google:gemini-2.5-flash", "/v1beta", "GOOGLE_GENERATIVE_AI_API_KEY"],
+])("%s by its own SDK, with the key of the environment", async (model, path, name) => {
+  const vendor = await vendorWith({ apiKeys: ["key-of-a-test"] })
+  const { args, out } = setUp(3)
+  const asking = [...args.map((arg) => (arg === "noop:" ? model : arg)), "--base-url", `${vendor.url}${path}`]
+  expect(await sluice(asking, { env: { [name]: "key-of-a-test" } })).toEqual({ code: 0, stdout: "", stderr: "" })
+  for (const { output, index } of linesOf(out)) expect(output).toContain(`word ${String(index)}`)
+  expect(vendor.stats()).toMatchObject({ arrived: 3, answered: 3 })
+})
+
+test("prompt and system prompt from files", async () => {
+  const seen: string[] = []
+  const vendor = await vendorWith({
+    answer: ({ messages }) => {
+      seen.push(messages.map(({ text }) => text).join("|"))
+      return "ok"
+    },
+  })
+  const { args, folder } = setUp(1, vendor)
+  writeFileSync(join(folder, "p.txt"), "Sing {{text}}")
+  writeFileSync(join(folder, "s.txt"), "You are {{id}}")
+  const files = ["--prompt-file", join(folder, "p.txt"), "--system-file", join(folder, "s.txt")]
+  expect((await sluice([...args.filter((arg) => arg !== "-p" && arg !== "Say {{text}}"), ...files])).code).toBe(0)
+  expect(seen).toEqual(["You are 0|Sing word 0"])
+})
