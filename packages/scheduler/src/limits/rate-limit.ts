@@ -230,6 +230,8 @@ export class RateLimit implements Budget {
     }
     const heard = nowMs - this.#heardMs <= trustHeadersMs
     if (episode) this.#learn(nowMs, amount, refusal, episode, heard)
+    // The vendor's window moves on a little after ours: the gate waits for that, and nothing more was taken.
+    if (this.#kind !== "bucket" && refusal.retryAfterMs !== undefined && waitMs < this.windowMs / 20) return
     const level = this.level(nowMs)
     const fair = Math.min(0, amount - this.ratePerMs * waitMs)
     if (level <= fair) return
