@@ -112,7 +112,6 @@ export class QuotaLearning {
   }
 
   #hear(nowMs: number, call: SentCall, readings: readonly LimitReading[], verdict: Verdict): void {
-    const beliefs = this.#beliefs
     for (const reading of readings) {
       const windowMs = reading.windowMs ?? 60_000
       const index = this.#beliefs.rates.findIndex((one) => sameLimit(reading, one))
