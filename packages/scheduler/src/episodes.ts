@@ -1,5 +1,5 @@
 import type { Cost } from "@sluice/core"
-import type { Episode } from "./limits/rate-limit.ts"
+import type { Episode } from "./limits/measured-rate.ts"
 
 const dimensions = ["requests", "tokens", "inputTokens", "outputTokens"] as const
 

@@ -248,7 +248,7 @@ class LiveQuota implements Quota {
     const beliefs = this.#beliefs
     const nowMs = this.#clock.now()
     this.#expire(nowMs)
-    for (let admitted = 0; ; ) {
+    for (let admitted = 0; ;) {
       let blocked: Set<Block["dimension"]> | undefined
       let hopeless: { waiter: QueuedCall; block: Block } | undefined
       let soonest = Infinity

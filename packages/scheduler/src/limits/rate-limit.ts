@@ -2,6 +2,7 @@ import type { LimitReading } from "@sluice/core"
 import type { Budget, Dimension } from "./budget.ts"
 import { type Growth, LearnedShare } from "../learned-share.ts"
 import { FixedWindow } from "./fixed-window.ts"
+import { type Episode, MeasuredRate } from "./measured-rate.ts"
 import { Others } from "./others.ts"
 import { SlidingWindow } from "./sliding-window.ts"
 import { TokenBucket } from "./token-bucket.ts"
@@ -27,13 +28,6 @@ export interface RateLimitOptions {
   readonly told: boolean
   /** The limit is a guess from refusals: this is how it tries for more. */
   readonly growth?: Growth
-}
-
-/** What was admitted between two bursts of refusals: the vendor's own rate, measured. */
-export interface Episode {
-  readonly admitted: number
-  readonly elapsedMs: number
-  readonly first: boolean
 }
 
 /** A guess from the first refusal may be this many times too low. */
@@ -87,8 +81,7 @@ export class RateLimit implements Budget {
   #leastHigh = 0
   /** The most that an answer ever said remains: nobody has seen more stand ready. */
   #highest = 0
-  /** What was admitted since the first refusal, while the rate behind it is looked for. */
-  #searched: { readonly sinceMs: number; admitted: number } | undefined
+  readonly #measured = new MeasuredRate()
   /** When the call left whose answer last corrected the level. */
   #evidenceMs = -Infinity
   /** When an answer last said what remains. */
@@ -262,7 +255,7 @@ export class RateLimit implements Budget {
     } else if (contradicted || !heard) {
       this.#refuted ||= contradicted
       this.#share.cut(nowMs, measured, retryAfterMs !== undefined)
-      if (!this.#share.searching) this.#searched = undefined
+      if (!this.#share.searching) this.#measured.end()
     }
     // Otherwise headers say what remains: the level and the room for others follow from that, and a cut would only waste quota.
     this.#retune(nowMs)
@@ -358,31 +351,16 @@ export class RateLimit implements Budget {
     return waitMs > (3 * amount) / this.ratePerMs + 2_500 && waitMs <= this.windowMs * 1.1
   }
 
-  /** The share of the limit that the vendor admitted since its bucket was last empty; undefined when that is too short to tell. */
-  #measure(nowMs: number, { admitted, elapsedMs, first }: Episode): number | undefined {
-    if (this.#searched) {
-      this.#searched.admitted += admitted
-      return this.#shareOf(this.#searched.admitted, nowMs - this.#searched.sinceMs)
-    }
-    // The first episode also spent what stood ready: a whole window's worth, in a deep bucket.
-    return first && this.#narrowBurst === undefined
-      ? this.#shareOf(admitted, this.windowMs + elapsedMs)
-      : this.#shareOf(admitted, elapsedMs)
+  /** The share of the limit that the vendor was seen to admit. A first episode also spent what stood ready: a window's worth, in a deep bucket. */
+  #measure(nowMs: number, episode: Episode): number | undefined {
+    const readyMs = episode.first && this.#narrowBurst === undefined ? this.windowMs : 0
+    const perMs = this.#measured.perMs(nowMs, episode, readyMs)
+    return perMs === undefined ? undefined : (perMs * this.windowMs) / this.limit
   }
 
-  #shareOf(admitted: number, elapsedMs: number): number | undefined {
-    return elapsedMs < 2_000 ? undefined : ((admitted / elapsedMs) * this.windowMs) / this.limit
-  }
-
-  /**
-   * A first refusal that no header explains leaves the rate open: all that was admitted stood ready, or none of it did. Begins
-   * between the two, and looks for the next refusal: what is admitted until then is the rate, because the bucket is empty at both ends.
-   */
-  #search(nowMs: number, { admitted, elapsedMs }: Episode): void {
-    const least = ((admitted / (this.windowMs + elapsedMs)) * this.windowMs) / this.limit
-    const most = ((admitted / Math.max(1_000, elapsedMs)) * this.windowMs) / this.limit
-    this.#searched = { sinceMs: nowMs, admitted: 0 }
-    this.#share.search(nowMs, Math.sqrt(least * most))
+  /** Goes on with what the first refusal allows to think, and looks for the next. */
+  #search(nowMs: number, episode: Episode): void {
+    this.#share.search(nowMs, (this.#measured.begin(nowMs, episode, this.windowMs) * this.windowMs) / this.limit)
   }
 
   // What the network may bunch up is kept back, also from a depth that was told.
