@@ -60,6 +60,28 @@ describe("the lane of a batch", () => {
     expect(seen[2]!.record).not.toBe(seen[1]!.record)
   })
 
+  it("keeps notes in the run's journal, where that keeps notes", async () => {
+    const seen: (LaneScope | undefined)[] = []
+    const journal = new MemoryJournal()
+    await tells("batch", seen, "without").run({}, { journal })
+    journal.notes = new Map()
+    await tells("batch", seen, "with").run({}, { journal })
+    const [without, withNotes] = seen
+    expect(without!.notes).toBeUndefined()
+    await withNotes!.notes!.putNote(withNotes!.record, ["batch_1"])
+    expect(await withNotes!.notes!.note(withNotes!.record)).toEqual(["batch_1"])
+    expect(journal.notes.size).toBe(1)
+  })
+
+  it("belongs to one version of its node", async () => {
+    const seen: (LaneScope | undefined)[] = []
+    const versioned = (version: string) =>
+      batch({ name: "same", version, lane: "batch", prep: () => [1], exec: () => void seen.push(currentLane()) })
+    await versioned("1").run({})
+    await versioned("2").run({})
+    expect(seen[0]!.record).not.toBe(seen[1]!.record)
+  })
+
   it("holds for what runs inside, until a batch inside says otherwise", async () => {
     const seen: (LaneScope | undefined)[] = []
     const outer = batch({

@@ -1,6 +1,7 @@
 import type { LimitReading } from "@sluice/core"
 import { describe, expect, it } from "vitest"
-import { type Episode, RateLimit, type RateLimitOptions } from "../src/limits/rate-limit.ts"
+import type { Episode } from "../src/limits/measured-rate.ts"
+import { RateLimit, type RateLimitOptions } from "../src/limits/rate-limit.ts"
 
 /** 600 a minute: ten a second. */
 const limitOf = (options: Partial<RateLimitOptions> = {}): RateLimit =>

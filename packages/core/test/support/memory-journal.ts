@@ -10,6 +10,8 @@ export class MemoryJournal implements Journal {
   }[] = []
   readonly ends: string[] = []
   readonly opened: string[] = []
+  /** What was noted beside the items. A run offers notes where this is given. */
+  notes: Map<string, unknown> | undefined
   isAsync = false
   beforeSettle: ((identity: RecordIdentity) => unknown) | undefined
   onEnd: (() => void) | undefined
@@ -17,7 +19,12 @@ export class MemoryJournal implements Journal {
   async openRun(run: { readonly runId: string; readonly flow: string }) {
     this.opened.push(`${run.runId}:${run.flow}`)
     const keyOf = (identity: RecordIdentity): string => JSON.stringify([run.runId, identity])
+    const { notes } = this
     return {
+      ...(notes && {
+        note: (key: string): unknown => notes.get(key),
+        putNote: async (key: string, value: unknown): Promise<void> => void notes.set(key, value),
+      }),
       lookup: (identity: RecordIdentity): SettledRecord | undefined | Promise<SettledRecord | undefined> => {
         const record = this.records.get(keyOf(identity))
         return this.isAsync ? Promise.resolve(record) : record
