@@ -12,6 +12,10 @@ vi.setConfig({ testTimeout: 60_000 })
 
 const batchEvents = (events: readonly SluiceEvent[]) => events.filter((event) => event.type === "vendor-batch")
 
+function chainOf(error: unknown): unknown[] {
+  return error instanceof Error ? [(error as { code?: unknown }).code, ...chainOf(error.cause)] : []
+}
+
 describe.each(vendorNames)("%s: a batch in lane", (name) => {
   it('"batch" is answered from one batch of the vendor, each call with its own answer', async () => {
     const setup = await setUpLane()
@@ -271,6 +275,34 @@ describe("a batch in lane", () => {
       details: { limit: "budgetUsd", largest: 0.0001 },
     })
     expect(poor.vendor.stats()).toMatchObject({ arrived: 0, batches: { jobs: 0 } })
+  })
+
+  it("a call that the budget has no room for waits while calls before it may turn out cheaper", async () => {
+    const setup = await setUpLane({}, { budgetUsd: 0.0006 })
+    // Two at a time are all that could be taken ahead; their answers are two words each.
+    expect(valuesOf(await outcomesOf(setup, setup.ask.openai, texts(6), "batch"))).toEqual(texts(6))
+    const { batches, arrived } = setup.vendor.stats()
+    expect([batches.answered, batches.repeats, arrived]).toEqual([6, 0, 0])
+    expect(batches.jobs).toBeGreaterThan(1)
+  })
+
+  it("and is refused once nothing comes back any more; a cancel ends its wait", async () => {
+    // As long as they were taken for: nothing comes back.
+    const long = { text: "word ".repeat(300) }
+    const setup = await setUpLane({ answer: long }, { budgetUsd: 0.0009 })
+    const outcomes = await outcomesOf(setup, setup.ask.openai, texts(12), "batch", {}, { retry: { maxAttempts: 1 } })
+    const failed = outcomes.filter((outcome) => outcome.status === "failed")
+    expect(failed.length).toBeGreaterThan(6)
+    for (const { error } of failed) expect(JSON.stringify(chainOf(error))).toContain("budget-exhausted")
+    expect(setup.vendor.stats().batches.answered).toBe(12 - failed.length)
+
+    const slow = await setUpLane({ answer: long, batch: { processingMs: 1e9 } }, { budgetUsd: 0.0009 })
+    const controller = new AbortController()
+    const running = outcomesOf(slow, slow.ask.openai, texts(12), "batch", { signal: controller.signal })
+    await vi.waitFor(() => expect(batchEvents(slow.events).length).toBeGreaterThan(0), { interval: 5 })
+    const reason = new Error("enough")
+    controller.abort(reason)
+    await expect(running).rejects.toBe(reason)
   })
 
   it("takes the first of several keys: a later process must find the batch again", async () => {

@@ -10,12 +10,12 @@ import { prepareCall, type PreparedCall } from "../prepared-call.ts"
 import type { ModelCall, Usage, Vendor } from "../vendor.ts"
 import { batchHttp, callerHeaders } from "./batch-http.ts"
 import type { BatchResult, BatchVendor } from "./batch-vendor.ts"
+import { DollarsAhead } from "./dollars-ahead.ts"
 import { LaneCapacity } from "./lane-capacity.ts"
 import { checkLaneOptions, laneDefaults, type LaneOptions } from "./lane-options.ts"
 import { LaneRecord } from "./lane-record.ts"
 import { laneVendors } from "./lane-vendors.ts"
 import { onlineMs } from "./online-ms.ts"
-import { payAhead } from "./pay-ahead.ts"
 import type { BatchEvent } from "./run-batches-options.ts"
 import { VendorLane } from "./vendor-lane.ts"
 
@@ -39,6 +39,7 @@ interface Visit {
 export class BatchLanes {
   readonly #context: FetchContext
   readonly #options: LaneOptions
+  readonly #dollars: DollarsAhead
   readonly #visits = new WeakMap<LaneScope, Promise<Visit>>()
   readonly #capacities = new Map<string, LaneCapacity>()
 
@@ -46,6 +47,7 @@ export class BatchLanes {
     checkLaneOptions(options)
     this.#context = context
     this.#options = options
+    this.#dollars = new DollarsAhead(context.accounts)
   }
 
   /** The answer, or `undefined` when the call has to go online. Rejects with the caller's `signal.reason`. */
@@ -75,7 +77,7 @@ export class BatchLanes {
       const batches = open(batchHttp({ vendor: vendor.name, fetch, headers, clock, random, timeoutMs }))
       visit.lanes.set(name, (way = this.#newLane(lane, visit, vendor, batches, account, facts.model)))
     }
-    const correct = await payAhead(prepared, this.#context.accounts, way.priceShare)
+    const correct = await this.#dollars.pay(prepared, scope, way.priceShare)
     let usd = 0
     try {
       const result = await way.ask({

@@ -1,7 +1,6 @@
 import type { Lane } from "@sluice/core"
 import { InvalidArgumentError } from "commander"
 import { parseModelName } from "./model-name.ts"
-import type { RunLimits } from "./run-limits.ts"
 import { usageError } from "./usage-error.ts"
 
 export const lanes = ["online", "batch", "auto"] as const
@@ -13,11 +12,10 @@ export interface LaneChoice {
   /** What the configuration says; the command line goes before it. */
   readonly configured: Lane | undefined
   readonly model: string
-  readonly limits: RunLimits
 }
 
 /** Which way the calls of a run go. Throws what contradicts itself, and what the model's vendor cannot do. */
-export function laneOf({ lane, deadlineMs, configured = "online", model, limits }: LaneChoice): Lane {
+export function laneOf({ lane, deadlineMs, configured = "online", model }: LaneChoice): Lane {
   if (deadlineMs !== undefined && lane !== "auto") {
     throw usageError(
       "--deadline goes with --lane auto: the vendor's batches while there is time, then online. --lane batch waits as long as it takes.",
@@ -30,12 +28,6 @@ export function laneOf({ lane, deadlineMs, configured = "online", model, limits 
   if (chosen === "online") return chosen
   if (parseModelName(model).vendor === "noop")
     throw usageError(`The batch lane: ${model} has no batch API. Give --lane online.`)
-  const budgets = [limits.budgetUsd, ...Object.values(limits.limits ?? {}).map(({ budgetUsd }) => budgetUsd)]
-  if (budgets.some((budget) => budget !== undefined)) {
-    throw usageError(
-      "The batch lane cannot keep a budget: a vendor's batch is ordered as a whole. Leave the budget out (`sluice plan` shows the price), or give --lane online.",
-    )
-  }
   return chosen
 }
 

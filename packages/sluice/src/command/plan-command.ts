@@ -1,10 +1,10 @@
 import { SluiceError } from "@sluice/core"
 import { countTokens, plan, type Plan, type PlannedCall, type PlanOptions } from "@sluice/lab"
-import { bestPattern, type Price, prices as listPrices } from "@sluice/providers"
 import type { QuotaLimits } from "@sluice/scheduler"
 import type { SluiceConfig } from "./config-file.ts"
 import type { Question } from "./compile-question.ts"
 import { exitCodes } from "./exit-codes.ts"
+import { limitsFor, priceOf } from "./model-money.ts"
 import { parseModelName } from "./model-name.ts"
 import { countedLimits, plannedVendor } from "./planned-vendor.ts"
 import { readInput } from "./read-input.ts"
@@ -70,7 +70,7 @@ async function planRun(
   }
   if (calls.length === 0) throw usageError("There is nothing to plan: the input is empty.")
   const own = limitsFor(id, limits)
-  const price = priceOf({ ...listPrices, ...config.prices }, id)
+  const price = priceOf(id, config)
   const planned = await planOf({
     calls,
     model,
@@ -120,16 +120,4 @@ function latencyOf({ latencyMs, tokenMs }: RunOptions, latency: PlanOptions["lat
       ...(tokenMs !== undefined && { perOutputTokenMs: tokenMs }),
     },
   }
-}
-
-/** Those that hold for this model. */
-function limitsFor(model: string, { limits: byModel, ...together }: PlanRequest["limits"]): QuotaLimits {
-  if (!byModel) return together
-  const pattern = bestPattern(Object.keys(byModel), model)
-  return (pattern === undefined ? undefined : byModel[pattern]) ?? {}
-}
-
-function priceOf(prices: Readonly<Record<string, Price>>, model: string): Price | undefined {
-  const pattern = bestPattern(Object.keys(prices), model)
-  return pattern === undefined ? undefined : prices[pattern]
 }

@@ -2,10 +2,11 @@ import { hash } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
-import { type Lane, LaneScope, SluiceError } from "@sluice/core"
+import { type Clock, type Lane, LaneScope, SluiceError } from "@sluice/core"
 import { cachedFetch, openJournal, type SqliteJournal, type SqliteRunJournal } from "@sluice/journal"
 import { limitedFetch } from "@sluice/providers"
 import { BatchTally } from "../display/batch-tally.ts"
+import { formatDuration } from "../display/quantities.ts"
 import { bulkRun, type BulkRunResult } from "./bulk-run.ts"
 import { checkEarlier } from "./check-earlier.ts"
 import { loadConfig, type SluiceConfig } from "./config-file.ts"
@@ -13,12 +14,14 @@ import { compileQuestion, type Question } from "./compile-question.ts"
 import { exitCodes } from "./exit-codes.ts"
 import { noteEvent } from "./item-notes.ts"
 import { laneOf } from "./lane-option.ts"
+import { checkBudget } from "./model-money.ts"
 import { keysIn, parseModelName } from "./model-name.ts"
 import { openModel } from "./open-model.ts"
 import { checkFields, defaultFields } from "./result-fields.ts"
 import { ResultFiles } from "./result-files.ts"
 import { expandInputs, readInput } from "./read-input.ts"
 import { limitsOf, type RunLimits } from "./run-limits.ts"
+import { forgetDeadline, leftOf } from "./run-deadline.ts"
 import type { RunOptions } from "./run-options.ts"
 import { openProgress, type Progress } from "./run-progress.ts"
 import { scanInput } from "./scan-input.ts"
@@ -37,7 +40,8 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
   const files = expandInputs(inputs)
   if (files.filter((name) => name === "-").length > 1) throw usageError("Standard input (-) can be read once.")
   const limits = limitsOf(options, config)
-  const lane = laneOf({ lane: options.lane, deadlineMs: options.deadline, configured: config.lane, model, limits })
+  const lane = laneOf({ lane: options.lane, deadlineMs: options.deadline, configured: config.lane, model })
+  checkBudget(model, limits, config)
   if (options.dryRun) {
     const request = { files, question, model, options, config, limits }
     return (await import("./plan-command.ts")).planCommand(request, terminal)
@@ -111,7 +115,7 @@ interface CheckedRun {
 }
 
 async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<number> {
-  const { files, out, fields, model, question, lane, options, journal, run, version, total } = checked
+  const { files, out, fields, model, question, options, journal, run, version, total } = checked
   const { clock, stdout, stdin, env } = terminal
   const drain = new AbortController()
   const abort = new AbortController()
@@ -140,6 +144,7 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
     baseUrl: options.baseUrl,
     question,
   })
+  const lane = await leftOf(checked.lane, run, clock)
   progress = openProgress({ terminal, options, title: `${basename(out)} with ${model}`, total, fetch })
   const stopListening = terminal.onInterrupt(() => {
     if (drain.signal.aborted) abort.abort(new Error("interrupted"))
@@ -164,6 +169,7 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
     onFailure: (error) => abort.abort(error),
   })
   if (lane !== "online") await run.putNote("lane", "batch")
+  if (lane !== checked.lane && typeof lane === "object") tellLeft(lane.deadlineMs, progress, clock)
   let result: BulkRunResult | undefined
   try {
     result = await bulkRun({
@@ -175,7 +181,7 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
       keyField: options.key,
       retryFailed: options.retryFailed ?? false,
       concurrency: concurrencyOf(checked),
-      lane: laneScope(checked),
+      lane: laneScope(lane, checked),
       maxAttempts: options.attempts,
       drain: drain.signal,
       abort,
@@ -192,7 +198,10 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
     await opened.close()
   }
   const interrupted = drain.signal.aborted
-  if (lane !== "online" && result && !result.stopped && !interrupted) await run.putNote("lane", "online")
+  if (lane !== "online" && result && !result.stopped && !interrupted) {
+    await run.putNote("lane", "online")
+    await forgetDeadline(run)
+  }
   await run.end(interrupted ? "cancelled" : result && !result.stopped && result.failed === 0 ? "ok" : "failed")
   progress.summary(result, { out, journal: checked.path, interrupted })
   if (interrupted) return exitCodes.interrupted
@@ -213,13 +222,24 @@ function openForWriting(path: string, { env, clock }: Terminal): SqliteJournal {
 const noopConcurrency = 256
 
 /** The batches of a run are found again by its question; without a journal that stays, one that is left is cancelled. */
-function laneScope({ lane, run, version, path }: CheckedRun): LaneScope | undefined {
+function laneScope(lane: Lane, { run, version, path }: CheckedRun): LaneScope | undefined {
   if (lane === "online") return undefined
   const notes = {
     note: (name: string) => run.note(name),
     putNote: (name: string, value: unknown) => run.putNote(name, value),
   }
   return new LaneScope(lane, version, path === undefined ? undefined : notes)
+}
+
+function tellLeft(leftMs: number, progress: Progress, clock: Clock): void {
+  if (leftMs > 0) {
+    return progress.print(
+      `${formatDuration(leftMs)} left until the deadline, counted from the first command of this run.`,
+    )
+  }
+  const message =
+    "The deadline of this run has passed: what is missing goes online. Another --deadline counts from now."
+  progress.observe({ type: "warning", atMs: clock.now(), code: "deadline-passed", message })
 }
 
 /** Given as a number it bounds what is not settled, not only what is being called: so much is repeated after a kill. */

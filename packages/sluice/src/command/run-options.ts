@@ -68,7 +68,9 @@ export function addRunOptions(command: Command): Command {
       "--lane <lane>",
       "batch: by the vendor's batch API at half the price, within a day; auto: so until --deadline nears",
     ).choices(lanes),
-    option("--deadline <duration>", "with --lane auto, from now: 2h, 90m").argParser(duration),
+    option("--deadline <duration>", "with --lane auto: 2h, 90m; counts from the first command of a run").argParser(
+      duration,
+    ),
     option("--config <file>", "models, limits, prices and lane (default: sluice.config.ts or .json here)"),
   )
   group(

@@ -1,4 +1,5 @@
 import { SluiceError, type SluiceErrorCode } from "@sluice/core"
+import { formatUsd } from "../display/quantities.ts"
 
 const stopping = new Set<SluiceErrorCode>(["budget-exhausted", "quota-exhausted", "limiter-closed"])
 
@@ -15,7 +16,19 @@ export function stopReason(error: unknown, refusal: string | undefined): SluiceE
     })
   }
   for (let at = error; typeof at === "object" && at !== null; at = (at as { cause?: unknown }).cause) {
-    if (SluiceError.isInstance(at) && stopping.has(at.code)) return at
+    if (!SluiceError.isInstance(at)) continue
+    if (stopping.has(at.code)) return at
+    if (at.code === "cost-exceeds-limit" && at.details["limit"] === "budgetUsd") return tooSmall(at)
   }
   return undefined
+}
+
+/** Not the call is too large but the budget too small: what it does not reach for stays open. */
+function tooSmall(error: SluiceError): SluiceError {
+  const [needs, budget] = ["amount", "largest"].map((name) => formatUsd(Number(error.details[name])))
+  return new SluiceError(
+    "budget-exhausted",
+    `one call may cost ${needs}, and the whole budget is ${budget}. It was not sent. Raise the budget, or lower --max-output-tokens.`,
+    { cause: error },
+  )
 }

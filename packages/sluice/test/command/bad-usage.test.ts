@@ -175,16 +175,16 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "The batch lane: noop: has no batch API. Give --lane online.",
   ],
   [
-    "a budget in the batch lane",
+    "a budget for a model whose price is not known",
     input,
-    "run $/in.jsonl -m lab: -p a --lane batch --budget-usd 3",
-    "The batch lane cannot keep a budget: a vendor's batch is ordered as a whole.",
+    "run $/in.jsonl -m openai-compatible:x -p a --budget-usd 3",
+    "The budget cannot be kept: the price of x is not known. Put it into sluice.config.json",
   ],
   [
-    "a budget of the configuration in its batch lane",
-    { ...input, "c.json": '{"model":"lab:","lane":"batch","limits":{"*":{"budgetUsd":3}}}' },
-    "run $/in.jsonl -p a --config $/c.json",
-    "The batch lane cannot keep a budget",
+    "a budget of the configuration for such a model",
+    { ...input, "c.json": '{"model":"openai-compatible:x","limits":{"x*":{"budgetUsd":3}}}' },
+    "plan $/in.jsonl -p a --config $/c.json",
+    "The budget cannot be kept: the price of x is not known.",
   ],
   [
     "a lane of the configuration that is unknown",

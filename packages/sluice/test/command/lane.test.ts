@@ -2,8 +2,11 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { openJournal } from "@sluice/journal"
 import { startVendor, type Vendor } from "@sluice/lab"
+import { systemClock } from "@sluice/scheduler"
 import { expect, onTestFinished, test, vi } from "vitest"
+import { forgetDeadline, leftOf } from "../../src/command/run-deadline.ts"
 import { fastClock } from "./fast-clock.ts"
 import { type Ended, linesOf, sluice, temporaryFolder } from "./sluice.ts"
 
@@ -163,6 +166,82 @@ test("--lane auto: what the batch has not done in time goes online", async () =>
   expect(linesOf(out)).toHaveLength(count)
   const { arrived, batches } = vendor.stats()
   expect([arrived, batches.jobs > 0, batches.answered]).toEqual([count, true, 0])
+})
+
+test("--lane batch with --budget-usd: stops with exit code 3 before it is exceeded; a larger one goes on, and nothing is paid twice", async () => {
+  const vendor = await vendorWith()
+  const { args, out, folder } = setUp("openai:gpt-5-mini", `${vendor.url}/v1`)
+  // A cent an input token, half of that in a batch.
+  const config = join(folder, "c.json")
+  writeFileSync(config, JSON.stringify({ prices: { "gpt-5-mini": { input: 10_000, output: 0 } } }))
+  const inLane = [...args, "--lane", "batch", "--config", config, "--fields", "index,usd"]
+  const spent = (): number => linesOf(out).reduce((sum, { usd }) => sum + Number(usd), 0)
+  const budget = 0.15
+  const first = await run([...inLane, "--budget-usd", String(budget)])
+  expect(first.code).toBe(3)
+  expect(first.stderr).toMatch(/Stopped: .*budgetUsd.* The same command goes on from here\./)
+  const done = linesOf(out).length
+  expect(done).toBeGreaterThan(0)
+  expect(done).toBeLessThan(count)
+  expect(spent()).toBeLessThanOrEqual(budget)
+  expect(spent()).toBeGreaterThan(budget / 4)
+  expect(linesOf(`${out}.failed.jsonl`)).toEqual([])
+  expect((await run([...inLane, "--budget-usd", "10"])).code).toBe(0)
+  expect(linesOf(out).map(({ index }) => index)).toEqual(Array.from({ length: count }, (_, index) => index))
+  expect(vendor.stats()).toMatchObject({ arrived: 0, batches: { answered: count, repeats: 0 } })
+})
+
+const wholeHour = 3_600_000
+
+/** The same, beginning at a moment of the wall clock. */
+const runAt = (ms: number, args: readonly string[], interrupts?: Set<() => void>): Promise<Ended> => {
+  const clock = fastClock(100)
+  const at = { ...clock, wallNow: () => ms + clock.now() }
+  return sluice(args, { env, clock: at, ...(interrupts && { interrupts }) })
+}
+
+test("--deadline counts from the first command of the run: the same command has what is left of it", async () => {
+  const vendor = await vendorWith({ processingMs: wholeHour })
+  const { args, out } = setUp("openai:gpt-5-mini", `${vendor.url}/v1`)
+  const inLane = [...args, "--lane", "auto", "--deadline", "2h"]
+  const interrupts = new Set<() => void>()
+  const running = runAt(0, inLane, interrupts)
+  await vi.waitUntil(() => vendor.stats().batches.jobs > 0, { timeout: 20_000, interval: 5 })
+  for (const listener of interrupts) listener()
+  expect((await running).code).toBe(130)
+  expect(vendor.stats()).toMatchObject({ arrived: 0, batches: { answered: 0 } })
+
+  const later = runAt(wholeHour, inLane, interrupts)
+  await vi.waitUntil(() => interrupts.size > 0, { timeout: 20_000, interval: 5 })
+  for (let presses = 0; presses < 2; presses++) for (const listener of interrupts) listener()
+  expect((await later).stderr).toMatch(/^(1:00|59):\d\d left until the deadline, counted from the first command/m)
+
+  // Three hours later nothing is left: the batch is given up, and all goes online.
+  const late = await runAt(3 * wholeHour, inLane)
+  expect(late.code).toBe(0)
+  expect(late.stderr).toContain("The deadline of this run has passed: what is missing goes online.")
+  expect(linesOf(out)).toHaveLength(count)
+  expect(vendor.stats()).toMatchObject({ arrived: count, batches: { jobs: 1 } })
+})
+
+test("what is left of a deadline, another deadline, and a run that was done", async () => {
+  const clock = { now: 0 }
+  await using journal = openJournal({ path: ":memory:" })
+  const journalled = await journal.openRun({ runId: "r", flow: "f" })
+  const left = async (deadlineMs: number, nowMs: number): Promise<unknown> => {
+    clock.now = nowMs
+    return leftOf({ deadlineMs }, journalled, { ...systemClock, wallNow: () => clock.now })
+  }
+  expect(await left(2 * wholeHour, 0)).toEqual({ deadlineMs: 2 * wholeHour })
+  expect(await left(2 * wholeHour, wholeHour)).toEqual({ deadlineMs: wholeHour })
+  expect(await left(2 * wholeHour, 3 * wholeHour)).toEqual({ deadlineMs: 0 })
+  // A clock that was put back gives no more than was asked for.
+  expect(await left(2 * wholeHour, -wholeHour)).toEqual({ deadlineMs: 2 * wholeHour })
+  expect(await left(wholeHour, 5 * wholeHour)).toEqual({ deadlineMs: wholeHour })
+  expect(await left(wholeHour, 5.5 * wholeHour)).toEqual({ deadlineMs: 0.5 * wholeHour })
+  await forgetDeadline(journalled)
+  expect(await left(wholeHour, 9 * wholeHour)).toEqual({ deadlineMs: wholeHour })
+  expect(await leftOf("batch", journalled, systemClock)).toBe("batch")
 })
 
 test("the configuration has a lane too, and the command line goes before it", async () => {

@@ -155,6 +155,18 @@ test("a budget ends the run with exit code 3, and the same command with a larger
   expect(linesOf(out)).toHaveLength(20)
 })
 
+test("a budget that one call exceeds ends the run with exit code 3: nothing is sent, nothing counts as failed", async () => {
+  const vendor = await vendorWith()
+  const { args, out, folder } = setUp(20, vendor)
+  const config = join(folder, "sluice.config.json")
+  writeFileSync(config, JSON.stringify({ prices: { x: { input: 1_000, output: 1_000 } } }))
+  const asking = args.filter((arg) => arg !== "-q")
+  const { code, stderr } = await sluice([...asking, "--config", config, "--budget-usd", "0.0012"])
+  expect(code).toBe(3)
+  expect(stderr).toMatch(/Stopped: one call may cost \$0\.\d*, and the whole budget is \$0\.0012\. It was not sent\./)
+  expect([vendor.stats().arrived, linesOf(`${out}.failed.jsonl`)]).toEqual([0, []])
+})
+
 test("the first Ctrl-C finishes what is in flight, and the same command goes on", async () => {
   const vendor = await vendorWith({ latency: { baseMs: 30, perOutputTokenMs: 0 } })
   const { args, out } = setUp(60, vendor)
