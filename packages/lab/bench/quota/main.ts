@@ -11,7 +11,8 @@ import { machineLine } from "../machine.ts"
 import { benchScenario, type Scale } from "./bench-scenario.ts"
 import { contestants } from "./contestants.ts"
 import { oracleOf, runPair, type Row } from "./run-pair.ts"
-import { type RunFacts, writeReport } from "./write-report.ts"
+import type { RunFacts } from "./report-text.ts"
+import { writeReport } from "./write-report.ts"
 
 /** One of each kind. */
 const SHORT = [
@@ -81,7 +82,7 @@ async function lane(): Promise<void> {
     process.stdout.write(
       failure === undefined
         ? `${scenario.padEnd(24)} ${contestant.padEnd(30)} ${ratio.toFixed(3).padStart(7)} × oracle   refused ${refused} / ${answered}   lost ${lost}   twice ${repeated}${errors[0] ? `   ${errors[0][0]}` : ""}\n`
-        : `${scenario.padEnd(24)} ${contestant.padEnd(30)} no figures: ${failure}\n`,
+        : `${scenario.padEnd(24)} ${contestant.padEnd(30)} failed: ${failure}   lost ${lost}\n`,
     )
     for (const event of values.trace ? row.trace : []) process.stdout.write(`    ${JSON.stringify(event)}\n`)
     if (values.json)
