@@ -70,12 +70,13 @@ test("responseSchema in Gemini's own dialect gets conforming JSON", async () => 
 
 test("embedContent and countTokens", async () => {
   const ai = await connect()
-  const { embeddings } = await ai.models.embedContent({
+  const { embeddings, usageMetadata } = await ai.models.embedContent({
     model: "embed-lab",
     contents: ["a cat", "a dog"],
     config: { outputDimensionality: 64 },
   })
   expect(embeddings?.map(({ values }) => values?.length)).toEqual([64, 64])
+  expect(usageMetadata?.promptTokenCount).toBe(3)
   expect((await ai.models.countTokens(asked)).totalTokens).toBe(3)
 })
 

@@ -187,7 +187,8 @@ export class ModelRequest implements AttemptOwner {
   spent(usage: Usage, how: Counted): number | undefined {
     const { facts, learned, price } = this.#prepared
     if (how === "counted") learned.learnInput(facts.prompt, usage.inputTokens)
-    if (how !== "partial" && facts.answers > 0) learned.learnOutput(usage.outputTokens / facts.answers)
+    if ((how === "counted" || how === "guessed") && facts.answers > 0)
+      learned.learnOutput(usage.outputTokens / facts.answers)
     const usd = price && usdOf(price, usage)
     const { inputTokens, outputTokens } = usage
     const cost: Cost = { requests: 1, inputTokens, outputTokens, ...(usd === undefined ? {} : { usd }) }

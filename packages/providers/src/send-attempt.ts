@@ -9,8 +9,8 @@ import { StreamedAnswer } from "./streamed-answer.ts"
 import { usageInTail } from "./usage-in-tail.ts"
 import type { Usage, Verdict } from "./vendor.ts"
 
-/** Who counted: the vendor; nobody, from a whole stream; nobody, and the stream was cut. */
-export type Counted = "counted" | "guessed" | "partial"
+/** Who counted: the vendor; we, the pieces of a whole stream; we, those of one that was cut; nobody. */
+export type Counted = "counted" | "guessed" | "partial" | "unknown"
 
 /** The call that an attempt is part of. */
 export interface AttemptOwner {

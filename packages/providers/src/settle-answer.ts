@@ -1,5 +1,6 @@
 import type { Feedback, SettleOutcome } from "@sluice/core"
 import { AttemptFailure } from "./attempt-failure.ts"
+import type { PreparedCall } from "./prepared-call.ts"
 import type { Attempt, Counted } from "./send-attempt.ts"
 import type { Answer, Usage, Verdict } from "./vendor.ts"
 import { okVerdict } from "./verdict.ts"
@@ -14,13 +15,26 @@ export function settleAnswer(
 ): void {
   const { vendor } = owner.prepared
   const feedback = vendor.feedback(answer, okVerdict, owner.context.clock.wallNow())
-  if (!usage) return permit.settle("success", undefined, { ...feedback, latency })
+  if (!usage) {
+    // Some embeddings and local servers do not count: the estimate stands, in the quota and in the accounts.
+    owner.spent(likelyUsage(owner.prepared), "unknown")
+    return permit.settle("success", undefined, { ...feedback, latency })
+  }
   const usd = owner.spent(usage, how)
   const actual = vendor.charged(estimate, usage)
   permit.settle("success", usd === undefined ? actual : { ...actual, usd }, {
     ...feedback,
     latency: { ...latency, outputTokens: usage.outputTokens },
   })
+}
+
+function likelyUsage({ facts, learned }: PreparedCall): Usage {
+  return {
+    inputTokens: learned.inputTokens(facts.prompt),
+    outputTokens: Math.ceil(Math.min(facts.maxOutputTokens ?? Infinity, learned.outputMean) * facts.answers),
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+  }
 }
 
 /** Settles a refused call and makes its failure. */

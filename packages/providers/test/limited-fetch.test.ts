@@ -1,4 +1,4 @@
-import { runInScope, SluiceError, type TaskScope } from "@sluice/core"
+import { runInScope, SluiceError, type SluiceEvent, type TaskScope } from "@sluice/core"
 import { seededRandom } from "@sluice/lab"
 import { describe, expect, it } from "vitest"
 import { type LimitedFetchOptions, VendorError } from "../src/index.ts"
@@ -356,6 +356,30 @@ describe("what is told", () => {
     const told = JSON.stringify([events, fetch.snapshot()])
     expect(told).not.toContain("sk-secret")
     expect(told).not.toContain("secret prompt")
+  })
+
+  it("an answer that nobody counted is accounted as it was estimated", async () => {
+    const told = async (url: string, body: object, answer: object): Promise<SluiceEvent[]> => {
+      const { clock, fetch, events } = bench(() => json(200, answer))
+      await clock.run(
+        fetch(url, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(body),
+        }),
+      )
+      return events.filter((event) => event.type === "usage")
+    }
+    const gemini = "https://generativelanguage.googleapis.com/v1beta/models/gemini-embedding-001:batchEmbedContents"
+    const requests = [{ content: { parts: [{ text: "x".repeat(400) }] } }]
+    expect(await told(gemini, { requests }, { embeddings: [{ values: [1] }] })).toMatchObject([
+      { model: "gemini-embedding-001", cost: { requests: 1, inputTokens: 100, outputTokens: 0 }, estimated: true },
+    ])
+    const chat = { model: "m", messages: [{ role: "user", content: "x".repeat(400) }], max_tokens: 7 }
+    const answer = { choices: [{ message: { role: "assistant", content: "hi" } }] }
+    expect(await told("http://localhost:11434/v1/chat/completions", chat, answer)).toMatchObject([
+      { model: "m", cost: { requests: 1, outputTokens: 7 }, estimated: true },
+    ])
   })
 
   it("warns once of an SDK that retries on its own", async () => {

@@ -13,7 +13,7 @@ const many = z.looseObject({ requests: z.array(one).min(1).max(100) })
 
 const DEFAULT_DIMENSIONS = 3072
 
-/** `POST /v1beta/models/{model}:embedContent` and `:batchEmbedContents`. */
+/** `POST /v1beta/models/{model}:embedContent` and `:batchEmbedContents`, with `EmbeddingUsageMetadata` (ai.google.dev, read 2026-11). */
 export const embedContents: WireFormat = {
   vendor: "gemini",
   silent: true,
@@ -36,12 +36,16 @@ export const embedContents: WireFormat = {
     }
   },
 
-  body({ call: { body } }) {
+  body({ call: { body, inputTokens } }) {
     const single = !("requests" in body)
     const embeddings = requestsOf(body, single).map(({ content, outputDimensionality }) => ({
       values: embedText(textOf(content), outputDimensionality ?? DEFAULT_DIMENSIONS),
     }))
-    return single ? { embedding: embeddings[0] } : { embeddings }
+    const usageMetadata = {
+      promptTokenCount: inputTokens,
+      promptTokenDetails: [{ modality: "TEXT", tokenCount: inputTokens }],
+    }
+    return { ...(single ? { embedding: embeddings[0] } : { embeddings }), usageMetadata }
   },
 
   script() {
