@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from "node:fs"
 import type { ServerResponse } from "node:http"
 import Anthropic from "@anthropic-ai/sdk"
 import { ApiError, GoogleGenAI } from "@google/genai"
+import { createAnthropic } from "@ai-sdk/anthropic"
+import { createGoogleGenerativeAI } from "@ai-sdk/google"
 import { createOpenAI } from "@ai-sdk/openai"
 import { ChatOpenAI } from "@langchain/openai"
 import { APICallError, generateText } from "ai"
@@ -19,6 +21,7 @@ import { fastClock, scriptedServer } from "./scripted-server.ts"
 
 // Real HTTP on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 })
+;(globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false
 
 interface Fixture {
   readonly answer: { readonly status: number; readonly headers: Record<string, string>; readonly body: unknown }
@@ -38,6 +41,13 @@ function fixtures(vendor: string): [string, Fixture][] {
 function send(response: ServerResponse, { status, headers, body }: Fixture["answer"]): void {
   const text = typeof body === "string" ? body : JSON.stringify(body)
   response.writeHead(status, { "content-type": "application/json", ...headers }).end(text)
+}
+
+function sendStream(response: ServerResponse): void {
+  const chunk = { id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "m" }
+  const choice = { index: 0, delta: { role: "assistant", content: "fine" }, finish_reason: "stop" }
+  response.writeHead(200, { "content-type": "text/event-stream" })
+  response.end(`data: ${JSON.stringify({ ...chunk, choices: [choice] })}\n\ndata: [DONE]\n\n`)
 }
 
 const good = {
@@ -98,6 +108,15 @@ const clients = {
     },
     thrown: (error: unknown) => APICallError.isInstance(error) && error.statusCode,
   },
+  "openai, streaming": {
+    vendor: "openai",
+    call: async (url: string, fetch: LimitedFetch) => {
+      const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: "sk-1", ...openaiOptions(fetch) })
+      const stream = client.chat.completions.stream({ model: "m", messages: [{ role: "user", content: "hi" }] })
+      return (await stream.finalChatCompletion()).choices[0]!.message.content
+    },
+    thrown: (error: unknown) => error instanceof OpenAI.APIError && error.status,
+  },
   anthropic: {
     vendor: "anthropic",
     call: async (url: string, fetch: LimitedFetch) => {
@@ -119,6 +138,24 @@ const clients = {
     },
     thrown: (error: unknown) => error instanceof ApiError && error.status,
   },
+  "ai sdk over anthropic": {
+    vendor: "anthropic",
+    call: async (url: string, fetch: LimitedFetch) => {
+      const limited = aiSdkOptions(fetch)
+      const provider = createAnthropic({ baseURL: `${url}/v1`, apiKey: "sk-1", ...limited.provider })
+      return (await generateText({ model: provider("m"), prompt: "hi", ...limited.call })).text
+    },
+    thrown: (error: unknown) => APICallError.isInstance(error) && error.statusCode,
+  },
+  "ai sdk over google": {
+    vendor: "gemini",
+    call: async (url: string, fetch: LimitedFetch) => {
+      const limited = aiSdkOptions(fetch)
+      const provider = createGoogleGenerativeAI({ baseURL: `${url}/v1beta`, apiKey: "sk-1", ...limited.provider })
+      return (await generateText({ model: provider("m"), prompt: "hi", ...limited.call })).text
+    },
+    thrown: (error: unknown) => APICallError.isInstance(error) && error.statusCode,
+  },
 } as const
 
 for (const [sdk, { vendor, call, thrown }] of Object.entries(clients)) {
@@ -131,6 +168,7 @@ for (const [sdk, { vendor, call, thrown }] of Object.entries(clients)) {
         const clock = fastClock()
         const server = await scriptedServer((n, response) => {
           if (n === 0 || !again) send(response, fixture.answer)
+          else if (sdk.endsWith("streaming")) sendStream(response)
           else send(response, { status: 200, headers: {}, body: good[vendor] })
         }, clock)
         const limited = limitedFetch({ vendor, clock, limits: { m: { concurrency: 2 } } })

@@ -3,9 +3,11 @@ import { createGoogleGenerativeAI } from "@ai-sdk/google"
 import { createOpenAI } from "@ai-sdk/openai"
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
 import Anthropic from "@anthropic-ai/sdk"
-import { GoogleGenAI } from "@google/genai"
+import { FunctionCallingConfigMode, GoogleGenAI } from "@google/genai"
 import { startVendor, type ServerOptions, type Vendor } from "@sluice/lab"
+import type { AIMessageChunk } from "@langchain/core/messages"
 import { ChatOpenAI, OpenAIEmbeddings } from "@langchain/openai"
+import { zodOutputFormat } from "@anthropic-ai/sdk/helpers/zod"
 import { embedMany, generateText, Output, streamText, tool } from "ai"
 import OpenAI from "openai"
 import { zodResponseFormat } from "openai/helpers/zod"
@@ -15,6 +17,7 @@ import type { SluiceEvent } from "@sluice/core"
 import {
   aiSdkOptions,
   anthropicOptions,
+  coalesceEmbeddings,
   googleOptions,
   limitedFetch,
   type LimitedFetch,
@@ -52,6 +55,8 @@ async function setUp(
 
 const hi = [{ role: "user" as const, content: "Say hello" }]
 const parameters = z.object({ city: z.string(), days: z.number() })
+const place = z.object({ city: z.string() })
+const placeSchema = z.toJSONSchema(place) as Record<string, unknown>
 const tokens = Math.ceil(text.length / 4)
 
 describe("openai", () => {
@@ -112,7 +117,7 @@ describe("openai", () => {
     const parsed = await openai.chat.completions.parse({
       model: "m",
       messages: hi,
-      response_format: zodResponseFormat(z.object({ city: z.string() }), "place"),
+      response_format: zodResponseFormat(place, "place"),
     })
     expect(parsed.choices[0]!.message.parsed).toEqual({ city: "Berlin" })
     const embedded = await openai.embeddings.create({ model: "e", input: ["one", "two"] })
@@ -208,6 +213,23 @@ describe("@anthropic-ai/sdk", () => {
     expect(inFlight(limited)).toBe(0)
   })
 
+  it("tools while streaming, structured output plain and streamed", async () => {
+    const { vendor, limited, usage } = await setUp({ headers: "anthropic", answer: { text: "Berlin" } })
+    const anthropic = client(vendor, limited)
+    const called = await anthropic.messages
+      .stream({
+        ...asked,
+        tool_choice: { type: "tool", name: "weather" },
+        tools: [{ name: "weather", input_schema: placeSchema as Anthropic.Tool.InputSchema }],
+      })
+      .finalMessage()
+    expect(called.content).toMatchObject([{ type: "tool_use", name: "weather", input: { city: "Berlin" } }])
+    const wanted = { ...asked, output_config: { format: zodOutputFormat(place) } }
+    expect((await anthropic.messages.parse(wanted)).parsed_output).toEqual({ city: "Berlin" })
+    expect((await anthropic.messages.stream(wanted).finalMessage()).parsed_output).toEqual({ city: "Berlin" })
+    expect([usage().length, vendor.stats().answered, inFlight(limited)]).toEqual([3, 3, 0])
+  })
+
   it("the vendor's own error for a refused key, after one call", async () => {
     const { vendor, limited } = await setUp({ apiKeys: ["another"] }, { concurrency: 1 })
     const anthropic = client(vendor, limited)
@@ -239,7 +261,7 @@ describe("ai", () => {
         model,
         prompt: "Say hello",
         ...call,
-        output: Output.object({ schema: z.object({ city: z.string() }) }),
+        output: Output.object({ schema: place }),
       })
       expect(output).toEqual({ city: "Berlin" })
     }
@@ -264,6 +286,31 @@ describe("ai", () => {
     expect(inFlight(limited)).toBe(0)
   })
 
+  it("tools and structured output over Anthropic and Google, embeddings over Google", async () => {
+    const { vendor, limited, usage } = await setUp({ answer: { text: "Berlin" } })
+    const { provider, call } = aiSdkOptions(limited)
+    const google = createGoogleGenerativeAI({ baseURL: `${vendor.url}/v1beta`, apiKey: "k", ...provider })
+    for (const model of [
+      createAnthropic({ baseURL: `${vendor.url}/v1`, apiKey: "k", ...provider })("m"),
+      google("gemini-m"),
+    ]) {
+      const made = await generateText({
+        model,
+        prompt: "Say hello",
+        ...call,
+        toolChoice: "required",
+        tools: { weather: tool({ inputSchema: parameters }) },
+      })
+      expect(made.toolCalls).toMatchObject([{ toolName: "weather", input: { city: "Berlin" } }])
+      const output = Output.object({ schema: place })
+      expect((await generateText({ model, prompt: "Say hello", ...call, output })).output).toEqual({ city: "Berlin" })
+      expect(await streamText({ model, prompt: "Say hello", ...call, output }).output).toEqual({ city: "Berlin" })
+    }
+    const { embeddings } = await embedMany({ model: google.embedding("e"), values: ["one", "two"], ...call })
+    expect(embeddings).toHaveLength(2)
+    expect([usage().length, vendor.stats().answered, inFlight(limited)]).toEqual([7, 7, 0])
+  })
+
   it("an abort ends a call at once", async () => {
     const { vendor, limited } = await setUp({ latency: { baseMs: 60_000 } })
     const { provider, call } = aiSdkOptions(limited)
@@ -280,9 +327,12 @@ describe("ai", () => {
 })
 
 describe("@google/genai", () => {
-  it("plain, streaming, embeddings", async () => {
+  const client = (vendor: Vendor, limited: LimitedFetch): GoogleGenAI =>
+    new GoogleGenAI({ apiKey: "k", httpOptions: { baseUrl: vendor.url, ...googleOptions(limited) } })
+
+  it("plain, streaming", async () => {
     const { vendor, limited, usage } = await setUp()
-    const google = new GoogleGenAI({ apiKey: "k", httpOptions: { baseUrl: vendor.url, ...googleOptions(limited) } })
+    const google = client(vendor, limited)
     expect((await google.models.generateContent({ model: "m", contents: "Say hello" })).text).toBe(text)
     let got = ""
     for await (const chunk of await google.models.generateContentStream({ model: "m", contents: "Say hello" }))
@@ -294,23 +344,72 @@ describe("@google/genai", () => {
     ])
     expect(inFlight(limited)).toBe(0)
   })
+
+  it("tools, structured output, plain and streamed", async () => {
+    const { vendor, limited, usage } = await setUp({ answer: { text: "Berlin" } })
+    const google = client(vendor, limited)
+    const asked = { model: "m", contents: "Say hello" }
+    const tools = {
+      tools: [{ functionDeclarations: [{ name: "weather", parametersJsonSchema: placeSchema }] }],
+      toolConfig: { functionCallingConfig: { mode: FunctionCallingConfigMode.ANY } },
+    }
+    const called = [{ name: "weather", args: { city: "Berlin" } }]
+    expect((await google.models.generateContent({ ...asked, config: tools })).functionCalls).toMatchObject(called)
+    const streamed = []
+    for await (const chunk of await google.models.generateContentStream({ ...asked, config: tools }))
+      streamed.push(...(chunk.functionCalls ?? []))
+    expect(streamed).toMatchObject(called)
+    const config = { responseMimeType: "application/json", responseJsonSchema: placeSchema }
+    const answer = await google.models.generateContent({ ...asked, config })
+    expect(place.parse(JSON.parse(answer.text ?? ""))).toEqual({ city: "Berlin" })
+    let json = ""
+    for await (const chunk of await google.models.generateContentStream({ ...asked, config })) json += chunk.text ?? ""
+    expect(JSON.parse(json)).toEqual({ city: "Berlin" })
+    expect([usage().length, vendor.stats().answered, inFlight(limited)]).toEqual([4, 4, 0])
+  })
+
+  it("embeddings: every text its vector, counted; single texts grouped into one call", async () => {
+    const { vendor, limited, usage } = await setUp()
+    const google = client(vendor, limited)
+    const embed = (contents: string[]): Promise<object> => google.models.embedContent({ model: "e", contents })
+    const { embeddings } = (await embed(["one", "two"])) as { embeddings: { values: number[] }[] }
+    expect(usage()).toEqual([{ in: 2, out: 0 }])
+    const grouped = coalesceEmbeddings(embed)
+    expect(await Promise.all([grouped("one"), grouped("two")])).toEqual(embeddings.map(({ values }) => values))
+    // One call, of which each text pays its part.
+    expect([usage().slice(1), vendor.stats().answered, inFlight(limited)]).toEqual([
+      [
+        { in: 1, out: 0 },
+        { in: 1, out: 0 },
+      ],
+      2,
+      0,
+    ])
+  })
 })
 
 describe("@langchain/openai", () => {
-  it("plain, streaming, structured output, embeddings", async () => {
-    const { vendor, limited } = await setUp({ answer: { text: "Berlin" } })
+  it("plain, streaming, tools, structured output, embeddings", async () => {
+    const { vendor, limited, usage } = await setUp({ answer: { text: "Berlin" } })
     const configuration = { baseURL: `${vendor.url}/v1`, ...openaiOptions(limited) }
     const model = new ChatOpenAI({ model: "m", apiKey: "k", maxRetries: 0, configuration })
     expect((await model.invoke("Say hello")).content).toBe("Berlin")
     let got = ""
     for await (const chunk of await model.stream("Say hello")) got += chunk.text
     expect(got).toBe("Berlin")
-    expect(
-      await model.withStructuredOutput(z.object({ city: z.string() }), { method: "jsonSchema" }).invoke("Say hello"),
-    ).toEqual({ city: "Berlin" })
+    const tools = [{ type: "function", function: { name: "weather", parameters: placeSchema } }]
+    const withTools = model.bindTools(tools, { tool_choice: "weather" })
+    expect((await withTools.invoke("Say hello")).tool_calls).toMatchObject([
+      { name: "weather", args: { city: "Berlin" } },
+    ])
+    let streamed: AIMessageChunk | undefined
+    for await (const chunk of await withTools.stream("Say hello")) streamed = streamed?.concat(chunk) ?? chunk
+    expect(streamed?.tool_calls).toMatchObject([{ name: "weather", args: { city: "Berlin" } }])
+    for (const method of ["jsonSchema", "functionCalling"] as const)
+      expect(await model.withStructuredOutput(place, { method }).invoke("Say hello")).toEqual({ city: "Berlin" })
     expect(
       await new OpenAIEmbeddings({ model: "e", apiKey: "k", maxRetries: 0, configuration }).embedDocuments(["a", "b"]),
     ).toHaveLength(2)
-    expect(inFlight(limited)).toBe(0)
+    expect([usage().length, vendor.stats().answered, inFlight(limited)]).toEqual([7, 7, 0])
   })
 })

@@ -1,17 +1,27 @@
+import { createAnthropic } from "@ai-sdk/anthropic"
 import { createOpenAI } from "@ai-sdk/openai"
 import Anthropic from "@anthropic-ai/sdk"
 import { GoogleGenAI } from "@google/genai"
 import { ChatOpenAI } from "@langchain/openai"
 import type { SluiceEvent } from "@sluice/core"
 import { startVendor } from "@sluice/lab"
-import { generateText } from "ai"
+import { generateText, streamText } from "ai"
 import { describe, expect, it, onTestFinished, vi } from "vitest"
-import { anthropicOptions, googleOptions, limitedFetch, type LimitedFetch, openaiOptions } from "../src/index.ts"
+import OpenAI from "openai"
+import {
+  aiSdkOptions,
+  anthropicOptions,
+  googleOptions,
+  limitedFetch,
+  type LimitedFetch,
+  openaiOptions,
+} from "../src/index.ts"
 import { inFlight } from "./fake-vendor.ts"
 import { fastClock, scriptedServer } from "./scripted-server.ts"
 
 // Real HTTP on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 })
+;(globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false
 
 const sse = (type: string, data: object): string => `event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`
 const overloaded = sse("error", { error: { type: "overloaded_error", message: "Overloaded" } })
@@ -81,6 +91,30 @@ const calls: Record<string, (url: string, limited: LimitedFetch, signal: AbortSi
       contents: "hi",
       config: { abortSignal: signal },
     }),
+  "ai sdk": (url, limited, signal) => {
+    const { provider, call } = aiSdkOptions(limited)
+    const model = createOpenAI({ baseURL: `${url}/v1`, apiKey: "k", ...provider }).chat("m")
+    return generateText({ model, prompt: "hi", abortSignal: signal, ...call })
+  },
+  "ai sdk, streaming": async (url, limited, signal) => {
+    const { provider, call } = aiSdkOptions(limited)
+    const model = createAnthropic({ baseURL: `${url}/v1`, apiKey: "k", ...provider })("m")
+    const failed = Promise.withResolvers<never>()
+    const { text } = streamText({
+      model,
+      prompt: "hi",
+      abortSignal: signal,
+      onError: ({ error }) => failed.reject(error),
+      onAbort: () => failed.reject(signal.reason),
+      ...call,
+    })
+    return Promise.race([text, failed.promise])
+  },
+  "openai, responses": (url, limited, signal) =>
+    new OpenAI({ baseURL: `${url}/v1`, apiKey: "k", ...openaiOptions(limited) }).responses.create(
+      { model: "m", input: "hi" },
+      { signal },
+    ),
   langchain: (url, limited, signal) =>
     new ChatOpenAI({
       model: "m",
@@ -118,6 +152,21 @@ describe.each(Object.entries(calls))("%s", (_name, call) => {
     expect(error).toBeInstanceOf(Error)
     expect([vendor.stats().arrived, inFlight(limited)]).toEqual([2, 0])
   })
+})
+
+it("the AI SDK's own time-out runs while a call waits for its turn, and frees everything", async () => {
+  const vendor = await startVendor({ latency: { baseMs: 60_000 } })
+  onTestFinished(() => vendor.stop())
+  const limited = limitedFetch({ concurrency: 1 })
+  const { provider, call } = aiSdkOptions(limited)
+  const model = createOpenAI({ baseURL: `${vendor.url}/v1`, apiKey: "k", ...provider }).chat("m")
+  const errors = await Promise.all(
+    [1, 2].map(() =>
+      generateText({ model, prompt: "hi", timeout: { totalMs: 200 }, ...call }).catch((error: unknown) => error),
+    ),
+  )
+  expect(errors).toMatchObject([{ name: "TimeoutError" }, { name: "TimeoutError" }])
+  expect([inFlight(limited), limited.snapshot()[0]!.waiting, vendor.stats().arrived]).toEqual([0, 0, 1])
 })
 
 it("the AI SDK's own retries are noticed, once", async () => {
