@@ -1,40 +1,193 @@
-import { sequentialExecutor, type Executor } from "@sluice/core"
+import { AsyncLocalStorage } from "node:async_hooks"
+import {
+  sequentialExecutor,
+  type AttemptContext,
+  type Executor,
+  type ItemOptions,
+  type MapOptions,
+  type Outcome,
+} from "@sluice/core"
+import { parallelExecutor } from "@sluice/scheduler"
 import { describe, expect, it } from "vitest"
 import { testExecutor, type TestFramework } from "../src/index.ts"
-import { failuresOf } from "./failures-of.ts"
+import { atOnce } from "../src/conformance/executor-bench.ts"
+import { failuresOf, namesOf } from "./failures-of.ts"
+
+type Work = (item: unknown, context: AttemptContext) => unknown
+type Source = Iterable<unknown> | AsyncIterable<unknown>
+type Outcomes = AsyncIterable<Outcome<unknown>>
+
+/** What a flaw changes on the way into a right executor and out of it. */
+interface Flaw {
+  readonly options?: (options: ItemOptions<unknown, unknown>) => ItemOptions<unknown, unknown>
+  readonly mapOptions?: (options: MapOptions<unknown, unknown>) => MapOptions<unknown, unknown>
+  readonly work?: (work: Work) => Work
+  readonly source?: (source: Source) => Source
+  readonly outcome?: (outcome: Outcome<unknown>) => Outcome<unknown>
+  readonly outcomes?: (outcomes: Outcomes) => Outcomes
+  readonly reason?: (reason: unknown) => unknown
+}
+
+const same = <T>(value: T): T => value
+
+function flawed(right: Executor, flaw: Flaw): Executor {
+  const { options = same, mapOptions = same, work = same, source = same } = flaw
+  const { outcome = same, outcomes = same, reason = same } = flaw
+  const run = async (...[item, index, fn, given]: Parameters<Executor["run"]>): Promise<Outcome<unknown>> => {
+    try {
+      return outcome(await right.run(item, index, work(fn), options(given)))
+    } catch (error) {
+      throw reason(error)
+    }
+  }
+  async function* renamed(all: Outcomes): AsyncGenerator<Outcome<unknown>> {
+    try {
+      for await (const one of all) yield outcome(one)
+    } catch (error) {
+      throw reason(error)
+    }
+  }
+  const map = (...[items, fn, given]: Parameters<Executor["map"]>): Outcomes =>
+    outcomes(renamed(right.map(source(items), work(fn), mapOptions(options(given)))))
+  return { run, map } as Executor
+}
+
+async function* drained(source: Source): AsyncGenerator<unknown> {
+  const items: unknown[] = []
+  for await (const item of source) if (items.push(item) > 1_000) break
+  yield* items
+}
+
+async function* silenced(source: Source): AsyncGenerator<unknown> {
+  try {
+    yield* source
+  } catch {
+    // Ends as if that were all.
+  }
+}
+
+const without =
+  (name: keyof ItemOptions<unknown, unknown>) =>
+  (options: object): object =>
+    Object.fromEntries(Object.entries(options).filter(([key]) => key !== name))
+
+const outside = AsyncLocalStorage.snapshot()
+
+/** The counter of the class face that this project began with: one for the node, shared by all its items. */
+function sharedAttempts(work: Work): Work {
+  let attempt = 0
+  return (item, context) => work(item, { ...context, attempt: ++attempt })
+}
+
+const cancelled = "is cancelled with the reason as it was given"
+
+/** Each flaw and the tests that find it. */
+const flaws: Record<string, readonly [Flaw, ...string[]]> = {
+  "undefined becomes null": [
+    { outcome: (outcome) => (outcome.status === "ok" ? { ...outcome, value: outcome.value ?? null } : outcome) },
+    "answers how the item ended, also with nothing-like values",
+    "takes iterables and async iterables, and items that are nothing",
+  ],
+  "attempts are not told of": [
+    { options: without("onAttempt") },
+    "tries as often as told, counting from 1, and tells of each attempt",
+  ],
+  "items share a counter of attempts": [{ work: sharedAttempts }, "keeps each item's attempts and results its own"],
+  "every error is worth a retry": [
+    {
+      work: (work) => async (item, context) => {
+        try {
+          return await work(item, context)
+        } catch (error) {
+          throw new Error("failed", { cause: error })
+        }
+      },
+    },
+    "fails when its attempts are spent, and stops early where a retry is pointless",
+  ],
+  "no fallback": [
+    { options: without("fallback") },
+    "lets the fallback answer when attempts are spent, and fails with the fallback's own error",
+  ],
+  "a cancel has a reason of its own": [
+    { reason: () => new Error("cancelled") },
+    cancelled,
+    `${cancelled}, source closed`,
+  ],
+  "every item costs the same": [
+    { options: without("cost") },
+    "admits each attempt with its cost, and gives each permit back",
+  ],
+  "no time limit": [{ options: without("timeoutMs") }, "ends an attempt that takes too long, and counts it"],
+  "no backoff": [
+    { options: ({ retry, ...options }) => ({ ...options, ...(retry && { retry: { ...retry, ...atOnce } }) }) },
+    "waits between attempts within the backoff, and leaves the wait at once when cancelled",
+  ],
+  "whoever is done is next": [
+    { mapOptions: (options) => ({ ...options, order: "completion" }) },
+    "yields one outcome per item, in the order of the input",
+  ],
+  "always in the order of the input": [
+    { mapOptions: (options) => ({ ...options, order: "input" }) },
+    "yields as items complete when told so",
+  ],
+  "failures vanish": [
+    {
+      mapOptions: (options) => ({ ...options, onError: "collect" }),
+      outcomes: async function* (outcomes) {
+        for await (const outcome of outcomes) if (outcome.status === "ok") yield outcome
+      },
+    },
+    "collects failures as outcomes",
+    "stops at the first failure: starts nothing more, waits for what runs, and rejects",
+    "stops when the budget of failures is spent",
+  ],
+  "drains its source": [{ source: drained }, "pulls: the source is never far ahead of the consumer"],
+  "a broken source is an end": [{ source: silenced }, "passes on an error of the source, after what runs has ended"],
+  "the caller's context is lost": [
+    { work: (work) => (item, context) => outside(() => work(item, context)) },
+    "keeps the caller's async context",
+  ],
+  "four at once, whatever was told": [
+    { mapOptions: (options) => ({ ...options, concurrency: 4 }) },
+    "runs one after the other when told so",
+  ],
+  "one more at once than told": [
+    { mapOptions: ({ concurrency, ...options }) => ({ ...options, concurrency: Number(concurrency) + 1 }) },
+    "keeps as many running as told, no more, and refills each place as it comes free",
+  ],
+  "goes on when the consumer has left": [
+    {
+      outcomes: (outcomes) => ({
+        [Symbol.asyncIterator]: () => {
+          const iterator = outcomes[Symbol.asyncIterator]()
+          return { next: () => iterator.next() }
+        },
+      }),
+    },
+    "stops what runs when the consumer leaves",
+  ],
+}
 
 describe("core's sequential executor", () =>
   testExecutor(() => sequentialExecutor, { describe, it }, { parallel: false }))
 
 describe("testExecutor", () => {
-  const flawed = (flaws: Partial<Executor>) => (framework: TestFramework) =>
-    testExecutor(() => ({ ...sequentialExecutor, ...flaws }), framework, { parallel: false })
+  const suiteFor =
+    (flaw: Flaw) =>
+    (framework: TestFramework): void =>
+      testExecutor(({ clock, random }) => flawed(parallelExecutor(clock, random), flaw), framework)
 
-  it("finds a source that is drained up front, and failures that vanish", async () => {
-    async function* map(...[source, fn, options]: Parameters<Executor["map"]>): AsyncGenerator<never> {
-      const items: unknown[] = []
-      for await (const item of source) {
-        items.push(item)
-        if (items.length > 1_000) break
-      }
-      for await (const outcome of sequentialExecutor.map(items, fn, { ...options, onError: "collect" })) {
-        if (outcome.status === "ok") yield outcome as never
-      }
-    }
-    const failed = await failuresOf(flawed({ map: map as Executor["map"] }))
-    expect(failed).toContain("pulls: the source is never far ahead of the consumer")
-    expect(failed).toContain("collects failures as outcomes")
-    expect(failed).toContain("stops at the first failure: starts nothing more, waits for what runs, and rejects")
+  it.each(Object.entries(flaws))("finds an executor's flaw: %s", async (_flaw, [flaw, ...names]) => {
+    expect(await failuresOf(suiteFor(flaw), new Set(names))).toEqual(names)
   })
 
-  it("finds an attempt counter that items share", async () => {
-    let attempts = 0
-    const run: Executor["run"] = async (item, index, fn, options) => {
-      const most = (options.retry?.maxAttempts ?? 1) - attempts++
-      return sequentialExecutor.run(item, index, fn, { ...options, retry: { maxAttempts: Math.max(1, most) } })
-    }
-    expect(await failuresOf(flawed({ run }))).toContain(
-      "tries as often as told, counting from 1, and tells of each attempt",
-    )
+  it("passes the executor in which they were put", async () => {
+    expect(await failuresOf(suiteFor({}))).toEqual([])
+  })
+
+  it("asks nothing that none of these flaws fails", () => {
+    const found = new Set(Object.values(flaws).flatMap(([_flaw, ...names]) => names))
+    expect(namesOf(suiteFor({})).filter((name) => !found.has(name))).toEqual([])
   })
 })

@@ -151,7 +151,9 @@ export function testLimiter(
           running--
           got.settle(random.next() < 0.7 ? "success" : "ignored")
         }
-        await Promise.all(Array.from({ length: 20 }, call))
+        const all = watch(Promise.all(Array.from({ length: 20 }, call)))
+        for (let round = 0; round < 200 && all.state === "pending"; round++) await settled()
+        assert.equal(all.state, "resolved", `seed ${seed}: ${running} run, and who waits is never admitted`)
         assert.ok(most <= 3, `seed ${seed}: ${most} ran at once`)
         const again = waiting(limiter, 4)
         await settled()
