@@ -1,8 +1,8 @@
 import { Argument, Command, Option } from "commander"
 import { completionScript, type Shell, shells } from "./completion-script.ts"
 import type { ExportOptions, InspectOptions, JournalOptions } from "./journal-commands.ts"
-import type { LabOptions } from "./lab-command.ts"
-import { addRunOptions, nonNegative, positiveInteger, positiveNumber, type RunOptions } from "./run-options.ts"
+import { addLabOptions, type LabOptions } from "./lab-options.ts"
+import { addRunOptions, positiveInteger, type RunOptions } from "./run-options.ts"
 import type { Terminal } from "./terminal.ts"
 
 const examples = `
@@ -77,19 +77,9 @@ export function createProgram(terminal: Terminal, exit: (code: number) => void):
       exit(await (await import("./journal-commands.ts")).exportCommand(run, options, terminal)),
     )
 
-  program
-    .command("lab")
-    .description("a simulated vendor on this machine, to try throttling without a key")
-    .addOption(new Option("--options <file>", "everything else startVendor takes, as JSON: faults, co-tenants, …"))
-    .addOption(new Option("--port <n>", "default 0: any free one").argParser(nonNegative))
-    .addOption(new Option("--rpm <n>", "requests a minute it allows").argParser(positiveNumber))
-    .addOption(new Option("--tpm <n>", "tokens a minute it allows").argParser(positiveNumber))
-    .addOption(new Option("--concurrency <n>", "calls at once it allows").argParser(positiveInteger))
-    .addOption(new Option("--latency-ms <ms>", "until the first token (default: 300)").argParser(nonNegative))
-    .addOption(new Option("--token-ms <ms>", "for each token (default: 10)").argParser(nonNegative))
-    .addOption(new Option("--answer <kind>", "default: extractive").choices(["extractive", "echo"]))
-    .addOption(new Option("--seed <n>", "same seed, same luck (default: 1)").argParser(nonNegative))
-    .action(async (options: LabOptions) => exit(await (await import("./lab-command.ts")).labCommand(options, terminal)))
+  addLabOptions(
+    program.command("lab").description("a simulated vendor on this machine, to try throttling without a key"),
+  ).action(async (options: LabOptions) => exit(await (await import("./lab-command.ts")).labCommand(options, terminal)))
 
   program
     .command("graph")

@@ -1,21 +1,9 @@
 import { readFileSync } from "node:fs"
-import { startVendor, type ServerOptions, type Vendor } from "@sluice/lab"
+import { startVendor, type ServerOptions, type Vendor, type VendorLimits } from "@sluice/lab"
 import { exitCodes } from "./exit-codes.ts"
+import type { LabOptions } from "./lab-options.ts"
 import type { Terminal } from "./terminal.ts"
 import { usageError } from "./usage-error.ts"
-
-export interface LabOptions {
-  /** A file with options of `startVendor`. */
-  readonly options?: string
-  readonly port?: number
-  readonly rpm?: number
-  readonly tpm?: number
-  readonly concurrency?: number
-  readonly latencyMs?: number
-  readonly tokenMs?: number
-  readonly answer?: "extractive" | "echo"
-  readonly seed?: number
-}
 
 /** `sluice lab`: a simulated vendor until Ctrl-C; then what it saw. */
 export async function labCommand(options: LabOptions, terminal: Terminal): Promise<number> {
@@ -37,16 +25,16 @@ export async function labCommand(options: LabOptions, terminal: Terminal): Promi
 }
 
 async function start(options: LabOptions, { clock }: Terminal): Promise<Vendor> {
-  const { options: file, port, rpm, tpm, concurrency, latencyMs, tokenMs, answer, seed } = options
+  const { options: file, port, headers, fault, latencyMs, tokenMs, answer, seed } = options
   const given = file === undefined ? {} : optionsIn(file)
-  const limits = defined({ requests: rpm, tokens: tpm, concurrency })
   const latency = defined({ baseMs: latencyMs, perOutputTokenMs: tokenMs })
   try {
     return await startVendor({
       answer: "extractive",
       ...given,
-      ...defined({ port, answer, seed }),
-      limits: { ...given.limits, ...limits },
+      ...defined({ port, headers, answer, seed }),
+      limits: { ...given.limits, ...limitsIn(options) },
+      faults: { ...given.faults, ...(fault && { rates: { ...given.faults?.rates, ...fault } }) },
       latency: { ...given.latency, ...latency },
       clock,
     })
@@ -56,6 +44,19 @@ async function start(options: LabOptions, { clock }: Terminal): Promise<Vendor> 
       throw usageError(`--port ${port}: somebody listens there.`)
     throw error
   }
+}
+
+function limitsIn({ rpm, tpm, itpm, otpm, rpd, window, concurrency }: LabOptions): VendorLimits {
+  const perMinute = (limit: number | undefined): VendorLimits["requests"] =>
+    limit === undefined || window === undefined ? limit : { limit, model: window }
+  return defined({
+    requests: perMinute(rpm),
+    tokens: perMinute(tpm),
+    inputTokens: perMinute(itpm),
+    outputTokens: perMinute(otpm),
+    requestsPerDay: rpd,
+    concurrency,
+  })
 }
 
 function defined<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {

@@ -43,7 +43,36 @@ test("sluice lab serves what its file and its flags say, until Ctrl-C; then it t
   })
 }, 60_000)
 
+test("its flags make a vendor of the kind that is to be tried: windows, limits, headers, faults", async () => {
+  const flags = ["--itpm", "600", "--otpm", "900", "--rpd", "3", "--window", "fixed", "--headers", "anthropic"]
+  const child = startSluice(
+    ["lab", ...flags, "--fault", "error529=0", "--fault", "error500=1", "--latency-ms", "0", "--token-ms", "0"],
+    temporaryFolder(),
+  )
+  const done = ended(child)
+  const [line] = (await once(child.stdout, "data")) as [Buffer]
+  const messages = [{ role: "user", content: "x".repeat(400) }]
+  const ask = async () =>
+    await fetch(`${line.toString().trim()}/v1/messages`, {
+      method: "POST",
+      body: JSON.stringify({ model: "m", max_tokens: 10, messages }),
+    })
+  const answer = await ask()
+  expect(answer.status).toBe(500)
+  expect(answer.headers.get("anthropic-ratelimit-input-tokens-limit")).toBe("600")
+  expect(answer.headers.get("anthropic-ratelimit-output-tokens-limit")).toBe("900")
+  expect([(await ask()).status, (await ask()).status, (await ask()).status]).toEqual([500, 500, 429])
+  child.kill("SIGINT")
+  const { stdout } = await done
+  const truth = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as unknown
+  expect(truth).toMatchObject({ arrived: 4, failed: { error500: 3 }, refusedByReason: { daily: 1 } })
+}, 60_000)
+
 test.each([
+  [["--fault", "error529"], {}, /--fault.*Wanted KIND=SHARE/],
+  [["--fault", "eror500=1"], {}, /faults\.rates unknown: eror500\. Known: error503/],
+  [["--fault", "hang=2"], {}, /faults\.rates\.hang .*<=1 \(got 2\)/],
+  [["--window", "leaky"], {}, /--window.*bucket, slices, sliding, fixed/],
   [["--options", "OPTIONS"], { faults: { rates: { eror500: 1 } } }, /faults\.rates unknown: eror500\. Known: error503/],
   [["--options", "OPTIONS"], { latency: { baseMs: "5" } }, /latency\.baseMs .*number.*\(got "5"\)/],
   [["--options", "OPTIONS"], { host: "0.0.0.0" }, /host is not a loopback address/],
