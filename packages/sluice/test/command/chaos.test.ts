@@ -1,53 +1,34 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { openJournal } from "@sluice/journal"
-import { startVendor, type Vendor } from "@sluice/lab"
+import type { ServerOptions, Vendor } from "@sluice/lab"
 import { expect, onTestFinished, test } from "vitest"
+import { countingVendor, killAndResume, repeatedWithoutCause } from "../chaos/kill-and-resume.ts"
 import { ended, linesOf, program, startSluice, temporaryFolder } from "./sluice.ts"
 
 // SLUICE_CHAOS=50 for a long run of 5,000 items.
 const kills = Number(process.env["SLUICE_CHAOS"] ?? 3)
-const items = Math.max(150, kills * 100)
+const items = kills > 3 ? kills * 100 : 150
 const concurrency = 8
+const random = { next: Math.random }
 
-async function setUp(
-  faults: NonNullable<Parameters<typeof startVendor>[0]>["faults"] = {},
-): Promise<{ vendor: Vendor; folder: string; args: string[]; out: string }> {
-  const vendor = await startVendor({ latency: { baseMs: 30, perOutputTokenMs: 0 }, answer: "echo", faults })
+async function setUp(faults: NonNullable<ServerOptions["faults"]> = {}): Promise<{
+  vendor: Vendor
+  calls: ReadonlyMap<string, number>
+  folder: string
+  args: string[]
+  out: string
+}> {
+  const { vendor, calls } = await countingVendor({ latency: { baseMs: 30, perOutputTokenMs: 0 }, faults })
   onTestFinished(() => vendor.stop())
   const folder = temporaryFolder()
   const inputs = Array.from({ length: items }, (_, id) => JSON.stringify({ id, text: `word ${id}` }))
   writeFileSync(join(folder, "in.jsonl"), inputs.join("\n"))
   const model = ["-m", "openai-compatible:x", "--base-url", `${vendor.url}/v1`]
-  const args = [
-    "run",
-    "in.jsonl",
-    "-p",
-    "Say {{text}}.",
-    ...model,
-    "-o",
-    "out.jsonl",
-    "--concurrency",
-    String(concurrency),
-    "-q",
-  ]
-  return { vendor, folder, args, out: join(folder, "out.jsonl") }
-}
-
-/** Ends the run somewhere between its start and its last answer. */
-async function endSomewhere(
-  child: ChildProcessWithoutNullStreams,
-  vendor: Vendor,
-  signal: NodeJS.Signals,
-): Promise<void> {
-  const end = ended(child)
-  const target = vendor.stats().answered + Math.floor(Math.random() * (items / kills))
-  while (child.exitCode === null && child.signalCode === null && vendor.stats().answered < target) {
-    await new Promise((resolve) => setTimeout(resolve, 3))
-  }
-  child.kill(signal)
-  await end
+  const limits = ["--concurrency", String(concurrency)]
+  const args = ["run", "in.jsonl", "-p", "Say {{text}}.", ...model, "-o", "out.jsonl", ...limits]
+  return { vendor, calls, folder, args, out: join(folder, "out.jsonl") }
 }
 
 async function expectWhole(folder: string, out: string): Promise<void> {
@@ -62,24 +43,34 @@ async function expectWhole(folder: string, out: string): Promise<void> {
 test(
   `SIGKILL at ${kills} random moments of ${items} items: each has one result, and no more is repeated than was in flight`,
   async () => {
-    const { vendor, folder, args, out } = await setUp()
-    for (let kill = 0; kill < kills; kill++) {
-      await endSomewhere(startSluice(args, folder), vendor, "SIGKILL")
-      const journal = openJournal({ path: `${out}.journal`, readOnly: true })
-      expect([...journal.items("out.jsonl")].length).toBeLessThanOrEqual(items)
-      await journal.close()
-    }
-    expect(await ended(startSluice(args, folder))).toMatchObject({ code: 0, stderr: "" })
+    const { vendor, calls, folder, args, out } = await setUp()
+    const { kills: killed, last } = await killAndResume({
+      start: () => startSluice([...args, "--json"], folder),
+      vendor,
+      items,
+      node: "run",
+      kills,
+      random,
+      async afterKill() {
+        // Not read-only: it may have been killed while it made the file.
+        await using journal = openJournal({ path: `${out}.journal` })
+        const kept = journal.runs().length > 0 ? [...journal.items("out.jsonl")].map(({ index }) => index) : []
+        expect(new Set(kept).size).toBe(kept.length)
+      },
+    })
+    expect(last.code).toBe(0)
     await expectWhole(folder, out)
-    expect(vendor.stats().arrived - items).toBeLessThanOrEqual(kills * concurrency)
+    expect(repeatedWithoutCause(calls, killed, (index) => `Say word ${index}.`)).toEqual([])
+    for (const { unsettled } of killed) expect(unsettled.length).toBeLessThanOrEqual(concurrency)
   },
   60_000 + kills * 30_000,
 )
 
 test("SIGTERM drains: what was in flight is kept, and nothing at all is repeated", async () => {
   const { vendor, folder, args, out } = await setUp()
-  await endSomewhere(startSluice(args, folder), vendor, "SIGTERM")
-  expect(await ended(startSluice(args, folder))).toMatchObject({ code: 0 })
+  const start = () => startSluice([...args, "--json"], folder)
+  const { last } = await killAndResume({ start, vendor, items, node: "run", kills: 1, signal: "SIGTERM", random })
+  expect(last.code).toBe(0)
   await expectWhole(folder, out)
   expect(vendor.stats().arrived).toBe(items)
 }, 120_000)
@@ -89,12 +80,12 @@ test.skipIf(process.platform === "win32")(
   async () => {
     const { vendor, folder, args, out } = await setUp()
     const script = `trap '' XFSZ; ulimit -f 120; exec "$0" --conditions=@sluice/source "$@"`
-    const full = await ended(spawn("bash", ["-c", script, process.execPath, program, ...args], { cwd: folder }))
+    const full = await ended(spawn("bash", ["-c", script, process.execPath, program, ...args, "-q"], { cwd: folder }))
     expect(full.code).toBe(1)
     expect(full.stderr).toMatch(/^sluice: Cannot (use the journal|write) .*\n$/)
     const answered = vendor.stats().answered
     expect(answered).toBeLessThan(items)
-    expect(await ended(startSluice(args, folder))).toMatchObject({ code: 0, stderr: "" })
+    expect(await ended(startSluice([...args, "-q"], folder))).toMatchObject({ code: 0, stderr: "" })
     await expectWhole(folder, out)
     expect(vendor.stats().arrived - items).toBeLessThanOrEqual(concurrency)
   },
@@ -103,6 +94,6 @@ test.skipIf(process.platform === "win32")(
 
 test("a vendor that tears connections down, fails and garbles: every item still has its one result", async () => {
   const { folder, args, out } = await setUp({ rates: { outage: 0.05, error503: 0.05, reset: 0.03, error500: 0.03 } })
-  expect(await ended(startSluice(args, folder))).toMatchObject({ code: 0, stderr: "" })
+  expect(await ended(startSluice([...args, "-q"], folder))).toMatchObject({ code: 0, stderr: "" })
   await expectWhole(folder, out)
 }, 120_000)

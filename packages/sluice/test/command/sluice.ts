@@ -1,5 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { PassThrough, Readable } from "node:stream"
@@ -7,18 +6,15 @@ import type { Clock } from "@sluice/core"
 import { systemClock } from "@sluice/scheduler"
 import { onTestFinished } from "vitest"
 import { runProgram } from "../../src/command/run-program.ts"
+import { type Ended, ended, startSluice } from "./process.ts"
+
+export { type Ended, ended, fastProgram, linesOf, program, startSluice } from "./process.ts"
 
 /** A folder that is gone after the test. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "sluice-command-"))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
-}
-
-export interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
 }
 
 /** Runs the command in this process. `env` is all the environment that it sees. */
@@ -50,27 +46,6 @@ export async function sluice(
   return { code, stdout: out, stderr: err }
 }
 
-/** The result lines of a file, parsed; none when there is no file. */
-export function linesOf(path: string): Record<string, unknown>[] {
-  if (!existsSync(path)) return []
-  const text = readFileSync(path, "utf8")
-  if (text !== "" && !text.endsWith("\n")) throw new Error(`half a line at the end of ${path}`)
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-}
-
-export const program: string = join(import.meta.dirname, "../../src/command/main.ts")
-
-/** The same on a clock that is a hundred times as fast. */
-export const fastProgram: string = join(import.meta.dirname, "fixtures/fast-main.ts")
-
-/** Starts the command as a process of its own. */
-export function startSluice(args: readonly string[], cwd: string, main = program): ChildProcessWithoutNullStreams {
-  return spawn(process.execPath, ["--conditions=@sluice/source", main, ...args], { cwd })
-}
-
 /** `sluice lab` as a process of its own. */
 export async function startLab(
   args: readonly string[],
@@ -88,11 +63,4 @@ export async function startLab(
     void end.then(({ stderr }) => reject(new Error(stderr)))
   })
   return { url, kill }
-}
-
-export function ended(child: ChildProcessWithoutNullStreams): Promise<Ended> {
-  let [stdout, stderr] = ["", ""]
-  child.stdout.on("data", (chunk) => (stdout += String(chunk)))
-  child.stderr.on("data", (chunk) => (stderr += String(chunk)))
-  return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })))
 }
