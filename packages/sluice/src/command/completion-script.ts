@@ -1,38 +1,68 @@
-import type { Command } from "commander"
+import type { Command, Option } from "commander"
 
 export const shells = ["bash", "zsh", "fish"] as const
 export type Shell = (typeof shells)[number]
 
-/** A completion script made from the program itself, so that it knows every command and option. */
+interface Completed {
+  readonly name: string
+  readonly about: string
+  readonly options: readonly Option[]
+  /** What its arguments may be; of others, files are offered. */
+  readonly choices: readonly string[]
+}
+
+/** A completion script made from the program itself, so that it knows every command, option and choice. */
 export function completionScript(program: Command, shell: Shell): string {
   const commands = program.commands.map((command) => ({
     name: command.name(),
     about: command.description(),
-    options: command.options.flatMap(({ long, description }) => (long ? [{ long, description }] : [])),
+    options: command.options.filter(({ long }) => long),
+    choices: command.registeredArguments.flatMap(({ argChoices = [] }) => argChoices),
   }))
-  if (shell === "fish") {
-    return commands
-      .flatMap(({ name, about, options }) => [
-        `complete -c sluice -n __fish_use_subcommand -a ${name} -d '${quoted(about)}'`,
-        ...options.map(
-          ({ long, description }) =>
-            `complete -c sluice -n '__fish_seen_subcommand_from ${name}' -l ${long.slice(2)} -d '${quoted(description)}'`,
-        ),
-      ])
-      .join("\n")
-  }
-  const cases = commands.map(
-    ({ name, options }) => `    ${name}) words="${options.map(({ long }) => long).join(" ")}" ;;`,
-  )
+  return shell === "fish" ? fishScript(commands) : bashScript(commands, shell)
+}
+
+function fishScript(commands: readonly Completed[]): string {
+  return commands
+    .flatMap(({ name, about, options, choices }) => {
+      const within = `complete -c sluice -n '__fish_seen_subcommand_from ${name}'`
+      return [
+        `complete -c sluice -n __fish_use_subcommand -f -a ${name} -d '${quoted(about)}'`,
+        ...(choices.length > 0 ? [`${within} -f -a '${choices.join(" ")}'`] : []),
+        ...options.map(({ long = "", description, required, argChoices }) => {
+          const value = argChoices ? ` -x -a '${argChoices.join(" ")}'` : required ? " -r" : ""
+          return `${within} -l ${long.slice(2)}${value} -d '${quoted(description)}'`
+        }),
+      ]
+    })
+    .join("\n")
+}
+
+function bashScript(commands: readonly Completed[], shell: "bash" | "zsh"): string {
   const names = commands.map(({ name }) => name).join(" ")
+  const words = commands.map(({ name, options, choices }) => {
+    const long = options.map((option) => option.long).join(" ")
+    return `    ${name}) if [[ "$word" == -* ]]; then words="${long}"; else words="${choices.join(" ")}"; fi ;;`
+  })
+  const values = commands.flatMap(({ name, options }) =>
+    options.flatMap(({ short, long, required, argChoices = [] }) => {
+      if (!required) return []
+      const flags = [short, long].filter((flag) => flag).map((flag) => `${name}:${flag}`)
+      return [`    ${flags.join(" | ")}) words="${argChoices.join(" ")}" ;;`]
+    }),
+  )
   return [
     ...(shell === "zsh" ? ["autoload -U +X bashcompinit && bashcompinit"] : []),
     "_sluice() {",
     '  local words="" word="${COMP_WORDS[COMP_CWORD]}"',
     '  case "${COMP_WORDS[1]}" in',
-    ...cases,
-    `    *) words="${names}" ;;`,
+    ...words,
     "  esac",
+    `  if [[ "$COMP_CWORD" == 1 ]]; then words="${names}"; fi`,
+    '  case "${COMP_WORDS[1]}:${COMP_WORDS[COMP_CWORD-1]}" in',
+    ...values,
+    "  esac",
+    "  # Where there are no words, files are offered.",
     '  COMPREPLY=($(compgen -W "$words" -- "$word"))',
     "}",
     "complete -o default -F _sluice sluice",

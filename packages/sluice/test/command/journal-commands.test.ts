@@ -84,16 +84,32 @@ test.each(["bash", "zsh", "fish"])("completion for %s knows every command and op
   for (const word of ["inspect", "retry-failed", "budget-usd", "latency-ms"]) expect(stdout).toContain(word)
 })
 
-test.skipIf(process.platform === "win32")("in a real bash, Tab completes commands and options", async () => {
-  const { stdout: script } = await sluice(["completion", "bash"])
-  const complete = (...words: string[]): string => {
-    const typed = `COMP_WORDS=(sluice ${words.join(" ")}); COMP_CWORD=${words.length}; _sluice; echo "\${COMPREPLY[*]}"`
-    return execFileSync("bash", ["--norc", "-c", `${script}\n${typed}`], { encoding: "utf8" }).trim()
-  }
-  expect(complete("ins")).toBe("inspect")
-  expect(complete("run", "--retry")).toBe("--retry-failed")
-  expect(complete("run", "--la")).toBe("--lane --latency-ms")
-})
+test.skipIf(process.platform === "win32")(
+  "in a real bash, Tab completes commands, options and choices, and leaves files to the shell",
+  async () => {
+    const { stdout: script } = await sluice(["completion", "bash"])
+    const complete = (...words: string[]): string => {
+      const typed = `COMP_WORDS=(sluice ${words.map((word) => `"${word}"`).join(" ")}); COMP_CWORD=${words.length}; _sluice; echo "\${COMPREPLY[*]}"`
+      return execFileSync("bash", ["--norc", "-c", `${script}\n${typed}`], { encoding: "utf8" }).trim()
+    }
+    expect(complete("ins")).toBe("inspect")
+    expect(complete("run", "--retry")).toBe("--retry-failed")
+    expect(complete("run", "--la")).toBe("--lane --latency-ms")
+    expect(complete("run", "--lane", "")).toBe("online batch auto")
+    expect(complete("run", "in.csv", "--format", "c")).toBe("csv")
+    expect(complete("export", "x", "--format", "")).toBe("jsonl csv")
+    expect(complete("completion", "z")).toBe("zsh")
+    // Files: bash offers them where there is no word.
+    for (const typed of [
+      ["run", ""],
+      ["run", "in.j"],
+      ["run", "-o", ""],
+      ["run", "--prompt-file", "--la"],
+    ]) {
+      expect(complete(...typed)).toBe("")
+    }
+  },
+)
 
 test("help names every command, the exit codes and an example; each command has its own", async () => {
   const { code, stdout } = await sluice(["--help"])
