@@ -30,6 +30,7 @@ const rate = z
       windowMs: positive.optional(),
       model: z.enum(["bucket", "slices", "sliding", "fixed"]).optional(),
       burst: positive.optional(),
+      sliceMs: positive.optional(),
       anchorMs: z.number().optional(),
     }),
   ])

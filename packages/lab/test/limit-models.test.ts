@@ -53,6 +53,17 @@ const tables: Record<string, { options: LimitOptions; rows: Row[] }> = {
       [4000, 1, true],
     ],
   },
+  "slices of ten seconds: 60 a minute is 10 in each": {
+    options: { limit: 60, model: "slices", sliceMs: 10_000 },
+    rows: [
+      [5000, 10, true],
+      [5001, 1, false],
+      [9999, 1, false],
+      [10_000, 10, true],
+      [19_999, 1, false],
+      [20_000, 10, true],
+    ],
+  },
   "slices: an amount beyond one second's share is repaid by the next": {
     options: { limit: 60_000, model: "slices" },
     rows: [

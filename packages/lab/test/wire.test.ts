@@ -10,6 +10,11 @@ const endpoints = {
     path: "/v1/chat/completions",
     body: { model: "m", messages: [{ role: "user", content: "12345678" }], max_tokens: 100 },
   },
+  azure: {
+    path: "/openai/deployments/my-gpt/chat/completions?api-version=2024-10-21",
+    // The deployment stands in the path alone.
+    body: { messages: [{ role: "user", content: "12345678" }], max_tokens: 100 },
+  },
   anthropic: {
     path: "/v1/messages",
     body: { model: "m", max_tokens: 100, messages: [{ role: "user", content: "12345678" }] },
@@ -121,6 +126,38 @@ test.each([
 test("another billing code", async () => {
   const { body } = await ask("openai", { ...always("billing"), billingCode: "organization_spend_limit_exceeded" })
   expect(body).toMatchObject({ error: { type: "insufficient_quota", code: "organization_spend_limit_exceeded" } })
+})
+
+test("Azure: the model from the path, what remains in headers, no resets", async () => {
+  const { headers, body } = await ask("azure", { limits: { requests: 500, tokens: 30_000 } })
+  expect(headersLike(headers, /^x-ratelimit/)).toEqual({
+    "x-ratelimit-limit-requests": "500",
+    "x-ratelimit-remaining-requests": "499",
+    "x-ratelimit-limit-tokens": "30000",
+    "x-ratelimit-remaining-tokens": "29998",
+  })
+  expect(headers.get("apim-request-id")).toMatch(/^req_/)
+  expect(body["model"]).toBe("my-gpt")
+})
+
+test("Azure 429 inside a minute with room: the slice is used up, and the words name only the kind of rate", async () => {
+  const limits = { requests: { limit: 60, model: "slices", sliceMs: 10_000 } } as const
+  const { status, headers, body } = await ask("azure", { limits }, 11)
+  expect(status).toBe(429)
+  expect(headers.get("x-ratelimit-remaining-requests")).toBe("50")
+  expect([headers.get("retry-after"), headers.get("retry-after-ms")]).toEqual(["10", "10000"])
+  expect(body).toMatchObject({ error: { code: "429" } })
+  expect((body["error"] as { message: string }).message).toMatch(
+    /have exceeded call rate limit of your current OpenAI S0 pricing tier\. Please retry after 10 seconds\./,
+  )
+})
+
+test("Azure 401: its key comes as api-key", async () => {
+  const { url } = await vendorFor({ apiKeys: ["k"] })
+  const { path, body } = endpoints.azure
+  expect((await post(url + path, body, { "api-key": "k" })).status).toBe(200)
+  const refused = await post(url + path, body, { "api-key": "other" })
+  expect([refused.status, refused.body]).toMatchObject([401, { error: { code: "401" } }])
 })
 
 test("Anthropic: limits in headers, resets in RFC 3339, remaining tokens to the nearest 1,000, tokens-* the tightest", async () => {

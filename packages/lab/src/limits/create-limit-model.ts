@@ -1,13 +1,13 @@
 import { FixedWindow } from "./fixed-window.ts"
-import { SecondSlices } from "./second-slices.ts"
+import { Slices } from "./slices.ts"
 import { SlidingWindow } from "./sliding-window.ts"
 import { TokenBucket } from "./token-bucket.ts"
 import type { LimitModel, LimitOptions } from "./limit-model.ts"
 
 /** The model that `options` describe, full at `nowMs`. */
 export function createLimitModel(options: LimitOptions, nowMs = 0): LimitModel {
-  const { limit, windowMs = 60_000, model = "bucket", burst = limit, anchorMs = 0 } = options
-  for (const [name, value] of Object.entries({ limit, windowMs, burst })) {
+  const { limit, windowMs = 60_000, model = "bucket", burst = limit, sliceMs = 1000, anchorMs = 0 } = options
+  for (const [name, value] of Object.entries({ limit, windowMs, burst, sliceMs })) {
     if (!(value > 0 && Number.isFinite(value))) {
       throw new TypeError(`limit model: ${name} must be a finite number above 0, got ${String(value)}`)
     }
@@ -16,7 +16,7 @@ export function createLimitModel(options: LimitOptions, nowMs = 0): LimitModel {
     case "bucket":
       return new TokenBucket(limit, windowMs, burst, nowMs)
     case "slices":
-      return new SecondSlices(limit, windowMs, nowMs)
+      return new Slices(limit, windowMs, sliceMs, nowMs)
     case "sliding":
       return new SlidingWindow(limit, windowMs)
     case "fixed":

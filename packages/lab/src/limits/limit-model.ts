@@ -32,6 +32,8 @@ export interface LimitOptions {
   readonly model?: LimitKind
   /** Buckets only: how much can stand ready. Default `limit`. */
   readonly burst?: number
+  /** Slices only: their length, on the vendor's clock. Default 1,000; Azure counts requests in 1 s or 10 s. */
+  readonly sliceMs?: number
   /** Fixed windows only: a moment at which one starts, on the vendor's clock. Default 0. */
   readonly anchorMs?: number
 }

@@ -45,8 +45,8 @@ export class LimitSet {
             ? { limit: given, windowMs: dayMs, model: "fixed" }
             : { limit: given }
       const model = createLimitModel(options, nowMs)
-      const perSecond = (options.limit * 1000) / (options.windowMs ?? 60_000)
-      const standing = options.model === "slices" ? perSecond : (options.burst ?? options.limit)
+      const perSlice = (options.limit * (options.sliceMs ?? 1000)) / (options.windowMs ?? 60_000)
+      const standing = options.model === "slices" ? perSlice : (options.burst ?? options.limit)
       return [{ dimension, model, standing, taken: 0, earned: 0, earnedAtMs: nowMs }]
     })
   }

@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify"
 import { anthropicVoice } from "./anthropic/anthropic-voice.ts"
+import { azureVoice } from "./azure/azure-voice.ts"
 import { geminiVoice } from "./gemini/gemini-voice.ts"
 import { BadRequest, type VendorName } from "./model-call.ts"
 import { openaiVoice } from "./openai/openai-voice.ts"
@@ -8,6 +9,7 @@ import type { VendorVoice } from "./vendor-voice.ts"
 /** Whose voice answers on a path. */
 export const voices: Readonly<Record<VendorName, VendorVoice>> = {
   openai: openaiVoice,
+  azure: azureVoice,
   anthropic: anthropicVoice,
   gemini: geminiVoice,
 }
@@ -24,6 +26,7 @@ function isGemini(headers: Readonly<Record<string, unknown>>): boolean {
 
 export function vendorOfPath(url: string): VendorName {
   if (url.startsWith("/v1/messages")) return "anthropic"
+  if (url.startsWith("/openai/")) return "azure"
   return GEMINI_PATH.test(url) ? "gemini" : "openai"
 }
 

@@ -2,7 +2,7 @@ import type { AnswerRequest } from "../answers/answer.ts"
 import { CHARACTERS_PER_TOKEN } from "../answers/token-count.ts"
 
 /** The wire formats that the vendor speaks. */
-export type VendorName = "openai" | "anthropic" | "gemini"
+export type VendorName = "openai" | "azure" | "anthropic" | "gemini"
 
 /** One call of a model as it came over the wire. */
 export interface ModelCall extends AnswerRequest {

@@ -4,6 +4,8 @@ import { sendReply } from "./delivery.ts"
 import { keyOf } from "./serve-call.ts"
 import type { VendorState } from "./vendor-state.ts"
 
+const API_PATH = /^\/(?:v1|openai\/)/
+
 /** Answers 401 to every call of a vendor's API whose key is not among those let in. Without a list everybody is let in. */
 export function refuseKeys(
   app: FastifyInstance,
@@ -12,7 +14,7 @@ export function refuseKeys(
 ): void {
   app.addHook("onRequest", async (request, reply) => {
     const keys = allowed()
-    if (keys === undefined || !request.url.startsWith("/v1") || keys.includes(keyOf(request))) return
+    if (keys === undefined || !API_PATH.test(request.url) || keys.includes(keyOf(request))) return
     state.memory.refusedKeys++
     const voice = voices[vendorOfPath(request.url)]
     const refusal = { admitted: false, status: 401, reason: "key", message: "" } as const

@@ -89,6 +89,10 @@ async function refuse(
 export function keyOf({ headers, query }: FastifyRequest): string {
   const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1]
   const given =
-    bearer ?? headers["x-api-key"] ?? headers["x-goog-api-key"] ?? (query as { key?: unknown } | undefined)?.key
+    bearer ??
+    headers["api-key"] ??
+    headers["x-api-key"] ??
+    headers["x-goog-api-key"] ??
+    (query as { key?: unknown } | undefined)?.key
   return typeof given === "string" ? given : ""
 }

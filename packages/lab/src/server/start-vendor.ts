@@ -2,6 +2,7 @@ import type { AddressInfo } from "node:net"
 import { systemClock } from "@sluice/scheduler"
 import { createVendorCore, type VendorCore } from "../vendor-core.ts"
 import { registerAnthropic } from "./anthropic/anthropic-routes.ts"
+import { registerAzure } from "./azure/azure-routes.ts"
 import { registerGemini } from "./gemini/gemini-routes.ts"
 import { createHttpApp } from "./http-app.ts"
 import { registerLab } from "../page/lab-routes.ts"
@@ -14,7 +15,7 @@ import { checkServerOptions, type ServerOptions } from "./server-options.ts"
 
 /** A running vendor. */
 export interface Vendor {
-  /** Without a trailing slash: `http://127.0.0.1:41234`. OpenAI clients add `/v1` to it, the others nothing. */
+  /** Without a trailing slash: `http://127.0.0.1:41234`. OpenAI clients add `/v1` to it, Azure's `/openai`, the others nothing. */
   readonly url: string
   readonly port: number
   /** The truth since the start or the last reset. */
@@ -36,7 +37,7 @@ const DEFAULTS = Object.freeze({
 })
 
 /**
- * Starts a simulated LLM vendor over HTTP on loopback. It speaks the wire formats of OpenAI, Anthropic and Gemini so that their
+ * Starts a simulated LLM vendor over HTTP on loopback. It speaks the wire formats of OpenAI, Azure OpenAI, Anthropic and Gemini so that their
  * official SDKs work against it, enforces the limits it is given, fails as it is told to, and keeps the truth about what happened.
  * Tokens are counted by `countTokens` (characters / 4). The same body (or what `identify` names) twice is the same piece of work: answered twice, it counts as a repeat.
  * Throws a TypeError when an option makes no sense.
@@ -103,6 +104,7 @@ export async function startVendor(options: ServerOptions = {}): Promise<Vendor> 
   )
   refuseKeys(app, () => current.apiKeys, state)
   registerOpenai(app, state)
+  registerAzure(app, state)
   registerAnthropic(app, state)
   registerGemini(app, state)
   registerLab(app, stats, reset)

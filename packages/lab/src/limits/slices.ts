@@ -1,32 +1,32 @@
 import { slack, type LimitModel } from "./limit-model.ts"
 import { TokenBucket } from "./token-bucket.ts"
 
-const sliceMs = 1000
-
 /**
- * "60 per minute enforced as 1 per second": each second of the vendor's clock brings its share of the limit.
+ * "60 per minute enforced as 1 per second": each slice of the vendor's clock brings its share of the limit.
  * Of an unused share less than one whole call carries over, so that the long-run rate is exact and evenly spaced calls pass.
- * An amount beyond one second's share passes when the share is untouched, and the next seconds repay it.
+ * An amount beyond one slice's share passes when the share is untouched, and the next slices repay it.
  *
  * `remaining` and `msUntilFull` speak of the minute, as the headers of such vendors do.
  */
-export class SecondSlices implements LimitModel {
+export class Slices implements LimitModel {
   limit: number
   readonly windowMs: number
+  readonly #sliceMs: number
   readonly #minute: TokenBucket
   #level: number
   #slice: number
 
-  constructor(limit: number, windowMs: number, nowMs: number) {
+  constructor(limit: number, windowMs: number, sliceMs: number, nowMs: number) {
     this.limit = limit
     this.windowMs = windowMs
+    this.#sliceMs = sliceMs
     this.#minute = new TokenBucket(limit, windowMs, limit, nowMs)
     this.#level = this.#share + carry
     this.#slice = Math.floor(nowMs / sliceMs)
   }
 
   get #share(): number {
-    return (this.limit * sliceMs) / this.windowMs
+    return (this.limit * this.#sliceMs) / this.windowMs
   }
 
   tryTake(nowMs: number, amount: number): boolean {
@@ -52,7 +52,7 @@ export class SecondSlices implements LimitModel {
     const wanted = Math.min(amount, Math.max(1, this.#share))
     if (this.#level + slack >= wanted) return 0
     const slices = Math.ceil((wanted - this.#level - slack) / this.#share)
-    return (this.#slice + slices) * sliceMs - nowMs
+    return (this.#slice + slices) * this.#sliceMs - nowMs
   }
 
   msUntilFull(nowMs: number): number {
@@ -67,7 +67,7 @@ export class SecondSlices implements LimitModel {
   }
 
   #turn(nowMs: number): void {
-    const slice = Math.floor(nowMs / sliceMs + slack / sliceMs)
+    const slice = Math.floor(nowMs / this.#sliceMs + slack / this.#sliceMs)
     if (slice <= this.#slice) return
     const gained = (slice - this.#slice) * this.#share
     this.#level = Math.min(this.#level + gained, this.#share + carry)
@@ -75,5 +75,5 @@ export class SecondSlices implements LimitModel {
   }
 }
 
-// Just under one: a whole unused call is gone with its second.
+// Just under one: a whole unused call is gone with its slice.
 const carry = 1 - 1e-3
