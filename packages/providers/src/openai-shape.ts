@@ -21,6 +21,8 @@ export interface OpenAIShape {
   readonly cachedTokensFree?: boolean
   /** The window that `x-ratelimit-*-requests` counts; Groq's is a day. Default a minute. */
   readonly requestsWindowMs?: number
+  /** The minute's requests are checked over slices of this length or more, so they must be spread as evenly. */
+  readonly requestsSliceMs?: number
   /** The header under which a repeated request is known again, where the vendor has one. */
   readonly idempotencyHeader?: string
   /** More headers that tell accounts apart. */
@@ -152,7 +154,7 @@ function feedback(shape: OpenAIShape, answer: Answer, verdict: Verdict, nowWallM
   const { headers, status, body } = answer
   const limits: LimitReading[] = []
   const requests = reading(headers, "requests", "requests", shape.requestsWindowMs)
-  if (requests) limits.push(requests)
+  if (requests) limits.push(inSlices(shape, requests))
   const tokens = reading(headers, "tokens", "tokens")
   const project = reading(headers, "project-tokens", "tokens")
   const tightest =
@@ -184,9 +186,9 @@ function refusalOf(
   if (verdict.kind === "retry" && (status === 503 || status === 529)) return { reason: "overloaded", ...message }
   if (verdict.kind !== "wait") return undefined
   const dimension =
-    type === "requests" || /\bRP[MD]\b|requests per/i.test(words)
+    type === "requests" || /\bRP[MD]\b|requests per|call rate limit/i.test(words)
       ? "requests"
-      : type === "tokens" || /\bTP[MD]\b|tokens per/i.test(words)
+      : type === "tokens" || /\bTP[MD]\b|tokens per|token rate limit/i.test(words)
         ? "tokens"
         : undefined
   return {
@@ -215,6 +217,14 @@ function reading(
   if (resetMs !== undefined && resetMs <= day) found.resetMs = resetMs
   if (windowMs !== undefined) found.windowMs = windowMs
   return found
+}
+
+/** What remains of the minute says nothing about the slice. */
+function inSlices({ requestsSliceMs }: OpenAIShape, requests: LimitReading): LimitReading {
+  const { dimension, limit } = requests
+  if (requestsSliceMs === undefined || limit === undefined) return requests
+  const windowMs = Math.max(requestsSliceMs, 60_000 / limit)
+  return { dimension, limit: (limit * windowMs) / 60_000, windowMs }
 }
 
 function usageOf(usage: unknown): Usage | undefined {

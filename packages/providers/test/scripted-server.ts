@@ -31,10 +31,10 @@ export async function scriptedServer(
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, calls }
 }
 
-/** Real time, a thousand times as fast: a Retry-After of 90 s takes 90 ms. */
-export function fastClock(): Clock {
+/** Real time, by default a thousand times as fast: a Retry-After of 90 s takes 90 ms. */
+export function fastClock(speed = 1000): Clock {
   const startMs = performance.now()
-  const now = (): number => (performance.now() - startMs) * 1000
+  const now = (): number => (performance.now() - startMs) * speed
   return {
     now,
     wallNow: () => Date.parse("2026-11-24T10:00:00Z") + now(),
@@ -44,7 +44,7 @@ export function fastClock(): Clock {
       let handle: ReturnType<typeof setTimeout>
       const arm = (): void => {
         const leftMs = endsMs - now()
-        handle = leftMs > 0 ? setTimeout(arm, Math.ceil(leftMs / 1000)) : setTimeout(fn, 0)
+        handle = leftMs > 0 ? setTimeout(arm, Math.ceil(leftMs / speed)) : setTimeout(fn, 0)
       }
       arm()
       return () => clearTimeout(handle)

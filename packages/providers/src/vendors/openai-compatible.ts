@@ -15,11 +15,15 @@ export const groq: Vendor = openAIShaped({
   cachedTokensFree: true,
 })
 
-/** Azure OpenAI: charges prompt + max_tokens at arrival, checks over 1 s or 10 s. Source: Azure, quota, read 2026-11. */
+/**
+ * Azure OpenAI: charges prompt + max_tokens at arrival; checks requests over 1 s or 10 s, and expects them evenly spread.
+ * Source: Azure, manage quota, read 2026-11.
+ */
 export const azure: Vendor = openAIShaped({
   name: "azure",
   hosts: within("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com"),
   tokenCharge: "sum",
+  requestsSliceMs: 1000,
 })
 
 /** OpenRouter: errors of the vendor behind it come through, also as an event after HTTP 200. */
