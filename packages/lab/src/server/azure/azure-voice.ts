@@ -35,7 +35,7 @@ export const azureVoice: VendorVoice = {
     }
   },
 
-  error: openaiVoice.error,
+  error: (...said) => openaiVoice.error(...said),
 }
 
 function tooMany(refusal: Refusal): HttpReply {
