@@ -11,6 +11,11 @@ export function machineLine(): string {
   return `${date}, ${cpus()[0]?.model.trim() || process.arch}, ${availableParallelism()} cores, ${gigabytes} GB, Node ${process.version}, load average ${load} when it began`
 }
 
+/** More is ready to run than there are cores: whoever is measured now waits for the processor. */
+export function isBusy(): boolean {
+  return (loadavg()[0] ?? 0) > availableParallelism()
+}
+
 /** `name version` of an installed package. */
 export function packageVersion(name: string): string {
   for (const folder of createRequire(import.meta.url).resolve.paths(name) ?? []) {

@@ -1,5 +1,6 @@
 import { createQuota } from "@sluice/scheduler"
 import Bottleneck from "bottleneck"
+import { Effect, Semaphore } from "effect"
 import pLimit from "p-limit"
 import PQueue from "p-queue"
 import type { Measure } from "./contestant.ts"
@@ -58,6 +59,20 @@ export const admission: Measure = {
       run(items) {
         const queue = new PQueue({ concurrency: 1_000, interval: 60_000, intervalCap: plenty })
         return repeated(items, () => queue.add(fn))
+      },
+    },
+    {
+      name: "Effect semaphore (calls at once only)",
+      package: "effect",
+      async run(items) {
+        const semaphore = Semaphore.makeUnsafe(1_000)
+        const one = semaphore.withPermits(1)(Effect.promise(fn))
+        await Effect.runPromise(
+          Effect.gen(function* () {
+            for (let i = 0; i < items; i++) yield* one
+          }),
+        )
+        return items
       },
     },
     {

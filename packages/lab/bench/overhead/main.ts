@@ -8,17 +8,13 @@ import { once } from "node:events"
 import { mkdirSync, writeFileSync } from "node:fs"
 import path from "node:path"
 import { parseArgs } from "node:util"
-import { machineLine, packageVersion } from "../machine.ts"
+import { isBusy, machineLine, packageVersion } from "../machine.ts"
 import { admission } from "./admission.ts"
 import type { Contestant, Measure } from "./contestant.ts"
 import { manyItems } from "./many-items.ts"
 import { nodeTransitions, type Built } from "./node-transitions.ts"
-
-/** What a fresh process has taken for a number of items. */
-interface Memory {
-  readonly peakMegabytes: number
-  readonly grownMegabytes: number
-}
+import { cellsOf, overheadText, type RunFacts } from "./overhead-text.ts"
+import { cpuOf, median, type Figures, type Memory, type Results, type Taken } from "./results.ts"
 
 const measures: readonly Measure[] = [manyItems, admission, nodeTransitions]
 const SMALL = 10_000
@@ -33,12 +29,6 @@ const failures = new Map<string, string>()
 if (process.send) process.once("message", (order: Order) => void measureMemory(order))
 else await measureAll()
 
-/** An item, in one round. */
-interface Taken {
-  readonly cpuUs: number
-  readonly wallUs: number
-}
-
 interface Order {
   readonly title: string
   readonly name: string
@@ -48,98 +38,60 @@ interface Order {
 async function measureAll(): Promise<void> {
   const rounds = Number(values.rounds ?? 7)
   const flags = process.argv.slice(2).filter((flag) => !flag.startsWith("--out"))
-  const command = ["pnpm bench:overhead", ...flags].join(" ")
-  const text = [
-    "# What an item costs",
-    "",
-    `${machineLine()}. Other work ran on the machine at the same time: compare the contestants with each other, who took turns in one process, rather than with figures from elsewhere.`,
-    "",
-    `Written by \`${command}\`. Processor time: medians of ${rounds} rounds at ${count(SMALL)} items and of ${largeRounds(rounds)} at ${count(LARGE)}, with the least and the most in brackets; × is the median against the bare loop's. Peak memory is the resident set of a process of its own that runs all items once, and in brackets how much of it came after the libraries were loaded.`,
-    "",
-  ]
-  const used = [...new Set(measures.flatMap(({ contestants }) => contestants.map((each) => each.package ?? "")))]
-  const versions = `Versions: ${used
-    .filter((name) => name !== "")
-    .map(packageVersion)
-    .join(", ")}.`
+  const used = new Set(measures.flatMap(({ contestants }) => contestants.flatMap((each) => each.package ?? [])))
+  const facts: RunFacts = {
+    command: ["pnpm bench:overhead", ...flags].join(" "),
+    machine: machineLine(),
+    isBusy: isBusy(),
+    rounds,
+    largeRounds: Math.max(1, Math.ceil(rounds / 3)),
+    versions: [...used].map(packageVersion),
+  }
   const folder = values.out ?? path.resolve(import.meta.dirname, "../../../../docs/benchmarks")
   mkdirSync(folder, { recursive: true })
+  const results: Results[] = []
   for (const measure of measures) {
-    text.push(...(await section(measure, rounds)))
+    results.push(await measured(measure, facts))
     // A run that is cut short leaves what it has.
-    writeFileSync(path.join(folder, "overhead.md"), `${[...text, versions].join("\n")}\n`)
+    writeFileSync(path.join(folder, "overhead.md"), overheadText(results, facts))
   }
 }
 
-function largeRounds(rounds: number): number {
-  return Math.max(1, Math.ceil(rounds / 3))
-}
-
-async function section(measure: Measure, rounds: number): Promise<string[]> {
+async function measured(measure: Measure, facts: RunFacts): Promise<Results> {
   const { title, what, contestants } = measure
   // A chain of a million nodes is a program nobody writes.
   const large = measure === nodeTransitions ? LARGE / 10 : LARGE
-  const small = await timed(contestants, SMALL, rounds)
-  const big = await timed(contestants, large, largeRounds(rounds))
-  const bare = median(cpuOf(small.get(contestants[0]?.name ?? "")))
-  const lines: string[] = []
+  const few = await timed(contestants, SMALL, facts.rounds, 1)
+  const unbounded = contestants.filter(({ most = Infinity }) => large <= most)
+  const many = await timed(unbounded, large, facts.largeRounds)
+  const bareUs = median(cpuOf(few.get(contestants[0]?.name ?? "") ?? []))
+  const figures: Figures[] = []
   for (const contestant of contestants) {
-    const { name } = contestant
-    const memory = await memoryOf({ title, name, items: itemsFor(contestant, large) })
-    const failure = failures.get(name)
-    if (failure !== undefined) {
-      process.stdout.write(`${title}: ${name} failed: ${failure}\n`)
-      lines.push(`| ${name} | failed: ${failure.replaceAll("|", " ")} | – | – | – | – | – |`)
-      continue
-    }
-    const few = cpuOf(small.get(name))
-    const fastestUs = Math.min(...(small.get(name) ?? []).map(({ wallUs }) => wallUs))
-    const many = big.has(name) ? cpuOf(big.get(name)) : undefined
-    const times = few.length > 0 ? median(few) / bare : NaN
-    const note = contestant.most === undefined ? "" : ` — ${count(contestant.most)} items only`
-    const cells = [
-      name.startsWith("sluice") ? `**${name}**` : `${name}${note}`,
-      spread(few),
-      `${times < 10 ? times.toFixed(1) : Math.round(times)} ×`,
-      count(Math.round(1e6 / fastestUs)),
-      many ? spread(many) : `(${extrapolated(fastestUs * large)} if it grows no worse)`,
-      many ? `${(median(many) / median(few)).toFixed(2)} ×` : "–",
-      memory ? `${memory.peakMegabytes} MB (+${memory.grownMegabytes})` : "its process died",
-    ]
-    process.stdout.write(`${title}: ${cells.join("  ")}\n`)
-    lines.push(`| ${cells.join(" | ")} |`)
+    const { name, most } = contestant
+    const fewMemory = await memoryOf({ title, name, items: itemsFor(contestant, SMALL) })
+    const manyMemory = await memoryOf({ title, name, items: itemsFor(contestant, large) })
+    const taken = { few: few.get(name) ?? [], many: many.get(name) ?? [] }
+    const one: Figures = { name, most, ...taken, fewMemory, manyMemory, failure: failures.get(name) }
+    figures.push(one)
+    process.stdout.write(`${title}: ${cellsOf(one, { many: large }, bareUs).join("  ")}\n`)
   }
-  return [
-    `## ${title}`,
-    "",
-    what,
-    "",
-    `| | CPU µs an item, ${count(SMALL)} | × bare | items/s, at best | CPU µs an item, ${count(large)} | growth | peak memory, ${count(large)} |`,
-    "|---|---:|---:|---:|---:|---:|---:|",
-    ...lines,
-    "",
-  ]
-}
-
-function cpuOf(taken: readonly Taken[] = []): number[] {
-  return taken.map(({ cpuUs }) => cpuUs)
+  return { title, what, few: SMALL, many: large, figures }
 }
 
 function itemsFor({ most = Infinity }: Contestant, items: number): number {
   return Math.min(most, items)
 }
 
-/** CPU µs an item of each round, every contestant in turn. Whoever may not have so many items is left out at the large size. */
+/** Each round of each contestant, every one in turn. The first rounds compile: `warmUp` rounds are not counted. */
 async function timed(
   contestants: readonly Contestant[],
   items: number,
   rounds: number,
+  warmUp = 0,
 ): Promise<ReadonlyMap<string, readonly Taken[]>> {
-  const taking = contestants.filter(({ most = Infinity }) => items <= SMALL || items <= most)
   const times = new Map<string, Taken[]>()
-  // The first round at the small size compiles; it is not counted.
-  for (let round = items <= SMALL ? -1 : 0; round < rounds; round++) {
-    for (const contestant of taking) {
+  for (let round = -warmUp; round < rounds; round++) {
+    for (const contestant of contestants) {
       if (failures.has(contestant.name)) continue
       try {
         const taken = await timedOnce(contestant, itemsFor(contestant, items))
@@ -183,21 +135,4 @@ async function measureMemory({ title, name, items }: Order): Promise<void> {
   const peak = process.resourceUsage().maxRSS * 1024
   const megabytes = (bytes: number): number => Math.max(0, Math.round(bytes / 2 ** 20))
   process.send?.({ peakMegabytes: megabytes(peak), grownMegabytes: megabytes(peak - idle) } satisfies Memory)
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
-}
-
-function spread(values: readonly number[]): string {
-  const digits = (us: number): string => (us < 10 ? us.toFixed(2) : us.toFixed(0))
-  return `${digits(median(values))} [${digits(Math.min(...values))}–${digits(Math.max(...values))}]`
-}
-
-function count(items: number): string {
-  return items.toLocaleString("en")
-}
-
-function extrapolated(us: number): string {
-  return us < 60e6 ? `${(us / 1e6).toFixed(0)} s` : `${(us / 60e6).toFixed(0)} min`
 }

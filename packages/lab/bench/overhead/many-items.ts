@@ -1,5 +1,6 @@
 import { createDefine } from "@sluice/core"
-import { parallelMap, systemRuntime } from "@sluice/scheduler"
+import { createQuota, parallelMap, systemRuntime } from "@sluice/scheduler"
+import { Annotation, END, Send, START, StateGraph } from "@langchain/langgraph"
 import Bottleneck from "bottleneck"
 import { Effect } from "effect"
 import pLimit from "p-limit"
@@ -42,6 +43,13 @@ export const manyItems: Measure = {
     {
       name: "sluice parallelMap, auto",
       run: (items) => drained(parallelMap(source(items), fn, { concurrency: "auto" })),
+    },
+    {
+      name: "sluice parallelMap under a quota",
+      run(items) {
+        const limiter = createQuota({ concurrency: WORKERS, requestsPerMinute: { limit: 1e12, kind: "bucket" } })
+        return drained(parallelMap(source(items), fn, { concurrency: WORKERS, limiter }))
+      },
     },
     {
       name: "sluice batch, streamed",
@@ -110,6 +118,24 @@ export const manyItems: Measure = {
         }
         await new Items().run({})
         return count
+      },
+    },
+    {
+      name: "LangGraph.js Send",
+      package: "@langchain/langgraph",
+      // Its time grows with the square.
+      most: 1_000,
+      async run(items) {
+        const State = Annotation.Root({
+          item: Annotation<number>,
+          done: Annotation<number>({ reducer: (sum, more) => sum + more, default: () => 0 }),
+        })
+        const graph = new StateGraph(State)
+          .addNode("work", async ({ item }) => ({ done: Number.isFinite(await fn(item)) ? 1 : 0 }))
+          .addConditionalEdges(START, () => Array.from(source(items), (item) => new Send("work", { item })))
+          .addEdge("work", END)
+          .compile()
+        return (await graph.invoke({ item: 0, done: 0 }, { maxConcurrency: WORKERS })).done
       },
     },
     {

@@ -3,11 +3,11 @@
  *
  *   pnpm bench:quota [--short | --full] [--scenarios=a,b] [--contestants=a,b] [--out=folder] [--lanes=3] [--trace] [--json]
  */
-import { availableParallelism, loadavg } from "node:os"
+import { availableParallelism } from "node:os"
 import path from "node:path"
 import { parseArgs } from "node:util"
 import { scenarios } from "../../src/index.ts"
-import { machineLine } from "../machine.ts"
+import { isBusy, machineLine } from "../machine.ts"
 import { benchScenario, type Scale } from "./bench-scenario.ts"
 import { contestants } from "./contestants.ts"
 import { oracleOf, runPair, type Row } from "./run-pair.ts"
@@ -57,7 +57,7 @@ const facts: RunFacts = {
     " ",
   ),
   machine: machineLine(),
-  isBusy: (loadavg()[0] ?? 0) > availableParallelism(),
+  isBusy: isBusy(),
   scale,
   lanes,
 }
