@@ -7,7 +7,7 @@ import { journalError, translating } from "./journal-error.ts"
 import { type ItemQuery, type JournalItem, readItems } from "./journal-items.ts"
 import { listRuns, type RunSummary } from "./list-runs.ts"
 import { openDatabase } from "./open-database.ts"
-import { parseRun } from "./records.ts"
+import { parseRun, type RunRecord } from "./records.ts"
 import { ResponseCache } from "./response-cache.ts"
 import { type RunStore, SqliteRunJournal } from "./run-journal.ts"
 import type { Database } from "./sqlite-module.ts"
@@ -68,7 +68,8 @@ export class SqliteJournal implements Journal, AsyncDisposable {
   readonly #database: Database
   readonly #commits: GroupCommit
   readonly #store: RunStore
-  readonly #open = new Set<number>()
+  /** The open runs, each as it was before; `undefined` when it was new. */
+  readonly #open = new Map<number, RunRecord | undefined>()
 
   /** @internal */
   constructor(options: Required<JournalOptions>) {
@@ -84,6 +85,7 @@ export class SqliteJournal implements Journal, AsyncDisposable {
       secrets: options.secrets,
       wallNow: () => clock.wallNow(),
       release: (run, status) => this.#release(run, status),
+      putBack: (run) => this.#putBack(run),
     }
   }
 
@@ -99,9 +101,9 @@ export class SqliteJournal implements Journal, AsyncDisposable {
     return translating(this.path, () => {
       this.#database.exec("BEGIN IMMEDIATE")
       try {
-        const run = this.#claim(request.runId, request.flow, request.takeOver ?? false)
+        const { run, before } = this.#claim(request.runId, request.flow, request.takeOver ?? false)
         this.#database.exec("COMMIT")
-        this.#open.add(run)
+        this.#open.set(run, before)
         return new SqliteRunJournal(this.#store, run, request.runId)
       } catch (error) {
         if (this.#database.isTransaction) this.#database.exec("ROLLBACK")
@@ -110,14 +112,14 @@ export class SqliteJournal implements Journal, AsyncDisposable {
     })
   }
 
-  #claim(runId: string, flow: string, takeOver: boolean): number {
+  #claim(runId: string, flow: string, takeOver: boolean): { readonly run: number; readonly before?: RunRecord } {
     const row = this.#database.prepare("SELECT * FROM runs WHERE runId = ?").get(runId)
     const writer = JSON.stringify(thisWriter())
     if (!row) {
       const { lastInsertRowid } = this.#database
         .prepare("INSERT INTO runs (runId, flow, status, startedAtMs, writer) VALUES (?, ?, 'running', ?, ?)")
         .run(runId, flow, this.#store.wallNow(), writer)
-      return Number(lastInsertRowid)
+      return { run: Number(lastInsertRowid) }
     }
     const known = parseRun(row, this.path)
     if (known.flow !== flow) {
@@ -144,7 +146,7 @@ export class SqliteJournal implements Journal, AsyncDisposable {
     this.#database
       .prepare("UPDATE runs SET status = 'running', endedAtMs = NULL, writer = ? WHERE run = ?")
       .run(writer, known.run)
-    return known.run
+    return { run: known.run, before: known }
   }
 
   #release(run: number, status: string | undefined): void {
@@ -155,6 +157,23 @@ export class SqliteJournal implements Journal, AsyncDisposable {
         this.#database
           .prepare("UPDATE runs SET status = ?, endedAtMs = ?, writer = NULL WHERE run = ?")
           .run(status, this.#store.wallNow(), run)
+      }
+    })
+  }
+
+  #putBack(run: number): void {
+    const before = this.#open.get(run)
+    this.#open.delete(run)
+    translating(this.path, () => {
+      if (before) {
+        this.#database
+          .prepare("UPDATE runs SET status = ?, endedAtMs = ?, writer = NULL WHERE run = ?")
+          .run(before.status, before.endedAtMs, run)
+      } else if (this.#database.prepare("SELECT 1 FROM places WHERE run = ?").get(run)) {
+        this.#database.prepare("UPDATE runs SET writer = NULL WHERE run = ?").run(run)
+      } else {
+        this.#database.prepare("DELETE FROM notes WHERE run = ?").run(run)
+        this.#database.prepare("DELETE FROM runs WHERE run = ?").run(run)
       }
     })
   }
@@ -177,7 +196,7 @@ export class SqliteJournal implements Journal, AsyncDisposable {
     if (!this.#database.isOpen) return
     try {
       this.#commits.flush()
-      for (const run of this.#open) this.#release(run, undefined)
+      for (const run of [...this.#open.keys()]) this.#release(run, undefined)
       this.#database.close()
     } catch (error) {
       if (this.#database.isOpen) this.#database.close()

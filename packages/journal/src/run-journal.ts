@@ -26,6 +26,7 @@ export interface RunStore {
   readonly secrets: readonly string[]
   wallNow(): number
   release(run: number, status: string | undefined): void
+  putBack(run: number): void
 }
 
 /**
@@ -191,6 +192,14 @@ export class SqliteRunJournal implements RunJournal {
     this.#open = false
     this.#store.commits.flush()
     this.#store.release(this.#run, status)
+  }
+
+  /** Gives the run back as `openRun` found it, for whoever finds that it must not begin; a new run that has no item is gone. */
+  async leave(): Promise<void> {
+    this.#check()
+    this.#open = false
+    this.#store.commits.flush()
+    this.#store.putBack(this.#run)
   }
 
   #check(): void {

@@ -193,6 +193,30 @@ test("a run id belongs to one flow", async () => {
   )
 })
 
+test("a run that is left is as it was: an ended one has ended, a new one is gone, what was settled stays", async () => {
+  const path = temporaryJournal()
+  await using journal = openJournal({ path })
+  const item = { node: "n", visit: 0, params: {}, index: 0, input: "a" }
+  const settle = { status: "ok", index: 0, value: 1, attempts: 1 } as const
+  const done = await journal.openRun({ runId: "done", flow: "f" })
+  await done.settle(item, settle)
+  await done.end("ok")
+  const before = journal.runs()
+  await (await journal.openRun({ runId: "done", flow: "f" })).leave()
+  expect(journal.runs()).toEqual(before)
+
+  const fresh = await journal.openRun({ runId: "fresh", flow: "f" })
+  await fresh.putNote("a", 1)
+  await fresh.leave()
+  expect(journal.runs()).toEqual(before)
+  const again = await journal.openRun({ runId: "fresh", flow: "f" })
+  expect(again.note("a")).toBeUndefined()
+  await again.settle(item, settle)
+  await again.leave()
+  expect(journal.runs()).toContainEqual(expect.objectContaining({ runId: "fresh", status: "interrupted", ok: 1 }))
+  await expect(again.leave()).rejects.toThrow("has ended")
+})
+
 test("notes are durable and belong to their run", async () => {
   const path = temporaryJournal()
   const first = open(path)

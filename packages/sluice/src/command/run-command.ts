@@ -57,20 +57,22 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
   try {
     const runId = out === "-" ? "stdout" : basename(out)
     const run = await journal.openRun({ runId, flow: "sluice run", takeOver: options.takeOver ?? false })
-    checkEarlier({ run, version, out, lane, acceptChanges: options.acceptChanges ?? false })
-    await run.putNote("version", version)
-    const total = await scanInput({
-      files,
-      format: options.format,
-      keyField: options.key,
-      run,
-      version,
-      stdin: terminal.stdin,
-      check: ({ record, where }, index) => {
-        question.messages(record, where)
-        if (index === 0) checkFields(fields, record)
-      },
-    })
+    const check = async (): Promise<number | undefined> => {
+      checkEarlier({ run, version, out, lane, acceptChanges: options.acceptChanges ?? false })
+      return scanInput({
+        files,
+        format: options.format,
+        keyField: options.key,
+        run,
+        version,
+        stdin: terminal.stdin,
+        check: ({ record, where }, index) => {
+          question.messages(record, where)
+          if (index === 0) checkFields(fields, record)
+        },
+      })
+    }
+    const total = await check().catch(leaving(run))
     return await runChecked(
       {
         files,
@@ -143,7 +145,8 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
     fetch: options.cache ? cachedFetch(journal.responses, fetch) : fetch,
     baseUrl: options.baseUrl,
     question,
-  })
+  }).catch(leaving(run))
+  await run.putNote("version", version)
   const lane = await leftOf(checked.lane, run, clock)
   progress = openProgress({ terminal, options, title: `${basename(out)} with ${model}`, total, fetch })
   const stopListening = terminal.onInterrupt(() => {
@@ -215,6 +218,14 @@ function openForWriting(path: string, { env, clock }: Terminal): SqliteJournal {
     return openJournal({ path, secrets: keysIn(env), clock })
   } catch (error) {
     throw SluiceError.isInstance(error) && error.code === "journal-write" ? usageError(error.message) : error
+  }
+}
+
+/** Nothing was begun: the run stays as it was. */
+function leaving(run: SqliteRunJournal): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await run.leave()
+    throw error
   }
 }
 

@@ -255,6 +255,25 @@ test("what is wrong with the input is found before anything is spent or written"
   expect(existsSync(join(folder, "o"))).toBe(false)
 })
 
+test("a command that is refused leaves the record of an earlier run as it was", async () => {
+  const folder = temporaryFolder()
+  const [file, out] = [join(folder, "in.jsonl"), join(folder, "o")]
+  writeFileSync(file, input["in.jsonl"])
+  const run = (...more: string[]) => sluice(["run", file, "-o", out, "-q", "-m", "noop:", ...more])
+  const runs = async () => (await sluice(["runs", `${out}.journal`, "--json"])).stdout
+  expect((await run("-p", "{{text}}")).code).toBe(0)
+  const before = await runs()
+  expect(before).toContain('"status":"ok"')
+  expect((await run("-p", "another")).code).toBe(2)
+  expect((await run("-p", "another", "-m", "openai:x", "--accept-changes")).code).toBe(2)
+  expect((await run("-p", "{{nope}}", "--accept-changes")).code).toBe(2)
+  expect(await runs()).toBe(before)
+  // Nor is another question taken for the run's own.
+  expect((await run("-p", "{{text}}")).code).toBe(0)
+  expect((await sluice(["run", file, "-p", "{{nope}}", "-m", "noop:", "-o", join(folder, "new")])).code).toBe(2)
+  expect((await sluice(["runs", join(folder, "new.journal"), "--json"])).stdout).toBe("")
+})
+
 test("an output that is not ours is left as it was", async () => {
   const folder = temporaryFolder()
   writeFileSync(join(folder, "in.jsonl"), input["in.jsonl"])
