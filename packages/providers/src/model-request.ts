@@ -229,11 +229,13 @@ export class ModelRequest implements AttemptOwner {
     this.#lastFailure = error
     const { verdict, response, feedback } = error
     const status = response?.status
+    const requestId = response && requestIdOf(response.headers)
     const delayMs = decision.retry ? (decision.delayMs ?? feedback.retryAfterMs) : undefined
     this.#failed.push({
       attempt: this.#attempt,
       code: verdict.code,
       ...(status === undefined ? {} : { status }),
+      ...(requestId ? { requestId } : {}),
       ...(delayMs === undefined ? {} : { delayMs }),
     })
     this.#tell(verdict, status, delayMs, verdict.kind === "retry" && !decision.retry ? decision.reason : undefined)
@@ -276,6 +278,11 @@ export class ModelRequest implements AttemptOwner {
 function eitherSignal(first: AbortSignal | null | undefined, second: AbortSignal | undefined): AbortSignal | undefined {
   if (!first || first === second) return second
   return second ? AbortSignal.any([first, second]) : first
+}
+
+/** OpenAI and most others; Anthropic; Azure's gateway. */
+function requestIdOf(headers: Headers): string | null {
+  return headers.get("x-request-id") ?? headers.get("request-id") ?? headers.get("apim-request-id")
 }
 
 function newIdempotencyKey(random: FetchContext["random"]): string {

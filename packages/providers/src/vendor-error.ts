@@ -4,6 +4,8 @@ import { SluiceError, type SluiceErrorCode } from "@sluice/core"
 export interface FailedAttempt {
   readonly attempt: number
   readonly status?: number
+  /** The vendor's name for it, for a support ticket. */
+  readonly requestId?: string
   readonly code: string
   /** The wait that followed. */
   readonly delayMs?: number
@@ -16,6 +18,7 @@ export interface FailedAttempt {
 export class VendorError extends SluiceError {
   readonly vendor: string
   readonly model: string
+  /** With `requestId`: of the last attempt that the vendor answered before it fell silent. */
   readonly status: number | undefined
   readonly requestId: string | undefined
   readonly attempts: readonly FailedAttempt[]
@@ -26,14 +29,13 @@ export class VendorError extends SluiceError {
     facts: {
       readonly vendor: string
       readonly model: string
-      readonly status?: number | undefined
-      readonly requestId?: string | undefined
       readonly attempts: readonly FailedAttempt[]
       readonly cause?: unknown
       readonly retryable?: boolean
     },
   ) {
-    const { vendor, model, status, requestId, attempts } = facts
+    const { vendor, model, attempts } = facts
+    const { status, requestId } = attempts.findLast((attempt) => attempt.status !== undefined) ?? {}
     super(code, message, {
       cause: facts.cause,
       retryable: facts.retryable ?? true,

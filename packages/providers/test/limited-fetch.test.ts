@@ -174,6 +174,30 @@ describe("retries: each attempt admitted and charged anew", () => {
     expect(inFlight(fetch)).toBe(0)
   })
 
+  it("a VendorError names what the vendor did answer before: status, request id, delays", async () => {
+    const { chat, clock } = bench(
+      (n) => {
+        if (n === 0) return openaiError(429, "rate_limit_exceeded", { "retry-after": "2", "x-request-id": "req_1" })
+        if (n === 1) return openaiError(503, "server_is_overloaded", { "retry-after-ms": "70", "request-id": "req_2" })
+        return Promise.reject(new TypeError("fetch failed"))
+      },
+      { retry: { maxAttempts: 2 } },
+    )
+    const error = await clock.run(chat().catch((caught: unknown) => caught))
+    expect(error).toMatchObject({ code: "connection", status: 503, requestId: "req_2", retryable: true })
+    expect((error as VendorError).attempts).toEqual([
+      { attempt: 1, code: "rate_limit_exceeded", status: 429, requestId: "req_1", delayMs: 2000 },
+      {
+        attempt: 2,
+        code: "server_is_overloaded",
+        status: 503,
+        requestId: "req_2",
+        delayMs: expect.any(Number) as number,
+      },
+      { attempt: 3, code: "connection" },
+    ])
+  })
+
   it("tries truncated and malformed answers again", async () => {
     const half = '{"id":"chatcmpl-1","choi'
     const { chat, clock, sent } = bench((n) =>
