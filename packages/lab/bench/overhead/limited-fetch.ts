@@ -13,6 +13,7 @@ import path from "node:path"
 import { parseArgs } from "node:util"
 import { limitedFetch } from "@sluice/providers"
 import { machineLine } from "../machine.ts"
+import { reportFolder } from "../report-folder.ts"
 import { WORKERS } from "./contestant.ts"
 
 type Fetch = (url: string, init: RequestInit) => Promise<Response>
@@ -119,7 +120,7 @@ async function measureAll(): Promise<void> {
   ]
   process.stdout.write(`${text.join("\n")}\n`)
   if (values.only !== undefined) return
-  const folder = values.out ?? path.resolve(import.meta.dirname, "../../../../docs/benchmarks")
+  const folder = reportFolder(values.out)
   mkdirSync(folder, { recursive: true })
   writeFileSync(path.join(folder, "limited-fetch.md"), `${text.join("\n")}\n`)
 }

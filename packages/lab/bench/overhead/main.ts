@@ -9,6 +9,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import path from "node:path"
 import { parseArgs } from "node:util"
 import { isBusy, machineLine, packageVersion } from "../machine.ts"
+import { reportFolder } from "../report-folder.ts"
 import { admission } from "./admission.ts"
 import type { Contestant, Measure } from "./contestant.ts"
 import { manyItems } from "./many-items.ts"
@@ -47,7 +48,7 @@ async function measureAll(): Promise<void> {
     largeRounds: Math.max(1, Math.ceil(rounds / 3)),
     versions: [...used].map(packageVersion),
   }
-  const folder = values.out ?? path.resolve(import.meta.dirname, "../../../../docs/benchmarks")
+  const folder = reportFolder(values.out)
   mkdirSync(folder, { recursive: true })
   const results: Results[] = []
   for (const measure of measures) {

@@ -4,10 +4,10 @@
  *   pnpm bench:quota [--short | --full] [--scenarios=a,b] [--contestants=a,b] [--out=folder] [--lanes=3] [--trace] [--json]
  */
 import { availableParallelism } from "node:os"
-import path from "node:path"
 import { parseArgs } from "node:util"
 import { scenarios } from "../../src/index.ts"
 import { isBusy, machineLine } from "../machine.ts"
+import { reportFolder } from "../report-folder.ts"
 import { benchScenario, type Scale } from "./bench-scenario.ts"
 import { contestants } from "./contestants.ts"
 import { oracleOf, runPair, type Row } from "./run-pair.ts"
@@ -50,7 +50,7 @@ const names = values.scenarios?.split(",") ?? (form === "full" ? scenarios.map((
 const rivals = values.contestants?.split(",") ?? contestants.map(({ name }) => name)
 // A run keeps a core busy for a quarter of its time, vendor and contestant together, and more while it starts.
 const lanes = Number(values.lanes ?? Math.ceil(1.5 * availableParallelism()))
-const folder = values.out ?? path.resolve(import.meta.dirname, "../../../../docs/benchmarks")
+const folder = reportFolder(values.out)
 
 const facts: RunFacts = {
   flags: [`--${form}`, ...process.argv.slice(2).filter((flag) => /^--(scenarios|contestants|lanes)=/.test(flag))].join(

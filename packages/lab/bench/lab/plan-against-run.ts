@@ -1,8 +1,3 @@
-/**
- * What `plan()` predicted against what a run over real HTTP then took: limitedFetch and parallelMap against the lab's server.
- *
- *   node --conditions=@sluice/source packages/lab/bench/plan-against-run.ts
- */
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { limitedFetch } from "@sluice/providers"
@@ -15,10 +10,10 @@ import {
   seededRandom,
   startVendor,
   type VendorLimits,
-} from "../src/index.ts"
-import { vendorOfLimits } from "../src/plan/vendor-of-limits.ts"
-import { machineLine } from "./machine.ts"
-import { answerTo, callIdOf, promptOf } from "./quota/bench-scenario.ts"
+} from "../../src/index.ts"
+import { vendorOfLimits } from "../../src/plan/vendor-of-limits.ts"
+import { answerTo, callIdOf, promptOf } from "../quota/bench-scenario.ts"
+import type { Section } from "./section.ts"
 
 interface Job {
   readonly name: string
@@ -53,12 +48,49 @@ const jobs: readonly Job[] = [
   { name: "a bare number of tokens", calls: sizes(500, 0.8), limits: { tokensPerMinute: 240_000 }, latency },
 ]
 
+const ALLOWED_PERCENT = 5
+
+// The vendor runs in a process of its own.
+if (process.send) process.once("message", (order: Order) => void serve(order))
+
+/** What `plan()` predicted against what a run over real HTTP then took: limitedFetch and parallelMap against the lab's server. */
+export async function planAgainstRun(): Promise<Section> {
+  const lines: string[] = []
+  const missed: string[] = []
+  for (const { name, calls, limits, latency: model } of jobs) {
+    const { online } = await plan({ calls, limits, latency: model, networkMs: 1 })
+    const { timeMs, refused } = await measured({ calls, limits, latency: model })
+    const off = (100 * (online.timeMs - timeMs)) / timeMs
+    const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
+    lines.push(
+      `| ${[name, calls.length, seconds(online.timeMs), seconds(timeMs), `${off.toFixed(1)} %`, refused].join(" | ")} |`,
+    )
+    if (Math.abs(off) > ALLOWED_PERCENT)
+      missed.push(`the plan of "${name}" was ${off.toFixed(1)} % off, ${ALLOWED_PERCENT} % are allowed`)
+  }
+  return {
+    title: "A plan against its run",
+    text: [
+      "`plan()` before, then the same calls through `limitedFetch` and `parallelMap` over HTTP.",
+      "",
+      "| | calls | predicted | took | off by | refused |",
+      "|---|---:|---:|---:|---:|---:|",
+      ...lines,
+    ],
+    missed,
+  }
+}
+
 interface Order {
   readonly limits: VendorLimits
   readonly latency: Job["latency"]
 }
 
-async function measured({ calls, limits, latency: model }: Job): Promise<{ timeMs: number; refused: number }> {
+async function measured({
+  calls,
+  limits,
+  latency: model,
+}: Omit<Job, "name">): Promise<{ timeMs: number; refused: number }> {
   // In a process of its own, as a vendor is: what it computes must not delay its clients.
   const vendor = fork(new URL(import.meta.url), { execArgv: ["--conditions=@sluice/source"] })
   vendor.send({
@@ -99,19 +131,3 @@ async function serve(order: Order): Promise<void> {
   process.on("message", () => process.send?.(vendor.stats().refused))
   process.send?.(vendor.url)
 }
-
-async function compareAll(): Promise<void> {
-  process.stdout.write(`${machineLine()}\n`)
-  for (const job of jobs) {
-    const { online } = await plan({ calls: job.calls, limits: job.limits, latency: job.latency, networkMs: 1 })
-    const { timeMs, refused } = await measured(job)
-    const off = (100 * (online.timeMs - timeMs)) / timeMs
-    const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1).padStart(6)} s`
-    process.stdout.write(
-      `${job.name.padEnd(28)} predicted ${seconds(online.timeMs)}   measured ${seconds(timeMs)}   off ${off.toFixed(1).padStart(5)} %   refused ${refused}\n`,
-    )
-  }
-}
-
-if (process.send) process.once("message", (order: Order) => void serve(order))
-else await compareAll()

@@ -1,9 +1,7 @@
-// How many calls a second the HTTP vendor answers when answers are instant, so that it never is what a benchmark measures.
-// The client runs in a process of its own. Run: node --conditions=@sluice/source packages/lab/bench/server-throughput.ts [seconds]
 import { fork } from "node:child_process"
 import { Agent, request } from "node:http"
-import { availableParallelism, cpus } from "node:os"
-import { startVendor } from "../src/index.ts"
+import { startVendor } from "../../src/index.ts"
+import type { Section } from "./section.ts"
 
 interface Order {
   readonly port: number
@@ -36,31 +34,53 @@ const cases = [
   },
 ]
 
-if (process.send === undefined) await runServer(Number(process.argv[2] ?? 4) * 1000)
-else process.once("message", (order: Order) => void runClient(order).then((result) => process.send?.(result)))
+const WANTED_PER_SECOND = 2_000
+const CONNECTIONS = 64
 
-async function runServer(ms: number): Promise<void> {
+// The client runs in a process of its own.
+if (process.send)
+  process.once("message", (order: Order) => void runClient(order).then((result) => process.send?.(result)))
+
+/** How many calls a second the HTTP vendor answers when answers are instant, so that it never is what a benchmark measures. */
+export async function serverThroughput(ms = 4_000): Promise<Section> {
   const limits = { requests: 1e9, tokens: 1e12 }
   const vendor = await startVendor({ limits, latency: { baseMs: 0, perOutputTokenMs: 0 }, answer: { tokens: 100 } })
-  const lines = [
-    `${cpus()[0]?.model ?? "?"}, ${availableParallelism()} cores, Node ${process.version}; 64 connections, prompt ≈ 1 KB, answer 100 tokens`,
-    "",
-  ]
+  const lines: string[] = []
+  const missed: string[] = []
   for (const { name, path, body } of cases) {
+    const order = { port: vendor.port, path, body: JSON.stringify(body), connections: CONNECTIONS }
     // The first second compiles; it is not counted.
-    await measure({ port: vendor.port, path, body: JSON.stringify(body), connections: 64, ms: 1000 })
+    await measure({ ...order, ms: 1_000 })
     const before = process.cpuUsage()
-    const result = await measure({ port: vendor.port, path, body: JSON.stringify(body), connections: 64, ms })
+    const result = await measure({ ...order, ms })
     const { user, system } = process.cpuUsage(before)
-    const perSecond = Math.round((result.calls * 1000) / result.ms)
-    const usPerCall = Math.round((user + system) / result.calls)
-    lines.push(
-      `${name.padEnd(26)} ${String(perSecond).padStart(6)} calls/s   median ${result.medianMs.toFixed(1)} ms   p99 ${result.p99Ms.toFixed(1)} ms   server CPU ${usPerCall} µs/call   failed ${result.failed}`,
-    )
+    const perSecond = Math.round((result.calls * 1_000) / result.ms)
+    const cells = [
+      name,
+      perSecond,
+      `${result.medianMs.toFixed(1)} ms`,
+      `${result.p99Ms.toFixed(1)} ms`,
+      `${Math.round((user + system) / result.calls)} µs`,
+      result.failed,
+    ]
+    lines.push(`| ${cells.join(" | ")} |`)
+    if (perSecond < WANTED_PER_SECOND)
+      missed.push(`${name}: ${perSecond} calls/s, ${WANTED_PER_SECOND} are wanted on two cores`)
+    if (result.failed > 0) missed.push(`${name}: ${result.failed} calls failed`)
     vendor.reset()
   }
   await vendor.stop()
-  process.stdout.write(`${lines.join("\n")}\n`)
+  return {
+    title: "The server's own cost",
+    text: [
+      `One server, ${CONNECTIONS} connections from another process on the same machine, prompts of 1 KB, answers of 100 tokens without delay.`,
+      "",
+      "| | calls/s | median | 99 of 100 | server CPU a call | failed |",
+      "|---|---:|---:|---:|---:|---:|",
+      ...lines,
+    ],
+    missed,
+  }
 }
 
 function measure(order: Order): Promise<Result> {
