@@ -256,9 +256,26 @@ describe("what a display counts", () => {
     const { clock, display, observe } = start({ stream, isTTY: false })
     observe({ type: "gate-close", quota: "q", untilMs: clock.now() + 3_000, reason: "rate" })
     clock.advance(1_000)
-    expect(display.state().gate).toEqual({ reason: "rate", opensInMs: 2_000 })
+    expect(display.state().gate).toEqual({ reason: "the vendor asked for a pause", opensInMs: 2_000 })
     observe({ type: "gate-open", quota: "q", closedMs: 3_000 })
     expect(display.state().gate).toBeUndefined()
+    display.stop()
+  })
+
+  it("a vendor that does not answer is told so, with how the last call ended, until a call succeeds", () => {
+    const { stream, raw } = terminal(60)
+    const quota = { name: "q", inFlight: 0, waiting: [], limits: {}, gate: { reason: "a pause", opensInMs: 9 } }
+    const { clock, display, observe } = start({ stream, isTTY: false, quotas: () => [quota] })
+    const attempt = { type: "http-attempt", vendor: "v", model: "m", attempt: 1 } as const
+    observe({ ...attempt, decision: "retry", error: "connection" })
+    observe({ type: "gate-close", quota: "q", untilMs: clock.now() + 3_000, reason: "outage" })
+    expect(display.state().gate).toEqual({ reason: "the vendor does not answer", opensInMs: 9 })
+    clock.advance(5_000)
+    expect(raw()).toContain("gate closed: the vendor does not answer, last call: no answer (connection), ")
+    observe({ ...attempt, decision: "retry", status: 503 })
+    expect(display.state().trouble).toBe("503 (retry)")
+    observe({ ...attempt, decision: "ok", status: 200 })
+    expect(display.state().trouble).toBeUndefined()
     display.stop()
   })
 

@@ -97,6 +97,12 @@ describe("renderFrame", () => {
       frame: ["digest  0:00", "0 items done", "0 items and 0 calls in flight, 0 failed"],
     },
     {
+      name: "how the last call ended, where it did not end well",
+      state: { ...idle, trouble: "503 (overloaded)" },
+      columns: 80,
+      frame: ["digest  0:00", "0 items done", "0 items and 0 calls in flight, 0 failed", "last call: 503 (overloaded)"],
+    },
+    {
       name: "an empty run is complete",
       state: { ...idle, total: 0 },
       columns: 60,

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { Argument, Command, Option } from "commander"
 import { completionScript, type Shell, shells } from "./completion-script.ts"
 import type { ExportOptions, InspectOptions, JournalOptions } from "./journal-commands.ts"
@@ -16,10 +18,17 @@ Stop a run with Ctrl-C; give the same command again and it goes on where it was.
 Exit codes: 0 all done · 1 some failed · 2 bad usage or input · 3 stopped by budget or quota · 130 interrupted
 `
 
+function packageVersion(): string {
+  // Two folders up, from `src` as from `dist`.
+  const text = readFileSync(join(import.meta.dirname, "../../package.json"), "utf8")
+  return (JSON.parse(text) as { version: string }).version
+}
+
 /** The whole command line; commands load what they need when they run. `exit` gets the code of the command that ran. */
 export function createProgram(terminal: Terminal, exit: (code: number) => void): Command {
   const program = new Command("sluice")
     .description("Thousands of LLM calls, as fast as the vendor's quota allows; every input comes back once.")
+    .version(packageVersion(), "-v, --version")
     .addHelpText("after", examples)
     .exitOverride()
     .configureOutput({

@@ -21,6 +21,9 @@ export interface OpenModelOptions {
 export async function openModel(name: string, options: OpenModelOptions): Promise<OpenedModel> {
   const { vendor, id } = parseModelName(name)
   const { env, fetch, baseUrl, question } = options
+  if (baseUrl !== undefined && !/^https?:$/.test(URL.parse(baseUrl)?.protocol ?? "")) {
+    throw usageError(`--base-url ${baseUrl}: wanted an address such as http://127.0.0.1:11434/v1.`)
+  }
   const nothing = async (): Promise<void> => {}
   if (vendor === "noop") return { ask: async () => "", close: nothing }
   const asking = async (model: LanguageModel): Promise<Asker> =>

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer"
 import { createReadStream, statSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { createInterface } from "node:readline"
@@ -60,9 +61,15 @@ export async function* readInput(
 }
 
 async function wholeFile(file: string, stdin: Readable): Promise<Input> {
-  if (file !== "-") return { record: { text: await readFile(file, "utf8"), file }, where: file }
-  const text = (await stdin.setEncoding("utf8").toArray()).join("")
-  return { record: { text }, where: "standard input" }
+  if (file !== "-") return { record: { text: textIn(await readFile(file), file), file }, where: file }
+  const bytes = Buffer.concat((await stdin.toArray()) as Buffer[])
+  return { record: { text: textIn(bytes, "standard input") }, where: "standard input" }
+}
+
+/** An image or a PDF that a glob took along would be paid for as gibberish. */
+function textIn(bytes: Buffer, name: string): string {
+  if (isUtf8(bytes) && !bytes.includes(0)) return bytes.toString()
+  throw usageError(`${name}: not a text in UTF-8 (an image, a PDF, another encoding?). Name files of text.`)
 }
 
 async function* readLines(stream: Readable, name: string, kind: "jsonl" | "lines"): AsyncGenerator<Input> {

@@ -39,6 +39,8 @@ export interface FrameState {
     readonly limitPerMinute?: number
   }[]
   readonly costUsd?: number
+  /** How the last call ended, where it did not end well: `no answer (connection)`, `503 (overloaded)`. */
+  readonly trouble?: string
   /** The latest errors and warnings, oldest first. */
   readonly notes: readonly string[]
 }

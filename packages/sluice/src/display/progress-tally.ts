@@ -1,7 +1,7 @@
 import type { Cost, SluiceEvent } from "@sluice/core"
 import { BatchTally } from "./batch-tally.ts"
 import type { FrameState } from "./frame-state.ts"
-import type { QuotaReading, RateDimension } from "./quota-reading.ts"
+import { pauseOf, type QuotaReading, type RateDimension } from "./quota-reading.ts"
 import { RateMeter } from "./rate-meter.ts"
 
 /** How far back rates look: long enough to be steady, short enough to show a change. */
@@ -25,6 +25,7 @@ export class ProgressTally {
   #throttled = 0
   #costUsd: number | undefined
   #lastUsage: Cost | undefined
+  #trouble: string | undefined
   readonly #notes: string[] = []
   readonly #settles: RateMeter
   readonly #batches = new BatchTally()
@@ -56,6 +57,7 @@ export class ProgressTally {
         return
       case "http-attempt":
         if (event.attempt > 1) this.#retried++
+        this.#trouble = event.decision === "ok" ? undefined : troubleOf(event)
         return
       case "usage": {
         // Inside a flow a call's usage is told twice, by the run and by the fetch: it is the same object.
@@ -85,7 +87,7 @@ export class ProgressTally {
         this.#throttled++
         return
       case "gate-close":
-        this.#flight(event.quota).gate = { reason: event.reason, opensInMs: event.untilMs }
+        this.#flight(event.quota).gate = { reason: pauseOf(event.reason), opensInMs: event.untilMs }
         return
       case "gate-open":
         delete this.#flight(event.quota).gate
@@ -110,7 +112,7 @@ export class ProgressTally {
     const perMinute = this.#settles.perMinute(nowMs)
     const leftMs =
       total === undefined || total <= settled || perMinute === 0 ? undefined : ((total - settled) / perMinute) * 60_000
-    const gate = quotas.find((quota) => quota.gate)?.gate
+    const gate = this.#gateOf(quotas)
     const batches = this.#batches.state()
     return {
       title,
@@ -128,11 +130,19 @@ export class ProgressTally {
       },
       waiting: quotas.flatMap(({ waiting }) => waiting).toSorted((a, b) => b.calls - a.calls),
       ...(gate === undefined ? {} : { gate }),
+      ...(this.#trouble === undefined ? {} : { trouble: this.#trouble }),
       ...(batches === undefined ? {} : { batches }),
       rates: this.#rateStates(nowMs, quotas),
       ...(this.#costUsd === undefined ? {} : { costUsd: this.#costUsd }),
       notes: [...this.#notes],
     }
+  }
+
+  /** A reading says until when a gate is closed, the event that closed it says why. */
+  #gateOf(quotas: readonly QuotaReading[]): FrameState["gate"] {
+    const closed = quotas.find(({ gate }) => gate)
+    if (!closed?.gate) return undefined
+    return { ...closed.gate, reason: this.#flights.get(closed.name)?.gate?.reason ?? closed.gate.reason }
   }
 
   #counts(node: string): boolean {
@@ -199,4 +209,8 @@ export class ProgressTally {
       return { name, perMinute, ...(limitPerMinute === undefined ? {} : { limitPerMinute }) }
     })
   }
+}
+
+function troubleOf({ status, error, decision }: Extract<SluiceEvent, { type: "http-attempt" }>): string {
+  return `${status ?? "no answer"} (${typeof error === "string" ? error : decision})`
 }

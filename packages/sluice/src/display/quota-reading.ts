@@ -38,13 +38,18 @@ export function quotaReading(snapshot: QuotaSnapshot): QuotaReading {
     ...(closed
       ? {
           gate: {
-            reason: "the vendor asked for a pause",
+            reason: pauseOf(),
             ...(gate.reopensInMs === undefined ? {} : { opensInMs: gate.reopensInMs }),
           },
         }
       : {}),
     limits: perMinute(limits),
   }
+}
+
+/** Why a gate is closed, as people say it; `reason` is that of the event. */
+export function pauseOf(reason?: string): string {
+  return reason === "outage" ? "the vendor does not answer" : "the vendor asked for a pause"
 }
 
 /** `tokensPerMinute` as people say it. */

@@ -75,6 +75,7 @@ function waitingLines(state: FrameState, colors: FrameColors): string[] {
     const opens = state.gate.opensInMs === undefined ? "" : `, opens in ${formatDuration(state.gate.opensInMs)}`
     lines.push(colors.yellow(`gate closed: ${printable(state.gate.reason)}${opens}`))
   }
+  if (state.trouble !== undefined) lines.push(colors.yellow(`last call: ${printable(state.trouble)}`))
   return lines
 }
 

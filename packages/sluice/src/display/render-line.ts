@@ -18,6 +18,7 @@ export function renderLine(state: FrameState): string {
     `${countOf(state.calls.inFlight, "call")} in flight`,
     ...waiting,
     ...(state.gate ? [`gate closed: ${printable(state.gate.reason)}`] : []),
+    ...(state.trouble === undefined ? [] : [`last call: ${printable(state.trouble)}`]),
     ...(state.batches ? [batchesOf(state.batches)] : []),
     ...rates,
     ...(state.etaMs === undefined ? [] : [`eta ${formatDuration(state.etaMs)}`]),

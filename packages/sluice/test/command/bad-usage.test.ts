@@ -44,6 +44,18 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "run $/in.jsonl -p {{text}} -m openai-compatible:x -o $/o",
     "--model openai-compatible:x: give --base-url",
   ],
+  [
+    "a base URL that is none",
+    input,
+    "run $/in.jsonl -m openai-compatible:x -p a --base-url localhost:11434 -o $/o",
+    "--base-url localhost:11434: wanted an address such as http://127.0.0.1:11434/v1.",
+  ],
+  [
+    "a file that is no text",
+    { "a.pdf": "%PDF-1.7\u0000" },
+    "run $/*.pdf -m noop: -p {{text}} -o $/o",
+    "$/a.pdf: not a text in UTF-8 (an image, a PDF, another encoding?).",
+  ],
   ["no prompt", input, "run $/in.jsonl -m noop:", "Give a prompt: --prompt, --prompt-file or --messages."],
   ["two prompts", input, "run $/in.jsonl -m noop: -p a --prompt-file b", "Give --prompt or --prompt-file, not both."],
   [

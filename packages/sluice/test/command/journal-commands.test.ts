@@ -128,6 +128,7 @@ test("help names every command, the exit codes and an example; each command has 
   ]) {
     expect(stdout).toContain(word)
   }
+  expect((await sluice(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
   const runHelp = (await sluice(["run", "--help"])).stdout
   for (const group of ["Question:", "Model:", "Input and output:", "Journal:", "Display:"])
     expect(runHelp).toContain(group)
