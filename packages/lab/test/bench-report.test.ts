@@ -1,6 +1,10 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { expect, test } from "vitest"
 import { reportText, type RunFacts } from "../bench/quota/report-text.ts"
 import type { Row } from "../bench/quota/run-pair.ts"
+import { writeReport } from "../bench/quota/write-report.ts"
 
 const facts: RunFacts = {
   flags: "--short",
@@ -55,27 +59,24 @@ function cells(text: string, begin: string, below = ""): string[] {
 const vendorDied = { lost: NaN, answered: 0, refused: NaN, repeated: NaN, ratio: NaN, failure: "the vendor failed" }
 const crashed = { lost: 200, answered: 0, ratio: NaN, refused: 9, failure: "its process ended early (SIGKILL)" }
 
-const text = reportText(
-  [
-    row("sluice", "requests", { ratio: 1.0312 }),
-    row("quick", "requests", { ratio: 0.39, lost: 150, refused: 500, errors: [["429 `slow`", 150]] }),
-    row("steady", "requests", { ratio: 1.3 }),
-    row("sluice", "tokens", { ratio: 1.2, refused: 4, repeated: 1 }),
-    row("quick", "tokens", crashed),
-    row("steady", "tokens", { ratio: 1.1 }),
-    row("sluice", "money", {
-      neverEnds: true,
-      lost: 150,
-      ratio: NaN,
-      oracleMs: Infinity,
-      refusedByReason: { billing: 3 },
-    }),
-    row("quick", "money", { neverEnds: true, lost: 150, ratio: NaN, refusedByReason: { billing: 450 } }),
-    row("steady", "money", { neverEnds: true, ...vendorDied }),
-  ],
-  facts,
-  [],
-)
+const rows = [
+  row("sluice", "requests", { ratio: 1.0312 }),
+  row("quick", "requests", { ratio: 0.39, lost: 150, refused: 500, errors: [["429 `slow`", 150]] }),
+  row("steady", "requests", { ratio: 1.3 }),
+  row("sluice", "tokens", { ratio: 1.2, refused: 4, repeated: 1 }),
+  row("quick", "tokens", crashed),
+  row("steady", "tokens", { ratio: 1.1 }),
+  row("sluice", "money", {
+    neverEnds: true,
+    lost: 150,
+    ratio: NaN,
+    oracleMs: Infinity,
+    refusedByReason: { billing: 3 },
+  }),
+  row("quick", "money", { neverEnds: true, lost: 150, ratio: NaN, refusedByReason: { billing: 450 } }),
+  row("steady", "money", { neverEnds: true, ...vendorDied }),
+]
+const text = reportText(rows, facts, [])
 
 test("at a glance: time and lost calls in one cell, brackets where it cannot be compared, the fastest honest one in bold", () => {
   expect(cells(text, "", "At a glance")).toEqual(["sluice", "quick", "steady"])
@@ -130,4 +131,23 @@ test("a busy machine is said before any figure", () => {
   expect(busy.indexOf("Do not quote these figures")).toBeGreaterThan(0)
   expect(busy.indexOf("Do not quote these figures")).toBeLessThan(busy.indexOf("At a glance"))
   expect(text).not.toContain("Do not quote")
+})
+
+test("writes the page and its charts; a bar that cannot be compared is pale and says so", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-report-"))
+  try {
+    await writeReport(rows, facts, folder)
+    const charts = ["quota-lost.svg", "quota-refused.svg", "quota-time.svg"]
+    expect(readdirSync(folder).toSorted()).toEqual([...charts, "quota.md"])
+    const page = readFileSync(join(folder, "quota.md"), "utf8")
+    for (const chart of charts) expect(page).toContain(`](${chart})`)
+    const svg = readFileSync(join(folder, "quota-time.svg"), "utf8")
+    expect(svg).toMatch(/^<svg/)
+    expect(svg).toContain(">(0.39) 150 lost<")
+    expect(svg).toContain(">1.03<")
+    // One of the five that have a time.
+    expect(svg.match(/opacity="0\.35"/g)).toHaveLength(1)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })

@@ -1,6 +1,6 @@
 /**
  * How far the lab can be trusted: what plans are off by, what its server can take, and how fast virtual time passes.
- * Writes docs/benchmarks/lab.md; takes about six minutes.
+ * Writes docs/benchmarks/lab.md; takes about three minutes.
  *
  *   pnpm bench:lab [--only=plan,server,time] [--out=folder]
  */
