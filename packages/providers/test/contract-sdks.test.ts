@@ -17,6 +17,7 @@ import type { SluiceEvent } from "@sluice/core"
 import {
   aiSdkOptions,
   anthropicOptions,
+  ask,
   coalesceEmbeddings,
   googleOptions,
   limitedFetch,
@@ -305,10 +306,14 @@ describe("ai", () => {
       const output = Output.object({ schema: place })
       expect((await generateText({ model, prompt: "Say hello", ...call, output })).output).toEqual({ city: "Berlin" })
       expect(await streamText({ model, prompt: "Say hello", ...call, output }).output).toEqual({ city: "Berlin" })
+      expect(await ask(model, { schema: place, prompt: "Say hello" })).toMatchObject({
+        value: { city: "Berlin" },
+        asks: 1,
+      })
     }
     const { embeddings } = await embedMany({ model: google.embedding("e"), values: ["one", "two"], ...call })
     expect(embeddings).toHaveLength(2)
-    expect([usage().length, vendor.stats().answered, inFlight(limited)]).toEqual([7, 7, 0])
+    expect([usage().length, vendor.stats().answered, inFlight(limited)]).toEqual([9, 9, 0])
   })
 
   it("an abort ends a call at once", async () => {

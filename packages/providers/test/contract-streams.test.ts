@@ -124,7 +124,7 @@ const calls: Record<string, (url: string, limited: LimitedFetch, signal: AbortSi
     }).invoke("hi", { signal }),
 }
 
-describe.each(Object.entries(calls))("%s", (_name, call) => {
+describe.each(Object.entries(calls))("%s", (name, call) => {
   it("an abort ends a call in flight and a waiting one at once", async () => {
     const vendor = await startVendor({ latency: { baseMs: 60_000 } })
     const limited = limitedFetch({ concurrency: 1 })
@@ -140,6 +140,18 @@ describe.each(Object.entries(calls))("%s", (_name, call) => {
     controller.abort()
     expect(await Promise.all(failed)).toEqual(["failed", "failed"])
     expect([inFlight(limited), limited.snapshot()[0]!.waiting]).toEqual([0, 0])
+  })
+
+  it.skipIf(name.endsWith("streaming"))("faults of every kind are tried again, and nothing is lost", async () => {
+    const rates = { reset: 0.1, truncate: 0.1, malformed: 0.1, error500: 0.1, outage: 0.1 }
+    const vendor = await startVendor({ faults: { rates }, latency: { baseMs: 1, perOutputTokenMs: 0 } })
+    const limited = limitedFetch({ clock: fastClock(100), retry: { maxAttempts: 30 } })
+    onTestFinished(() => vendor.stop())
+    const { signal } = new AbortController()
+    await Promise.all(Array.from({ length: 12 }, () => call(vendor.url, limited, signal)))
+    expect(vendor.stats().answered).toBe(12)
+    expect(Object.keys(vendor.stats().failed).length).toBeGreaterThan(2)
+    expect(inFlight(limited)).toBe(0)
   })
 
   it("a hang ends in an error after the last attempt's time-out", async () => {

@@ -100,7 +100,7 @@ const headerNames = [
   "anthropic-ratelimit-input-tokens-reset",
 ]
 
-it(`${rounds} corrupted answers: no hang, no crash, no unhandled rejection, no permit lost, no absurd stall`, async () => {
+it(`${rounds} corrupted answers: no hang, no crash, no unhandled rejection, no permit lost (peer defect 19), no absurd stall`, async () => {
   const unhandled: unknown[] = []
   const note = (reason: unknown): void => void unhandled.push(reason)
   process.on("unhandledRejection", note)

@@ -1,7 +1,7 @@
 import { runInScope, SluiceError, type SluiceEvent, type TaskScope } from "@sluice/core"
 import { seededRandom } from "@sluice/lab"
 import { describe, expect, it } from "vitest"
-import { type LimitedFetchOptions, VendorError } from "../src/index.ts"
+import { type LimitedFetchOptions, openai, type Vendor, VendorError } from "../src/index.ts"
 import { bench, completion, eventStream, inFlight, json, openaiError } from "./fake-vendor.ts"
 
 describe("what passes", () => {
@@ -90,6 +90,49 @@ describe("quotas", () => {
     await clock.run(Promise.all([chat({ key: "a" }), chat({ key: "b" })]))
     expect(fetch.snapshot().map((one) => one.name)).toEqual(["openai/team/gpt-5-mini"])
     expect(events.filter((event) => event.type === "permit-admit").map((event) => event.key)).toEqual(["a", "b"])
+  })
+
+  const told = (remaining: number, reset: string): Response =>
+    completion(undefined, {
+      "x-ratelimit-limit-requests": "60",
+      "x-ratelimit-remaining-requests": String(remaining),
+      "x-ratelimit-reset-requests": reset,
+    })
+
+  it("what remains is less what has left since: no room is seen twice (peer defect 17)", async () => {
+    const { chat, clock, sent } = bench(
+      (n) => new Promise<Response>((resolve) => clock.setTimer(n === 0 ? 10 : 20_000, () => resolve(told(59, "1s")))),
+      { requestsPerMinute: { limit: 60, kind: "bucket" } },
+    )
+    const before = Array.from({ length: 59 }, () => chat())
+    // The first answer has counted itself alone: to it, 59 more would fit.
+    const after = before[0]!.then(() => Promise.all([chat(), chat(), chat()]))
+    await clock.run(Promise.all([...before, after]))
+    expect(sent).toHaveLength(62)
+    const late = sent.slice(-2).map(({ atMs }) => Math.round(atMs / 1000))
+    expect(late).toEqual([1, 2])
+  })
+
+  it("the next call goes when there is room for it, not when all of the limit is back (peer defect 18)", async () => {
+    const { chat, clock, sent } = bench(() => told(0, "60s"))
+    await clock.run(chat())
+    await clock.run(chat())
+    expect(sent[1]!.atMs).toBeGreaterThan(500)
+    expect(sent[1]!.atMs).toBeLessThan(5000)
+  })
+
+  it("a vendor of your own is an object of pure functions", async () => {
+    const gateway: Vendor = {
+      ...openai,
+      name: "gateway",
+      recognise: ({ pathname }) => (pathname === "/llm" ? { endpoint: "chat/completions", model: "house" } : undefined),
+    }
+    const { chat, fetch, clock, events } = bench((n) => (n === 0 ? openaiError(503, "busy") : completion()), {
+      vendor: gateway,
+    })
+    await clock.run(chat({ url: "https://gateway.example/llm" }))
+    expect(fetch.snapshot().map(({ name }) => name.replace(/\/.*\//, "/*/"))).toEqual(["gateway/*/house"])
+    expect(events.filter((event) => event.type === "http-attempt").map(({ status }) => status)).toEqual([503, 200])
   })
 
   it("charges the estimate at admission and the usage at settle", async () => {

@@ -18,7 +18,7 @@ function vendorOf(name: string): Vendor {
 }
 
 for (const name of readdirSync(folder)) {
-  describe(`${name}: documented answers`, () => {
+  describe(`${name}: documented answers (peer defects 20, 21)`, () => {
     const vendor = vendorOf(name)
     for (const file of readdirSync(new URL(`${name}/`, folder)).filter((one) => one.endsWith(".json"))) {
       it(`reads ${file}`, () => {
