@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import type { Lane } from "@sluice/core"
-import type { Prices } from "@sluice/providers"
+import { limitedFetch, type Prices } from "@sluice/providers"
 import type { QuotaOptions } from "@sluice/scheduler"
 import { z } from "zod"
 import { usageError } from "./usage-error.ts"
@@ -52,7 +52,11 @@ export async function loadConfig(named: string | undefined): Promise<SluiceConfi
   if (path === undefined) return {}
   if (!existsSync(path)) throw usageError(`--config ${path}: no such file.`)
   const parsed = schema.safeParse(await read(path))
-  if (parsed.success) return parsed.data as SluiceConfig
+  if (parsed.success) {
+    const config = parsed.data as SluiceConfig
+    await checkLimits(config, path)
+    return config
+  }
   const [issue] = parsed.error.issues
   throw usageError(`${path}: ${issue?.path.join(".") || "the file"}: ${issue?.message ?? "does not fit"}.`)
 }
@@ -60,8 +64,21 @@ export async function loadConfig(named: string | undefined): Promise<SluiceConfi
 async function read(path: string): Promise<unknown> {
   try {
     if (path.endsWith(".json")) return JSON.parse(readFileSync(path, "utf8")) as unknown
-    return ((await import(pathToFileURL(resolve(path)).href)) as { default?: unknown }).default
+    const exported = (await import(pathToFileURL(resolve(path)).href)) as { default?: unknown }
+    if (exported.default === undefined)
+      throw new Error('there is no default export; write `export default { model: "…" }`')
+    return exported.default
   } catch (error) {
     throw usageError(`${path}: cannot be read (${(error as Error).message}).`)
+  }
+}
+
+/** In the words of the quotas that they are for. */
+async function checkLimits({ limits }: SluiceConfig, path: string): Promise<void> {
+  if (!limits) return
+  try {
+    await limitedFetch({ limits }).close()
+  } catch (error) {
+    throw usageError(`${path}: ${(error as Error).message.replace("limitedFetch: ", "")}.`)
   }
 }

@@ -147,7 +147,19 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "a limit that is unknown",
     { ...input, "c.json": '{"model":"lab:","limits":{"*":{"requestsPerMinit":3}}}' },
     "run $/in.jsonl -p a --config $/c.json -o $/o",
-    "requestsPerMinit",
+    '$/c.json: limits["*"]: unknown option requestsPerMinit. Known: requestsPerSecond, requestsPerMinute',
+  ],
+  [
+    "a limit of the configuration that is no number",
+    { ...input, "c.json": '{"model":"lab:","limits":{"*":{"requestsPerMinute":"many"}}}' },
+    "run $/in.jsonl -p a --config $/c.json -o $/o",
+    '$/c.json: limits["*"]: requestsPerMinute must be a number, got "many".',
+  ],
+  [
+    "a configuration without a default export",
+    { ...input, "c.mjs": "export const model = 'lab:'" },
+    "run $/in.jsonl -p a --config $/c.mjs -o $/o",
+    "$/c.mjs: cannot be read (there is no default export; write `export default",
   ],
   [
     "a limit that is no number",
