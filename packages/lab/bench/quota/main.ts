@@ -19,6 +19,7 @@ const SHORT = [
   "requests-bind",
   "tokens-bind",
   "full-minute",
+  "bare-number",
   "unknown-headers",
   "quota-cut",
   "co-tenant-30",

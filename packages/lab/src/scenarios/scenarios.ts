@@ -97,6 +97,17 @@ const told: readonly Scenario[] = [
 
 const learned: readonly Scenario[] = [
   {
+    name: "bare-number",
+    title: "a number of tokens is told, not how it is counted",
+    calls: {
+      count: 1_200,
+      inputTokens: { median: 400, sigma: 0.8, max: 4_000 },
+      outputTokens: { median: 80, sigma: 0.8, max: 600 },
+    },
+    vendor: { limits: { requests: 5_000, tokens: 200_000 }, latency },
+    told: { requestsPerMinute: 5_000, tokensPerMinute: 200_000 },
+  },
+  {
     name: "unknown-headers",
     title: "limits unknown, headers tell",
     calls: { count: 3_000, inputTokens: short, outputTokens: reply },
