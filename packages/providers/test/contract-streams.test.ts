@@ -79,6 +79,31 @@ describe("an error event after HTTP 200, to the real SDK", () => {
   })
 })
 
+it("a caller who asks for no usage is sent none, and asks the vendor for none: the stream is accounted by its pieces", async () => {
+  const chunk = (delta: object, finish: string | null): string =>
+    `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`
+  const server = await scriptedServer((_n, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" })
+    response.end(
+      chunk({ content: "fi" }, null) + chunk({ content: "ne" }, null) + chunk({}, "stop") + "data: [DONE]\n\n",
+    )
+  })
+  const events: SluiceEvent[] = []
+  const limited = limitedFetch({ onEvent: (event) => events.push(event) })
+  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "k", ...openaiOptions(limited) })
+  const asked = { model: "m", messages: [{ role: "user" as const, content: "hi" }], stream: true as const }
+  let got = ""
+  for await (const { choices, usage } of await client.chat.completions.create(asked)) {
+    expect(usage).toBeUndefined()
+    got += choices[0]!.delta.content ?? ""
+  }
+  expect([got, JSON.parse(server.calls[0]!.body)]).toEqual(["fine", asked])
+  expect(events.filter((event) => event.type === "usage")).toMatchObject([
+    { estimated: true, cost: { outputTokens: 3 } },
+  ])
+  await limited.close()
+})
+
 const calls: Record<string, (url: string, limited: LimitedFetch, signal: AbortSignal) => Promise<unknown>> = {
   anthropic: (url, limited, signal) =>
     new Anthropic({ baseURL: url, apiKey: "k", ...anthropicOptions(limited) }).messages.create(
