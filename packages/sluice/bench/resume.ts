@@ -9,7 +9,7 @@ import { openJournal } from "@sluice/journal"
 import { seededRandom } from "@sluice/lab"
 import { machineLine, packageVersion } from "../../lab/bench/machine.ts"
 import { countingVendor, type Killed, killAndResume, repeatedWithoutCause } from "../test/chaos/kill-and-resume.ts"
-import { ended, linesOf, startSluice } from "../test/command/process.ts"
+import { ended, linesOf, startSluice, startTelling } from "../test/command/process.ts"
 
 interface Sizes {
   readonly items: number
@@ -54,7 +54,7 @@ async function killRuns({ items, kills, seed, concurrency }: Sizes, folder: stri
   const model = ["--model", "openai-compatible:lab", "--base-url", `${vendor.url}/v1`]
   const limits = ["--concurrency", String(concurrency)]
   const args = ["run", "in.jsonl", "--prompt", "Say {{text}}.", ...model, "--out", "out.jsonl", ...limits, "--json"]
-  const start = () => startSluice(args, folder)
+  const start = (stderr: number) => startTelling(args, folder, stderr)
   let opened = 0
   const { kills: killed, last } = await killAndResume({
     start,
@@ -72,7 +72,7 @@ async function killRuns({ items, kills, seed, concurrency }: Sizes, folder: stri
   })
   if (last.code !== 0) throw new Error(`the last run ended with ${last.code}: ${last.stderr.slice(-1_000)}`)
   const fromMs = performance.now()
-  await ended(start())
+  await ended(startSluice(args, folder))
   const lastMs = performance.now() - fromMs
   const lines = linesOf(out)
   const seen = new Set(lines.map(({ index }) => Number(index)))

@@ -1,4 +1,8 @@
-import type { ChildProcessWithoutNullStreams } from "node:child_process"
+import type { ChildProcess } from "node:child_process"
+import { randomUUID } from "node:crypto"
+import { closeSync, openSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import type { Random } from "@sluice/core"
 import { type ServerOptions, startVendor, type Vendor } from "@sluice/lab"
 import { type Ended, ended } from "../command/process.ts"
@@ -36,8 +40,8 @@ export interface Killed {
 }
 
 export interface KillAndResume {
-  /** Starts the same process each time; its events are lines of JSON on standard error. */
-  readonly start: () => ChildProcessWithoutNullStreams
+  /** Starts the same process each time; its events are lines of JSON on standard error, which is the open file. */
+  readonly start: (stderr: number) => ChildProcess
   readonly vendor: Vendor
   /** As many calls as there are to make. */
   readonly items: number
@@ -50,16 +54,16 @@ export interface KillAndResume {
 }
 
 /** Ends a process at random moments between its start and its last answer, starts it again each time, and lets the last one finish. */
-export async function killAndResume(options: KillAndResume): Promise<{ kills: Killed[]; last: Ended; lastMs: number }> {
+export async function killAndResume(options: KillAndResume): Promise<{ kills: Killed[]; last: Ended }> {
   const kills: Killed[] = []
   while (kills.length < options.kills) {
     const kill = await endSomewhere(options, options.kills - kills.length)
     kills.push(kill)
     await options.afterKill?.(kill)
   }
-  const fromMs = performance.now()
-  const last = await ended(options.start())
-  return { kills, last, lastMs: performance.now() - fromMs }
+  const { child, events } = begin(options.start)
+  const last = await ended(child)
+  return { kills, last: { ...last, stderr: events() } }
 }
 
 async function endSomewhere(
@@ -70,7 +74,7 @@ async function endSomewhere(
   const target = before.answered + random.next() * 2 * ((items - before.answered) / (killsLeft + 1))
   const fromMs = performance.now()
   let firstCallMs: number | undefined
-  const child = start()
+  const { child, events } = begin(start)
   const end = ended(child)
   const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null
   for (let now = before; !isOver() && now.answered < target; now = vendor.stats()) {
@@ -82,8 +86,22 @@ async function endSomewhere(
   const hit = !isOver()
   const open = vendor.stats().inFlight
   child.kill(signal)
-  const { stderr } = await end
-  return { hit, unsettled: unsettledOf(stderr, node), open, firstCallMs }
+  await end
+  return { hit, unsettled: unsettledOf(events(), node), open, firstCallMs }
+}
+
+/** `events` reads what the process has written, once it has ended. */
+function begin(start: KillAndResume["start"]): { child: ChildProcess; events: () => string } {
+  const path = join(tmpdir(), `sluice-events-${randomUUID()}`)
+  const file = openSync(path, "w")
+  const child = start(file)
+  closeSync(file)
+  const events = (): string => {
+    const text = readFileSync(path, "utf8")
+    rmSync(path)
+    return text
+  }
+  return { child, events }
 }
 
 function unsettledOf(stderr: string, node: string): string[] {

@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { openJournal } from "@sluice/journal"
 import { expect, onTestFinished, test } from "vitest"
-import { startSluice, temporaryFolder } from "../command/sluice.ts"
+import { startTelling, temporaryFolder } from "../command/sluice.ts"
 import { countingVendor, killAndResume, repeatedWithoutCause } from "./kill-and-resume.ts"
 
 // SLUICE_CHAOS=50 for a long run of 5,040 paragraphs.
@@ -26,7 +26,7 @@ test(
       )
     }
     const { kills: killed, last } = await killAndResume({
-      start: () => startSluice([vendor.url, path, String(paragraphs)], folder, program),
+      start: (stderr) => startTelling([vendor.url, path, String(paragraphs)], folder, stderr, program),
       vendor,
       items,
       node: "library/books/book/chapters/chapter/summarise",

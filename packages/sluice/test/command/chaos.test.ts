@@ -5,7 +5,7 @@ import { openJournal } from "@sluice/journal"
 import type { ServerOptions, Vendor } from "@sluice/lab"
 import { expect, onTestFinished, test } from "vitest"
 import { countingVendor, killAndResume, repeatedWithoutCause } from "../chaos/kill-and-resume.ts"
-import { ended, linesOf, program, startSluice, temporaryFolder } from "./sluice.ts"
+import { ended, linesOf, program, startSluice, startTelling, temporaryFolder } from "./sluice.ts"
 
 // SLUICE_CHAOS=50 for a long run of 5,000 items.
 const kills = Number(process.env["SLUICE_CHAOS"] ?? 3)
@@ -45,7 +45,7 @@ test(
   async () => {
     const { vendor, calls, folder, args, out } = await setUp()
     const { kills: killed, last } = await killAndResume({
-      start: () => startSluice([...args, "--json"], folder),
+      start: (stderr) => startTelling([...args, "--json"], folder, stderr),
       vendor,
       items,
       node: "run",
@@ -68,7 +68,7 @@ test(
 
 test("SIGTERM drains: what was in flight is kept, and nothing at all is repeated", async () => {
   const { vendor, folder, args, out } = await setUp()
-  const start = () => startSluice([...args, "--json"], folder)
+  const start = (stderr: number) => startTelling([...args, "--json"], folder, stderr)
   const { last } = await killAndResume({ start, vendor, items, node: "run", kills: 1, signal: "SIGTERM", random })
   expect(last.code).toBe(0)
   await expectWhole(folder, out)

@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
@@ -18,10 +18,21 @@ export function startSluice(args: readonly string[], cwd: string, main = program
   return spawn(process.execPath, ["--conditions=@sluice/source", main, ...args], { cwd })
 }
 
-export function ended(child: ChildProcessWithoutNullStreams): Promise<Ended> {
+/**
+ * The same with its standard error on an open file: what it has written there is there, however it ends. Of a pipe that
+ * is not read fast enough, the rest waits in the process and goes with it.
+ */
+export function startTelling(args: readonly string[], cwd: string, stderr: number, main = program): ChildProcess {
+  return spawn(process.execPath, ["--conditions=@sluice/source", main, ...args], {
+    cwd,
+    stdio: ["ignore", "pipe", stderr],
+  })
+}
+
+export function ended(child: ChildProcess): Promise<Ended> {
   let [stdout, stderr] = ["", ""]
-  child.stdout.on("data", (chunk) => (stdout += String(chunk)))
-  child.stderr.on("data", (chunk) => (stderr += String(chunk)))
+  child.stdout?.on("data", (chunk) => (stdout += String(chunk)))
+  child.stderr?.on("data", (chunk) => (stderr += String(chunk)))
   return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })))
 }
 
