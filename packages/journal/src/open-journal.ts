@@ -196,7 +196,7 @@ export class SqliteJournal implements Journal, AsyncDisposable {
     if (!this.#database.isOpen) return
     try {
       this.#commits.flush()
-      for (const run of [...this.#open.keys()]) this.#release(run, undefined)
+      for (const run of this.#open.keys()) this.#release(run, undefined)
       this.#database.close()
     } catch (error) {
       if (this.#database.isOpen) this.#database.close()
