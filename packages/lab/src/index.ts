@@ -47,6 +47,7 @@ export {
   type ScenarioResult,
 } from "./scenarios/run-scenario.ts"
 export { callsOf, toldAt, type Scenario, type Size, type ToldQuota, type ToldRate } from "./scenarios/scenario.ts"
+export { randomScenario, type RandomScenario } from "./scenarios/random-scenario.ts"
 export { scenarioNamed, scenarios } from "./scenarios/scenarios.ts"
 export type { TestFramework } from "./conformance/framework.ts"
 export { testLimiter, type LimiterPromises } from "./conformance/test-limiter.ts"

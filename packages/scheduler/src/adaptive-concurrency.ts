@@ -26,6 +26,15 @@ const used = 0.75
 /** In slow start the limit doubles while a call is out: it left under half of what the limit is when it comes back. */
 const usedInSlowStart = 0.37
 
+/** A step up that was one too many is refused before more answers than these have come. */
+const probeAnswers = 3
+/** Where so much of the limit had room, it is one or two too high. */
+const nearlyAll = 0.8
+/** So many steps up are of one place each; those that follow without a refusal double. */
+const patientSteps = 4
+/** The same where latency cut it, which may have been chance. */
+const patientStepsByLatency = 6
+
 /**
  * Asks for a concurrency limit that finds itself between `min` and `max`.
  *
@@ -68,6 +77,8 @@ export class AdaptiveConcurrency {
   /** Clean rounds to wait before the next step up. */
   #patience = 1
   #grewTo = 0
+  /** Steps up in a row that nothing contradicted. */
+  #steps = 0
   #ceiling: number | undefined
   readonly #latency = new LatencyByLoad()
 
@@ -93,6 +104,7 @@ export class AdaptiveConcurrency {
     if (ratio !== undefined) {
       this.#slowStart = false
       this.#clean = 0
+      this.#steps = 0
       // The next look above costs as much: it may wait longer each time.
       this.#patience = Math.min(8, this.#patience * 2)
       const reason = `latency per token is ${ratio.toFixed(2)} × that of fewer calls`
@@ -102,15 +114,22 @@ export class AdaptiveConcurrency {
     this.#clean++
     if (this.#slowStart) return this.#set(this.#limit + 1, "slow start")
     if (this.#clean < this.#limit * this.#patience) return undefined
-    this.#grewTo = this.limit + 1
-    return this.#set(this.#limit + 1, this.#patience > 1 ? `${this.#patience} clean rounds` : "clean round")
+    const rounds = this.#patience
+    // Where step after step held, the server has more room than it had: the next may come sooner, and be longer.
+    if (this.#limit >= (this.#ceiling ?? 0)) this.#steps++
+    if (this.#ceiling !== undefined && this.#steps > 1) this.#patience = 1
+    const patient = this.#ceiling === undefined ? patientStepsByLatency : patientSteps
+    const step = Math.min(this.#limit, 2 ** Math.max(0, this.#steps - patient))
+    this.#grewTo = this.limit + step
+    return this.#set(this.#limit + step, rounds > 1 ? `${rounds} clean rounds` : "clean round")
   }
 
   /** The server refused while `accepted` others ran. Once per episode. */
   refused(accepted: number): string | undefined {
     const floor = Math.max(this.#min, Math.floor(accepted))
-    const probe = this.#slowStart || (this.#grewTo > 0 && accepted >= this.#grewTo - 1)
+    const probe = this.isProbe(accepted) || accepted >= this.#limit * nearlyAll
     this.#slowStart = false
+    this.#steps = 0
     this.#ceiling = floor
     this.#clean = 0
     this.#grewTo = 0
@@ -120,6 +139,24 @@ export class AdaptiveConcurrency {
     }
     this.#patience = 1
     return this.#set(Math.min(this.#limit * 0.7, floor), `refused at ${floor} in flight`)
+  }
+
+  /** Whether a refusal while `accepted` others ran says no more than that the last step up was one too many. */
+  isProbe(accepted: number): boolean {
+    if (this.#slowStart) return true
+    return this.#grewTo > 0 && accepted >= this.#grewTo - 1 && this.#clean <= probeAnswers
+  }
+
+  /** A further refusal of an episode: no more than `accepted` had room. */
+  lower(accepted: number): string | undefined {
+    this.#ceiling = Math.max(this.#min, Math.min(accepted, this.#ceiling ?? Infinity))
+    return this.#set(Math.min(this.#limit, this.#ceiling), `refused above ${this.#ceiling}`)
+  }
+
+  /** Takes a cut back. */
+  restore(limit: number): string | undefined {
+    this.#ceiling = undefined
+    return this.#set(limit, "the server is back")
   }
 
   /** Refusals turned out to come from a rate: slots were not the limit. */

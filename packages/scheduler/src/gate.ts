@@ -45,9 +45,9 @@ export class Gate {
     this.#probing = false
   }
 
-  /** What the ramp was for is known now. */
-  endRamp(): void {
-    if (!this.#closed) this.#rampBase = Infinity
+  /** The vendor says that it stands ready for all: from here the ramp goes by time alone. Shorter limits may stand behind its word. */
+  hasten(): void {
+    this.#rampByTime = Infinity
   }
 
   get ramping(): boolean {

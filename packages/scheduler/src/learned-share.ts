@@ -3,7 +3,7 @@ const blindCut = 0.8
 const measuredCut = 0.985
 const timedCut = 0.985
 /** One that was hardly deserved. */
-const easedCut = 0.88
+const easedCut = 0.85
 /** How a share grows again after a cut. */
 export interface Growth {
   /** It stays this long after a cut, and twice as long after each further one (up to `longestHolds` times): a limit that stands is probed rarely. */
@@ -15,7 +15,7 @@ export interface Growth {
 
 export const growthDefaults: Growth = Object.freeze({ holdMs: 10_000, longestHolds: 5, doublingS: 10 })
 /** A vendor that limits growth allows about this: twice the traffic in a minute. */
-export const rampGrowth: Growth = Object.freeze({ holdMs: 1_000, longestHolds: 0, doublingS: 16 })
+export const rampGrowth: Growth = Object.freeze({ holdMs: 1_000, longestHolds: 0, doublingS: 12 })
 
 const least = 0.02
 /** A search doubles in this time: in a few such steps it passes whatever the depth of the bucket had hidden. */

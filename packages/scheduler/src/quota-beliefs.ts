@@ -6,6 +6,7 @@ import { amountOf, type Budget, type Dimension } from "./limits/budget.ts"
 import { ConcurrencyLimit } from "./limits/concurrency-limit.ts"
 import { RateLimit } from "./limits/rate-limit.ts"
 import { Reservoir } from "./limits/reservoir.ts"
+import { Overloads } from "./overloads.ts"
 import { quotaDefaults, type QuotaLimits, type QuotaOptions, type RateName, rates } from "./quota-options.ts"
 
 /** Why a call cannot start now, and for how long. */
@@ -40,6 +41,7 @@ export class QuotaBeliefs {
   readonly options: QuotaOptions
   readonly jitterMs: number
   readonly episodes: Episodes
+  readonly overloads: Overloads = new Overloads()
 
   constructor(options: QuotaOptions, nowMs: number, wallMs: number) {
     this.options = options
@@ -99,6 +101,7 @@ export class QuotaBeliefs {
       if (amount !== 0) budget.take(nowMs, amount)
     }
     this.episodes.started(cost)
+    this.overloads.started(this.concurrency.running)
     this.outputInFlight += cost.outputTokens ?? 0
     this.inputInFlight += cost.inputTokens ?? 0
     return this.gate.started(nowMs)

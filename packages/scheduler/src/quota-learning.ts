@@ -1,4 +1,5 @@
 import type { Cost, Feedback, LimitReading, SettleOutcome } from "@sluice/core"
+import { AdaptiveConcurrency, adaptiveDefaults } from "./adaptive-concurrency.ts"
 import type { Measured } from "./episodes.ts"
 import { growthDefaults, rampGrowth } from "./learned-share.ts"
 import { amountOf, type Dimension } from "./limits/budget.ts"
@@ -52,6 +53,10 @@ export class QuotaLearning {
   readonly #beliefs: QuotaBeliefs
   readonly #random: () => number
   #failures = 0
+  /** Bursts of refusals in a row between which nothing was admitted. */
+  #fruitless = 0
+  /** The limit of calls at once before refusals for want of capacity began. */
+  #limitBefore: number | undefined
   /** The share by which estimates of input are too high. */
   #inputExcess = 0
   #failingSinceMs = -Infinity
@@ -76,6 +81,7 @@ export class QuotaLearning {
     }
     if (!feedback && outcome !== "throttled" && !(outcome === "success" && beliefs.adaptive)) return nothing
     const verdict: Verdict = { changes: [] }
+    if (outcome === "success" && this.#beliefs.overloads.served(call.admittedMs)) this.#back(verdict)
     if (feedback?.limits) this.#hear(nowMs, call, feedback.limits, verdict)
     if (outcome === "success") {
       const reason = beliefs.adaptive?.sample({ inFlight: call.inFlight, ...feedback?.latency })
@@ -126,7 +132,7 @@ export class QuotaLearning {
       }
     }
     if (this.#beliefs.rates.length > 0 && this.#beliefs.rates.every((rate) => rate.burstKnown))
-      this.#beliefs.gate.endRamp()
+      this.#beliefs.gate.hasten()
   }
 
   #learn(nowMs: number, reading: LimitReading, windowMs: number, verdict: Verdict): void {
@@ -147,6 +153,7 @@ export class QuotaLearning {
     verdict.changes.push({ dimension: rate.name, from: Infinity, to: limit, reason: "the vendor's headers say so" })
     // A known rate bounds what runs better than a guessed concurrency does.
     if (this.#beliefs.options.concurrency === undefined && this.#beliefs.adaptive && !daily) {
+      this.#beliefs.gate.beginRamp(nowMs, this.#beliefs.concurrency.running)
       this.#beliefs.adaptive = undefined
       this.#beliefs.concurrency.retune(Infinity)
     }
@@ -182,11 +189,8 @@ export class QuotaLearning {
       return
     }
     const isNew = this.#beliefs.gate.isNewEpisode(admittedMs)
-    if (reason === "overloaded" || outcome !== "throttled") {
-      if (isNew && this.#beliefs.adaptive) {
-        const why = this.#beliefs.adaptive.refused(this.#beliefs.concurrency.running)
-        if (why) this.#adapt(why, verdict)
-      }
+    if (reason === "overloaded" || outcome !== "throttled" || this.#hasRoom(cost, feedback)) {
+      this.#overloaded(nowMs, admittedMs, verdict)
       this.#failed(nowMs, admittedMs, feedback, verdict)
       return
     }
@@ -222,7 +226,7 @@ export class QuotaLearning {
         })
       }
     }
-    if (isNew && this.#beliefs.adaptive) {
+    if (isNew && this.#beliefs.adaptive && this.#beliefs.rates.every((rate) => rate.guessed)) {
       const accepted = this.#beliefs.concurrency.running
       const ceiling = this.#beliefs.adaptive.ceiling
       const slots = retryAfterMs === undefined && (ceiling === undefined || accepted >= ceiling * 0.8)
@@ -231,8 +235,54 @@ export class QuotaLearning {
       if (!slots && suspects.length === 0) this.#guess(nowMs, cost, episode!, verdict)
     }
     const fitsMs = Math.max(0, ...suspects.map((rate) => rate.msUntil(nowMs, amountOf(cost, rate.dimension), false)))
-    const waitMs = retryAfterMs ?? Math.max(fitsMs, 250 * 2 ** Math.min(7, this.#beliefs.gate.streak))
+    if (episode) this.#fruitless = episode.requests < 1 ? this.#fruitless + 1 : 0
+    const backoffMs = 250 * 2 ** Math.min(7, this.#fruitless)
+    // Who obeyed and was refused again, and again, must not hammer: some vendors charge for refused calls.
+    const doubtMs = this.#fruitless < 2 ? 0 : backoffMs / 8
+    const waitMs = retryAfterMs === undefined ? Math.max(fitsMs, backoffMs) : retryAfterMs + doubtMs
     this.#close(nowMs, waitMs, admittedMs, reason, verdict)
+  }
+
+  /** A refusal that names neither limit nor time, while every limit has room: what is short is places. */
+  #hasRoom(cost: Cost, feedback: Feedback | undefined): boolean {
+    const { rates } = this.#beliefs
+    if (rates.length === 0 || feedback?.refusal?.dimension !== undefined) return false
+    if (feedback?.retryAfterMs !== undefined) return false
+    return rates.every((rate) =>
+      feedback?.limits?.some(
+        (one) => sameLimit(one, rate) && (one.remaining ?? 0) >= amountOf(cost, rate.dimension) + rate.limit * 0.02,
+      ),
+    )
+  }
+
+  /** The server had no room: as many as run now are all it takes, unless that was bad luck. */
+  #overloaded(nowMs: number, admittedMs: number, verdict: Verdict): void {
+    const { adaptive, concurrency, options } = this.#beliefs
+    const accepted = concurrency.running
+    const kind = this.#beliefs.overloads.refused(nowMs, admittedMs, accepted)
+    if (kind === "luck") {
+      const why = adaptive?.isProbe(accepted) ? adaptive.refused(accepted) : undefined
+      if (why) this.#adapt(why, verdict)
+      return
+    }
+    this.#limitBefore ??= concurrency.limit
+    if (adaptive) {
+      const why = kind === "crowded" ? adaptive.refused(accepted) : adaptive.lower(accepted)
+      if (why) this.#adapt(why, verdict)
+      return
+    }
+    const told = typeof options.concurrency === "number" ? options.concurrency : adaptiveDefaults.max
+    this.#beliefs.adaptive = new AdaptiveConcurrency({ min: 1, max: told, initial: told })
+    this.#adapt(this.#beliefs.adaptive.refused(accepted) ?? "refused", verdict)
+  }
+
+  /** A server that was down is back: nothing was learned of its places. */
+  #back(verdict: Verdict): void {
+    const before = this.#limitBefore
+    this.#limitBefore = undefined
+    const { adaptive } = this.#beliefs
+    const why = before === undefined ? undefined : adaptive?.restore(before)
+    if (why) this.#adapt(why, verdict)
   }
 
   /** The limits most likely to have refused when nothing says which: the emptiest. */
@@ -269,6 +319,7 @@ export class QuotaLearning {
       })
     }
     this.#beliefs.adaptive!.release()
+    this.#adapt("a rate is the limit, not places", verdict)
   }
 
   /** The vendor limits growth, whatever the quota: hold the pace it took, and raise it slowly. */
@@ -277,9 +328,7 @@ export class QuotaLearning {
     const governor = this.#beliefs.rates.find((rate) => rate.name === "growth")
     const from = governor ? governor.ratePerMs * windowMs : Infinity
     // Who may come again in a moment was hardly too fast.
-    if (governor && retryAfterMs !== undefined && retryAfterMs < 1_000) governor.ease(nowMs)
-    else if (governor)
-      governor.refuse(nowMs, 1, { admittedMs: nowMs }, { ...episode, admitted: episode.requests, first: false })
+    if (governor) governor.ease(nowMs)
     else {
       const limit = Math.max(1, (episode.requests * windowMs) / Math.max(windowMs, episode.elapsedMs))
       const options = {

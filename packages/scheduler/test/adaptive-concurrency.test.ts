@@ -67,13 +67,40 @@ describe("a concurrency limit that finds itself", () => {
     expect(limit.limit).toBeGreaterThanOrEqual(12)
   })
 
-  it("drops by three tenths when it is refused within what it knew to fit", () => {
+  it("drops by three tenths when it is refused well within what it knew to fit, and to what fits when a few were too many", () => {
     const limit = start()
     while (limit.limit < 32) round(limit)
     limit.refused(32)
     expect(limit.limit).toBe(32)
-    expect(limit.refused(30)).toBe("refused at 30 in flight")
-    expect(limit.limit).toBe(22)
+    expect(limit.refused(30)).toBe("refused above 30")
+    expect(limit.limit).toBe(30)
+    expect(limit.refused(20)).toBe("refused at 20 in flight")
+    expect(limit.limit).toBe(20)
+  })
+
+  it("is lowered by each further refusal of a burst, and restored when the server had only been down", () => {
+    const limit = start()
+    while (limit.limit < 32) round(limit)
+    limit.refused(31)
+    expect(limit.lower(27)).toBe("refused above 27")
+    expect(limit.lower(29)).toBeUndefined()
+    expect(limit.limit).toBe(27)
+    expect(limit.restore(32)).toBe("the server is back")
+    expect([limit.limit, limit.ceiling]).toEqual([32, undefined])
+  })
+
+  it("takes longer steps where the last ones held", () => {
+    const limit = start()
+    while (limit.limit < 32) round(limit)
+    limit.refused(24)
+    const limits: number[] = []
+    for (let rounds = 0; rounds < 24; rounds++) {
+      round(limit)
+      limits.push(limit.limit)
+    }
+    const steps = limits.map((value, i) => value - (limits[i - 1] ?? 24)).filter((step) => step > 0)
+    expect(steps.slice(0, 4)).toEqual([1, 1, 1, 1])
+    expect(steps.at(-1)).toBeGreaterThan(8)
   })
 
   it("follows a server that shrinks from 32 slots to 12, and one that grows back", () => {

@@ -130,19 +130,30 @@ describe("the gate", () => {
     expect(starts).toBe(11)
   })
 
-  it("is open when the ramp has done its work, or when it is told that it has", () => {
+  it("is open when the ramp has done its work", () => {
     const gate = new Gate()
     gate.beginRamp(0, 2)
     expect(gate.ramping).toBe(true)
     gate.started(0)
     expect(gate.msUntil(10_000)).toBe(0)
     expect(gate.ramping).toBe(false)
-    gate.beginRamp(0, 2)
-    gate.endRamp()
-    expect(gate.ramping).toBe(false)
-    gate.close(0, 1_000, 0)
-    gate.endRamp()
-    expect([gate.ramping, gate.msUntil(500)], "a closed gate stays closed").toEqual([true, 500])
+  })
+
+  it("goes on by time alone once the vendor says that it stands ready for all", () => {
+    const waits = (gate: Gate): number => {
+      gate.beginRamp(0, 2, 2)
+      for (let i = 0; i < 2; i++) gate.started(0)
+      return gate.msUntil(1_000)
+    }
+    expect(waits(new Gate())).toBeGreaterThan(10_000)
+    const gate = new Gate()
+    gate.beginRamp(0, 2, 2)
+    gate.hasten()
+    for (let i = 0; i < 2; i++) gate.started(0)
+    expect(gate.msUntil(1_000)).toBe(0)
+    gate.close(1_000, 3_000, 900)
+    gate.hasten()
+    expect([gate.ramping, gate.msUntil(1_500)], "a closed gate stays closed").toEqual([true, 1_500])
   })
 
   it("goes on by two for each answer beyond what it may start by time", () => {

@@ -108,10 +108,10 @@ describe("a learned share", () => {
     expect(at(share, 3_000, 61_000) / low).toBeGreaterThan(2)
   })
 
-  it("is eased by an eighth where the pace was hardly too fast, and goes on from there", () => {
+  it("is eased by a seventh where the pace was hardly too fast, and goes on from there", () => {
     const share = new LearnedShare(1_000, Infinity, rampGrowth)
     share.ease(0)
-    expect([share.value, at(share, 0, 1_000)]).toEqual([0.88, 0.88])
+    expect([share.value, at(share, 0, 1_000)]).toEqual([0.85, 0.85])
     expect(at(share, 1_000, 20_000)).toBeGreaterThan(1)
   })
 

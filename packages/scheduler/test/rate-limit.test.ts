@@ -298,10 +298,38 @@ describe("a rate limit", () => {
     it("with a delay no bucket would name: the vendor counts whole windows", () => {
       const limit = limitOf()
       limit.take(0, 300)
-      limit.refuse(30_000, 1, { admittedMs: 29_900, retryAfterMs: 25_000 }, episode(300, 30_000, true))
+      limit.refuse(30_000, 1, { admittedMs: 29_900, retryAfterMs: 25_000 }, episode(310, 30_000, true))
       expect(limit.kind).toBe("sliding")
       expect(limit.msUntil(30_000, 1, true)).toBeGreaterThanOrEqual(25_000)
       expect(limit.msUntil(90_100, 600, true)).toBe(0)
+    })
+
+    it("with such a delay after a few calls: who refuses charges for it, and the bucket stays one", () => {
+      const limit = limitOf()
+      limit.take(0, 10)
+      limit.refuse(1_000, 1, { admittedMs: 900, retryAfterMs: 25_000 }, episode(10, 1_000, true))
+      expect(limit.kind).toBe("bucket")
+    })
+
+    it("at just its limit, in a moment: a bucket would have let through what it refilled", () => {
+      const limit = limitOf()
+      for (let i = 0; i < 60; i++) limit.take(i * 100, 10)
+      limit.refuse(6_000, 1, { admittedMs: 5_950 }, episode(600, 6_000, true))
+      expect(limit.kind).toBe("sliding")
+      expect(limit.msUntil(6_000, 1, true)).toBeGreaterThan(50_000)
+      expect(limit.msUntil(66_200, 600, true)).toBe(0)
+    })
+
+    it("while its own headers have room for it: the depth is narrowed, first to a second's worth, and the rate stays", () => {
+      const limit = limitOf()
+      limit.take(0, 100)
+      limit.refuse(500, 1, { admittedMs: 450, remaining: 500 }, episode(100, 500, true))
+      expect(limit.ratePerMs * 1_000).toBeCloseTo(10)
+      expect(limit.level(60_000)).toBeCloseTo(10)
+      limit.refuse(60_000, 1, { admittedMs: 59_900, remaining: 500 }, episode(20, 59_500))
+      expect(limit.ratePerMs * 1_000).toBeCloseTo(10)
+      expect(limit.level(120_000)).toBeCloseTo(5)
+      expect(limit.others, "nobody else took anything").toBe(0)
     })
 
     it("does not change its mind about what its user said: a bucket stays one", () => {

@@ -49,6 +49,6 @@ export class Others {
 
   /** Room for what they may take before we hear of it: their bursts over the time an answer takes. */
   cushion(limitPerMs: number): number {
-    return Math.min(14 * Math.sqrt(this.#surprise * this.#heldMs), 4 * limitPerMs * this.#heldMs)
+    return Math.min(18 * Math.sqrt(this.#surprise * this.#heldMs), 4 * limitPerMs * this.#heldMs)
   }
 }

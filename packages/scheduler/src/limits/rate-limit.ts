@@ -6,6 +6,7 @@ import { type Episode, MeasuredRate } from "./measured-rate.ts"
 import { Others } from "./others.ts"
 import { SlidingWindow } from "./sliding-window.ts"
 import { TokenBucket } from "./token-bucket.ts"
+import { WindowEvidence } from "./window-evidence.ts"
 
 /** How the vendor counts: continuously, in any window, or between two resets. */
 export type RateKind = "bucket" | "sliding" | "fixed"
@@ -36,6 +37,10 @@ const mostGrowth = 1_000
 const highsThatCount = 5
 /** Headers this recent describe the present. */
 const trustHeadersMs = 60_000
+/** Fewer calls than this measure a rate badly: it is not taken to be below this share of what was believed. */
+const fewCalls = 8
+const leastByFew = 0.8
+
 /** What a refusal says of one limit. */
 export interface Refusal {
   readonly admittedMs: number
@@ -66,16 +71,21 @@ export class RateLimit implements Budget {
   #kind: RateKind
   #model: TokenBucket | SlidingWindow | FixedWindow
   readonly #kindKnown: boolean
+  readonly #depthTold: boolean
   #burstKnown: boolean
   /** The vendor refused while its own number said there was room: a shorter slice stands behind it. */
   #refuted = false
   #narrowBurst: number | undefined
+  /** What was seen to stand ready at most, when the vendor refused more than that. */
+  #seenDepth: number | undefined
   readonly #jitterMs: number
   readonly #share: LearnedShare
   readonly #others: Others
   /** Sum of all corrections of the level: what was corrected since a call left must not be corrected again. */
   #corrections = 0
   #resetAtMs: number | undefined
+  readonly #sinceMs: number
+  readonly #windows: WindowEvidence
   /** Readings in a row that said that more remains than we believe, and the least of what they said. */
   #highInARow = 0
   #leastHigh = 0
@@ -94,13 +104,16 @@ export class RateLimit implements Budget {
     this.told = options.told
     this.#toldLimit = options.limit
     this.#jitterMs = options.jitterMs
+    this.#sinceMs = options.nowMs
     this.#kindKnown = options.kind !== undefined
+    this.#depthTold = options.burst !== undefined
     this.#burstKnown = options.burst !== undefined || options.kind !== undefined
     this.#narrowBurst = options.burst
     // A guess may turn out too low; the user's word and the vendor's are ceilings.
     this.#share = options.growth ? new LearnedShare(mostGrowth, options.nowMs, options.growth) : new LearnedShare(1)
     this.#resetAtMs = options.resetAtMs
     this.#others = new Others(options.nowMs)
+    this.#windows = new WindowEvidence(this)
     this.#kind = options.kind ?? "bucket"
     this.#model = this.#build(options.nowMs)
   }
@@ -159,9 +172,14 @@ export class RateLimit implements Budget {
     this.#model.take(nowMs, amount)
   }
 
+  /** Neither the user nor the vendor said it. */
+  get guessed(): boolean {
+    return !this.told && this.#heardLimit === undefined
+  }
+
   /** A limit that was only guessed refuses nobody for good. */
   largest(): number {
-    return this.told || this.#heardLimit !== undefined ? this.limit * (1 + 1e-9) : Infinity
+    return this.guessed ? Infinity : this.limit * (1 + 1e-9)
   }
 
   weighMs(amount: number): number {
@@ -200,6 +218,10 @@ export class RateLimit implements Budget {
     if (reading.resetMs !== undefined && this.#model instanceof FixedWindow && reading.resetMs > 0) {
       this.#model.hearReset(admittedMs + reading.resetMs, nowMs + reading.resetMs)
     }
+    if (this.#mayBeWindow && this.#windows.byReset(reading, this.level(nowMs))) {
+      const fromMs = Math.max(this.#sinceMs, nowMs - this.windowMs)
+      this.#countWindows(fromMs, nowMs - fromMs, this.limit - Math.min(reading.remaining!, this.level(nowMs)))
+    }
     if (anchor !== undefined && reading.remaining !== undefined && reading.remaining >= 0) {
       this.#resync(nowMs, reading, anchor, admittedMs, uncharged)
     }
@@ -212,17 +234,23 @@ export class RateLimit implements Budget {
    */
   refuse(nowMs: number, amount: number, refusal: Refusal, episode: Episode | undefined): void {
     const waitMs = refusal.retryAfterMs ?? 0
-    if (this.#countsWindows(amount + (refusal.uncharged ?? 0), waitMs)) {
-      this.#kind = "sliding"
-      this.#burstKnown = true
-      // What fills the window left it as long ago as makes it free again when the vendor says.
-      const takenMs = nowMs - this.windowMs + Math.min(waitMs, this.windowMs)
-      this.#model = this.#build(takenMs)
-      this.#model.take(takenMs, this.limit)
-      return
+    if (episode && this.#mayBeWindow) {
+      // The first of what fills the window left as long ago as makes room when the vendor says, the last just now.
+      const agoMs = this.windowMs - Math.min(waitMs, this.windowMs)
+      if (this.#windows.byWait(amount + (refusal.uncharged ?? 0), waitMs, episode.admitted)) {
+        return this.#countWindows(nowMs - agoMs, Math.min(agoMs, episode.elapsedMs))
+      }
+      // Tokens are estimated: what was admitted of them is not known so well.
+      if (this.dimension === "requests" && !this.guessed && this.#windows.byCount(episode)) {
+        return this.#countWindows(nowMs - episode.elapsedMs, episode.elapsedMs)
+      }
     }
+    // Most of the window is used, as we believe: the vendor's moves on a little later than ours.
+    if (this.#kind !== "bucket" && refusal.retryAfterMs === undefined && this.level(nowMs) < this.limit / 2) return
     const heard = nowMs - this.#heardMs <= trustHeadersMs
-    if (episode) this.#learn(nowMs, amount, refusal, episode, heard)
+    // Beyond any rounding, which not every vendor admits to.
+    const contradicted = refusal.remaining !== undefined && refusal.remaining >= amount + this.limit * 0.02
+    if (episode) this.#learn(nowMs, amount, refusal, episode, { heard, contradicted })
     // The vendor's window moves on a little after ours: the gate waits for that, and nothing more was taken.
     if (this.#kind !== "bucket" && refusal.retryAfterMs !== undefined && waitMs < this.windowMs / 20) return
     const level = this.level(nowMs)
@@ -231,30 +259,52 @@ export class RateLimit implements Budget {
     this.#evidenceMs = refusal.admittedMs
     this.#correct(nowMs, fair - level)
     // One burst of refusals is one observation, however many calls were in it.
-    if (heard && episode) this.#noticeOthers(nowMs, fair - level)
+    if (heard && episode && !contradicted) {
+      // More than was ever seen to stand ready may not fit.
+      if (this.#highest < this.limit / 2) this.#seenDepth = Math.max(amount, this.#highest + 1)
+      this.#noticeOthers(nowMs, fair - level)
+    }
   }
 
-  #learn(nowMs: number, amount: number, refusal: Refusal, episode: Episode, heard: boolean): void {
-    const { remaining, retryAfterMs } = refusal
-    // Beyond any rounding, which not every vendor admits to.
-    const contradicted = remaining !== undefined && remaining >= amount + this.limit * 0.02
+  #learn(
+    nowMs: number,
+    amount: number,
+    { remaining, retryAfterMs }: Refusal,
+    episode: Episode,
+    { heard, contradicted }: { readonly heard: boolean; readonly contradicted: boolean },
+  ): void {
     const surprised = remaining === undefined && this.level(nowMs) >= amount
-    const measured = this.#measure(nowMs, episode)
+    const measured = this.#measure(nowMs, amount, episode)
     const isFirst = episode.first && this.#narrowBurst === undefined && !heard
-    if ((contradicted || surprised) && !this.#burstKnown) {
+    const slice = this.ratePerMs * 1_000
+    const narrow = this.#narrowBurst
+    if (
+      narrow !== undefined &&
+      narrow > Math.max(amount, slice / 16) &&
+      (contradicted || (!this.#depthTold && episode.admitted <= 2 * narrow))
+    ) {
+      // Slices of a second begin when they do: a second's worth may fall into one of them twice.
+      this.#narrowBurst = Math.max(amount, narrow / 2)
+    } else if ((contradicted && this.#narrowBurst === undefined) || (surprised && !this.#burstKnown)) {
       this.#refuted = contradicted
       this.#burstKnown = true
-      this.#narrowBurst = Math.max(amount, this.ratePerMs * 1_000)
+      this.#narrowBurst = Math.max(amount, slice)
       // A few seconds' worth was admitted: slices behind a right limit. More than that: a deep bucket of a lower limit.
-      if (measured !== undefined && episode.admitted > 3_000 * this.ratePerMs) {
+      if (!contradicted && measured !== undefined && episode.admitted > 3_000 * this.ratePerMs) {
         if (isFirst) this.#search(nowMs, episode)
         else this.#share.cut(nowMs, measured)
       }
     } else if (isFirst) {
       this.#search(nowMs, episode)
+    } else if (!contradicted && episode.admitted < amount) {
+      // A probe that came too soon: how long it takes is known no better than before.
+    } else if (heard && !contradicted && this.#burst() < 2 * amount) {
+      // Calls one by one: the network had brought two of them closer together.
+      this.#share.cut(nowMs, undefined, true)
     } else if (contradicted || !heard) {
       this.#refuted ||= contradicted
-      this.#share.cut(nowMs, measured, retryAfterMs !== undefined)
+      if (contradicted && episode.admitted < fewCalls * amount) this.#share.cut(nowMs, undefined, true)
+      else this.#share.cut(nowMs, measured, retryAfterMs !== undefined)
       if (!this.#share.searching) this.#measured.end()
     }
     // Otherwise headers say what remains: the level and the room for others follow from that, and a cut would only waste quota.
@@ -300,6 +350,7 @@ export class RateLimit implements Budget {
     // The vendor counted somewhere between our sending and its answering: only what both ends contradict is evidence.
     const error1 = remaining - levelThen
     const error2 = remaining - levelNow
+    if (this.#seenDepth !== undefined && remaining + 1 > this.#seenDepth) this.#seenDepth = remaining + 1
     // More stands ready than a slice of a second would hold: the depth is as we took it to be.
     if (remaining > this.ratePerMs * 5_000 && !this.#refuted) this.#burstKnown = true
     const tolerance = (reading.roundedTo ?? 0) / 2 + this.ratePerMs * this.#jitterMs + 1
@@ -345,17 +396,30 @@ export class RateLimit implements Budget {
     return Math.min(this.#others.cushion(this.limit / this.windowMs), Math.max(0, this.#highest * mostRoom - amount))
   }
 
-  // A bucket would have had room long before: a vendor that names such a delay counts whole windows.
-  #countsWindows(amount: number, waitMs: number): boolean {
-    if (this.#kindKnown || this.#kind !== "bucket") return false
-    return waitMs > (3 * amount) / this.ratePerMs + 2_500 && waitMs <= this.windowMs * 1.1
+  get #mayBeWindow(): boolean {
+    return !this.#kindKnown && this.#kind === "bucket"
+  }
+
+  /** From here on in windows; the last was filled between `fromMs` and `overMs` later. */
+  #countWindows(fromMs: number, overMs: number, used: number = this.limit): void {
+    this.#kind = "sliding"
+    this.#burstKnown = true
+    this.#model = this.#build(fromMs)
+    // A ramp fills it ever faster.
+    const steps = 16
+    for (let step = 1; step <= steps; step++) {
+      this.#model.take(fromMs + overMs * (step / steps) ** 0.25, used / steps)
+    }
   }
 
   /** The share of the limit that the vendor was seen to admit. A first episode also spent what stood ready: a window's worth, in a deep bucket. */
-  #measure(nowMs: number, episode: Episode): number | undefined {
+  #measure(nowMs: number, amount: number, episode: Episode): number | undefined {
     const readyMs = episode.first && this.#narrowBurst === undefined ? this.windowMs : 0
     const perMs = this.#measured.perMs(nowMs, episode, readyMs)
-    return perMs === undefined ? undefined : (perMs * this.windowMs) / this.limit
+    if (perMs === undefined) return undefined
+    const share = (perMs * this.windowMs) / this.limit
+    const isSure = this.#share.searching || episode.first || episode.admitted >= fewCalls * amount
+    return isSure ? share : Math.max(share, this.#share.value * leastByFew)
   }
 
   /** Goes on with what the first refusal allows to think, and looks for the next. */
@@ -365,7 +429,7 @@ export class RateLimit implements Budget {
 
   // What the network may bunch up is kept back, also from a depth that was told.
   #burst(): number {
-    const depth = Math.min(this.#narrowBurst ?? Infinity, this.limit)
+    const depth = Math.min(this.#narrowBurst ?? Infinity, this.#seenDepth ?? Infinity, this.limit)
     return Math.max(Math.min(1, depth), depth - (this.limit / this.windowMs) * this.#jitterMs)
   }
 
