@@ -17,6 +17,7 @@ const startsThatCount = 64
 export class Overloads {
   #starts = 0
   #refused = 0
+  #failed = 0
   #troubleMs = Infinity
   #cutMs = -Infinity
   #isDown = false
@@ -26,6 +27,13 @@ export class Overloads {
     if (++this.#starts <= Math.max(startsThatCount, 2 * running)) return
     this.#starts /= 2
     this.#refused /= 2
+    this.#failed /= 2
+  }
+
+  /** A call failed, for whatever reason of the server's. Answers whether that is more than bad luck. */
+  failed(): boolean {
+    this.#failed++
+    return this.#share(this.#failed) >= manyRefused
   }
 
   /**
@@ -34,7 +42,7 @@ export class Overloads {
    */
   refused(nowMs: number, admittedMs: number, accepted: number): "luck" | "crowded" | "burst" {
     this.#refused++
-    if (this.#share < manyRefused) return "luck"
+    if (this.#share(this.#refused) < manyRefused) return "luck"
     if (this.#troubleMs === Infinity) this.#troubleMs = nowMs
     if (accepted === 0) this.#isDown = true
     if (admittedMs <= this.#cutMs) return "burst"
@@ -45,15 +53,15 @@ export class Overloads {
   /** A call that left at `admittedMs` was served. True: what looked like places that are taken was a server that was down. */
   served(admittedMs: number): boolean {
     const over = this.#isDown && admittedMs > this.#troubleMs
-    if (over) this.#refused = 0
-    if (over || this.#share < manyRefused / 2) {
+    if (over) this.#refused = this.#failed = 0
+    if (over || this.#share(this.#refused) < manyRefused / 2) {
       this.#troubleMs = Infinity
       this.#isDown = false
     }
     return over
   }
 
-  get #share(): number {
-    return this.#refused / Math.max(fewestStarts, this.#starts)
+  #share(count: number): number {
+    return count / Math.max(fewestStarts, this.#starts)
   }
 }

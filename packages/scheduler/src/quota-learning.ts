@@ -349,10 +349,11 @@ export class QuotaLearning {
   }
 
   #failed(nowMs: number, admittedMs: number, feedback: Feedback | undefined, verdict: Verdict): void {
+    const many = this.#beliefs.overloads.failed()
     if (this.#failures++ === 0) this.#failingSinceMs = nowMs
     const retryAfterMs = feedback?.retryAfterMs
     if (retryAfterMs !== undefined) this.#close(nowMs, retryAfterMs, admittedMs, "overloaded", verdict)
-    else if (this.#failures >= outageFailures) {
+    else if (many && this.#failures >= outageFailures) {
       this.#close(
         nowMs,
         Math.min(2_000, 250 * 2 ** Math.min(4, this.#beliefs.gate.streak)),

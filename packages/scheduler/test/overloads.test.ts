@@ -42,4 +42,13 @@ describe("refusals for want of capacity", () => {
     expect(overloads.served(1_000)).toBe(true)
     expect(overloads.refused(1_100, 1_050, 8), "what was refused then says nothing now").toBe("luck")
   })
+
+  it("among them failures of every kind: an outage when many of those who left fail, however soon they come back", () => {
+    const overloads = new Overloads()
+    for (let i = 0; i < 500; i++) overloads.started(i)
+    for (let i = 0; i < 15; i++) expect(overloads.failed(), "three of a hundred").toBe(false)
+    const down = new Overloads()
+    for (let i = 0; i < 20; i++) down.started(i)
+    expect(Array.from({ length: 5 }, () => down.failed()).at(-1)).toBe(true)
+  })
 })
