@@ -2,7 +2,7 @@ import { type Clock, type EventSink, type Random, SluiceError } from "@sluice/co
 import * as z from "zod"
 import { type Adaptive, adaptiveDefaults } from "./adaptive-concurrency.ts"
 import type { Dimension } from "./limits/budget.ts"
-import type { RateKind } from "./limits/rate-limit.ts"
+import type { RateKind } from "./limits/rate-limit-options.ts"
 
 /** A rate with what is known of how the vendor counts. A plain number says only the limit. */
 export interface RateOptions {

@@ -1,7 +1,8 @@
 import type { LimitReading } from "@sluice/core"
 import { describe, expect, it } from "vitest"
 import type { Episode } from "../src/limits/measured-rate.ts"
-import { RateLimit, type RateLimitOptions } from "../src/limits/rate-limit.ts"
+import { RateLimit } from "../src/limits/rate-limit.ts"
+import type { RateLimitOptions } from "../src/limits/rate-limit-options.ts"
 
 /** 600 a minute: ten a second. */
 const limitOf = (options: Partial<RateLimitOptions> = {}): RateLimit =>

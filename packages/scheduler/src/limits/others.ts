@@ -5,6 +5,8 @@ const surpriseMs = 10_000
 /** Answers over which the time that a call takes is averaged. */
 const heldAnswers = 10
 
+const mostRoom = 0.7
+
 /**
  * What others take from the same limit, seen as remaining that falls faster than ours, and how much they take at once.
  *
@@ -45,6 +47,14 @@ export class Others {
     const weight = 1 - Math.exp(-sinceMs / takenMs)
     this.#perMs = Math.max(0, Math.min(mostPerMs, this.#perMs + (weight * taken) / sinceMs))
     this.#surprise += ((Math.max(0, taken) ** 2 / sinceMs - this.#surprise) * sinceMs) / (sinceMs + surpriseMs)
+  }
+
+  /**
+   * Room beside `amount` for what they may take before we hear of it. It leaves a share of what was ever seen to stand ready,
+   * `highest`, to those who wait.
+   */
+  room(amount: number, limitPerMs: number, highest: number): number {
+    return Math.min(this.cushion(limitPerMs), Math.max(0, highest * mostRoom - amount))
   }
 
   /** Room for what they may take before we hear of it: their bursts over the time an answer takes. */

@@ -1,35 +1,14 @@
 import type { LimitReading } from "@sluice/core"
 import type { Budget, Dimension } from "./budget.ts"
-import { type Growth, LearnedShare } from "../learned-share.ts"
+import type { RateKind, RateLimitOptions, Refusal } from "./rate-limit-options.ts"
+import { LearnedShare } from "../learned-share.ts"
+import { BucketDepth } from "./bucket-depth.ts"
 import { FixedWindow } from "./fixed-window.ts"
 import { type Episode, MeasuredRate } from "./measured-rate.ts"
 import { Others } from "./others.ts"
-import { SlidingWindow } from "./sliding-window.ts"
+import { type RateModel, rateModel } from "./rate-model.ts"
 import { TokenBucket } from "./token-bucket.ts"
 import { WindowEvidence } from "./window-evidence.ts"
-
-/** How the vendor counts: continuously, in any window, or between two resets. */
-export type RateKind = "bucket" | "sliding" | "fixed"
-
-export interface RateLimitOptions {
-  readonly name: string
-  readonly dimension: Dimension
-  readonly limit: number
-  readonly windowMs: number
-  /** Unknown: treated as a bucket until an answer contradicts. */
-  readonly kind?: RateKind
-  /** Depth of the bucket. Unknown: found by a ramp that doubles, and by what the vendor says remains. */
-  readonly burst?: number
-  /** The first reset, for `kind: "fixed"`; without one the window is treated as sliding, which is safe for any alignment. */
-  readonly resetAtMs?: number
-  /** How much later than another a call may reach the vendor than it left. */
-  readonly jitterMs: number
-  readonly nowMs: number
-  /** The limit is the user's word and a ceiling; otherwise it was learned and moves with the evidence. */
-  readonly told: boolean
-  /** The limit is a guess from refusals: this is how it tries for more. */
-  readonly growth?: Growth
-}
 
 /** A guess from the first refusal may be this many times too low. */
 const mostGrowth = 1_000
@@ -40,20 +19,6 @@ const trustHeadersMs = 60_000
 /** Fewer calls than this measure a rate badly: it is not taken to be below this share of what was believed. */
 const fewCalls = 8
 const leastByFew = 0.8
-
-/** What a refusal says of one limit. */
-export interface Refusal {
-  readonly admittedMs: number
-  readonly retryAfterMs?: number | undefined
-  /** What its own headers say remains. More than the call needed: something shorter stands behind the limit. */
-  readonly remaining?: number | undefined
-  /** What calls in flight will still be charged, or were as they ended: a bucket may be that deep in debt. */
-  readonly uncharged?: number
-}
-
-/** Room for others leaves this share of what was ever seen to stand ready to those who wait. */
-const mostRoom = 0.7
-
 /**
  * One rate of a vendor as we believe it to be: the user's word, corrected by what the vendor's answers say.
  *
@@ -69,15 +34,12 @@ export class RateLimit implements Budget {
   #toldLimit: number
   #heardLimit: number | undefined
   #kind: RateKind
-  #model: TokenBucket | SlidingWindow | FixedWindow
+  #model: RateModel
   readonly #kindKnown: boolean
-  readonly #depthTold: boolean
+  readonly #depth: BucketDepth
   #burstKnown: boolean
   /** The vendor refused while its own number said there was room: a shorter slice stands behind it. */
   #refuted = false
-  #narrowBurst: number | undefined
-  /** What was seen to stand ready at most, when the vendor refused more than that. */
-  #seenDepth: number | undefined
   readonly #jitterMs: number
   readonly #share: LearnedShare
   readonly #others: Others
@@ -106,9 +68,8 @@ export class RateLimit implements Budget {
     this.#jitterMs = options.jitterMs
     this.#sinceMs = options.nowMs
     this.#kindKnown = options.kind !== undefined
-    this.#depthTold = options.burst !== undefined
+    this.#depth = new BucketDepth(options.burst)
     this.#burstKnown = options.burst !== undefined || options.kind !== undefined
-    this.#narrowBurst = options.burst
     // A guess may turn out too low; the user's word and the vendor's are ceilings.
     this.#share = options.growth ? new LearnedShare(mostGrowth, options.nowMs, options.growth) : new LearnedShare(1)
     this.#resetAtMs = options.resetAtMs
@@ -154,7 +115,12 @@ export class RateLimit implements Budget {
     if (amount === 0) return 0
     if (amount > this.largest()) return Infinity
     if (this.#share.grow(nowMs)) this.#retune(nowMs)
-    return this.#model.msUntil(nowMs, this.#others.perMs > 0 && !alone ? amount + this.#room(amount) : amount)
+    return this.#model.msUntil(
+      nowMs,
+      this.#others.perMs > 0 && !alone
+        ? amount + this.#others.room(amount, this.limit / this.windowMs, this.#highest)
+        : amount,
+    )
   }
 
   take(nowMs: number, amount: number): void {
@@ -260,8 +226,7 @@ export class RateLimit implements Budget {
     this.#correct(nowMs, fair - level)
     // One burst of refusals is one observation, however many calls were in it.
     if (heard && episode && !contradicted) {
-      // More than was ever seen to stand ready may not fit.
-      if (this.#highest < this.limit / 2) this.#seenDepth = Math.max(amount, this.#highest + 1)
+      if (this.#highest < this.limit / 2) this.#depth.refusedBeyond(this.#highest, amount)
       this.#noticeOthers(nowMs, fair - level)
     }
   }
@@ -275,20 +240,14 @@ export class RateLimit implements Budget {
   ): void {
     const surprised = remaining === undefined && this.level(nowMs) >= amount
     const measured = this.#measure(nowMs, amount, episode)
-    const isFirst = episode.first && this.#narrowBurst === undefined && !heard
+    const isFirst = episode.first && !this.#depth.isNarrow && !heard
     const slice = this.ratePerMs * 1_000
-    const narrow = this.#narrowBurst
-    if (
-      narrow !== undefined &&
-      narrow > Math.max(amount, slice / 16) &&
-      (contradicted || (!this.#depthTold && episode.admitted <= 2 * narrow))
-    ) {
-      // Slices of a second begin when they do: a second's worth may fall into one of them twice.
-      this.#narrowBurst = Math.max(amount, narrow / 2)
-    } else if ((contradicted && this.#narrowBurst === undefined) || (surprised && !this.#burstKnown)) {
+    if (this.#depth.halve(amount, slice, contradicted, episode.admitted)) {
+      // Shallower than it was: the rate may be right.
+    } else if ((contradicted && !this.#depth.isNarrow) || (surprised && !this.#burstKnown)) {
       this.#refuted = contradicted
       this.#burstKnown = true
-      this.#narrowBurst = Math.max(amount, slice)
+      this.#depth.narrowTo(Math.max(amount, slice))
       // A few seconds' worth was admitted: slices behind a right limit. More than that: a deep bucket of a lower limit.
       if (!contradicted && measured !== undefined && episode.admitted > 3_000 * this.ratePerMs) {
         if (isFirst) this.#search(nowMs, episode)
@@ -350,7 +309,7 @@ export class RateLimit implements Budget {
     // The vendor counted somewhere between our sending and its answering: only what both ends contradict is evidence.
     const error1 = remaining - levelThen
     const error2 = remaining - levelNow
-    if (this.#seenDepth !== undefined && remaining + 1 > this.#seenDepth) this.#seenDepth = remaining + 1
+    this.#depth.saw(remaining)
     // More stands ready than a slice of a second would hold: the depth is as we took it to be.
     if (remaining > this.ratePerMs * 5_000 && !this.#refuted) this.#burstKnown = true
     const tolerance = (reading.roundedTo ?? 0) / 2 + this.ratePerMs * this.#jitterMs + 1
@@ -358,7 +317,7 @@ export class RateLimit implements Budget {
     // Where the user asks for less than the vendor grants, what the vendor has left is not ours to take.
     const ours = !this.told || (this.#heardLimit ?? Infinity) <= this.#toldLimit * 1.001
     // A window forgets by itself whatever we took too much for; a bucket stays behind for ever.
-    const forgets = this.#kind !== "bucket" || this.#narrowBurst !== undefined
+    const forgets = this.#kind !== "bucket" || this.#depth.isNarrow
     const more = Math.min(error1, error2) - uncharged
     const higher = ours && !forgets && more > tolerance && !this.#refuted
     if (!lower && !higher) {
@@ -392,10 +351,6 @@ export class RateLimit implements Budget {
     this.#retune(nowMs)
   }
 
-  #room(amount: number): number {
-    return Math.min(this.#others.cushion(this.limit / this.windowMs), Math.max(0, this.#highest * mostRoom - amount))
-  }
-
   get #mayBeWindow(): boolean {
     return !this.#kindKnown && this.#kind === "bucket"
   }
@@ -414,7 +369,7 @@ export class RateLimit implements Budget {
 
   /** The share of the limit that the vendor was seen to admit. A first episode also spent what stood ready: a window's worth, in a deep bucket. */
   #measure(nowMs: number, amount: number, episode: Episode): number | undefined {
-    const readyMs = episode.first && this.#narrowBurst === undefined ? this.windowMs : 0
+    const readyMs = episode.first && !this.#depth.isNarrow ? this.windowMs : 0
     const perMs = this.#measured.perMs(nowMs, episode, readyMs)
     if (perMs === undefined) return undefined
     const share = (perMs * this.windowMs) / this.limit
@@ -429,7 +384,7 @@ export class RateLimit implements Budget {
 
   // What the network may bunch up is kept back, also from a depth that was told.
   #burst(): number {
-    const depth = Math.min(this.#narrowBurst ?? Infinity, this.#seenDepth ?? Infinity, this.limit)
+    const depth = this.#depth.of(this.limit)
     return Math.max(Math.min(1, depth), depth - (this.limit / this.windowMs) * this.#jitterMs)
   }
 
@@ -438,12 +393,8 @@ export class RateLimit implements Budget {
     else this.#model.retune(this.limit * Math.min(1, this.#share.value))
   }
 
-  #build(nowMs: number): TokenBucket | SlidingWindow | FixedWindow {
-    const { limit, windowMs } = this
-    if (this.#kind === "bucket") return new TokenBucket({ limit, windowMs, burst: this.#burst(), nowMs })
-    if (this.#kind === "fixed" && this.#resetAtMs !== undefined) {
-      return new FixedWindow({ limit, windowMs, resetAtMs: this.#resetAtMs, marginMs: this.#jitterMs, nowMs })
-    }
-    return new SlidingWindow({ limit, windowMs, marginMs: this.#jitterMs, nowMs })
+  #build(nowMs: number): RateModel {
+    const [limit, burst, marginMs] = [this.limit, this.#burst(), this.#jitterMs]
+    return rateModel(this.#kind, { limit, burst, marginMs, windowMs: this.windowMs, nowMs, resetAtMs: this.#resetAtMs })
   }
 }

@@ -54,7 +54,7 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "a file that is no text",
     { "a.pdf": "%PDF-1.7\u0000" },
     "run $/*.pdf -m noop: -p {{text}} -o $/o",
-    "$/a.pdf: not a text in UTF-8 (an image, a PDF, another encoding?).",
+    "/a.pdf: not a text in UTF-8 (an image, a PDF, another encoding?).",
   ],
   ["no prompt", input, "run $/in.jsonl -m noop:", "Give a prompt: --prompt, --prompt-file or --messages."],
   ["two prompts", input, "run $/in.jsonl -m noop: -p a --prompt-file b", "Give --prompt or --prompt-file, not both."],
