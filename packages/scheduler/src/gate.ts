@@ -29,6 +29,8 @@ export class Gate {
   #probing = false
   #refusalMs = 100
   #closed = false
+  /** Nothing was refused yet. */
+  #isFirst = true
   /** Episodes without a success between them: the exponent of the wait when the vendor names none. */
   #streak = 0
 
@@ -45,9 +47,13 @@ export class Gate {
     this.#probing = false
   }
 
-  /** The vendor says that it stands ready for all: from here the ramp goes by time alone. Shorter limits may stand behind its word. */
+  /**
+   * The vendor says what stands ready. A first ramp goes by time alone from here: shorter limits may stand behind its word.
+   * One after a refusal has done its work: what was wrong is corrected.
+   */
   hasten(): void {
-    this.#rampByTime = Infinity
+    if (this.#isFirst) this.#rampByTime = Infinity
+    else if (!this.#closed) this.#rampBase = Infinity
   }
 
   get ramping(): boolean {
@@ -79,6 +85,7 @@ export class Gate {
   close(nowMs: number, untilMs: number, admittedMs: number): boolean {
     const isNew = this.isNewEpisode(admittedMs)
     this.#refusalMs += (Math.min(5_000, nowMs - admittedMs) - this.#refusalMs) * 0.3
+    this.#isFirst = false
     if (isNew) {
       this.#streak++
       this.#closedAtMs = nowMs

@@ -31,7 +31,9 @@ describe("the depth of a bucket", () => {
   it("is no more than was seen where more was refused, until more is seen", () => {
     const depth = new BucketDepth(undefined)
     depth.saw(400)
-    depth.refusedBeyond(3, 1)
+    for (let i = 0; i < 2; i++) depth.refusedBeyond(3, 1, 0.01)
+    expect(depth.of(600), "a deep bucket may have been empty").toBe(600)
+    depth.refusedBeyond(3, 1, 0.01)
     expect(depth.of(600)).toBe(4)
     depth.saw(2)
     expect(depth.of(600)).toBe(4)

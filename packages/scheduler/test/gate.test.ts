@@ -154,6 +154,9 @@ describe("the gate", () => {
     gate.close(1_000, 3_000, 900)
     gate.hasten()
     expect([gate.ramping, gate.msUntil(1_500)], "a closed gate stays closed").toEqual([true, 1_500])
+    gate.started(3_000)
+    gate.hasten()
+    expect([gate.ramping, gate.msUntil(3_001)], "after a refusal the ramp has done its work").toEqual([false, 0])
   })
 
   it("goes on by two for each answer beyond what it may start by time", () => {

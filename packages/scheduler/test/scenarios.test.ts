@@ -24,7 +24,7 @@ const bounds: readonly (readonly [name: string, ratio: number, refusedRatio: num
   ["outage-torn", 1.05, 0.005],
   ["slots", 1.15, 0.005],
   ["knee", 1.15, 0],
-  ["ramp", 1.17, 0.0055],
+  ["ramp", 1.17, 0.0075],
 ]
 
 const ours = limiterContestant(({ told, clock, random }) => createQuota({ ...told, clock, random }))

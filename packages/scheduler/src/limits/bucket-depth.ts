@@ -1,3 +1,8 @@
+/** So many refusals beyond what was ever seen make it the depth. */
+const timesThatCount = 3
+/** Timers are late: a bucket shallower than this loses what flows in meanwhile. */
+const leastMs = 100
+
 /**
  * How deep a vendor's bucket is: as told, as narrowed after refusals, and no deeper than was seen where more was refused.
  *
@@ -13,6 +18,7 @@ export class BucketDepth {
   readonly #isTold: boolean
   #narrow: number | undefined
   #seen: number | undefined
+  #beyond = 0
 
   constructor(told: number | undefined) {
     this.#isTold = told !== undefined
@@ -50,8 +56,8 @@ export class BucketDepth {
     if (this.#seen !== undefined) this.#seen = Math.max(this.#seen, remaining + 1)
   }
 
-  /** More than was ever seen to stand ready may not fit. */
-  refusedBeyond(highest: number, amount: number): void {
-    this.#seen = Math.max(amount, highest + 1)
+  /** More than was ever seen to stand ready did not fit. Believed from the third time on: a deep bucket may be empty by the first answer. */
+  refusedBeyond(highest: number, amount: number, ratePerMs: number): void {
+    if (++this.#beyond >= timesThatCount) this.#seen = Math.max(amount, highest + 1, ratePerMs * leastMs)
   }
 }

@@ -226,7 +226,7 @@ export class RateLimit implements Budget {
     this.#correct(nowMs, fair - level)
     // One burst of refusals is one observation, however many calls were in it.
     if (heard && episode && !contradicted) {
-      if (this.#highest < this.limit / 2) this.#depth.refusedBeyond(this.#highest, amount)
+      if (this.#highest < this.limit / 2) this.#depth.refusedBeyond(this.#highest, amount, this.ratePerMs)
       this.#noticeOthers(nowMs, fair - level)
     }
   }
