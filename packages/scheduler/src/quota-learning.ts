@@ -196,7 +196,7 @@ export class QuotaLearning {
     }
     const episode = isNew ? this.#beliefs.episodes.begin(nowMs) : undefined
     if (reason === "ramp") {
-      if (episode) this.#govern(nowMs, episode, retryAfterMs, verdict)
+      if (episode) this.#govern(nowMs, episode, verdict)
       return this.#close(nowMs, retryAfterMs ?? 1_000, admittedMs, reason, verdict)
     }
     const named = this.#beliefs.rates.filter((rate) => rate.dimension === refusal?.dimension)
@@ -323,29 +323,32 @@ export class QuotaLearning {
   }
 
   /** The vendor limits growth, whatever the quota: hold the pace it took, and raise it slowly. */
-  #govern(nowMs: number, episode: Measured, retryAfterMs: number | undefined, verdict: Verdict): void {
+  #govern(nowMs: number, episode: Measured, verdict: Verdict): void {
     const windowMs = 10_000
-    const governor = this.#beliefs.rates.find((rate) => rate.name === "growth")
-    const from = governor ? governor.ratePerMs * windowMs : Infinity
-    // Who may come again in a moment was hardly too fast.
-    if (governor) governor.ease(nowMs)
-    else {
-      const limit = Math.max(1, (episode.requests * windowMs) / Math.max(windowMs, episode.elapsedMs))
-      const options = {
-        name: "growth",
-        dimension: "requests" as const,
-        limit,
-        windowMs,
-        told: false,
-        nowMs,
-        jitterMs: 0,
-      }
-      const rate = new RateLimit({ ...options, burst: Math.max(1, limit / 10), growth: rampGrowth })
-      this.#beliefs.addRate(rate)
-      rate.begin(nowMs, 0, false)
-    }
-    const to = this.#beliefs.rates.find((rate) => rate.name === "growth")!.ratePerMs * windowMs
+    const known = this.#beliefs.rates.find((rate) => rate.name === "growth")
+    const from = known ? known.ratePerMs * windowMs : Infinity
+    const governor = known ?? this.#newGovernor(nowMs, episode, windowMs)
+    if (known) known.ease(nowMs)
+    const to = governor.ratePerMs * windowMs
     verdict.changes.push({ dimension: "growth", from, to, reason: "traffic rose too fast for the vendor" })
+  }
+
+  #newGovernor(nowMs: number, episode: Measured, windowMs: number): RateLimit {
+    const limit = Math.max(1, (episode.requests * windowMs) / Math.max(windowMs, episode.elapsedMs))
+    const governor = new RateLimit({
+      name: "growth",
+      dimension: "requests",
+      limit,
+      burst: Math.max(1, limit / 10),
+      windowMs,
+      told: false,
+      nowMs,
+      jitterMs: 0,
+      growth: rampGrowth,
+    })
+    this.#beliefs.addRate(governor)
+    governor.begin(nowMs, 0, false)
+    return governor
   }
 
   #failed(nowMs: number, admittedMs: number, feedback: Feedback | undefined, verdict: Verdict): void {
