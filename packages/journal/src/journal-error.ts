@@ -13,22 +13,26 @@ const advice: Readonly<Record<number, string>> = {
 
 /** Puts what SQLite says about the file at `path` into the words of the journal. Other errors pass unchanged. */
 export function journalError(error: unknown, path: string): unknown {
+  if ((error as { code?: unknown } | null)?.code === "ERR_OUT_OF_RANGE")
+    return damaged(path, "a number is too large", error)
   const parsed = sqliteError.safeParse(error)
   if (!parsed.success) return error
   const { errcode, message } = parsed.data
   const primary = errcode & 0xff
-  const details = { path, sqliteCode: errcode }
-  if (primary === 11 || primary === 26) {
-    return new SluiceError(
-      "journal-unreadable",
-      `${path} is damaged (${message}). \`sluice export\` reads what can be read; move the file away to start afresh.`,
-      { cause: error, details },
-    )
-  }
+  if (primary === 11 || primary === 26) return damaged(path, message, error)
   return new SluiceError(
     primary === 5 || primary === 6 ? "journal-locked" : "journal-write",
     `Cannot use the journal ${path}: ${message}. ${advice[primary] ?? ""}`.trimEnd(),
-    { cause: error, details },
+    { cause: error, details: { path, sqliteCode: errcode } },
+  )
+}
+
+/** What is in the file cannot have been written by a journal. */
+export function damaged(path: string, problem: string, cause?: unknown): SluiceError {
+  return new SluiceError(
+    "journal-unreadable",
+    `${path} is damaged (${problem}). \`sluice export\` reads what can be read; move the file away to start afresh.`,
+    { cause, details: { path } },
   )
 }
 

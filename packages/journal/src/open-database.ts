@@ -1,8 +1,8 @@
-import { closeSync, existsSync, openSync, readSync } from "node:fs"
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs"
 import { pathToFileURL } from "node:url"
 import { SluiceError } from "@sluice/core"
 import { translating } from "./journal-error.ts"
-import { type Database, DatabaseSync } from "./sqlite-module.ts"
+import { type Database, openSqlite } from "./sqlite-module.ts"
 
 /** "SLUI": marks the file as ours in SQLite's header. */
 const applicationId = 0x53_4c_55_49
@@ -38,11 +38,14 @@ export function openDatabase(path: string, readOnly: boolean, synchronous: "full
     throw new SluiceError("journal-unreadable", `There is no journal at ${path}.`, { details: { path } })
   }
   const inMemory = path === ":memory:"
+  if (!inMemory) checkKind(path, readOnly)
   if (!readOnly && !inMemory) createPrivate(path)
   const empty = inMemory || checkHeader(path)
   return translating(path, () => {
-    const database = readOnly ? openForReading(path) : new DatabaseSync(path, { timeout: 5_000 })
+    const database = readOnly ? openForReading(path) : openSqlite(path, { timeout: 5_000 })
     try {
+      // The file may be anybody's: nothing in its schema is run.
+      database.exec("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")
       if (empty && !readOnly) {
         database.exec("PRAGMA journal_mode = WAL")
         // Two processes may get here at once: the second finds the tables.
@@ -51,6 +54,7 @@ export function openDatabase(path: string, readOnly: boolean, synchronous: "full
         database.exec("COMMIT")
       }
       checkVersion(database, path)
+      checkSchema(database, path)
       database.exec(`PRAGMA synchronous = ${synchronous}; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -4000`)
       return database
     } catch (error) {
@@ -58,6 +62,13 @@ export function openDatabase(path: string, readOnly: boolean, synchronous: "full
       throw error
     }
   })
+}
+
+/** Reading a pipe would wait for whoever writes into it. */
+function checkKind(path: string, readOnly: boolean): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() ?? true) return
+  const message = `${path} is no file that could be a journal. Choose another path.`
+  throw new SluiceError(readOnly ? "journal-unreadable" : "journal-write", message, { details: { path } })
 }
 
 function createPrivate(path: string): void {
@@ -75,7 +86,7 @@ function createPrivate(path: string): void {
 /** Whether the file is empty. Throws when it is something else than SQLite's. */
 function checkHeader(path: string): boolean {
   const header = Buffer.alloc(16)
-  const file = openSync(path, "r")
+  const file = translating(path, () => openSync(path, "r"))
   const length = readSync(file, header, 0, 16, 0)
   closeSync(file)
   if (length > 0 && header.toString("latin1") !== "SQLite format 3\0") {
@@ -106,8 +117,40 @@ function checkVersion(database: Database, path: string): void {
   }
 }
 
+/** Views, triggers and expressions run when a table is read or written: a journal has none, and only tables as made here. */
+function checkSchema(database: Database, path: string): void {
+  const rows = database.prepare("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL").all()
+  const foreign = rows.find(
+    ({ name, sql }) => !ownSchema().has(sql) && name !== "sqlite_stat1" && name !== "sqlite_stat4",
+  )
+  if (!foreign) return
+  throw new SluiceError(
+    "journal-unreadable",
+    `${path} is no journal as Sluice makes them: its ${String(foreign["type"])} "${String(foreign["name"])}" is not ours. It was left untouched; choose another path.`,
+    { details: { path } },
+  )
+}
+
+let statements: ReadonlySet<unknown> | undefined
+
+/** What each table and index is made with, as SQLite keeps it. */
+function ownSchema(): ReadonlySet<unknown> {
+  if (!statements) {
+    const fresh = openSqlite(":memory:")
+    fresh.exec(schema)
+    statements = new Set(
+      fresh
+        .prepare("SELECT sql FROM sqlite_schema")
+        .all()
+        .map(({ sql }) => sql),
+    )
+    fresh.close()
+  }
+  return statements
+}
+
 function openForReading(path: string): Database {
-  const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 })
+  const database = openSqlite(path, { readOnly: true, timeout: 5_000 })
   try {
     database.prepare("SELECT count(*) FROM sqlite_schema").get()
     return database
@@ -117,7 +160,7 @@ function openForReading(path: string): Database {
     if (existsSync(`${path}-wal`)) throw error
     const url = pathToFileURL(path)
     url.search = "immutable=1"
-    return new DatabaseSync(url, { readOnly: true })
+    return openSqlite(url, { readOnly: true })
   }
 }
 

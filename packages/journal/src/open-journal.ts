@@ -3,7 +3,7 @@ import { SluiceError } from "@sluice/core"
 import { systemClock } from "@sluice/scheduler"
 import { z } from "zod"
 import { GroupCommit } from "./group-commit.ts"
-import { journalError, translating } from "./journal-error.ts"
+import { damaged, journalError, translating } from "./journal-error.ts"
 import { type ItemQuery, type JournalItem, readItems } from "./journal-items.ts"
 import { listRuns, type RunSummary } from "./list-runs.ts"
 import { openDatabase } from "./open-database.ts"
@@ -27,6 +27,9 @@ export interface JournalOptions {
   readonly synchronous?: "full" | "normal"
   readonly clock?: Clock
 }
+
+/** Whoever lists records by number takes four bytes for each. */
+const maxRecord = 2 ** 32 - 1
 
 const optionsSchema = z.object({
   path: z.string().min(1),
@@ -77,7 +80,7 @@ export class SqliteJournal implements Journal, AsyncDisposable {
     this.path = path
     this.#database = openDatabase(path, options.readOnly, options.synchronous)
     this.#commits = new GroupCommit(this.#database, path, clock)
-    this.responses = new ResponseCache(this.#database, this.#commits, () => clock.wallNow(), options.secrets)
+    this.responses = new ResponseCache(this.#database, path, this.#commits, () => clock.wallNow(), options.secrets)
     this.#store = {
       database: this.#database,
       path,
@@ -113,6 +116,8 @@ export class SqliteJournal implements Journal, AsyncDisposable {
   }
 
   #claim(runId: string, flow: string, takeOver: boolean): { readonly run: number; readonly before?: RunRecord } {
+    const last = this.#database.prepare("SELECT max(item) AS item FROM items").get()?.["item"] ?? 0
+    if (Number(last) > maxRecord) throw damaged(this.path, `record ${String(last)} is beyond what a journal holds`)
     const row = this.#database.prepare("SELECT * FROM runs WHERE runId = ?").get(runId)
     const writer = JSON.stringify(thisWriter())
     if (!row) {

@@ -1,10 +1,18 @@
+/** What is nested deeper cannot be walked without running out of stack, here or where it is read. */
+export const maxDepth = 500
+
 /**
  * JSON that comes back as what went in. A value that JSON would change on the way (a Date, a Map, NaN, a class
- * instance) is refused with `refuse("value.when is a Date")` instead of coming back as something else.
+ * instance) is refused with `refuse("value.when is a Date")` instead of coming back as something else. `clean` gets the
+ * checked value before it becomes text.
  */
-export function plainJson(value: unknown, refuse: (problem: string) => Error): string {
+export function plainJson(
+  value: unknown,
+  refuse: (problem: string) => Error,
+  clean: (value: unknown) => unknown = (same) => same,
+): string {
   checkPlain(value, refuse, [], [])
-  return JSON.stringify(value)
+  return JSON.stringify(clean(value))
 }
 
 /** As `plainJson`, with properties in one order. */
@@ -29,6 +37,7 @@ function sortedJson(value: unknown): string {
 /** `steps` lead to `value`, `around` are the objects on the way. */
 function checkPlain(value: unknown, refuse: (problem: string) => Error, steps: string[], around: object[]): void {
   if (typeof value === "string" || value === null || typeof value === "boolean" || Number.isFinite(value)) return
+  if (steps.length > maxDepth) throw refuse(`value is nested more than ${maxDepth} deep`)
   const path = (): string => `value${steps.join("")}`
   if (typeof value === "number" || value === undefined) throw refuse(`${path()} is ${value}`)
   if (typeof value !== "object") throw refuse(`${path()} is a ${typeof value}`)

@@ -1,5 +1,7 @@
 import { type Cost, SluiceError } from "@sluice/core"
 import { z } from "zod"
+import { damaged } from "./journal-error.ts"
+import { maxDepth } from "./plain-json.ts"
 import { type StoredError, storedError } from "./stored-error.ts"
 import { type Writer, writerRecord } from "./writer-lock.ts"
 
@@ -34,14 +36,23 @@ function json(schema: z.ZodType): z.ZodType {
   return z.preprocess((text, context) => {
     if (text === null || text === undefined) return undefined
     try {
-      return JSON.parse(text as string) as unknown
+      const value = JSON.parse(text as string) as unknown
+      if (fits(value, maxDepth)) return value
+      context.addIssue({ code: "custom", message: `it is nested more than ${maxDepth} deep` })
     } catch {
       context.addIssue({ code: "custom", message: "it is not JSON" })
-      return z.NEVER
     }
+    return z.NEVER
   }, schema)
 }
 
+function fits(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return true
+  return depth > 0 && Object.values(value).every((member) => fits(member, depth - 1))
+}
+
+/** What a `Date` takes. */
+const moment = z.number().int().min(0).max(8.64e15)
 const amount = z.number().optional()
 const cost = z.object({ requests: amount, inputTokens: amount, outputTokens: amount, usd: amount })
 
@@ -50,11 +61,12 @@ const runRecord = z.object({
   runId: z.string(),
   flow: z.string(),
   status: z.enum(["running", "ok", "failed", "cancelled"]),
-  startedAtMs: z.number(),
-  endedAtMs: z.number().nullable(),
+  startedAtMs: moment,
+  endedAtMs: moment.nullable(),
   writer: json(writerRecord.optional()).transform((writer) => writer ?? null),
 })
 
+const stored = json(z.unknown())
 const settled = { item: z.number(), attempts: z.number().int().min(0) }
 const okRecord = z.object({ ...settled, status: z.literal("ok"), value: json(z.unknown()) })
 const failedRecord = z.object({ ...settled, status: z.literal("failed"), value: json(storedError) })
@@ -65,7 +77,7 @@ const place = {
   idx: z.number().int(),
   key: z.string().nullable(),
   cost: json(cost.optional()).transform((value) => value ?? null),
-  settledAtMs: z.number(),
+  settledAtMs: moment,
 }
 const settledItem = z.discriminatedUnion("status", [okRecord, failedRecord])
 const wholeItem = z.discriminatedUnion("status", [okRecord.extend(place), failedRecord.extend(place)])
@@ -80,6 +92,13 @@ export function parseSettled(row: unknown, path: string): SettledItem {
 
 export function parseItem(row: unknown, path: string): WholeItem {
   return parse(wholeItem, row, path) as WholeItem
+}
+
+/** A value that was stored as JSON text: a note, an answer. */
+export function parseStored(text: unknown, path: string, what: string): unknown {
+  const parsed = stored.safeParse(text)
+  if (parsed.success) return parsed.data
+  throw damaged(path, `${what}: ${parsed.error.issues[0]?.message ?? ""}`, parsed.error)
 }
 
 /** Reads a row by its schema; what does not fit is told with the file and the record. */

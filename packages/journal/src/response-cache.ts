@@ -1,19 +1,30 @@
 import { hash } from "node:crypto"
 import { SluiceError } from "@sluice/core"
 import type { GroupCommit } from "./group-commit.ts"
+import { translating } from "./journal-error.ts"
 import { canonicalJson, plainJson } from "./plain-json.ts"
+import { parseStored } from "./records.ts"
+import { redactPlain } from "./redact-secrets.ts"
 import type { Database } from "./sqlite-module.ts"
 
 /** Answers by request, in the journal's file, shared by all its runs. Opt in with `cachedCall` or `cachedFetch`. */
 export class ResponseCache {
   readonly #database: Database
+  readonly #path: string
   readonly #commits: GroupCommit
   readonly #wallNow: () => number
   readonly #secrets: readonly string[]
 
   /** @internal */
-  constructor(database: Database, commits: GroupCommit, wallNow: () => number, secrets: readonly string[]) {
+  constructor(
+    database: Database,
+    path: string,
+    commits: GroupCommit,
+    wallNow: () => number,
+    secrets: readonly string[],
+  ) {
     this.#database = database
+    this.#path = path
     this.#commits = commits
     this.#wallNow = wallNow
     this.#secrets = secrets
@@ -26,14 +37,15 @@ export class ResponseCache {
   }
 
   get(key: string): unknown {
-    const row = this.#database.prepare("SELECT value FROM responses WHERE request = ?").get(Buffer.from(key, "hex"))
-    return row && JSON.parse(row["value"] as string)
+    const row = translating(this.#path, () =>
+      this.#database.prepare("SELECT value FROM responses WHERE request = ?").get(Buffer.from(key, "hex")),
+    )
+    return row && parseStored(row["value"], this.#path, `answer ${key}`)
   }
 
   /** Resolves when the answer is durable. */
   async put(key: string, value: unknown): Promise<void> {
-    let text = plainJson(value, refuse("An answer cannot be cached"))
-    for (const secret of this.#secrets) text = text.replaceAll(secret, "[redacted]")
+    const text = plainJson(value, refuse("An answer cannot be cached"), (one) => redactPlain(one, this.#secrets))
     const at = this.#wallNow()
     await this.#commits.add(() => {
       this.#database

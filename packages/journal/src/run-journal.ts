@@ -13,8 +13,8 @@ import { itemReader, type JournalItem } from "./journal-items.ts"
 import { KeyClaims } from "./key-claims.ts"
 import { type Place, Places, type SettledRow } from "./places.ts"
 import { plainJson } from "./plain-json.ts"
-import { parseSettled } from "./records.ts"
-import { redactSecrets } from "./redact-secrets.ts"
+import { parseSettled, parseStored } from "./records.ts"
+import { redactPlain, redactSecrets } from "./redact-secrets.ts"
 import type { Database, Statement } from "./sqlite-module.ts"
 import { fromStoredError, toStoredError } from "./stored-error.ts"
 
@@ -159,7 +159,7 @@ export class SqliteRunJournal implements RunJournal {
     }
     if (outcome.value === undefined) return null
     const site = identity.index === undefined ? "" : ` for item ${identity.index}`
-    const text = plainJson(
+    return plainJson(
       outcome.value,
       (problem) =>
         new SluiceError(
@@ -167,8 +167,8 @@ export class SqliteRunJournal implements RunJournal {
           `Node "${identity.node}" made a result${site} that cannot be stored: ${problem}. Return plain data (strings, finite numbers, booleans, null, arrays, plain objects).`,
           { details: { node: identity.node, index: identity.index } },
         ),
+      (value) => redactPlain(value, this.#store.secrets, identity.input),
     )
-    return this.#store.secrets.reduce((clean, secret) => clean.replaceAll(secret, "[redacted]"), text)
   }
 
   /** What was last stored under `name`: a vendor batch's id, a position. */
@@ -177,7 +177,7 @@ export class SqliteRunJournal implements RunJournal {
     const row = translating(this.#store.path, () =>
       this.#store.database.prepare("SELECT value FROM notes WHERE run = ? AND name = ?").get(this.#run, name),
     )
-    return row && JSON.parse(row["value"] as string)
+    return row && parseStored(row["value"], this.#store.path, `note "${name}"`)
   }
 
   /** Stores a small fact beside the items; resolves when it is durable. */
