@@ -1,7 +1,7 @@
 import { globSync } from "node:fs"
 import { defineConfig } from "vitest/config"
 
-const packages = ["core", "scheduler", "providers", "journal", "lab", "pocketflow", "sluice"]
+const packages = ["core", "scheduler", "providers", "journal", "lab", "pocketflow", "cli", "sluice"]
 
 // Custom conditions replace the defaults, so the defaults are listed too.
 const ssr = { resolve: { conditions: ["@sluice/source", "node", "import", "module", "default"] } }

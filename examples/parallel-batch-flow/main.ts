@@ -3,7 +3,7 @@ import { generateText } from "ai"
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { define, limitedFetch } from "sluice"
-import { startVendor } from "sluice/lab"
+import { startVendor } from "@sluice/lab"
 
 const vendor = await startVendor({ limits: { requests: 600, tokens: 100_000 }, answer: "extractive" })
 const fetch = limitedFetch({ requestsPerMinute: 600, tokensPerMinute: 100_000 })

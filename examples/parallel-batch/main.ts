@@ -1,7 +1,7 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
 import { generateText } from "ai"
 import { define, limitedFetch } from "sluice"
-import { startVendor } from "sluice/lab"
+import { startVendor } from "@sluice/lab"
 
 // A simulated vendor, so that this runs without a key. With one: `const model = openai("gpt-4.1-mini")`, `fetch` as here.
 const vendor = await startVendor({ limits: { requests: 600, tokens: 100_000 }, answer: "extractive" })

@@ -1,5 +1,5 @@
-import { formatCount, formatDuration } from "sluice/display"
-import type { VendorTruth } from "sluice/lab"
+import { formatCount, formatDuration } from "@sluice/cli"
+import type { VendorTruth } from "@sluice/lab"
 import type { DocumentResult } from "./document-result.ts"
 import type { RunTotals } from "./run-totals.ts"
 

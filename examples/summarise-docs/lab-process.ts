@@ -1,4 +1,4 @@
-import { startVendor } from "sluice/lab"
+import { startVendor } from "@sluice/lab"
 
 /** The simulated vendor in a process of its own, so that its work and memory are not counted as ours. */
 const [requests, requestsReady, tokens, tokensReady] = process.argv.slice(2).map(Number) as [

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
-import type { VendorTruth } from "sluice/lab"
+import type { VendorTruth } from "@sluice/lab"
 
 /** The simulated vendor, running beside the demo. */
 export interface LabVendor {

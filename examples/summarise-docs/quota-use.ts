@@ -1,4 +1,4 @@
-import type { VendorTruth } from "sluice/lab"
+import type { VendorTruth } from "@sluice/lab"
 
 /** Follows how much of its quota the simulated vendor saw used, up to the last moment at which a call was waiting for it. */
 export class QuotaUse {

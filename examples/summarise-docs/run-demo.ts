@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { SluiceEvent } from "sluice/core"
-import { createDisplay, quotaReading } from "sluice/display"
+import { createDisplay, quotaReading } from "@sluice/cli"
 import { systemClock } from "sluice/scheduler"
 import { checkKey } from "./check-key.ts"
 import { connectVendor } from "./connect-vendor.ts"

@@ -1,6 +1,6 @@
 import OpenAI from "openai"
 import { limitedFetch } from "sluice"
-import { startVendor } from "sluice/lab"
+import { startVendor } from "@sluice/lab"
 
 // A simulated vendor, so that this runs without a key: 600 requests a minute, of which 20 may come at once.
 const limits = { requests: { limit: 600, burst: 20 } }

@@ -8,16 +8,16 @@ import {
   systemClock,
   systemRandom,
 } from "@sluice/scheduler"
-import { Accounts } from "./accounts.ts"
-import { BatchLanes } from "./batch/batch-lanes.ts"
-import { plainRequest, sendByFallback } from "./fallback.ts"
-import { findVendor, vendors } from "./find-vendor.ts"
-import { type LimitedFetchOptions, limitedFetchDefaults } from "./limited-fetch-options.ts"
-import { ModelRequest } from "./model-request.ts"
-import { prices } from "./prices.ts"
-import { type FetchInput, methodOf, urlOf } from "./request-parts.ts"
-import { SendTurns } from "./send-turns.ts"
-import type { ModelCall, Vendor } from "./vendor.ts"
+import { Accounts } from "./accounts/accounts.ts"
+import { BatchLanes } from "./vendor-batch/batch-lanes.ts"
+import { plainRequest, sendByFallback } from "./call/fallback.ts"
+import { findVendor, vendors } from "./vendors/find-vendor.ts"
+import { type LimitedFetchOptions, limitedFetchDefaults } from "./options.ts"
+import { ModelRequest } from "./call/model-request.ts"
+import { prices } from "./accounts/prices.ts"
+import { type FetchInput, methodOf, urlOf } from "./http/request.ts"
+import { SendTurns } from "./call/send-turns.ts"
+import type { ModelCall, Vendor } from "./vendors/vendor.ts"
 
 /** A `fetch` under quotas. */
 export interface LimitedFetch {

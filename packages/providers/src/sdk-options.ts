@@ -1,5 +1,5 @@
 import { limitedFetch, type LimitedFetch } from "./limited-fetch.ts"
-import type { LimitedFetchOptions } from "./limited-fetch-options.ts"
+import type { LimitedFetchOptions } from "./options.ts"
 
 /**
  * The SDKs' time-outs run while a call waits for admission, so they are set to the longest timer there is: what one

@@ -3,9 +3,9 @@
 // node --expose-gc --conditions=@sluice/source packages/scheduler/bench/parallel-map.bench.ts [items] [rounds]
 import pLimit from "p-limit"
 import pMap from "p-map"
-import { parallelMap } from "../src/parallel-map.ts"
-import { createQuota, type Quota } from "../src/quota.ts"
-import { semaphore } from "../src/semaphore.ts"
+import { parallelMap } from "../src/map/parallel-map.ts"
+import { createQuota, type Quota } from "../src/quota/quota.ts"
+import { semaphore } from "../src/limiters/semaphore.ts"
 
 const items = Number(process.argv[2] ?? 1_000_000)
 const rounds = Number(process.argv[3] ?? 5)

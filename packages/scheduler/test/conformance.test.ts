@@ -2,10 +2,10 @@ import type { Limiter } from "@sluice/core"
 import { testExecutor, testLimiter } from "@sluice/lab"
 import Bottleneck from "bottleneck"
 import { describe, it } from "vitest"
-import { bottleneckLimiter } from "../src/bottleneck-limiter.ts"
-import { parallelExecutor } from "../src/executor.ts"
-import { keyed } from "../src/keyed.ts"
-import { semaphore } from "../src/semaphore.ts"
+import { bottleneckLimiter } from "../src/limiters/bottleneck.ts"
+import { parallelExecutor } from "../src/runtime/executor.ts"
+import { keyed } from "../src/limiters/keyed.ts"
+import { semaphore } from "../src/limiters/semaphore.ts"
 
 testExecutor(({ clock, random }) => parallelExecutor(clock, random), { describe, it })
 

@@ -3,10 +3,10 @@ import { VirtualClock } from "@sluice/lab"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { abortAt, plan, runPlan, traceText } from "../../core/test/support/random-flow.ts"
-import { parallelExecutor } from "../src/executor.ts"
-import { createQuota } from "../src/quota.ts"
-import { semaphore } from "../src/semaphore.ts"
-import { sleep } from "../src/sleep.ts"
+import { parallelExecutor } from "../src/runtime/executor.ts"
+import { createQuota } from "../src/quota/quota.ts"
+import { semaphore } from "../src/limiters/semaphore.ts"
+import { sleep } from "../src/runtime/sleep.ts"
 
 const half = { next: () => 0.5 }
 

@@ -1,10 +1,10 @@
 import type { Cost, Feedback, LimitReading } from "@sluice/core"
-import { at, countAt, countInHeader, textAt } from "../json-path.ts"
-import { measurePrompt } from "../measure-prompt.ts"
-import { longestTrustedDelayMs, retryDelay } from "../retry-delay.ts"
-import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "../vendor.ts"
-import { vendorMessage } from "../vendor-message.ts"
-import { okVerdict, verdictOn } from "../verdict.ts"
+import { at, countAt, countInHeader, textAt } from "./reading/json-path.ts"
+import { measurePrompt } from "../accounts/measure-prompt.ts"
+import { longestTrustedDelayMs, retryDelay } from "./reading/retry-delay.ts"
+import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
+import { vendorMessage } from "./reading/vendor-message.ts"
+import { okVerdict, verdictOn } from "../call/verdict.ts"
 
 /**
  * Anthropic's Messages API. Input is estimated at the start and adjusted; output counts as it is produced, so

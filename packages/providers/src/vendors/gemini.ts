@@ -1,12 +1,12 @@
 import type { Cost, Feedback, LimitReading } from "@sluice/core"
-import { goDuration } from "../go-duration.ts"
-import { at, countAt, textAt } from "../json-path.ts"
-import { measurePrompt } from "../measure-prompt.ts"
-import { msUntilPacificMidnight } from "../pacific-midnight.ts"
-import { delayInMessage, longestTrustedDelayMs, retryDelay } from "../retry-delay.ts"
-import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "../vendor.ts"
-import { vendorMessage } from "../vendor-message.ts"
-import { okVerdict, verdictOn } from "../verdict.ts"
+import { goDuration } from "./reading/go-duration.ts"
+import { at, countAt, textAt } from "./reading/json-path.ts"
+import { measurePrompt } from "../accounts/measure-prompt.ts"
+import { msUntilPacificMidnight } from "./reading/pacific-midnight.ts"
+import { delayInMessage, longestTrustedDelayMs, retryDelay } from "./reading/retry-delay.ts"
+import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
+import { vendorMessage } from "./reading/vendor-message.ts"
+import { okVerdict, verdictOn } from "../call/verdict.ts"
 
 /**
  * Gemini. It sends no rate limit headers: what there is to know stands in the body of a 429. Limits count requests

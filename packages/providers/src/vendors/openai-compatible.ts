@@ -1,5 +1,5 @@
-import { openAIShaped } from "../openai-shape.ts"
-import type { Vendor } from "../vendor.ts"
+import { openAIShaped } from "./openai-shape.ts"
+import type { Vendor } from "./vendor.ts"
 
 const within =
   (...domains: readonly string[]) =>

@@ -1,5 +1,5 @@
-import { openAIShaped } from "../openai-shape.ts"
-import type { Vendor } from "../vendor.ts"
+import { openAIShaped } from "./openai-shape.ts"
+import type { Vendor } from "./vendor.ts"
 
 /**
  * OpenAI. Charges max(max_tokens, its estimate of the prompt) to the tokens per minute when a request arrives.

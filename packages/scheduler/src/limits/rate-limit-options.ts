@@ -1,4 +1,4 @@
-import type { Growth } from "../learned-share.ts"
+import type { Growth } from "../quota/learned-share.ts"
 import type { Dimension } from "./budget.ts"
 
 /** How the vendor counts: continuously, in any window, or between two resets. */

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { startVendor } from "sluice/lab"
+import { startVendor } from "@sluice/lab"
 import { expect, it, onTestFinished } from "vitest"
 
 async function over(child: ChildProcess): Promise<void> {

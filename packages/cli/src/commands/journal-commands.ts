@@ -1,0 +1,198 @@
+import { existsSync, readdirSync } from "node:fs"
+import { openJournal, type JournalItem, type RunSummary, type SqliteJournal } from "@sluice/journal"
+import Table from "cli-table3"
+import { stringify } from "csv-stringify"
+import { once } from "node:events"
+import { pipeline } from "node:stream/promises"
+import { PassThrough, Readable } from "node:stream"
+import { exitCodes } from "../exit-codes.ts"
+import type { Terminal } from "../display/terminal.ts"
+import { usageError } from "../usage-error.ts"
+
+export interface JournalOptions {
+  readonly journal?: string
+  readonly json?: boolean
+}
+
+/** `sluice runs [JOURNAL…]`: the runs of these journals, or of those in this folder. */
+export async function runsCommand(
+  paths: readonly string[],
+  { json }: JournalOptions,
+  { stdout }: Terminal,
+): Promise<number> {
+  const found =
+    paths.length > 0
+      ? paths
+      : readdirSync(".")
+          .filter((name) => name.endsWith(".journal"))
+          .toSorted()
+  if (found.length === 0) throw usageError("No *.journal file here. Name one: sluice runs results.jsonl.journal")
+  const rows: (RunSummary & { readonly journal: string })[] = []
+  for (const path of found) {
+    await reading(path, (journal) => rows.push(...journal.runs().map((run) => ({ journal: path, ...run }))))
+  }
+  if (json) {
+    for (const row of rows) stdout.write(`${JSON.stringify(row)}\n`)
+    return exitCodes.done
+  }
+  const table = plainTable(["run", "flow", "status", "ok", "failed", "started", "ended", "journal"])
+  for (const { runId, flow, status, ok, failed, startedAtMs, endedAtMs, journal } of rows) {
+    table.push([
+      runId,
+      flow,
+      status,
+      ok ?? "?",
+      failed ?? "?",
+      dateOf(startedAtMs),
+      endedAtMs === undefined ? "" : dateOf(endedAtMs),
+      journal,
+    ])
+  }
+  stdout.write(`${table.toString()}\n`)
+  return exitCodes.done
+}
+
+export interface InspectOptions extends JournalOptions {
+  readonly failed?: boolean
+  readonly limit: number
+}
+
+/** `sluice inspect RUN`: its items, attempts, errors and cost. */
+export async function inspectCommand(run: string, options: InspectOptions, { stdout }: Terminal): Promise<number> {
+  await reading(journalOf(run, options.journal), (journal) => {
+    const { runId, status, ok, failed, flow } = runNamed(journal, run)
+    const total = { attempts: 0, inputTokens: 0, outputTokens: 0, usd: 0 }
+    const table = plainTable(["node", "item", "status", "attempts", "tokens in/out", "usd", "result"])
+    let shown = 0
+    for (const item of journal.items(runId, { order: "input" })) {
+      const { inputTokens = 0, outputTokens = 0, usd = 0 } = item.cost ?? {}
+      total.attempts += item.attempts
+      total.inputTokens += inputTokens
+      total.outputTokens += outputTokens
+      total.usd += usd
+      if (shown >= options.limit || (options.failed && item.status === "ok")) continue
+      shown++
+      if (options.json) stdout.write(`${JSON.stringify(item)}\n`)
+      else
+        table.push([
+          item.node,
+          item.key ?? item.index ?? "",
+          item.status,
+          item.attempts,
+          `${inputTokens}/${outputTokens}`,
+          usd === 0 ? "" : usd.toFixed(4),
+          shortly(item),
+        ])
+    }
+    if (options.json) return
+    stdout.write(`${runId} (${flow}): ${status}, ${ok ?? "?"} ok, ${failed ?? "?"} failed\n`)
+    stdout.write(
+      `${total.attempts} attempts, ${total.inputTokens} input and ${total.outputTokens} output tokens, $${total.usd.toFixed(4)}\n`,
+    )
+    if (shown > 0) stdout.write(`${table.toString()}\n`)
+    const left = (failed ?? 0) + (options.failed ? 0 : (ok ?? 0)) - shown
+    if (left > 0) stdout.write(`… and ${left} more (--limit, or \`sluice export\`)\n`)
+  })
+  return exitCodes.done
+}
+
+export interface ExportOptions extends JournalOptions {
+  readonly format: "jsonl" | "csv"
+  readonly status?: "ok" | "failed"
+}
+
+/** `sluice export RUN`: every item on standard output. Of a damaged journal, all that can be read; then the error. */
+export async function exportCommand(run: string, options: ExportOptions, { stdout }: Terminal): Promise<number> {
+  await reading(journalOf(run, options.journal), async (journal) => {
+    const { runId } = runNamed(journal, run)
+    const items = journal.items(runId, options.status ? { status: options.status } : {})
+    if (options.format === "jsonl") {
+      for (const item of items) if (!stdout.write(`${JSON.stringify(item)}\n`)) await once(stdout, "drain")
+      return
+    }
+    const columns = [
+      "node",
+      "visit",
+      "params",
+      "index",
+      "key",
+      "status",
+      "attempts",
+      "value",
+      "error",
+      "inputTokens",
+      "outputTokens",
+      "usd",
+      "settledAt",
+    ]
+    // Standard output must stay open: the pipeline ends a stand-in.
+    const through = new PassThrough()
+    through.on("data", (chunk) => stdout.write(chunk as Buffer))
+    await pipeline(Readable.from(csvRows(items)), stringify({ header: true, columns }), through)
+  })
+  return exitCodes.done
+}
+
+function* csvRows(items: Iterable<JournalItem>): Generator<Record<string, unknown>> {
+  for (const item of items) {
+    yield {
+      node: item.node,
+      visit: item.visit,
+      params: JSON.stringify(item.params),
+      index: item.index,
+      key: item.key,
+      status: item.status,
+      attempts: item.attempts,
+      value: item.status === "ok" ? textOf(item.value) : undefined,
+      error: item.status === "failed" ? item.error.message : undefined,
+      ...item.cost,
+      settledAt: new Date(item.settledAtMs).toISOString(),
+    }
+  }
+}
+
+async function reading(path: string, fn: (journal: SqliteJournal) => unknown): Promise<void> {
+  const journal = openJournal({ path, readOnly: true })
+  try {
+    await fn(journal)
+  } finally {
+    await journal.close()
+  }
+}
+
+/** The journal that was named, or the one beside the results that were. */
+function journalOf(run: string, named: string | undefined): string {
+  if (named !== undefined) return named
+  for (const path of [`${run}.journal`, run]) if (existsSync(path)) return path
+  throw usageError(`There is no journal ${run}.journal. Name it: --journal FILE`)
+}
+
+function runNamed(journal: SqliteJournal, run: string): RunSummary {
+  const runs = journal.runs()
+  const found =
+    runs.find(({ runId }) => run === runId || run.endsWith(`/${runId}`)) ?? (runs.length === 1 ? runs[0] : undefined)
+  if (found) return found
+  throw usageError(
+    `${journal.path} has no run "${run}". It has: ${runs.map(({ runId }) => runId).join(", ") || "none"}.`,
+  )
+}
+
+function plainTable(head: string[]): Table.Table {
+  return new Table({ head, style: { head: [], border: [], compact: true } })
+}
+
+function shortly(item: JournalItem): string {
+  const text =
+    item.status === "ok"
+      ? textOf((item.value as { output?: unknown } | null)?.output ?? item.value)
+      : item.error.message
+  return text.replaceAll(/\s+/g, " ").slice(0, 60)
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "")
+}
+
+function dateOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 19).replace("T", " ")
+}

@@ -1,0 +1,71 @@
+import type { LanguageModel } from "ai"
+import type { Question } from "../input/compile-question.ts"
+import type { Asker } from "./create-asker.ts"
+import { type Env, keyNames, parseModelName } from "./model-name.ts"
+import { usageError } from "../usage-error.ts"
+
+export interface OpenedModel {
+  readonly ask: Asker
+  close(): Promise<void>
+}
+
+export interface OpenModelOptions {
+  readonly env: Env
+  /** Admits and retries every call. */
+  readonly fetch: typeof globalThis.fetch
+  readonly baseUrl?: string | undefined
+  readonly question: Question
+}
+
+/** Makes the model behind `name` out of the AI SDK; only what is needed is loaded. `noop:` answers nothing, by itself. */
+export async function openModel(name: string, options: OpenModelOptions): Promise<OpenedModel> {
+  const { vendor, id } = parseModelName(name)
+  const { env, fetch, baseUrl, question } = options
+  if (baseUrl !== undefined && !/^https?:$/.test(URL.parse(baseUrl)?.protocol ?? "")) {
+    throw usageError(`--base-url ${baseUrl}: wanted an address such as http://127.0.0.1:11434/v1.`)
+  }
+  const nothing = async (): Promise<void> => {}
+  if (vendor === "noop") return { ask: async () => "", close: nothing }
+  const asking = async (model: LanguageModel): Promise<Asker> =>
+    (await import("./create-asker.ts")).createAsker(model, question)
+  if (vendor === "lab") {
+    const { startVendor } = await import("@sluice/lab")
+    const lab = await startVendor({ latency: { baseMs: 0, perOutputTokenMs: 0 }, answer: "extractive" })
+    return { ask: await asking(await compatible(id, "lab", `${lab.url}/v1`, fetch)), close: () => lab.stop() }
+  }
+  const keyName = keyNames[vendor] ?? ""
+  const apiKey = env[keyName]
+  if (vendor === "openai-compatible") {
+    if (!baseUrl)
+      throw usageError(`--model ${name}: give --base-url, for example --base-url http://127.0.0.1:11434/v1.`)
+    return { ask: await asking(await compatible(id, vendor, baseUrl, fetch, apiKey)), close: nothing }
+  }
+  if (!apiKey)
+    throw usageError(`--model ${name} needs the environment variable ${keyName}. To try without a key: --model lab:`)
+  const settings = { apiKey, fetch, ...(baseUrl && { baseURL: baseUrl }) }
+  return { ask: await asking(await official(id, vendor, settings)), close: nothing }
+}
+
+interface Settings {
+  readonly apiKey: string
+  readonly fetch: typeof globalThis.fetch
+  readonly baseURL?: string
+}
+
+async function official(id: string, vendor: string, settings: Settings): Promise<LanguageModel> {
+  if (vendor === "anthropic") return (await import("@ai-sdk/anthropic")).createAnthropic(settings)(id)
+  if (vendor === "google") return (await import("@ai-sdk/google")).createGoogle(settings)(id)
+  return (await import("@ai-sdk/openai")).createOpenAI(settings)(id)
+}
+
+async function compatible(
+  id: string,
+  name: string,
+  baseURL: string,
+  fetch: typeof globalThis.fetch,
+  apiKey?: string,
+): Promise<LanguageModel> {
+  const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible")
+  const key = apiKey === undefined ? {} : { apiKey }
+  return createOpenAICompatible({ name, baseURL, fetch, supportsStructuredOutputs: true, ...key })(id)
+}

@@ -1,0 +1,265 @@
+import { hash } from "node:crypto"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, join } from "node:path"
+import { type Clock, type Lane, LaneScope, SluiceError } from "@sluice/core"
+import { cachedFetch, openJournal, type SqliteJournal, type SqliteRunJournal } from "@sluice/journal"
+import { limitedFetch } from "@sluice/providers"
+import { BatchTally } from "../display/batch-tally.ts"
+import { formatDuration } from "../display/quantities.ts"
+import { bulkRun, type BulkRunResult } from "./bulk-run.ts"
+import { checkEarlier } from "./check-earlier.ts"
+import { loadConfig, type SluiceConfig } from "../commands/config-file.ts"
+import { compileQuestion, type Question } from "../input/compile-question.ts"
+import { exitCodes } from "../exit-codes.ts"
+import { noteEvent } from "./item-notes.ts"
+import { laneOf } from "./lane-option.ts"
+import { checkBudget } from "./model-money.ts"
+import { keysIn, parseModelName } from "./model-name.ts"
+import { openModel } from "./open-model.ts"
+import { checkFields, defaultFields } from "../results/result-fields.ts"
+import { ResultFiles } from "../results/result-files.ts"
+import { expandInputs, readInput } from "../input/read-input.ts"
+import { limitsOf, type RunLimits } from "./run-limits.ts"
+import { forgetDeadline, leftOf } from "./run-deadline.ts"
+import type { RunOptions } from "./run-options.ts"
+import { openProgress, type Progress } from "./run-progress.ts"
+import { scanInput } from "../input/scan-input.ts"
+import type { Terminal } from "../display/terminal.ts"
+import { usageError } from "../usage-error.ts"
+
+/** `sluice run`: everything is checked before the first call is paid for. */
+export async function runCommand(inputs: readonly string[], options: RunOptions, terminal: Terminal): Promise<number> {
+  const config = await loadConfig(options.config)
+  const given = options.model ?? config.model
+  if (given === undefined)
+    throw usageError("Give a model: --model openai:gpt-5-mini, or --model lab: to try without a key.")
+  const model = config.models?.[given] ?? given
+  parseModelName(model)
+  const question = compileQuestion(options)
+  const files = expandInputs(inputs)
+  if (files.filter((name) => name === "-").length > 1) throw usageError("Standard input (-) can be read once.")
+  const limits = limitsOf(options, config)
+  const lane = laneOf({ lane: options.lane, deadlineMs: options.deadline, configured: config.lane, model })
+  checkBudget(model, limits, config)
+  if (options.dryRun) {
+    const request = { files, question, model, options, config, limits }
+    return (await import("../plan/plan-command.ts")).planCommand(request, terminal)
+  }
+
+  const fields = options.fields ?? defaultFields
+  const out = options.out ?? "-"
+  const version = hash("sha256", JSON.stringify([model, question.fingerprint]), "hex").slice(0, 16)
+  const temporary = options.journal === false || (options.journal === undefined && out === "-")
+  const folder = temporary ? mkdtempSync(join(tmpdir(), "sluice-run-")) : undefined
+  const path = folder ? join(folder, "journal") : ((options.journal as string | undefined) ?? `${out}.journal`)
+  const journal = openForWriting(path, terminal)
+  try {
+    const runId = out === "-" ? "stdout" : basename(out)
+    const run = await journal.openRun({ runId, flow: "sluice run", takeOver: options.takeOver ?? false })
+    const check = async (): Promise<number | undefined> => {
+      checkEarlier({ run, version, out, lane, acceptChanges: options.acceptChanges ?? false })
+      return scanInput({
+        files,
+        format: options.format,
+        keyField: options.key,
+        run,
+        version,
+        stdin: terminal.stdin,
+        check: ({ record, where }, index) => {
+          question.messages(record, where)
+          if (index === 0) checkFields(fields, record)
+        },
+      })
+    }
+    const total = await check().catch(leaving(run))
+    return await runChecked(
+      {
+        files,
+        out,
+        fields,
+        model,
+        question,
+        config,
+        limits,
+        lane,
+        options,
+        journal,
+        run,
+        version,
+        total,
+        path: folder ? undefined : path,
+      },
+      terminal,
+    )
+  } finally {
+    await journal.close()
+    if (folder) rmSync(folder, { recursive: true })
+  }
+}
+
+interface CheckedRun {
+  readonly files: readonly string[]
+  readonly out: string
+  readonly fields: readonly string[]
+  readonly model: string
+  readonly question: Question
+  readonly config: SluiceConfig
+  readonly limits: RunLimits
+  readonly lane: Lane
+  readonly options: RunOptions
+  readonly journal: SqliteJournal
+  readonly run: SqliteRunJournal
+  readonly version: string
+  readonly total: number | undefined
+  /** The journal that stays. */
+  readonly path: string | undefined
+}
+
+async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<number> {
+  const { files, out, fields, model, question, options, journal, run, version, total } = checked
+  const { clock, stdout, stdin, env } = terminal
+  const drain = new AbortController()
+  const abort = new AbortController()
+  const batches = new BatchTally()
+  let progress: Progress | undefined
+  // What lies in a batch is not waited for, as hours may pass: the same command collects it.
+  const leaveBatches = (): void => {
+    if (drain.signal.aborted && batches.open > 0) abort.abort(new Error("interrupted"))
+  }
+  const fetch = limitedFetch({
+    ...checked.limits,
+    ...(checked.config.prices && { prices: checked.config.prices }),
+    ...(options.timeoutS !== undefined && { timeoutMs: options.timeoutS * 1_000 }),
+    clock,
+    onEvent: (event) => {
+      noteEvent(event)
+      progress?.observe(event)
+      if (event.type !== "vendor-batch") return
+      batches.observe(event)
+      leaveBatches()
+    },
+  })
+  const opened = await openModel(model, {
+    env,
+    fetch: options.cache ? cachedFetch(journal.responses, fetch) : fetch,
+    baseUrl: options.baseUrl,
+    question,
+  }).catch(leaving(run))
+  await run.putNote("version", version)
+  const lane = await leftOf(checked.lane, run, clock)
+  progress = openProgress({ terminal, options, title: `${basename(out)} with ${model}`, total, fetch })
+  const stopListening = terminal.onInterrupt(() => {
+    if (drain.signal.aborted) abort.abort(new Error("interrupted"))
+    else {
+      drain.abort()
+      progress.print(
+        batches.open > 0
+          ? "Leaving. The batches go on at the vendor; the same command collects their answers."
+          : "Finishing what is in flight. Ctrl-C again stops now.",
+      )
+      leaveBatches()
+    }
+  })
+  const results = new ResultFiles({
+    out,
+    failed: out === "-" ? failedName(checked.path) : `${out}.failed.jsonl`,
+    fields,
+    order: options.asCompleted ? "completion" : "input",
+    stdout,
+    run,
+    clock,
+    onFailure: (error) => abort.abort(error),
+  })
+  if (lane !== "online") await run.putNote("lane", "batch")
+  if (lane !== checked.lane && typeof lane === "object") tellLeft(lane.deadlineMs, progress, clock)
+  let result: BulkRunResult | undefined
+  try {
+    result = await bulkRun({
+      inputs: readInput(files, options.format, stdin),
+      ask: opened.ask,
+      run,
+      files: results,
+      version,
+      keyField: options.key,
+      retryFailed: options.retryFailed ?? false,
+      concurrency: concurrencyOf(checked),
+      lane: laneScope(lane, checked),
+      maxAttempts: options.attempts,
+      drain: drain.signal,
+      abort,
+      clock,
+      onEvent: progress.observe,
+    })
+  } catch (error) {
+    if (!abort.signal.aborted || !drain.signal.aborted) throw error
+  } finally {
+    stopListening()
+    progress.stop()
+    await results.close()
+    await fetch.close()
+    await opened.close()
+  }
+  const interrupted = drain.signal.aborted
+  if (lane !== "online" && result && !result.stopped && !interrupted) {
+    await run.putNote("lane", "online")
+    await forgetDeadline(run)
+  }
+  await run.end(interrupted ? "cancelled" : result && !result.stopped && result.failed === 0 ? "ok" : "failed")
+  progress.summary(result, { out, journal: checked.path, interrupted })
+  if (interrupted) return exitCodes.interrupted
+  if (result?.stopped) return exitCodes.stopped
+  return result?.failed ? exitCodes.someFailed : exitCodes.done
+}
+
+/** A place that cannot be written is found before the run: somebody chose it. */
+function openForWriting(path: string, { env, clock }: Terminal): SqliteJournal {
+  try {
+    return openJournal({ path, secrets: keysIn(env), clock })
+  } catch (error) {
+    throw SluiceError.isInstance(error) && error.code === "journal-write" ? usageError(error.message) : error
+  }
+}
+
+/** Nothing was begun: the run stays as it was. */
+function leaving(run: SqliteRunJournal): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await run.leave()
+    throw error
+  }
+}
+
+/** `noop:` holds no permit, so nothing else bounds it; so many share a commit well. */
+const noopConcurrency = 256
+
+/** The batches of a run are found again by its question; without a journal that stays, one that is left is cancelled. */
+function laneScope(lane: Lane, { run, version, path }: CheckedRun): LaneScope | undefined {
+  if (lane === "online") return undefined
+  const notes = {
+    note: (name: string) => run.note(name),
+    putNote: (name: string, value: unknown) => run.putNote(name, value),
+  }
+  return new LaneScope(lane, version, path === undefined ? undefined : notes)
+}
+
+function tellLeft(leftMs: number, progress: Progress, clock: Clock): void {
+  if (leftMs > 0) {
+    return progress.print(
+      `${formatDuration(leftMs)} left until the deadline, counted from the first command of this run.`,
+    )
+  }
+  const message =
+    "The deadline of this run has passed: what is missing goes online. Another --deadline counts from now."
+  progress.observe({ type: "warning", atMs: clock.now(), code: "deadline-passed", message })
+}
+
+/** Given as a number it bounds what is not settled, not only what is being called: so much is repeated after a kill. */
+function concurrencyOf({ lane, model, options }: CheckedRun): number | "auto" {
+  // A batch is as large as the vendor takes it.
+  if (lane !== "online") return "auto"
+  return options.concurrency ?? (model.startsWith("noop:") ? noopConcurrency : "auto")
+}
+
+function failedName(journalPath: string | undefined): string {
+  return journalPath === undefined ? "sluice.failed.jsonl" : `${journalPath}.failed.jsonl`
+}

@@ -1,0 +1,168 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { plan, startVendor } from "@sluice/lab"
+import { anthropic, gemini, openai, openaiCompatible, type Vendor } from "@sluice/providers"
+import { describe, expect, onTestFinished, test } from "vitest"
+import { plannedVendor } from "../../src/plan/planned-vendor.ts"
+import { sluice, temporaryFolder } from "./sluice.ts"
+
+function inputOf(lines: readonly string[]): string {
+  const input = join(temporaryFolder(), "in.jsonl")
+  writeFileSync(input, lines.map((line) => `${line}\n`).join(""))
+  return input
+}
+
+const short = '{"text":"12345678"}'
+const question = ["-p", "{{text}}", "-m", "openai:gpt-5-mini"]
+
+interface Printed {
+  readonly online: { readonly timeMs: number; readonly boundBy: string; readonly simulatedCalls: number }
+  readonly tokens: object
+  readonly usd: { readonly online: number; readonly batch: number }
+  readonly savings: readonly { readonly change: string; readonly savesMs: number; readonly savesUsd?: number }[]
+  readonly [more: string]: unknown
+}
+
+async function planned(args: readonly string[]): Promise<Printed> {
+  const { code, stdout, stderr } = await sluice(["plan", ...args, "--json"])
+  expect([code, stderr]).toEqual([0, ""])
+  return JSON.parse(stdout) as Printed
+}
+
+describe("sluice plan", () => {
+  test("shows tokens, dollars, both times, what decides and what would help; --dry-run is the same", async () => {
+    const input = inputOf(Array.from({ length: 120 }, () => short))
+    const args = [input, ...question, "--rpm", "60", "--max-output-tokens", "1000", "--budget-usd", "0.1"]
+    const { code, stdout } = await sluice(["plan", ...args])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^120 items from 1 input, openai:gpt-5-mini\n/)
+    expect(stdout).toMatch(/time +│ 1:1\d +│ about 1:00:00, at most 24:00:00/)
+    // 240 × $0.25 + 120,000 × $2, per million.
+    expect(stdout).toMatch(/cost +│ \$0\.24 +│ \$0\.12/)
+    expect(stdout).toMatch(/tokens in +│ 240 /)
+    expect(stdout).toMatch(/tokens out +│ 120k \(1000 an answer at most\)/)
+    expect(stdout).toMatch(/requestsPerMinute decides: .* A fixed --concurrency would have to be \d+\./)
+    expect(stdout).toContain("The budget ends the run after about 49 items.")
+    expect(stdout).toMatch(/calls started, at most .* a minute\n[▁▂▃▄▅▆▇█ ]*█[▁▂▃▄▅▆▇█ ]*\n0:00 +1:/)
+    expect(stdout).toMatch(/double requestsPerMinute +│ 0:\d\d +│ 0:\d\d/)
+    expect(stdout).toMatch(/lower max_tokens to 500 +│ .*\$0\.12/)
+    expect(stdout).toContain("first item:\n  user: 12345678")
+    expect((await sluice(["run", ...args, "--dry-run"])).stdout).toBe(stdout)
+  })
+
+  test("--json is lab's plan of the same calls, and what it rests on", async () => {
+    const input = inputOf(Array.from({ length: 120 }, () => short))
+    const limits = ["--rpm", "60", "--tpm", "10000"]
+    const printed = await planned([
+      input,
+      ...question,
+      ...limits,
+      "--max-output-tokens",
+      "1000",
+      "--answer-tokens",
+      "100",
+    ])
+    const computed = await plan({
+      calls: { count: 120, inputTokens: 2, outputTokens: 100, maxTokens: 1_000 },
+      limits: { requestsPerMinute: 60, tokensPerMinute: 10_000 },
+      chargesMaxTokens: "larger",
+      model: "openai:gpt-5-mini",
+      prices: { inputUsdPerMillion: 0.25, outputUsdPerMillion: 2 },
+    })
+    expect(printed).toMatchObject(JSON.parse(JSON.stringify(computed)) as object)
+    expect(printed).toMatchObject({ inputs: 1, answerTokens: { each: 100, from: "answer-tokens" }, hasLimits: true })
+    // OpenAI charges the maximum: ten calls a minute.
+    expect(printed.online).toMatchObject({ boundBy: "tokensPerMinute", simulatedCalls: 120 })
+    expect(printed.savings[0]).toMatchObject({ change: "lower max_tokens to 100" })
+  })
+
+  test("50,000 inputs are planned from a part of them, and it says so", async () => {
+    const input = inputOf(Array.from({ length: 50_000 }, (_, id) => `{"text":"${"word ".repeat(1 + (id % 40))}"}`))
+    const args = [input, ...question, "--tpm", "1000000"]
+    const { online, tokens } = await planned(args)
+    expect(tokens).toMatchObject({ output: 12_800_000 })
+    expect(online).toMatchObject({ boundBy: "tokensPerMinute", simulatedCalls: 12_000 })
+    // 14.1 M tokens at 1 M a minute, of which one stands ready.
+    expect(online.timeMs / 60_000).toBeGreaterThan(12.7)
+    expect(online.timeMs / 60_000).toBeLessThan(13.4)
+    expect((await sluice(["plan", ...args])).stdout).toContain("12k of the calls were simulated; the rest")
+  })
+
+  test("a day's total spreads the run over days", async () => {
+    const input = inputOf(Array.from({ length: 9_000 }, () => short))
+    const { online } = await planned([input, ...question, "--rpm", "500", "--rpd", "4000"])
+    expect(online.boundBy).toBe("requestsPerDay")
+    expect(online.timeMs / 86_400_000).toBeGreaterThan(2)
+    expect(online.timeMs / 86_400_000).toBeLessThan(2.01)
+  })
+
+  test("limits and prices of the configuration hold for their model", async () => {
+    const input = inputOf(Array.from({ length: 90 }, () => short))
+    const config = join(temporaryFolder(), "sluice.config.json")
+    const limits = { "gpt-*": { requestsPerMinute: 10 }, "gpt-5*": { requestsPerMinute: 30 } }
+    writeFileSync(config, JSON.stringify({ limits, prices: { "gpt-5-mini": { input: 0, output: 100 } } }))
+    const { online, usd } = await planned([input, ...question, "--config", config, "--answer-tokens", "10"])
+    expect(Math.round(online.timeMs / 60_000)).toBe(2)
+    expect(usd).toEqual({ online: 0.09, batch: 0.045 })
+  })
+
+  test("without limits it says what the time stands for; the latency may be told", async () => {
+    const input = inputOf([short, short])
+    const told = await planned([input, ...question, "--latency-ms", "5000", "--token-ms", "0"])
+    expect(told).toMatchObject({ hasLimits: false, online: { boundBy: "latency" } })
+    expect(told.online.timeMs).toBeGreaterThan(5_000)
+    expect((await sluice(["plan", input, ...question])).stdout).toContain("No limits given")
+    const lab = await sluice(["plan", input, "-p", "{{text}}", "-m", "lab:"])
+    expect(lab.stdout).toContain("No price is known for lab")
+    expect(lab.stdout).not.toContain("batch API")
+  })
+
+  test("a run over HTTP sends the calls and tokens that were planned, and none is refused", async () => {
+    const vendor = await startVendor({
+      limits: { requests: 6_000, tokens: 60_000 },
+      latency: { baseMs: 0, perOutputTokenMs: 0 },
+      answer: { tokens: 20 },
+    })
+    onTestFinished(() => vendor.stop())
+    const input = inputOf(Array.from({ length: 80 }, (_, id) => `{"text":"${"word ".repeat(1 + (id % 40))}"}`))
+    const url = ["-m", "openai-compatible:lab", "--base-url", `${vendor.url}/v1`]
+    const args = [input, "-p", "{{text}}", ...url, "--rpm", "6000", "--tpm", "60000"]
+    const { tokens } = await planned([...args, "--answer-tokens", "20"])
+    expect((await sluice(["run", ...args, "-q"])).code).toBe(0)
+    const { answered, refused, inputTokens, outputTokens } = vendor.stats()
+    expect({ answered, refused, input: inputTokens, output: outputTokens }).toEqual({
+      answered: 80,
+      refused: 0,
+      ...tokens,
+    })
+  })
+
+  test("what can never be sent, and an empty input, are told in a line", async () => {
+    const long = await sluice([
+      "plan",
+      inputOf([short, `{"text":"${"x".repeat(8_000)}"}`]),
+      ...question,
+      "--itpm",
+      "1000",
+    ])
+    expect([long.code, long.stdout]).toEqual([2, ""])
+    expect(long.stderr).toMatch(/^sluice: .*2,000.*1,000.*\n$/)
+    const empty = await sluice(["plan", inputOf([]), ...question])
+    expect([empty.code, empty.stderr]).toEqual([2, "sluice: There is nothing to plan: the input is empty.\n"])
+  })
+})
+
+test.each([
+  ["openai", openai],
+  ["anthropic", anthropic],
+  ["google", gemini],
+  ["openai-compatible", openaiCompatible],
+] as const)("what is planned for %s is what its profile charges", (name, vendor: Vendor) => {
+  const { chargesMaxTokens = false, countsInputOnly = false } = plannedVendor(name)
+  const prompt = { textChars: 400, mediaParts: 0 }
+  const learned = { inputTokens: () => 100, outputMean: 10, outputSpread: 0 }
+  const request = { model: "m", prompt, maxOutputTokens: 1_000, stream: false, answers: 1 }
+  const { outputTokens } = vendor.estimate(request, learned)
+  const ahead = chargesMaxTokens === "larger" ? 900 : chargesMaxTokens ? 1_000 : 10
+  expect(outputTokens).toBe(countsInputOnly ? 0 : ahead)
+})

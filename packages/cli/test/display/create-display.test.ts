@@ -1,0 +1,291 @@
+import type { Clock, SluiceEvent } from "@sluice/core"
+import xterm from "@xterm/headless"
+import { Writable } from "node:stream"
+import { describe, expect, it } from "vitest"
+import { createDisplay } from "../../src/display/create-display.ts"
+import type { DisplayOptions } from "../../src/display/create-display.ts"
+import type { QuotaReading } from "../../src/display/quota-reading.ts"
+
+/** A clock for one timer chain: all that a display may use. */
+function handClock(): Clock & { advance(ms: number): void; pending(): number } {
+  let nowMs = 1_000
+  const timers = new Map<() => void, number>()
+  return {
+    now: () => nowMs,
+    wallNow: () => nowMs,
+    setTimer(delayMs, fn) {
+      const timer = (): void => fn()
+      timers.set(timer, nowMs + delayMs)
+      return () => timers.delete(timer)
+    },
+    advance(ms) {
+      for (const endMs = nowMs + ms; ;) {
+        const due = [...timers].filter(([, atMs]) => atMs <= endMs).toSorted((a, b) => a[1] - b[1])[0]
+        if (!due) {
+          nowMs = endMs
+          return
+        }
+        timers.delete(due[0])
+        nowMs = Math.max(nowMs, due[1])
+        due[0]()
+      }
+    },
+    pending: () => timers.size,
+  }
+}
+
+/** A real terminal emulator behind a stream: what a person would see. */
+function terminal(columns: number, rows = 24) {
+  const emulator = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, convertEol: true })
+  let raw = ""
+  const stream = Object.assign(
+    new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        raw += chunk.toString()
+        emulator.write(chunk)
+        done()
+      },
+    }),
+    { isTTY: true, columns, rows },
+  )
+  return {
+    stream,
+    raw: () => raw,
+    resize: (width: number): void => {
+      stream.columns = width
+      emulator.resize(width, rows)
+    },
+    screen: async (): Promise<string[]> => {
+      await new Promise<void>((done) => emulator.write("", done))
+      const buffer = emulator.buffer.active
+      const lines = Array.from({ length: buffer.length }, (_, y) => buffer.getLine(y)!.translateToString(true))
+      return lines.slice(0, lines.findLastIndex((line) => line !== "") + 1)
+    },
+  }
+}
+
+function start(options: Partial<DisplayOptions> & Pick<DisplayOptions, "stream">) {
+  const clock = handClock()
+  const display = createDisplay({
+    clock,
+    title: "digest",
+    unit: "document",
+    node: "perFile",
+    total: () => 4,
+    ...options,
+  })
+  const observe = (event: Omit<SluiceEvent, "atMs"> & Record<string, unknown>): void =>
+    display.observe({ atMs: clock.now(), runId: "r", spanId: 1, ...event } as SluiceEvent)
+  const finish = (index: number, error?: Error): void => {
+    observe({ type: "item-start", node: "perFile", index })
+    observe(
+      error
+        ? { type: "item-end", node: "perFile", index, status: "failed", attempts: 1, error }
+        : { type: "item-end", node: "perFile", index, status: "ok", attempts: 1 },
+    )
+  }
+  return { clock, display, observe, finish }
+}
+
+describe("a display on a terminal", () => {
+  it("draws at its tick, in place, and leaves the last frame", async () => {
+    const { stream, screen } = terminal(60)
+    const { clock, display, observe, finish } = start({ stream, color: false })
+    clock.advance(0)
+    observe({ type: "item-start", node: "digest/perFile", index: 0 })
+    observe({ type: "item-start", node: "digest/perFile/summarise", index: 0 })
+    observe({ type: "permit-admit", quota: "q", key: "", waitedMs: 0, inFlight: 1, cost: {} })
+    observe({ type: "permit-wait", quota: "q", key: "", blockedBy: "tokens", waiting: 3 })
+    clock.advance(1_000)
+    expect(await screen()).toEqual([
+      "digest  0:01",
+      `${"░".repeat(36)}  0/4 documents done  0%`,
+      "1 document and 1 call in flight, 0 failed",
+      "3 calls waiting for tokens",
+      "requests     60/min",
+      "tokens        0/min",
+    ])
+    observe({ type: "item-end", node: "perFile", index: 0, status: "ok", attempts: 1 })
+    for (const index of [1, 2]) finish(index)
+    finish(3, new Error("no such model"))
+    observe({ type: "permit-admit", quota: "q", key: "", waitedMs: 5, inFlight: 1, cost: {} })
+    observe({ type: "permit-settle", quota: "q", outcome: "success", heldMs: 5, inFlight: 0 })
+    display.stop()
+    expect(await screen()).toEqual([
+      "digest  0:01",
+      `${"█".repeat(34)}  4/4 documents done  100%`,
+      "0 documents and 0 calls in flight, 1 failed",
+      "2 calls waiting for tokens",
+      "requests    120/min",
+      "tokens        0/min",
+      "! perFile[3]: no such model",
+    ])
+    expect(clock.pending()).toBe(0)
+  })
+
+  it("follows the terminal's width", async () => {
+    const { stream, resize, screen } = terminal(70)
+    const { clock, display } = start({ stream, color: false })
+    clock.advance(200)
+    expect((await screen())[1]).toHaveLength(64)
+    resize(120)
+    clock.advance(200)
+    resize(30)
+    clock.advance(200)
+    for (const line of (await screen()).slice(-5)) expect(line.length).toBeLessThanOrEqual(30)
+    display.stop()
+    expect((await screen()).at(-1)).toBe("tokens        0/min")
+  })
+
+  it("prints lines above the live part", async () => {
+    const { stream, screen } = terminal(60)
+    const { clock, display } = start({ stream, color: false })
+    clock.advance(200)
+    display.print("summarising 4 documents\u001b[2J")
+    clock.advance(200)
+    display.stop()
+    expect((await screen()).slice(0, 2)).toEqual(["summarising 4 documents", "digest  0:00"])
+  })
+
+  it("uses colours only when told", () => {
+    for (const color of [true, false]) {
+      const { stream, raw } = terminal(60)
+      const { clock, display } = start({ stream, color })
+      clock.advance(200)
+      display.stop()
+      expect(raw().includes("\u001b[1mdigest")).toBe(color)
+    }
+  })
+
+  it("shows the quota's own reading rather than its guess from events", async () => {
+    const { stream, screen } = terminal(80)
+    const quotas: QuotaReading[] = [
+      {
+        name: "gpt",
+        waiting: [{ reason: "requests per minute", calls: 7 }],
+        inFlight: 5,
+        gate: { reason: "the vendor said retry-after", opensInMs: 4_000 },
+        limits: { requests: 600, inputTokens: 30_000, outputTokens: 8_000 },
+      },
+    ]
+    const { clock, display, observe } = start({ stream, color: false, quotas: () => quotas })
+    observe({ type: "permit-wait", quota: "gpt", key: "", blockedBy: "tokens", waiting: 99 })
+    observe({ type: "usage", cost: { inputTokens: 1_000, outputTokens: 50, usd: 0.5 } })
+    clock.advance(1_000)
+    display.stop()
+    expect((await screen()).slice(2)).toEqual([
+      "0 documents and 5 calls in flight, 0 failed, $0.5000",
+      "7 calls waiting for requests per minute",
+      "gate closed: the vendor said retry-after, opens in 0:04",
+      `requests           0/min of  600  ${"░".repeat(20)}`,
+      `input tokens     60k/min of  30k  ${"█".repeat(20)}`,
+      `output tokens   3.0k/min of 8.0k  ${"█".repeat(7)}${"░".repeat(13)}`,
+    ])
+  })
+})
+
+describe("a display in a pipe", () => {
+  it("writes a line now and then and one at the end, without an escape", async () => {
+    const { stream, raw } = terminal(60)
+    const { clock, display, finish } = start({ stream, isTTY: false })
+    display.print("4 documents")
+    clock.advance(4_999)
+    expect(raw()).toBe("4 documents\n")
+    finish(0)
+    clock.advance(1)
+    finish(1)
+    display.stop()
+    display.stop()
+    expect(raw().split("\n")).toEqual([
+      "4 documents",
+      "0:05 1/4 documents done, 0 failed, 0 calls in flight, requests 0/min, tokens 0/min, eta 0:15",
+      "0:05 2/4 documents done, 0 failed, 0 calls in flight, requests 0/min, tokens 0/min, eta 0:05",
+      "",
+    ])
+    expect(raw()).not.toContain("\u001b")
+    clock.advance(60_000)
+    expect(raw().split("\n")).toHaveLength(4)
+  })
+})
+
+describe("what a display counts", () => {
+  it("replayed items are done and do not feed the ETA; retries and refusals are counted; the last three notes stay", () => {
+    const { stream } = terminal(60)
+    const { clock, display, observe } = start({ stream, isTTY: false })
+    observe({ type: "item-start", node: "perFile", index: 0 })
+    observe({ type: "item-end", node: "perFile", index: 0, status: "ok", attempts: 1, replayed: true })
+    observe({ type: "http-attempt", vendor: "openai", model: "m", attempt: 1, status: 429, decision: "retry" })
+    observe({ type: "http-attempt", vendor: "openai", model: "m", attempt: 2, status: 200, decision: "done" })
+    observe({ type: "throttle", quota: "q", reason: "rate" })
+    for (const text of ["one", "two", "three", "four"]) observe({ type: "warning", code: "x", message: text })
+    clock.advance(1_000)
+    const state = display.state()
+    expect(state).toMatchObject({
+      succeeded: 1,
+      inFlight: 0,
+      calls: { retried: 1, throttled: 1 },
+      notes: ["two", "three", "four"],
+    })
+    expect(state.etaMs).toBeUndefined()
+    display.stop()
+  })
+
+  it("what a cancel stopped is neither done nor failed nor in flight", () => {
+    const { stream } = terminal(60)
+    const { display, observe } = start({ stream, isTTY: false })
+    observe({ type: "item-start", node: "perFile", index: 0 })
+    observe({ type: "item-end", node: "perFile", index: 0, status: "cancelled", attempts: 0, error: new Error("stop") })
+    expect(display.state()).toMatchObject({ succeeded: 0, failed: 0, inFlight: 0, notes: [] })
+    display.stop()
+  })
+
+  it("usage that run and fetch both tell counts once", () => {
+    const { stream } = terminal(60)
+    const { clock, display, observe } = start({ stream, isTTY: false })
+    const cost = { inputTokens: 10, outputTokens: 2, usd: 0.25 }
+    observe({ type: "usage", cost })
+    observe({ type: "usage", cost, model: "m" })
+    observe({ type: "usage", cost: { ...cost }, model: "m" })
+    clock.advance(60_000 / 4)
+    expect(display.state().costUsd).toBe(0.5)
+    display.stop()
+  })
+
+  it("a gate from events opens when it says so", () => {
+    const { stream } = terminal(60)
+    const { clock, display, observe } = start({ stream, isTTY: false })
+    observe({ type: "gate-close", quota: "q", untilMs: clock.now() + 3_000, reason: "rate" })
+    clock.advance(1_000)
+    expect(display.state().gate).toEqual({ reason: "the vendor asked for a pause", opensInMs: 2_000 })
+    observe({ type: "gate-open", quota: "q", closedMs: 3_000 })
+    expect(display.state().gate).toBeUndefined()
+    display.stop()
+  })
+
+  it("a vendor that does not answer is told so, with how the last call ended, until a call succeeds", () => {
+    const { stream, raw } = terminal(60)
+    const quota = { name: "q", inFlight: 0, waiting: [], limits: {}, gate: { reason: "a pause", opensInMs: 9 } }
+    const { clock, display, observe } = start({ stream, isTTY: false, quotas: () => [quota] })
+    const attempt = { type: "http-attempt", vendor: "v", model: "m", attempt: 1 } as const
+    observe({ ...attempt, decision: "retry", error: "connection" })
+    observe({ type: "gate-close", quota: "q", untilMs: clock.now() + 3_000, reason: "outage" })
+    expect(display.state().gate).toEqual({ reason: "the vendor does not answer", opensInMs: 9 })
+    clock.advance(5_000)
+    expect(raw()).toContain("gate closed: the vendor does not answer, last call: no answer (connection), ")
+    observe({ ...attempt, decision: "retry", status: 503 })
+    expect(display.state().trouble).toBe("503 (retry)")
+    observe({ ...attempt, decision: "ok", status: 200 })
+    expect(display.state().trouble).toBeUndefined()
+    display.stop()
+  })
+
+  it("without a node's name the first node that has items is the unit", () => {
+    const { stream } = terminal(60)
+    const clock = handClock()
+    const display = createDisplay({ stream, isTTY: false, clock, title: "t", unit: "item" })
+    for (const node of ["outer", "inner", "inner"])
+      display.observe({ atMs: 0, type: "item-start", runId: "r", spanId: 1, node, index: 0 })
+    expect(display.state().inFlight).toBe(1)
+    display.stop()
+  })
+})

@@ -1,0 +1,134 @@
+import type { ItemContext, NodeContext, Work } from "../run/context.ts"
+import { checkName } from "../check-options.ts"
+import { createNode, type Kit } from "./create-node.ts"
+import { checkDelivery, type BatchSummary, deliveryJSON, type Delivery } from "../items/deliver.ts"
+import { checkPolicy, type ItemPolicy, policyJSON, policyOf } from "../items/item-policy.ts"
+import type { ItemTask } from "../items/item-work.ts"
+import { inLane, type Lane, openLane } from "./lane.ts"
+import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
+import { type Answer, enter, type Node, type NodeJSON } from "./node.ts"
+import type { Outcome } from "../outcome.ts"
+import type { OnError } from "../ports/ports.ts"
+import { type Kept, redrivable, type Redrivable } from "./redrive.ts"
+import { type ItemSource, settleItems } from "../items/run-items.ts"
+import { countVisit } from "../run/visits.ts"
+
+/** The items that `prep` answers: nothing means none. Pulled one by one, never drained up front. */
+export type Source<Item> = Iterable<Item> | AsyncIterable<Item> | null | undefined | void
+
+/** The item type of a source. */
+export type ItemOf<Prepared> = Prepared extends Iterable<infer Item> | AsyncIterable<infer Item> ? Item : never
+
+/**
+ * What `post` gets: values when the first failure stops the batch, outcomes when failures are collected,
+ * and a count when `onOutcome` took the outcomes.
+ */
+export type Settled<Result, Policy extends OnError, SinkReturn> = [SinkReturn] extends [never]
+  ? [Policy] extends ["stop"]
+    ? Result[]
+    : Outcome<Result>[]
+  : BatchSummary
+
+export interface BatchOptions<
+  Shared,
+  P,
+  Prepared,
+  Item,
+  Result,
+  Fallback,
+  Reply extends Answer,
+  Policy extends OnError,
+  SinkReturn,
+> extends ItemPolicy<Item> {
+  readonly name: string
+  /** Answers an array, Iterable or AsyncIterable. Left out only in later stages of a pipeline. */
+  readonly prep?: (shared: Shared, context: NodeContext<P>) => MaybePromise<Prepared & Source<NoInfer<Item>>>
+  readonly exec: (item: Item, context: ItemContext<P>) => MaybePromise<Result>
+  /** Answers in place of an item whose attempts are spent. */
+  readonly fallback?: (item: Item, error: unknown, context: ItemContext<P>) => MaybePromise<Fallback>
+  /** A number, 1 = one after the other, or `"auto"` (default): as many as the quota admits. */
+  readonly concurrency?: number | "auto"
+  /** `"stop"` (default), `"collect"`, or a budget of failures. */
+  readonly onError?: Policy
+  /** Names the item in the journal, in events and errors. Without it, index and content do. */
+  readonly key?: (item: Item) => string
+  /** Takes each outcome, awaited; then nothing is kept in memory. */
+  readonly onOutcome?: (outcome: Outcome<Result | Fallback>) => SinkReturn
+  /** The order of results and of `onOutcome`: `"input"` (default) or `"completion"`. */
+  readonly order?: "input" | "completion"
+  /** Which way the items' model calls go, through `limitedFetch`: `"online"`, `"batch"`, or `{ deadlineMs }`. */
+  readonly lane?: Lane
+  readonly post?: (
+    shared: Shared,
+    prepared: Prepared,
+    results: Settled<Result | Fallback, Policy, SinkReturn>,
+    context: NodeContext<P>,
+  ) => MaybePromise<Reply>
+}
+
+/** A batch: a node that can also run its failed items again, and be a stage of a pipeline. */
+export interface BatchNode<Shared, Action extends string = string, Item = never, Result = unknown>
+  extends Node<Shared, Action>, Redrivable<Shared, Action, Result> {
+  /** Internal: what a pipeline chains. */
+  readonly [stage]: Stage<Shared, Item, Result>
+}
+
+export const stage: unique symbol = Symbol.for("sluice.stage") as never
+
+/** What a pipeline needs of a batch. */
+export interface Stage<Shared, Item, Result> extends Delivery {
+  readonly task: ItemTask<Item, Result>
+  readonly prep?: (shared: Shared, context: NodeContext) => unknown
+  readonly post?: (shared: Shared, prepared: unknown, results: never, context: NodeContext) => MaybePromise<Answer>
+}
+
+/** A batch as the engine sees it. */
+export interface PlainBatch<Shared> extends ItemPolicy<unknown>, Delivery {
+  readonly name: string
+  readonly prep?: (shared: Shared, context: NodeContext) => unknown
+  readonly exec: (item: unknown, context: ItemContext) => unknown
+  readonly fallback?: (item: unknown, error: unknown, context: ItemContext) => unknown
+  readonly key?: (item: unknown) => string
+  readonly post?: (shared: Shared, prepared: unknown, results: never, context: NodeContext) => MaybePromise<Answer>
+}
+
+/** The `batch` of `define`, without its types. */
+export function createBatch<Shared>(kit: Kit<Shared>, options: PlainBatch<Shared>): BatchNode<Shared> {
+  const { name, prep, exec, post, fallback, key, version } = options
+  checkName("batch", name)
+  checkPolicy(`batch "${name}"`, options)
+  checkDelivery(`batch "${name}"`, options)
+  const policy = policyOf<unknown, unknown>(options)
+  const task: ItemTask<unknown, unknown> = {
+    name,
+    recorded: true,
+    exec,
+    ...(fallback && { fallback }),
+    ...(policy && { policy }),
+    ...(key && { key }),
+    ...(version !== undefined && { version }),
+  }
+
+  const run = async (shared: Shared, work: Work, kept?: Kept): Promise<Answer> => {
+    const made = prep?.(shared, work)
+    const prepared = isPromiseLike(made) ? await made : made
+    const visit = countVisit(work.frame, name)
+    const given = kept ? { ...task, kept: (_item: unknown, index: number) => kept.get(index) } : task
+    const results = await inLane(openLane(options.lane, work, options, visit), work, () =>
+      settleItems(prepared as ItemSource<unknown>, given, options, work, visit),
+    )
+    const answer = post?.(shared, prepared, results as never, work)
+    return isPromiseLike(answer) ? await answer : answer
+  }
+
+  const toJSON = (): NodeJSON => {
+    const data = { ...deliveryJSON(options), ...policyJSON(options).options }
+    return { kind: "batch", name, ...(Object.keys(data).length > 0 && { options: data }) }
+  }
+  const node = createNode(kit, { kind: "batch", name, [enter]: run, toJSON })
+  return Object.freeze({
+    ...node,
+    ...redrivable(kit, node, run),
+    [stage]: { ...options, task },
+  })
+}

@@ -1,0 +1,26 @@
+import { enter, type Node } from "./node.ts"
+import type { Runtime } from "../ports/ports.ts"
+import { runNode } from "../run/run.ts"
+import type { SharedCheck } from "./shared-check.ts"
+import { toMermaid } from "./to-mermaid.ts"
+
+/** What `define` binds its nodes to. */
+export interface Kit<Shared> {
+  readonly runtime: Runtime
+  readonly check: SharedCheck | undefined
+  /** Only a type. */
+  readonly shared?: Shared
+}
+
+/** The part of a node that its kind decides, plus what all kinds have. Frozen: a flow is its graph. */
+export function createNode<Shared>(
+  kit: Kit<Shared>,
+  part: Pick<Node<Shared>, "kind" | "name" | "toJSON" | typeof enter>,
+): Node<Shared> {
+  const node: Node<Shared> = {
+    ...part,
+    run: (shared, options) => runNode(node, kit, shared, options ?? {}),
+    toMermaid: () => toMermaid(part.toJSON()),
+  }
+  return Object.freeze(node)
+}

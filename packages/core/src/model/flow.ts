@@ -1,0 +1,100 @@
+import type { NodeContext, Work } from "../run/context.ts"
+import { checkName, invalidOption } from "../check-options.ts"
+import { createGraph, type GraphSource } from "./graph.ts"
+import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
+import { type ActionsOf, type Answer, enter, type Node, type NodeJSON } from "./node.ts"
+import { innerFrame } from "../run/inner-frame.ts"
+import { createNode, type Kit } from "./create-node.ts"
+import { innerRecord } from "../run/visits.ts"
+import { walk } from "../run/walk.ts"
+
+/** The nodes of a flow, by the keys that `start` and `edges` speak of. */
+export type FlowNodes<Shared> = Readonly<Record<string, Node<Shared>>>
+
+/** The nodes whose actions the compiler knows one by one. */
+type Decided<Nodes> = {
+  [Key in keyof Nodes]: ActionsOf<Nodes[Key]> extends never ? never : string extends ActionsOf<Nodes[Key]> ? never : Key
+}[keyof Nodes]
+
+/** Edges by node and action, to a node, or `null` to end the flow there. With `strict`, each action that a `post` may answer needs one. */
+export type FlowEdges<Nodes, Strict extends boolean> = Strict extends true
+  ? {
+      readonly [Key in Decided<Nodes>]: {
+        readonly [Action in ActionsOf<Nodes[Key]>]: (keyof Nodes & string) | null
+      } & { readonly default?: (keyof Nodes & string) | null }
+    } & {
+      readonly [Key in Exclude<keyof Nodes, Decided<Nodes>>]?: {
+        readonly [Action in ActionsOf<Nodes[Key]> | "default"]?: (keyof Nodes & string) | null
+      }
+    }
+  : {
+      readonly [Key in keyof Nodes]?: {
+        readonly [Action in ActionsOf<Nodes[Key]> | "default"]?: (keyof Nodes & string) | null
+      }
+    }
+
+export interface FlowOptions<
+  Shared,
+  P,
+  Nodes extends FlowNodes<Shared>,
+  Strict extends boolean,
+  Prepared,
+  Reply extends Answer,
+> {
+  readonly name: string
+  readonly nodes: Nodes
+  readonly start: keyof NoInfer<Nodes> & string
+  readonly edges?: FlowEdges<NoInfer<Nodes>, Strict>
+  /** Every action but a plain `"default"` needs an edge, checked by the compiler and at run time. Default false. */
+  readonly strict?: Strict
+  readonly prep?: (shared: Shared, context: NodeContext<P>) => MaybePromise<Prepared>
+  /** Gets the flow's last action and may answer another one. Without it the last action is the answer. */
+  readonly post?: (shared: Shared, prepared: Prepared, action: string, context: NodeContext<P>) => MaybePromise<Reply>
+}
+
+/** What a flow may answer: what its `post` says, or else any action of its nodes. */
+export type FlowAction<Nodes, Reply> = [Reply] extends [never]
+  ? { [Key in keyof Nodes]: ActionsOf<Nodes[Key]> }[keyof Nodes]
+  : Extract<Reply, string>
+
+/** A flow as the engine sees it. */
+interface PlainFlow<Shared> extends GraphSource<Shared> {
+  readonly prep?: (shared: Shared, context: NodeContext) => unknown
+  readonly post?: (shared: Shared, prepared: unknown, action: string, context: NodeContext) => MaybePromise<Answer>
+}
+
+/** The `flow` of `define`, without its types. */
+export function createFlow<Shared>(kit: Kit<Shared>, options: PlainFlow<Shared>): Node<Shared> {
+  checkName("flow", options.name)
+  if (Object.keys(options.nodes).length === 0) {
+    throw invalidOption(`flow "${options.name}"`, "nodes", "at least one node", "none")
+  }
+  if (options.start === undefined)
+    throw invalidOption(`flow "${options.name}"`, "start", "the key of a node", undefined)
+  const graph = createGraph(options)
+
+  const run = async (shared: Shared, work: Work): Promise<Answer> => {
+    const made = options.prep?.(shared, work)
+    const prepared = isPromiseLike(made) ? await made : made
+    const action = await walk(graph, shared, innerFrame(work, innerRecord(work.frame, work.node)))
+    if (!options.post) return action
+    const answer = options.post(shared, prepared, action, work)
+    return isPromiseLike(answer) ? await answer : answer
+  }
+
+  const toJSON = (): NodeJSON => ({
+    kind: "flow",
+    name: options.name,
+    start: options.start,
+    nodes: Object.fromEntries(graph.places.map((place) => [place.key, place.node.toJSON()])),
+    edges: Object.fromEntries(
+      graph.places
+        .filter((place) => place.edges.size > 0)
+        .map((place) => [
+          place.key,
+          Object.fromEntries([...place.edges].map(([action, next]) => [action, next && next.key])),
+        ]),
+    ),
+  })
+  return createNode(kit, { kind: "flow", name: options.name, [enter]: run, toJSON })
+}

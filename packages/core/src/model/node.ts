@@ -1,0 +1,48 @@
+import type { Work } from "../run/context.ts"
+import type { RunOptions } from "../run/run.ts"
+
+/** What `post` may answer: an action, or nothing, which means `"default"`. */
+export type Answer = string | void | undefined
+
+export type NodeKind = "step" | "batch" | "flow" | "batch-flow" | "pipeline"
+
+/** A node as plain data. Flows list their nodes and edges; a batch flow holds its sub-flow. */
+export interface NodeJSON {
+  readonly kind: NodeKind
+  readonly name: string
+  readonly start?: string
+  readonly nodes?: Readonly<Record<string, NodeJSON>>
+  readonly edges?: Readonly<Record<string, Readonly<Record<string, string | null>>>>
+  readonly flow?: NodeJSON
+  readonly stages?: readonly NodeJSON[]
+  readonly options?: Readonly<Record<string, unknown>>
+}
+
+// `Symbol.for`: nodes made by two copies of the package work in one flow.
+export const enter: unique symbol = Symbol.for("sluice.enter") as never
+declare const actions: unique symbol
+
+/**
+ * One unit of a flow: immutable data that knows how to run itself.
+ * `Action` is what its `post` may answer, apart from nothing.
+ */
+export interface Node<Shared, Action extends string = string> {
+  readonly kind: NodeKind
+  readonly name: string
+  /**
+   * Runs the node as a run of its own and resolves to its action.
+   *
+   * Settles only after everything it started has settled. A cancel rejects with `signal.reason`, untouched.
+   */
+  readonly run: (shared: Shared, options?: RunOptions) => Promise<Action | "default">
+  readonly toJSON: () => NodeJSON
+  /** A Mermaid flowchart; nested flows are subgraphs. */
+  readonly toMermaid: () => string
+  /** Internal: prep, exec, post inside an open run. */
+  readonly [enter]: (shared: Shared, work: Work) => Promise<Answer>
+  /** Only a type. */
+  readonly [actions]?: Action
+}
+
+/** The actions that a node's `post` may answer. */
+export type ActionsOf<N> = N extends { readonly [actions]?: infer Action } ? Extract<Action, string> : never

@@ -1,0 +1,222 @@
+import type { Cost } from "../cost.ts"
+import type { SluiceEvent } from "./events.ts"
+import type { Outcome } from "../outcome.ts"
+
+/** Time. The only implementation that touches the machine's clock is the scheduler's `system-clock.ts`. */
+export interface Clock {
+  /** Monotonic milliseconds: only differences mean anything, and it never steps back. */
+  now(): number
+  /** Milliseconds since 1970: for reading absolute times that a vendor sends, and for printing. */
+  wallNow(): number
+  /** Calls `fn` once, at or after `delayMs`. The answer cancels it; calling that again does nothing. */
+  setTimer(delayMs: number, fn: () => void): () => void
+}
+
+/** Randomness: a number in [0, 1). */
+export interface Random {
+  next(): number
+}
+
+/** Receives every event, in order, synchronously. A sink that throws does not disturb the run. */
+export type EventSink = (event: SluiceEvent) => void
+
+/** How delays between attempts grow: full jitter between 0 and `min(maxMs, initialMs × factor^(attempt - 1))`. */
+export interface Backoff {
+  readonly initialMs: number
+  readonly factor: number
+  readonly maxMs: number
+  /** `"full"` (default) draws uniformly below the capped delay, after the cap; `"none"` waits exactly it. */
+  readonly jitter?: "full" | "none"
+}
+
+/** Retry of one item. Attempt 1 is not a retry: `maxAttempts: 1` never retries. */
+export interface RetryOptions {
+  readonly maxAttempts: number
+  readonly backoff?: Partial<Backoff>
+  /** Which errors may be tried again; default: every error that does not carry `retryable: false`. */
+  readonly retryIf?: (error: unknown, attempt: number) => boolean
+}
+
+/** The right to have started. Ends exactly once; a second `settle` does nothing. */
+export interface Permit {
+  settle(outcome: SettleOutcome, actual?: Cost, feedback?: Feedback): void
+}
+
+/**
+ * `success`: the vendor did the work. `ignored`: no evidence about the quota (our bug, a cancelled call, a 5xx).
+ * `throttled`: the vendor said no.
+ */
+export type SettleOutcome = "success" | "ignored" | "throttled"
+
+export interface AdmitOptions {
+  readonly signal?: AbortSignal
+  /** Higher goes first; waiting counts too, so nothing starves. Default 0. */
+  readonly priority?: number
+  /** FIFO inside a key, weighted fair queueing across keys. Default: one key for all. */
+  readonly key?: string
+  /** Fail at once when the permit cannot be had within this many milliseconds. */
+  readonly deadlineMs?: number
+}
+
+/** Whatever admits calls: a quota, a semaphore, an adapter around another limiter. */
+export interface Limiter {
+  admit(cost?: Cost, options?: AdmitOptions): Promise<Permit>
+  /** The permit if it is free now and nobody waits, else `undefined`. */
+  tryAdmit(cost?: Cost, options?: AdmitOptions): Permit | undefined
+}
+
+/** One dimension as the vendor reports it, in vendor-neutral terms. */
+export interface LimitReading {
+  readonly dimension: "requests" | "tokens" | "inputTokens" | "outputTokens"
+  readonly limit?: number
+  readonly remaining?: number
+  /** Time until the limit is *full* again, not until the next call fits. */
+  readonly resetMs?: number
+  /** The window that `limit` counts, when it is known (a day for Groq's requests). Default a minute. */
+  readonly windowMs?: number
+  /** `remaining` is rounded to a multiple of this (Anthropic's tokens: 1,000). */
+  readonly roundedTo?: number
+}
+
+/** What an answer said about the quota. */
+export interface Feedback {
+  readonly limits?: readonly LimitReading[]
+  /** The vendor's own delay before the next call. Obeyed by everybody, however long. */
+  readonly retryAfterMs?: number
+  readonly refusal?: {
+    /**
+     * `rate`: too fast · `ramp`: growing too fast · `overloaded`: no capacity (503, 529) ·
+     * `daily`: a day's total is gone · `billing`: money or access; waiting does not help.
+     */
+    readonly reason: "rate" | "ramp" | "overloaded" | "daily" | "billing"
+    readonly dimension?: LimitReading["dimension"]
+    /** The vendor's words, for the error that people see. Never a key or a prompt. */
+    readonly message?: string
+  }
+  /** No answer, or a 5xx: no evidence about the quota, but many in a row mean that the vendor is down. */
+  readonly failed?: boolean
+  readonly latency?: {
+    readonly totalMs: number
+    readonly firstTokenMs?: number
+    readonly outputTokens?: number
+  }
+}
+
+/** What `fn` gets for one attempt at one item. */
+export interface AttemptContext {
+  readonly index: number
+  /** 1-based. */
+  readonly attempt: number
+  /** Aborted by the run's cancel, by `onError: "stop"`, and by this attempt's `timeoutMs`. */
+  readonly signal: AbortSignal
+}
+
+export interface ItemOptions<I, O> {
+  readonly retry?: RetryOptions
+  /** Per attempt; a timed-out attempt counts as an attempt. */
+  readonly timeoutMs?: number
+  /** Answers in place of the item when its attempts are spent. */
+  readonly fallback?: (item: I, error: unknown, context: AttemptContext) => O | PromiseLike<O>
+  /** Admits each attempt. Leave it out when the attempt's HTTP calls are admitted by `limitedFetch`. */
+  readonly limiter?: Limiter
+  readonly cost?: (item: I) => Cost
+  readonly priority?: number
+  /** Each attempt of each item, after it ended. */
+  readonly onAttempt?: (event: { readonly index: number; readonly attempt: number; readonly error?: unknown }) => void
+  readonly signal?: AbortSignal
+}
+
+export interface MapOptions<I, O> extends ItemOptions<I, O> {
+  /** A number (1 = one after the other) or `"auto"`: as many as the quota admits. Default `"auto"`. */
+  readonly concurrency?: number | "auto"
+  /** `"input"` (default) within a bounded reorder window, or `"completion"`. */
+  readonly order?: "input" | "completion"
+  /** With `order: "input"`: how far the newest item may be ahead of the oldest unfinished one. Default 4,096. */
+  readonly reorderWindow?: number
+  /**
+   * `"stop"` (default): the first final failure aborts what is in flight, waits for it to settle and rejects.
+   * `"collect"`: failures are outcomes. An object: collect until the budget of failures is spent, then stop.
+   */
+  readonly onError?: OnError
+}
+
+export type OnError =
+  | "stop"
+  | "collect"
+  | {
+      readonly maxFailures?: number
+      readonly maxFailureRatio?: number
+      /** `maxFailureRatio` counts once this many items have settled. Default 20. */
+      readonly after?: number
+    }
+
+/** Runs items. core has a sequential one; the scheduler's runs them in parallel under limits. */
+export interface Executor {
+  /** One item, all its attempts. Never rejects except with `signal.reason` of a cancel. */
+  run<I, O>(
+    item: I,
+    index: number,
+    fn: (item: I, context: AttemptContext) => O | PromiseLike<O>,
+    options: ItemOptions<I, O>,
+  ): Promise<Outcome<O>>
+  /**
+   * One outcome per item. Pulls; holds O(in flight + reorder window). Each call of `fn` may run in a scope of its own,
+   * whose `parent` is the scope that called `map`.
+   *
+   * Once `signal` is aborted, the source throws, or the consumer leaves (`return`), it starts nothing more, waits for what
+   * it started to settle, closes the source, and then rejects: with `signal.reason` or the source's error, untouched.
+   */
+  map<I, O>(
+    source: Iterable<I> | AsyncIterable<I>,
+    fn: (item: I, context: AttemptContext) => O | PromiseLike<O>,
+    options: MapOptions<I, O>,
+  ): AsyncIterable<Outcome<O>>
+}
+
+/** What names one settled piece of work across runs. */
+export interface RecordIdentity {
+  /** Path of node names from the outermost flow, e.g. `digest/perFile/summarise`. */
+  readonly node: string
+  /** How often this node had run before in this run (loops); 0 for the first visit. */
+  readonly visit: number
+  readonly params: Readonly<Record<string, unknown>>
+  /** Batches only. */
+  readonly index?: number
+  /** The user's `key(item)`; without one, index and content identify the item. */
+  readonly key?: string
+  /** `prepared` of a step, or the item of a batch. */
+  readonly input: unknown
+  /** The user's `version` of the node: a new one runs everything again. */
+  readonly version?: string
+}
+
+/** A settled record as it comes back. */
+export type SettledRecord =
+  | { readonly status: "ok"; readonly value: unknown; readonly attempts: number }
+  | { readonly status: "failed"; readonly error: unknown; readonly attempts: number }
+
+/** The journal of one open run. */
+export interface RunJournal {
+  /** What is settled under this identity, if anything. Throws when two items claim the same key. */
+  lookup(identity: RecordIdentity): SettledRecord | undefined | Promise<SettledRecord | undefined>
+  /** Resolves when the record is durable. Rejects, naming the node, when the value cannot be stored. `cost` is what was spent. */
+  settle(identity: RecordIdentity, outcome: Outcome<unknown>, cost?: Cost): Promise<void>
+  /** What was last stored under `name`. A journal that keeps no notes has neither method. */
+  readonly note?: (name: string) => unknown
+  /** Stores a small fact beside the items; resolves when it is durable. */
+  readonly putNote?: (name: string, value: unknown) => Promise<void>
+  /** The run ended; the journal stays open for other runs. */
+  end(status: "ok" | "failed" | "cancelled"): Promise<void>
+}
+
+/** The record of runs. `@sluice/journal` keeps it in SQLite. */
+export interface Journal {
+  openRun(run: { readonly runId: string; readonly flow: string }): Promise<RunJournal>
+}
+
+/** What the model needs from outside. `define` of the `sluice` package brings the real one. */
+export interface Runtime {
+  readonly clock: Clock
+  readonly random: Random
+  readonly executor: Executor
+}

@@ -1,0 +1,119 @@
+import { checkCount, invalidOption } from "../check-options.ts"
+import type { Params } from "./context.ts"
+import type { Kit } from "../model/create-node.ts"
+import type { Frame, NewEvent, RunState } from "./frame.ts"
+import { messageOf } from "../message-of.ts"
+import type { Node } from "../model/node.ts"
+import type { EventSink, Journal, Runtime } from "../ports/ports.ts"
+import { checkShared } from "../model/shared-check.ts"
+import { visitNode } from "./visit-node.ts"
+
+/** How one run is run. */
+export interface RunOptions {
+  /** Cancels the run: it rejects with `signal.reason`, untouched, after everything it started has settled. */
+  readonly signal?: AbortSignal
+  /** Settled work is recorded there, and not done again when the run is run again. */
+  readonly journal?: Journal
+  /** Names the run in events and in the journal. Default: with a journal the node's name, so that running again resumes; else a random one. */
+  readonly runId?: string
+  /** Whether work that the journal holds as failed is done again. Default true. */
+  readonly retryFailed?: boolean
+  readonly onEvent?: EventSink
+  readonly params?: Params
+  /**
+   * Nodes that one run of a flow may run. Default: as many as the flow has, so that no flow without a loop is ever cut off, plus
+   * 10,000, because a loop that runs longer is more often a mistake than meant. Then the run fails with `max-steps`.
+   */
+  readonly maxSteps?: number
+  /** Higher is admitted first. Default 0. */
+  readonly priority?: number
+}
+
+/** Opens a run, runs `node` in it, closes it. */
+export async function runNode<Shared>(
+  node: Node<Shared>,
+  kit: Kit<Shared>,
+  shared: Shared,
+  options: RunOptions,
+): Promise<string> {
+  checkRunOptions(options)
+  const signal = options.signal ?? new AbortController().signal
+  if (signal.aborted) throw signal.reason
+  const { check, runtime } = kit
+  if (check) await checkShared(check, shared, "at the start of the run")
+
+  const runId = options.runId ?? (options.journal ? node.name : randomId(node.name, runtime))
+  const journal = await options.journal?.openRun({ runId, flow: node.name })
+  const run: RunState = {
+    runId,
+    runtime,
+    maxSteps: options.maxSteps,
+    retryFailed: options.retryFailed ?? true,
+    journal,
+    emit: options.onEvent && stamped(options.onEvent, runtime),
+    checkPost:
+      check?.at === "posts" ? (state, name) => checkShared(check, state, `after post of "${name}"`) : undefined,
+    spans: 1,
+  }
+  const frame: Frame = {
+    run,
+    path: "",
+    record: "",
+    site: "",
+    params: Object.freeze({ ...options.params }),
+    signal,
+    spanId: 0,
+    priority: options.priority ?? 0,
+    visits: journal && new Map(),
+    at: "",
+  }
+
+  const span = { runId, spanId: 0 }
+  run.emit?.({ type: "run-start", flow: node.name, ...span })
+  let action: string
+  try {
+    action = (await visitNode(node, shared, frame)) ?? "default"
+    await journal?.end("ok")
+  } catch (thrown) {
+    // Whatever the interrupted code threw: a cancel comes out as its reason.
+    const [status, error] = signal.aborted ? (["cancelled", signal.reason] as const) : (["failed", thrown] as const)
+    await closeAfterError(run, status)
+    run.emit?.({ type: "run-end", status, error, ...span })
+    throw error
+  }
+  run.emit?.({ type: "run-end", status: "ok", action, ...span })
+  return action
+}
+
+/** The error that ended the run is the one to report; a journal that cannot close afterwards is a warning. */
+async function closeAfterError(run: RunState, status: "failed" | "cancelled"): Promise<void> {
+  try {
+    await run.journal?.end(status)
+  } catch (error) {
+    run.emit?.({
+      type: "warning",
+      code: "journal-write",
+      message: `The journal could not close the run: ${messageOf(error)}`,
+    })
+  }
+}
+
+function stamped(sink: EventSink, runtime: Runtime): (event: NewEvent) => void {
+  return (event) => {
+    try {
+      sink({ ...event, atMs: runtime.clock.now() })
+    } catch {
+      // By contract a sink that throws does not disturb the run.
+    }
+  }
+}
+
+function randomId(name: string, runtime: Runtime): string {
+  const tail = Math.floor(runtime.random.next() * 36 ** 6).toString(36)
+  return `${name}-${tail.padStart(6, "0")}`
+}
+
+function checkRunOptions(options: RunOptions): void {
+  checkCount("run", "maxSteps", options.maxSteps)
+  if (options.runId === "") throw invalidOption("run", "runId", "a non-empty string", "")
+}

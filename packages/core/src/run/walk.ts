@@ -1,0 +1,60 @@
+import type { Frame } from "./frame.ts"
+import type { Graph, Place } from "../model/graph.ts"
+import { nodePath } from "./frame.ts"
+import { SluiceError } from "../errors.ts"
+import { visitNode } from "./visit-node.ts"
+
+/** Why this number: acyclic graphs of any size pass, and a loop that runs longer is written by mistake more often than on purpose. */
+export const loopAllowance = 10_000
+
+/** The main loop of a flow: run a node, let its action pick the next, until an action has no edge. */
+export async function walk<Shared>(graph: Graph<Shared>, shared: Shared, frame: Frame): Promise<string> {
+  const maxSteps = frame.run.maxSteps ?? graph.places.length + loopAllowance
+  let place = graph.start
+  for (let steps = 1; ; steps++) {
+    if (frame.signal.aborted) throw frame.signal.reason
+    if (steps > maxSteps) throw tooManySteps(frame, place.key, maxSteps)
+
+    frame.at = place.node.name
+    const action = (await visitNode(place.node, shared, frame)) ?? "default"
+
+    const next = place.edges.get(action)
+    if (next) {
+      place = next
+      continue
+    }
+    if (next === undefined) endWithoutEdge(graph, place, action, frame)
+    return action
+  }
+}
+
+function endWithoutEdge<Shared>(graph: Graph<Shared>, place: Place<Shared>, action: string, frame: Frame): void {
+  const known = [...place.edges.keys()]
+  if (graph.strict && action !== "default") {
+    throw new SluiceError(
+      "invalid-graph",
+      `"${place.key}" answered "${action}", which has no edge (known: ${known.join(", ") || "none"}). Add edges.${place.key}.${action}: a node, or null to end the flow there.`,
+      { details: { node: place.key, action, known } },
+    )
+  }
+  const { emit, runId, spans } = frame.run
+  if (!emit || known.length === 0) return
+  frame.run.spans = spans + 1
+  emit({
+    type: "unknown-action",
+    node: nodePath(frame, place.node.name),
+    action,
+    known,
+    runId,
+    spanId: spans,
+    parentId: frame.spanId,
+  })
+}
+
+function tooManySteps(frame: Frame, key: string, maxSteps: number): SluiceError {
+  return new SluiceError(
+    "max-steps",
+    `"${frame.path}" ran ${maxSteps} nodes and would run "${key}" next: most likely a loop that never ends. Fix the action that should leave it, or raise maxSteps of run().`,
+    { details: { maxSteps, node: key } },
+  )
+}

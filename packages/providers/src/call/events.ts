@@ -1,0 +1,81 @@
+import type { Cost, SluiceEvent, TaskScope } from "@sluice/core"
+import type { FetchContext } from "../limited-fetch.ts"
+import type { PreparedCall } from "./prepare.ts"
+import type { Verdict } from "../vendors/vendor.ts"
+
+/** What is told of one attempt. */
+export interface ToldAttempt {
+  readonly attempt: number
+  readonly verdict: Verdict
+  readonly status?: number | undefined
+  /** Until the next attempt. */
+  readonly delayMs?: number | undefined
+  /** Why there is no next one although the verdict would allow it. */
+  readonly gaveUp?: string | undefined
+}
+
+/** Tells what happens to one call. Never a key, never a prompt. */
+export class CallEvents {
+  readonly #context: FetchContext
+  readonly #scope: TaskScope | undefined
+
+  constructor(context: FetchContext, scope: TaskScope | undefined) {
+    this.#context = context
+    this.#scope = scope
+  }
+
+  attempt({ vendor, facts }: PreparedCall, { attempt, verdict, status, delayMs, gaveUp }: ToldAttempt): void {
+    if (!this.#context.onEvent) return
+    this.#emit({
+      type: "http-attempt",
+      atMs: this.#context.clock.now(),
+      vendor: vendor.name,
+      model: facts.model,
+      attempt,
+      decision: gaveUp ?? verdict.kind,
+      ...(status === undefined ? {} : { status }),
+      ...(delayMs === undefined ? {} : { delayMs }),
+      ...(verdict.kind === "ok" ? {} : { error: verdict.code }),
+    })
+  }
+
+  /** What one item pays; `cachedShare` of its input came from the vendor's cache. */
+  usage(
+    { facts, account, admitOptions: { key } }: PreparedCall,
+    { scope, cost }: { readonly scope: TaskScope | undefined; readonly cost: Cost },
+    cachedShare: number,
+    estimated: boolean,
+    lane?: "batch",
+  ): void {
+    if (!this.#context.onEvent) return
+    const event: SluiceEvent = {
+      type: "usage",
+      atMs: this.#context.clock.now(),
+      cost,
+      model: facts.model,
+      account: account.label,
+      ...(key === undefined ? {} : { key }),
+      cachedInputTokens: (cost.inputTokens ?? 0) * cachedShare,
+      ...(estimated ? { estimated } : {}),
+      ...(lane ? { lane } : {}),
+    }
+    this.#emit(event, scope)
+  }
+
+  warnOnce(code: string, message: string): void {
+    if (this.#context.warned.has(code)) return
+    this.#context.warned.add(code)
+    this.#emit({ type: "warning", atMs: this.#context.clock.now(), code, message })
+  }
+
+  #emit(event: SluiceEvent, scope = this.#scope): void {
+    const { runId, spanId } = scope ?? {}
+    try {
+      this.#context.onEvent?.(
+        runId === undefined || spanId === undefined ? event : ({ ...event, runId, spanId } as SluiceEvent),
+      )
+    } catch {
+      // A sink that throws does not disturb the call.
+    }
+  }
+}

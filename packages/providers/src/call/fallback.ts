@@ -1,0 +1,138 @@
+import type { FetchContext } from "../limited-fetch.ts"
+import type { Ending } from "./ending.ts"
+import { ModelRequest } from "./model-request.ts"
+import { type KeyRing, keyRing } from "./key-ring.ts"
+import { readBody } from "../http/body.ts"
+import { type FetchInput, headerReader } from "../http/request.ts"
+import type { ModelCall, Vendor } from "../vendors/vendor.ts"
+
+/** Where a call goes when it gets no answer where it was sent: another model, another key, or both, of the same vendor. */
+export interface Fallback {
+  readonly model?: string
+  /** A secret of another account. Held in memory, told to nobody. */
+  readonly key?: string
+  /** What makes a call go here; default: all of it. */
+  readonly when?: {
+    /** The one before would keep it waiting for longer than this. Default 30,000. */
+    readonly waitMs?: number
+    /** The one before refuses the account, or its day or budget is used up. */
+    readonly fatal?: boolean
+    /** The one before has no capacity, no connection or no answer in time, after all attempts. */
+    readonly overloaded?: boolean
+  }
+}
+
+/** The defaults, each with its reason. */
+export const fallbackDefaults: { readonly waitMs: number; readonly fatal: boolean; readonly overloaded: boolean } =
+  Object.freeze({
+    /** Longer than the gaps of a rate limit, shorter than a person's patience. */
+    waitMs: 30_000,
+    fatal: true,
+    overloaded: true,
+  })
+
+/** Sends a call to the first place that answers: each place under its own quota, a place's keys by free capacity. */
+export async function sendByFallback(
+  context: FetchContext,
+  vendor: Vendor,
+  call: ModelCall,
+  url: URL,
+  input: FetchInput,
+  init?: RequestInit,
+): Promise<Response> {
+  const plain = await plainRequest(input, init)
+  const places: readonly Fallback[] = [{}, ...context.fallback]
+  for (const [index, place] of places.entries()) {
+    const when = places[index + 1] && { ...fallbackDefaults, ...places[index + 1]!.when }
+    const sent =
+      plain.json === undefined || place.model === undefined
+        ? { url, body: plain.init.body }
+        : rewritten(vendor, url, plain.json, place.model)
+    const bounded = when ? { ...context, maxWaitMs: Math.min(when.waitMs, context.maxWaitMs ?? Infinity) } : context
+    const target = place.model === undefined ? call : (vendor.recognise(sent.url, "POST") ?? call)
+    const keys = keyRing(bounded, vendor, place.key === undefined ? context.keys : [place.key])
+    const outcome = await sendWithKeys(
+      bounded,
+      vendor,
+      target,
+      sent.url,
+      { ...plain.init, body: sent.body ?? null },
+      keys,
+      plain.json,
+      place.model,
+    )
+    if (!when || !applies(when, outcome.ending)) return outcome.result()
+    outcome.drop()
+  }
+  throw new Error("unreachable: the last place returns")
+}
+
+interface Outcome {
+  readonly ending: Ending
+  readonly result: () => Response
+  readonly drop: () => void
+}
+
+/** One place: the key with the most room, and the next when the vendor refuses that one. */
+async function sendWithKeys(
+  context: FetchContext,
+  vendor: Vendor,
+  call: ModelCall,
+  url: URL,
+  init: RequestInit,
+  keys: KeyRing,
+  body: unknown,
+  model?: string,
+): Promise<Outcome> {
+  for (;;) {
+    const keyed = keys.next(init, model ?? vendor.read(body, call).model)
+    const outcome = await outcomeOf(new ModelRequest(context, vendor, call, url, url.href, keyed.init)).finally(
+      keyed.done,
+    )
+    if (outcome.ending !== "fatal" || !keys.more()) return outcome
+    outcome.drop()
+  }
+}
+
+async function outcomeOf(request: ModelRequest): Promise<Outcome> {
+  try {
+    const response = await request.run()
+    return { ending: request.ending, result: () => response, drop: () => void response.body?.cancel() }
+  } catch (error) {
+    const result = (): never => {
+      throw error
+    }
+    return { ending: request.ending, result, drop: () => {} }
+  }
+}
+
+function applies(when: Required<NonNullable<Fallback["when"]>>, ending: Ending): boolean {
+  if (ending === "throttled") return true
+  return ending === "fatal" ? when.fatal : ending === "overloaded" && when.overloaded
+}
+
+function rewritten(
+  vendor: Vendor,
+  url: URL,
+  json: Readonly<Record<string, unknown>>,
+  model: string,
+): { url: URL; body: string } {
+  const other = vendor.withModel(url, json, model)
+  return { url: other.url, body: JSON.stringify(other.body) }
+}
+
+/** The request in a form that can be sent to several places. */
+export async function plainRequest(
+  input: FetchInput,
+  init: RequestInit | undefined,
+): Promise<{ init: RequestInit; json: Readonly<Record<string, unknown>> | undefined }> {
+  const request = input instanceof Request ? input : undefined
+  const isJson = (): boolean => headerReader(input, init)("content-type")?.includes("json") ?? false
+  const { json, replacement } = await readBody(init?.body ?? (request?.body ? request : undefined), isJson)
+  const own: RequestInit = request ? { method: request.method, headers: request.headers, signal: request.signal } : {}
+  return {
+    init: { ...own, ...init, ...(replacement && { body: replacement }) },
+    json:
+      typeof json === "object" && json !== null && !Array.isArray(json) ? (json as Record<string, unknown>) : undefined,
+  }
+}

@@ -1,0 +1,63 @@
+import type { AdmitOptions, Limiter, TaskScope } from "@sluice/core"
+import type { Account } from "../accounts/account.ts"
+import { accountLabel } from "../accounts/account-label.ts"
+import type { LearnedTokens } from "../accounts/token-estimate.ts"
+import type { FetchContext } from "../limited-fetch.ts"
+import type { CallIdentity } from "../options.ts"
+import type { Price } from "../accounts/prices.ts"
+import type { SentBody } from "../http/body.ts"
+import type { ModelCall, RequestFacts, Vendor } from "../vendors/vendor.ts"
+
+/** A model call as the caller made it. */
+export interface AskedCall {
+  readonly vendor: Vendor
+  readonly call: ModelCall
+  readonly url: URL
+  /** Reads a header of the request. */
+  readonly header: (name: string) => string | null
+  /** The item that makes it. */
+  readonly scope: TaskScope | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+/** What is known of a call before it asks for admission. */
+export interface PreparedCall {
+  readonly vendor: Vendor
+  /** What of the body is needed again; its parsed form is not kept. */
+  readonly body: Pick<SentBody, "repeatable" | "text">
+  readonly facts: RequestFacts
+  readonly account: Account
+  readonly quota: Limiter
+  readonly learned: LearnedTokens
+  readonly price: Price | undefined
+  readonly admitOptions: AdmitOptions
+}
+
+/** Finds whose quota a call uses, and in whose queue it waits. */
+export function prepareCall(
+  context: FetchContext,
+  asked: AskedCall,
+  { json, text, repeatable }: SentBody,
+): PreparedCall {
+  const { vendor, url, header, scope, signal } = asked
+  const { accounts, keyBy, priority, prices } = context
+  const facts = vendor.read(json, asked.call)
+  const identity: CallIdentity = { url, vendor: vendor.name, model: facts.model, header }
+  const key = keyBy?.(identity)
+  const account = accounts.account(vendor.name, key?.account ?? accountLabel(vendor.accountHeaders.map(header)))
+  const wanted = typeof priority === "function" ? priority(identity) : (priority ?? scope?.priority)
+  return {
+    vendor,
+    body: { repeatable, ...(text === undefined ? {} : { text }) },
+    facts,
+    account,
+    quota: accounts.quota(account, facts.model),
+    learned: account.learned(facts.model),
+    price: account.price(facts.model, prices),
+    admitOptions: {
+      ...(signal ? { signal } : {}),
+      ...(wanted !== undefined ? { priority: wanted } : {}),
+      ...(key?.tenant !== undefined ? { key: key.tenant } : {}),
+    },
+  }
+}

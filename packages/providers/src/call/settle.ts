@@ -1,0 +1,63 @@
+import type { Feedback, SettleOutcome } from "@sluice/core"
+import { AttemptFailure } from "./attempt-failure.ts"
+import type { PreparedCall } from "./prepare.ts"
+import type { Attempt, Counted } from "./send.ts"
+import type { Answer, Usage, Verdict } from "../vendors/vendor.ts"
+import { okVerdict } from "./verdict.ts"
+
+/** Settles a finished call: what it cost, and what the vendor said about its limits. */
+export function settleAnswer(
+  { owner, permit, estimate }: Attempt,
+  answer: Answer,
+  usage: Usage | undefined,
+  latency: NonNullable<Feedback["latency"]>,
+  how: Counted = "counted",
+): void {
+  const { vendor } = owner.prepared
+  const feedback = vendor.feedback(answer, okVerdict, owner.context.clock.wallNow())
+  if (!usage) {
+    // Some embeddings and local servers do not count: the estimate stands, in the quota and in the accounts.
+    owner.spent(likelyUsage(owner.prepared), "unknown")
+    return permit.settle("success", undefined, { ...feedback, latency })
+  }
+  const usd = owner.spent(usage, how)
+  const actual = vendor.charged(estimate, usage)
+  permit.settle("success", usd === undefined ? actual : { ...actual, usd }, {
+    ...feedback,
+    latency: { ...latency, outputTokens: usage.outputTokens },
+  })
+}
+
+function likelyUsage({ facts, learned }: PreparedCall): Usage {
+  return {
+    inputTokens: learned.inputTokens(facts.prompt),
+    outputTokens: Math.ceil(Math.min(facts.maxOutputTokens ?? Infinity, learned.outputMean) * facts.answers),
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+  }
+}
+
+/** Settles a refused call and makes its failure. */
+export function settleFailure(
+  { owner, permit }: Attempt,
+  answer: Answer,
+  response?: Response,
+  bytes?: Uint8Array<ArrayBuffer>,
+): AttemptFailure {
+  const { vendor } = owner.prepared
+  const verdict = vendor.classify(answer)
+  const feedback = vendor.feedback(answer, verdict, owner.context.clock.wallNow())
+  const reason = feedback.refusal?.reason
+  if (response && bytes && (reason === "billing" || reason === "daily")) {
+    owner.exhausted(reason === "billing" ? "account" : "day", response, bytes)
+  }
+  const failed = answer.status >= 500
+  permit.settle(outcomeOf(verdict), { requests: 1 }, failed ? { ...feedback, failed } : feedback)
+  return new AttemptFailure(verdict, response, feedback)
+}
+
+function outcomeOf(verdict: Verdict): SettleOutcome {
+  return verdict.kind === "wait" || verdict.kind === "reduce" || isRefusal(verdict) ? "throttled" : "ignored"
+}
+
+const isRefusal = (verdict: Verdict): boolean => verdict.kind === "fatal" && verdict.scope === "account"

@@ -1,0 +1,74 @@
+import type { Backoff, Clock, EventSink, Limiter, Random } from "@sluice/core"
+import type { QuotaOptions, RetryBudget } from "@sluice/scheduler"
+import type { LaneOptions } from "./vendor-batch/lane-options.ts"
+import type { Fallback } from "./call/fallback.ts"
+import type { Prices } from "./accounts/prices.ts"
+import type { Vendor } from "./vendors/vendor.ts"
+
+/** What `keyBy` sees of a call. */
+export interface CallIdentity {
+  readonly url: URL
+  readonly vendor: string
+  readonly model: string
+  /** Reads a header of the request. */
+  readonly header: (name: string) => string | null
+}
+
+/** Options of `limitedFetch`. The limits may stand beside them, for all models together. */
+export interface LimitedFetchOptions extends Omit<QuotaOptions, "name"> {
+  /** Limits by model or pattern: all models that a pattern fits share one quota. A model that none fits learns its own. */
+  readonly limits?: Readonly<Record<string, QuotaOptions>>
+  /** A limiter of yours for every model call, in place of all limits here. */
+  readonly quota?: Limiter
+  /** The vendor, where URLs do not tell: a name of `vendors`, or one of your own. */
+  readonly vendor?: string | Vendor
+  /** Whose quota a call uses (default: whoever the credentials belong to), and in whose queue it waits. */
+  readonly keyBy?: (call: CallIdentity) => { readonly account?: string; readonly tenant?: string }
+  /** Higher goes first. Default: the priority of the item that makes the call, else 0. */
+  readonly priority?: number | ((call: CallIdentity) => number)
+  readonly retry?: {
+    /** Attempts that end in the vendor's fault: 5xx, overload, a broken connection, a time-out. Default 6. */
+    readonly maxAttempts?: number
+    /** Refusals ("too fast") that one call takes before it gives up. Each wait is the quota's. Default 20. */
+    readonly maxRefusals?: number
+    readonly backoff?: Partial<Backoff>
+    /** Bounds the share of such retries over all calls. Default: a fifth of the calls, and 1,000 saved up. */
+    readonly budget?: RetryBudget
+  }
+  /** Per attempt, until the answer is whole or its stream has begun; waiting for admission is not in it. Default 600,000. */
+  readonly timeoutMs?: number
+  /** Silence inside a stream that ends it. Default 300,000. */
+  readonly idleTimeoutMs?: number
+  /** How long a call may wait for admission, all its attempts together. Default: as long as it takes. */
+  readonly maxWaitMs?: number
+  /** Secrets of several accounts: each call goes to the one with the most room. Held in memory, told to nobody. */
+  readonly keys?: readonly string[]
+  /** Where a call goes, in this order, when it gets no answer where it was sent. */
+  readonly fallback?: readonly Fallback[]
+  /** How calls of items whose batch says `lane` are put into batches of the vendor. */
+  readonly vendorBatches?: LaneOptions
+  /** Overrides of, and additions to, the price list. */
+  readonly prices?: Prices
+  /** What sends. Default: the global `fetch`. */
+  readonly fetch?: typeof globalThis.fetch
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly onEvent?: EventSink
+}
+
+/** The defaults, each with its reason. */
+export const limitedFetchDefaults: {
+  readonly maxRefusals: number
+  readonly savedRetries: number
+  readonly timeoutMs: number
+  readonly idleTimeoutMs: number
+} = Object.freeze({
+  /** Each refusal has waited a gate out: twenty are minutes of a vendor saying no. Finite, so that nothing hangs for good. */
+  maxRefusals: 20,
+  /** Some hundred calls in flight survive an outage of seconds; an outage of hours is not hammered. */
+  savedRetries: 1000,
+  /** The SDKs' own: long answers of reasoning models take minutes. */
+  timeoutMs: 600_000,
+  /** Reasoning may be silent for minutes; undici's own limit between two chunks is the same. */
+  idleTimeoutMs: 300_000,
+})

@@ -1,0 +1,216 @@
+import { type Cost, currentScope, type LaneScope, type SluiceEvent, type TaskScope } from "@sluice/core"
+import type { Account } from "../accounts/account.ts"
+import { accountLabel } from "../accounts/account-label.ts"
+import { CallEvents } from "../call/events.ts"
+import { sharesOf } from "../items/group-scope.ts"
+import type { FetchContext } from "../limited-fetch.ts"
+import { usdOf } from "../accounts/prices.ts"
+import { putKey } from "../call/key-ring.ts"
+import { prepareCall, type PreparedCall } from "../call/prepare.ts"
+import type { ModelCall, Usage, Vendor } from "../vendors/vendor.ts"
+import { batchHttp, callerHeaders } from "./batch-http.ts"
+import type { BatchResult, BatchVendor } from "./batch-vendor.ts"
+import { DollarsAhead } from "./dollars-ahead.ts"
+import { LaneCapacity } from "./lane-capacity.ts"
+import { checkLaneOptions, laneDefaults, type LaneOptions } from "./lane-options.ts"
+import { LaneRecord } from "./lane-record.ts"
+import { laneVendors } from "./lane-vendors.ts"
+import { onlineMs } from "./online-ms.ts"
+import type { BatchEvent } from "./run-batches-options.ts"
+import { VendorLane } from "./vendor-lane.ts"
+
+/** A model call that can be read: where it goes, and its JSON. */
+export interface LaneCall {
+  readonly vendor: Vendor
+  readonly call: ModelCall
+  readonly url: URL
+  readonly init: RequestInit
+  readonly json: Readonly<Record<string, unknown>>
+}
+
+/** What the calls of one visit of a batch node share. */
+interface Visit {
+  readonly record: LaneRecord
+  readonly startMs: number
+  readonly lanes: Map<string, VendorLane>
+}
+
+/** Answers model calls of items whose batch asked for a lane, through the vendors' batch APIs. */
+export class BatchLanes {
+  readonly #context: FetchContext
+  readonly #options: LaneOptions
+  readonly #dollars: DollarsAhead
+  readonly #visits = new WeakMap<LaneScope, Promise<Visit>>()
+  readonly #capacities = new Map<string, LaneCapacity>()
+
+  constructor(context: FetchContext, options: LaneOptions) {
+    checkLaneOptions(options)
+    this.#context = context
+    this.#options = options
+    this.#dollars = new DollarsAhead(context.accounts)
+  }
+
+  /** The answer, or `undefined` when the call has to go online. Rejects with the caller's `signal.reason`. */
+  async answer(lane: LaneScope, { vendor, call, url, init, json }: LaneCall): Promise<Response | undefined> {
+    const open = laneVendors[vendor.name]?.(call, url)
+    if (!open) return undefined
+    const scope = currentScope()
+    const sent = new Headers(init.headers)
+    const key = this.#context.keys[0]
+    // Always the same of several keys: another one's batch would not be found again.
+    if (key !== undefined) putKey(vendor, sent, key)
+    const signals = [init.signal, scope?.signal].filter((signal) => signal !== null && signal !== undefined)
+    const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0]
+    const prepared = prepareCall(
+      this.#context,
+      { vendor, call, url, header: (name) => sent.get(name), scope, signal },
+      { json, repeatable: true },
+    )
+    const { facts, account } = prepared
+    if (facts.stream || account.refused) return undefined
+    const visit = await this.#visitOf(lane)
+    const headers = callerHeaders(sent)
+    const name = accountLabel([vendor.name, url.href, facts.model, ...[...headers].flat()])
+    let way = visit.lanes.get(name)
+    if (!way) {
+      const { fetch, clock, random, timeoutMs } = this.#context
+      const batches = open(batchHttp({ vendor: vendor.name, fetch, headers, clock, random, timeoutMs }))
+      visit.lanes.set(name, (way = this.#newLane(lane, visit, vendor, batches, account, facts.model)))
+    }
+    const correct = await this.#dollars.pay(prepared, scope, way.priceShare)
+    let usd = 0
+    try {
+      const result = await way.ask({
+        content: await contentHash(vendor.name, url.pathname, json),
+        body: json,
+        tokens: account.learned(facts.model).inputTokens(facts.prompt),
+        scope,
+        signal,
+      })
+      if (!result) return undefined
+      if (result.status === "ok" && result.usage) usd = this.#used(result.usage, prepared, scope, way.priceShare)
+      return responseOf(result, url)
+    } finally {
+      correct(usd)
+    }
+  }
+
+  #visitOf(lane: LaneScope): Promise<Visit> {
+    let visit = this.#visits.get(lane)
+    if (!visit) {
+      const startMs = this.#context.clock.now()
+      visit = LaneRecord.open(lane.notes, lane.record).then((record) => ({ record, startMs, lanes: new Map() }))
+      this.#visits.set(lane, visit)
+      lane.atEnd(async (finished) => {
+        const { record, lanes } = await visit!
+        const all = [...lanes.values()]
+        await Promise.all(all.map((each) => each.settled()))
+        if (finished) await record.forget(all.flatMap((each) => each.spent))
+      })
+    }
+    return visit
+  }
+
+  #newLane(
+    { lane }: LaneScope,
+    { record, startMs }: Visit,
+    vendor: Vendor,
+    batches: BatchVendor,
+    account: Account,
+    model: string,
+  ): VendorLane {
+    const { clock, random, accounts } = this.#context
+    const { maxOpen, maxRequests = batches.maxRequests, maxEnqueuedTokens = Infinity } = this.#options
+    const name = `${account.label}/${model}`
+    let capacity = this.#capacities.get(name)
+    if (!capacity) {
+      capacity = new LaneCapacity(
+        maxOpen ?? Math.min(maxRequests, batches.maxRequests, laneDefaults.maxOpen),
+        maxEnqueuedTokens,
+      )
+      this.#capacities.set(name, capacity)
+    }
+    return new VendorLane({
+      vendor: batches,
+      record,
+      capacity,
+      options: this.#options,
+      clock,
+      random,
+      deadlineAtMs: lane === "batch" ? undefined : startMs + lane.deadlineMs,
+      onlineMs: (requests, inputTokens) => {
+        const outputTokens = requests * account.learned(model).outputMean
+        return onlineMs({ requests, inputTokens, outputTokens }, accounts.stateOf(account, model))
+      },
+      onBatch: (event) => this.#told(event, account, model),
+      onClosed: (error) =>
+        this.#emit({
+          type: "warning",
+          atMs: clock.now(),
+          code: "no-vendor-batch",
+          message: `${vendor.name} ${model}: no batch could be made, its calls go online. ${error instanceof Error ? error.message : ""}`,
+        }),
+    })
+  }
+
+  /** Answers the dollars. */
+  #used(usage: Usage, prepared: PreparedCall, scope: TaskScope | undefined, priceShare: number): number {
+    const { facts, learned, price } = prepared
+    learned.learnInput(facts.prompt, usage.inputTokens)
+    if (facts.answers > 0) learned.learnOutput(usage.outputTokens / facts.answers)
+    const usd = price && usdOf(price, usage) * priceShare
+    const { inputTokens, outputTokens } = usage
+    const cost: Cost = { requests: 1, inputTokens, outputTokens, ...(usd === undefined ? {} : { usd }) }
+    const events = new CallEvents(this.#context, scope)
+    for (const share of sharesOf(scope, cost)) {
+      // The same object in both: whoever listens to a run and to its calls counts it once.
+      share.scope?.spend?.(share.cost)
+      events.usage(prepared, share, usage.cachedInputTokens / Math.max(1, inputTokens), false, "batch")
+    }
+    return usd ?? 0
+  }
+
+  #told({ type: state, ...rest }: BatchEvent, account: Account, model: string): void {
+    this.#emit({
+      type: "vendor-batch",
+      atMs: this.#context.clock.now(),
+      state,
+      account: account.label,
+      model,
+      ...rest,
+    })
+  }
+
+  #emit(event: SluiceEvent): void {
+    try {
+      this.#context.onEvent?.(event)
+    } catch {
+      // A sink that throws does not disturb the call.
+    }
+  }
+}
+
+async function contentHash(vendor: string, path: string, json: unknown): Promise<string> {
+  const text = new TextEncoder().encode(`${vendor}\n${path}\n${JSON.stringify(json)}`)
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", text))
+  // 128 bits: vendors take names of 64 characters, and two requests must never be taken for one another.
+  return Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("")
+}
+
+/** What the caller's SDK would have got online. */
+function responseOf(result: BatchResult, url: URL): Response {
+  const headers = { "content-type": "application/json", "x-sluice-lane": "batch" }
+  const { status, body } = answerOf(result)
+  const response = new Response(JSON.stringify(body), {
+    status,
+    // What the batch refused for good stays refused: an SDK's own retries would only pay again.
+    headers: status < 400 ? headers : { ...headers, "x-should-retry": "false" },
+  })
+  return Object.defineProperty(response, "url", { value: url.href })
+}
+
+function answerOf(result: BatchResult): { readonly status: number; readonly body: unknown } {
+  if (result.status === "ok") return { status: 200, body: result.body }
+  const { code, message, answer } = result
+  return answer ?? { status: 400, body: { error: { type: "invalid_request_error", code, message } } }
+}

@@ -1,0 +1,106 @@
+import { countInScope, type Limiter, SluiceError, type TaskScope } from "@sluice/core"
+import type { Accounts } from "../accounts/accounts.ts"
+import type { PreparedCall } from "../call/prepare.ts"
+import { usdOf } from "../accounts/prices.ts"
+
+/** The dollars of one quota that batches hold. */
+interface Till {
+  /** Batched calls whose price is not known yet. */
+  open: number
+  readonly waiting: Set<() => void>
+}
+
+/** What batched calls take from the dollars of their quotas before anybody knows what they cost. */
+export class DollarsAhead {
+  readonly #accounts: Accounts
+  readonly #tills = new Map<Limiter, Till>()
+
+  constructor(accounts: Accounts) {
+    this.#accounts = accounts
+  }
+
+  /**
+   * Takes what a batched call will cost from the dollars of its quota, where those are limited, and nothing else: the
+   * vendor's rates do not count it. Answers how to put that right when the dollars are known. While calls before it may
+   * turn out cheaper than they were taken for, a call that the budget has no room for waits for them.
+   *
+   * @throws SluiceError `budget-exhausted`, `cost-exceeds-limit`
+   */
+  async pay(prepared: PreparedCall, scope: TaskScope | undefined, priceShare: number): Promise<(usd: number) => void> {
+    const { account, facts, quota } = prepared
+    const isLimited = this.#accounts.stateOf(account, facts.model)?.limits.some(({ dimension }) => dimension === "usd")
+    const ahead = likelyUsd(prepared) * priceShare
+    if (ahead === 0 || !isLimited) return () => {}
+    let till = this.#tills.get(quota)
+    if (!till) this.#tills.set(quota, (till = { open: 0, waiting: new Set() }))
+    await take(ahead, prepared, till, scope)
+    return (usd) => {
+      // While the quota's gate is shut or others wait, the estimate stands.
+      quota.tryAdmit({ requests: 0 })?.settle("ignored", { requests: 0, usd: usd - ahead })
+      till.open--
+      wakeNext(till)
+      // Nothing more comes back: whoever still waits learns that the budget is spent.
+      if (till.open === 0) for (const wake of till.waiting) wake()
+    }
+  }
+}
+
+function likelyUsd({ facts, learned, price }: PreparedCall): number {
+  if (!price) return 0
+  const likely = learned.outputMean + learned.outputSpread
+  return usdOf(price, {
+    inputTokens: learned.inputTokens(facts.prompt),
+    outputTokens: facts.answers === 0 ? 0 : Math.min(facts.maxOutputTokens ?? Infinity, likely),
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+  })
+}
+
+async function take(
+  usd: number,
+  { quota, admitOptions }: PreparedCall,
+  till: Till,
+  scope: TaskScope | undefined,
+): Promise<void> {
+  for (;;) {
+    try {
+      const permit = await quota.admit({ requests: 0, usd }, admitOptions)
+      // Settled at once: the call runs at the vendor, and holds no place here.
+      permit.settle("ignored", { requests: 0, usd })
+      till.open++
+      wakeNext(till)
+      return
+    } catch (error) {
+      const isSpent = SluiceError.isInstance(error) && error.code === "budget-exhausted"
+      if (!isSpent || till.open === 0) throw error
+    }
+    countInScope(scope, "waiting", 1)
+    try {
+      await moneyBack(till, admitOptions.signal)
+    } finally {
+      countInScope(scope, "waiting", -1)
+    }
+  }
+}
+
+/** One at a time: each wakes the next when there was enough for it. */
+function wakeNext({ waiting }: Till): void {
+  for (const wake of waiting) return wake()
+}
+
+function moneyBack({ waiting }: Till, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      waiting.delete(wake)
+      reject(signal!.reason)
+    }
+    const wake = (): void => {
+      waiting.delete(wake)
+      signal?.removeEventListener("abort", onAbort)
+      resolve()
+    }
+    if (signal?.aborted) return reject(signal.reason)
+    waiting.add(wake)
+    signal?.addEventListener("abort", onAbort, { once: true })
+  })
+}

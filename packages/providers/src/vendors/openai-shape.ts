@@ -1,0 +1,282 @@
+import type { Cost, Feedback, LimitReading } from "@sluice/core"
+import { goDuration } from "./reading/go-duration.ts"
+import { at, countAt, countIn, countInHeader, textAt } from "./reading/json-path.ts"
+import { measurePrompt } from "../accounts/measure-prompt.ts"
+import { delayInMessage, retryDelay } from "./reading/retry-delay.ts"
+import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
+import { vendorMessage } from "./reading/vendor-message.ts"
+import { okVerdict, verdictOn } from "../call/verdict.ts"
+
+/** Where the vendors that speak OpenAI's protocol differ. */
+export interface OpenAIShape {
+  readonly name: string
+  readonly hosts: (host: string) => boolean
+  /**
+   * What counts against the token limit.
+   * `"largest"`: max(max_tokens, prompt), at arrival, never refunded · `"sum"`: prompt + max_tokens, at arrival, never
+   * refunded · `"produced"`: what was really read and written, estimated at arrival and corrected.
+   */
+  readonly tokenCharge: "largest" | "sum" | "produced"
+  /** Cached input tokens do not count against the limit. */
+  readonly cachedTokensFree?: boolean
+  /** The window that `x-ratelimit-*-requests` counts; Groq's is a day. Default a minute. */
+  readonly requestsWindowMs?: number
+  /** The minute's requests are checked over slices of this length or more, so they must be spread as evenly. */
+  readonly requestsSliceMs?: number
+  /** The header under which a repeated request is known again, where the vendor has one. */
+  readonly idempotencyHeader?: string
+  /** More headers that tell accounts apart. */
+  readonly accountHeaders?: readonly string[]
+}
+
+const endpoints = ["chat/completions", "responses", "embeddings", "completions", "moderations", "images/generations"]
+const billingCodes = new Set([
+  "insufficient_quota",
+  "credit_balance_exhausted",
+  "organization_spend_limit_exceeded",
+  "project_spend_limit_exceeded",
+  "organization_usage_limit_exceeded",
+  "billing_hard_limit_reached",
+  "billing_not_active",
+  "account_deactivated",
+])
+const tooLargeCodes = new Set(["context_length_exceeded", "string_above_max_length", "request_too_large"])
+const day = 86_400_000
+
+/**
+ * A vendor that speaks OpenAI's protocol.
+ *
+ * Source: OpenAI's API reference, rate limits guide and error codes guide, read 2026-11.
+ */
+export function openAIShaped(shape: OpenAIShape): Vendor {
+  return {
+    name: shape.name,
+    hosts: shape.hosts,
+    accountHeaders: [
+      "authorization",
+      "api-key",
+      "openai-organization",
+      "openai-project",
+      ...(shape.accountHeaders ?? []),
+    ],
+    ...(shape.idempotencyHeader === undefined ? {} : { idempotencyHeader: shape.idempotencyHeader }),
+    recognise,
+    read,
+    estimate: (request, learned) => estimate(shape, request, learned),
+    charged: (estimated, usage) => charged(shape, estimated, usage),
+    classify,
+    feedback: (answer, verdict, nowWallMs) => feedback(shape, answer, verdict, nowWallMs),
+    usage: (body) => usageOf(at(body, "usage")),
+    streamEvent,
+    withModel: (url, body, model) => {
+      const next = new URL(url)
+      if (deployment.test(next.pathname))
+        next.pathname = next.pathname.replace(deployment, `/deployments/${encodeURIComponent(model)}/`)
+      return { url: next, body: "model" in body ? { ...body, model } : { ...body } }
+    },
+  }
+}
+
+const deployment = /\/deployments\/([^/]+)\//
+
+function recognise(url: URL, method: string): ModelCall | undefined {
+  if (method !== "POST") return undefined
+  const path = url.pathname
+  const endpoint = endpoints.find((name) => path.endsWith(name) && path[path.length - name.length - 1] === "/")
+  if (endpoint === undefined) return undefined
+  const named = deployment.exec(path)
+  return named ? { endpoint, model: decodeURIComponent(named[1]!) } : { endpoint }
+}
+
+function read(body: unknown, call: ModelCall): RequestFacts {
+  const field = (name: string): unknown => at(body, name)
+  const cap =
+    countAt(body, "max_completion_tokens") ?? countAt(body, "max_output_tokens") ?? countAt(body, "max_tokens")
+  const wordless =
+    call.endpoint === "embeddings" || call.endpoint === "moderations" || call.endpoint === "images/generations"
+  return {
+    model: call.model ?? textAt(body, "model") ?? "unknown",
+    prompt: measurePrompt(
+      field("messages"),
+      field("input"),
+      field("prompt"),
+      field("instructions"),
+      field("tools"),
+      field("functions"),
+      field("response_format"),
+      at(body, "text", "format"),
+    ),
+    ...(cap !== undefined && !wordless ? { maxOutputTokens: cap } : {}),
+    stream: field("stream") === true,
+    answers: wordless ? 0 : Math.max(1, countAt(body, "n") ?? 1),
+  }
+}
+
+function estimate(shape: OpenAIShape, request: RequestFacts, learned: Learned): Cost {
+  const inputTokens = learned.inputTokens(request.prompt)
+  const likely = learned.outputMean + learned.outputSpread
+  const cap = request.maxOutputTokens
+  let output = (cap === undefined ? likely : Math.min(cap, likely)) * request.answers
+  if (cap !== undefined && shape.tokenCharge === "sum") output = cap * request.answers
+  if (cap !== undefined && shape.tokenCharge === "largest") output = Math.max(0, cap * request.answers - inputTokens)
+  return { requests: 1, inputTokens, outputTokens: Math.ceil(output) }
+}
+
+function charged(shape: OpenAIShape, estimated: Cost, usage: Usage): Cost {
+  const inputTokens = usage.inputTokens - (shape.cachedTokensFree ? usage.cachedInputTokens : 0)
+  const used = { requests: 1, inputTokens, outputTokens: usage.outputTokens }
+  if (shape.tokenCharge === "produced") return used
+  // Charged at arrival and not given back: whichever is more, what was reserved or what was used.
+  const reserved = (estimated.inputTokens ?? 0) + (estimated.outputTokens ?? 0)
+  return { ...used, outputTokens: Math.max(usage.outputTokens, reserved - inputTokens) }
+}
+
+function classify({ status, headers, body }: Answer): Verdict {
+  const error = at(body, "error") ?? body
+  const code = textAt(error, "code") ?? textAt(error, "type") ?? `http-${status}`
+  const type = textAt(error, "type") ?? ""
+  const message = vendorMessage(textAt(error, "message") ?? (typeof error === "string" ? error : undefined))
+  const verdict = verdictOn(code, message)
+
+  if (status >= 200 && status < 300) return okVerdict
+  if ((billingCodes.has(code) || billingCodes.has(type)) && status !== 400) return verdict("fatal", "account")
+  if (status === 401 || status === 402) return verdict("fatal", "account")
+  if (status === 413 || tooLargeCodes.has(code) || (status === 429 && /request too large/i.test(message)))
+    return verdict("split", "request")
+  if (headers.get("x-should-retry") === "false") return verdict("fatal", "request")
+  if (status === 429) return verdict(code === "slow_down" ? "reduce" : "wait")
+  if (status === 408 || status === 409 || status >= 500) return verdict("retry")
+  if (headers.get("x-should-retry") === "true") return verdict("retry")
+  return verdict("fatal", "request")
+}
+
+function feedback(shape: OpenAIShape, answer: Answer, verdict: Verdict, nowWallMs: number): Feedback {
+  const { headers, status, body } = answer
+  const limits: LimitReading[] = []
+  const requests = reading(headers, "requests", "requests", shape.requestsWindowMs)
+  if (requests) limits.push(inSlices(shape, requests))
+  const tokens = reading(headers, "tokens", "tokens")
+  const project = reading(headers, "project-tokens", "tokens")
+  const tightest =
+    project && (!tokens || (project.remaining ?? Infinity) < (tokens.remaining ?? Infinity)) ? project : tokens
+  if (tightest) limits.push(tightest)
+  if (status < 300) return limits.length > 0 ? { limits } : {}
+
+  const words = textAt(body, "error", "message") ?? textAt(body, "message") ?? ""
+  const retryAfterMs = retryDelay(headers, nowWallMs) ?? delayInMessage(words)
+  const refusal = refusalOf(status, verdict, words, textAt(body, "error", "type"))
+  return {
+    ...(limits.length > 0 ? { limits } : {}),
+    ...(retryAfterMs !== undefined && (verdict.kind === "wait" || verdict.kind === "reduce" || verdict.kind === "retry")
+      ? { retryAfterMs }
+      : {}),
+    ...(refusal ? { refusal } : {}),
+  }
+}
+
+function refusalOf(
+  status: number,
+  verdict: Verdict,
+  words: string,
+  type: string | undefined,
+): Feedback["refusal"] | undefined {
+  const message = verdict.message === "" ? {} : { message: verdict.message }
+  if (verdict.kind === "fatal" && verdict.scope === "account") return { reason: "billing", ...message }
+  if (verdict.kind === "reduce") return { reason: "ramp", ...message }
+  if (verdict.kind === "retry" && (status === 503 || status === 529)) return { reason: "overloaded", ...message }
+  if (verdict.kind !== "wait") return undefined
+  const dimension =
+    type === "requests" || /\bRP[MD]\b|requests per|call rate limit/i.test(words)
+      ? "requests"
+      : type === "tokens" || /\bTP[MD]\b|tokens per|token rate limit/i.test(words)
+        ? "tokens"
+        : undefined
+  return {
+    reason: /per day|\b[RT]PD\b/i.test(words) ? "daily" : "rate",
+    ...(dimension ? { dimension } : {}),
+    ...message,
+  }
+}
+
+function reading(
+  headers: Headers,
+  name: string,
+  dimension: LimitReading["dimension"],
+  windowMs?: number,
+): LimitReading | undefined {
+  const told = headers.get(`x-ratelimit-limit-${name}`)
+  const limit = told === null ? undefined : countIn(told)
+  // Azure and some gateways send limit 0 or -1 for "unknown": then remaining says nothing either.
+  if (told !== null && !limit) return undefined
+  const remaining = countInHeader(headers, `x-ratelimit-remaining-${name}`)
+  if (limit === undefined && remaining === undefined) return undefined
+  const resetMs = goDuration(headers.get(`x-ratelimit-reset-${name}`) ?? "")
+  const found: { -readonly [K in keyof LimitReading]: LimitReading[K] } = { dimension }
+  if (limit !== undefined) found.limit = limit
+  if (remaining !== undefined) found.remaining = remaining
+  if (resetMs !== undefined && resetMs <= day) found.resetMs = resetMs
+  if (windowMs !== undefined) found.windowMs = windowMs
+  return found
+}
+
+/** What remains of the minute says nothing about the slice. */
+function inSlices({ requestsSliceMs }: OpenAIShape, requests: LimitReading): LimitReading {
+  const { dimension, limit } = requests
+  if (requestsSliceMs === undefined || limit === undefined) return requests
+  const windowMs = Math.max(requestsSliceMs, 60_000 / limit)
+  return { dimension, limit: (limit * windowMs) / 60_000, windowMs }
+}
+
+function usageOf(usage: unknown): Usage | undefined {
+  const input = countAt(usage, "prompt_tokens") ?? countAt(usage, "input_tokens")
+  if (input === undefined) return undefined
+  const total = countAt(usage, "total_tokens")
+  return {
+    inputTokens: input,
+    outputTokens:
+      countAt(usage, "completion_tokens") ?? countAt(usage, "output_tokens") ?? Math.max(0, (total ?? input) - input),
+    cachedInputTokens:
+      countAt(usage, "prompt_tokens_details", "cached_tokens") ??
+      countAt(usage, "input_tokens_details", "cached_tokens") ??
+      0,
+    cacheWriteTokens: 0,
+  }
+}
+
+function streamEvent({ event, data }: { event: string; data: string }): StreamFact | undefined {
+  if (data === "[DONE]") return undefined
+  // Most events are pieces of text: parse only those that may carry more.
+  const mayFail = data.includes('"error"') || data.includes("response.failed")
+  const mayCount = data.includes('_tokens"')
+  const output = event === "message" || event.endsWith(".delta")
+  if (!mayFail && !mayCount) return { output }
+  let body: unknown
+  try {
+    body = JSON.parse(data)
+  } catch {
+    return { output }
+  }
+  const error = errorIn(event, body)
+  if (error) return { error }
+  const usage = usageOf(at(body, "usage") ?? at(body, "response", "usage") ?? at(body, "x_groq", "usage"))
+  return usage ? { usage } : { output }
+}
+
+function errorIn(event: string, body: unknown): Answer | undefined {
+  const type = textAt(body, "type")
+  const error = at(body, "error") ?? (type === "response.failed" ? at(body, "response", "error") : undefined)
+  const found = type === "error" || event === "error" ? (error ?? body) : error
+  if (typeof found !== "object" || found === null) return undefined
+  return { status: statusOf(found), headers: new Headers(), body: { error: found } }
+}
+
+/** The status that this error has when it comes before the stream. */
+function statusOf(error: object): number {
+  const code = at(error, "code") ?? at(error, "status")
+  if (typeof code === "number" && code >= 400 && code < 600) return code
+  const words = `${textAt(error, "code") ?? ""} ${textAt(error, "type") ?? ""}`
+  if (/rate_limit|slow_down|insufficient_quota|spend_limit/.test(words)) return 429
+  if (/overloaded|unavailable/.test(words)) return 503
+  if (/invalid_request|context_length|content_filter/.test(words)) return 400
+  return 500
+}

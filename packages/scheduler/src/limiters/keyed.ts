@@ -1,0 +1,116 @@
+import type { AdmitOptions, Clock, Cost, Limiter, Permit } from "@sluice/core"
+import { checkMs } from "../invalid-option.ts"
+import { systemClock } from "../runtime/system-clock.ts"
+
+export interface KeyedOptions<L> {
+  /** A limiter unused for this long is forgotten. Default 10 minutes: longer than any vendor's window but a day. */
+  readonly idleMs?: number
+  /** Told when one is forgotten: close it here. */
+  readonly onForget?: (key: string, limiter: L) => void
+  readonly clock?: Clock
+}
+
+/** A limiter for each key: tenant, model, host. As a `Limiter` it goes by `options.key`. */
+export interface Keyed extends Limiter {
+  /** The limiter of one key, to be handed on: it finds the present one at each call. */
+  of(key: string): Limiter
+  /** How many are remembered now. */
+  readonly size: number
+}
+
+interface Entry<L> {
+  readonly limiter: L
+  /** Calls that wait, and permits that are out. */
+  inUse: number
+  idleSinceMs: number
+}
+
+const defaultIdleMs = 600_000
+
+/**
+ * One limiter per key, made by `factory` when the key first comes up.
+ *
+ * A limiter is forgotten once it was idle for `idleMs`, never while a call waits in it or a permit of it is out.
+ * Forgetting needs no timer: each call looks at those that have been idle longest. A forgotten quota forgets what it has used,
+ * so keep `idleMs` longer than its windows.
+ *
+ * @example
+ * ```ts
+ * const perTenant = keyed((tenant) => semaphore({ limit: 2, name: `tenant ${tenant}` }))
+ * const permit = await perTenant.admit({}, { key: "acme" })
+ * perTenant.size // => 1
+ * permit.settle("success")
+ * ```
+ */
+export function keyed<L extends Limiter>(factory: (key: string) => L, options: KeyedOptions<L> = {}): Keyed {
+  const { idleMs = defaultIdleMs, onForget, clock = systemClock } = options
+  checkMs("keyed.idleMs", idleMs)
+  // In the order of last use, so the longest idle come first.
+  const entries = new Map<string, Entry<L>>()
+
+  const enter = (key: string): Entry<L> => {
+    forgetIdle()
+    const entry = entries.get(key) ?? { limiter: factory(key), inUse: 0, idleSinceMs: 0 }
+    entry.inUse++
+    entries.delete(key)
+    entries.set(key, entry)
+    return entry
+  }
+  const leave = (key: string, entry: Entry<L>): void => {
+    entry.idleSinceMs = clock.now()
+    if (--entry.inUse > 0) return
+    entries.delete(key)
+    entries.set(key, entry)
+  }
+  const forgetIdle = (): void => {
+    const nowMs = clock.now()
+    for (const [key, entry] of entries) {
+      if (entry.inUse > 0) continue
+      if (nowMs - entry.idleSinceMs < idleMs) return
+      entries.delete(key)
+      onForget?.(key, entry.limiter)
+    }
+  }
+  const wrap = (key: string, entry: Entry<L>, permit: Permit): Permit => {
+    let isOut = true
+    return {
+      settle(...args) {
+        permit.settle(...args)
+        if (isOut) leave(key, entry)
+        isOut = false
+      },
+    }
+  }
+
+  const admit = async (key: string, cost?: Cost, admitOptions?: AdmitOptions): Promise<Permit> => {
+    const entry = enter(key)
+    try {
+      return wrap(key, entry, await entry.limiter.admit(cost, admitOptions))
+    } catch (error) {
+      leave(key, entry)
+      throw error
+    }
+  }
+  const tryAdmit = (key: string, cost?: Cost, admitOptions?: AdmitOptions): Permit | undefined => {
+    const entry = enter(key)
+    let permit: Permit | undefined
+    try {
+      permit = entry.limiter.tryAdmit(cost, admitOptions)
+    } finally {
+      if (!permit) leave(key, entry)
+    }
+    return permit && wrap(key, entry, permit)
+  }
+
+  return {
+    admit: (cost, admitOptions) => admit(admitOptions?.key ?? "", cost, admitOptions),
+    tryAdmit: (cost, admitOptions) => tryAdmit(admitOptions?.key ?? "", cost, admitOptions),
+    of: (key) => ({
+      admit: (cost, admitOptions) => admit(key, cost, admitOptions),
+      tryAdmit: (cost, admitOptions) => tryAdmit(key, cost, admitOptions),
+    }),
+    get size() {
+      return entries.size
+    },
+  }
+}

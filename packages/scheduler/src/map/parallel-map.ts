@@ -1,0 +1,194 @@
+import { currentScope, type Outcome } from "@sluice/core"
+import { captureContext } from "../runtime/async-context.ts"
+import type { ItemFunction } from "../item/attempt.ts"
+import { failureRule, type FailureRule } from "./failure-rule.ts"
+import { itemPlan } from "../item/plan.ts"
+import { OutcomeStream } from "./outcome-stream.ts"
+import { MapLife } from "./map-life.ts"
+import { checkConcurrency, checkMapOptions, type ParallelMap, type ParallelMapOptions } from "./options.ts"
+import { MapWorker, type Job } from "./map-worker.ts"
+import { lendPlace } from "../item/lent-permit.ts"
+import { PullSource } from "./pull-source.ts"
+import { autoSlots, fixedSlots, type Slots } from "./slots.ts"
+import { systemClock, systemRandom } from "../runtime/system-clock.ts"
+
+/**
+ * Calls `fn` for each item of `source`, many at a time, and yields one outcome per item.
+ *
+ * - Pulls: at most `concurrency` items run, and what is finished and not yet taken never outnumbers them. Memory is
+ *   O(in flight + reorder window), whatever the length of `source`.
+ * - Stops: the first final failure (see `onError`), an abort of `signal` or leaving the loop starts nothing more, aborts
+ *   `context.signal`, waits for what runs, and closes `source`.
+ * - Attempts, their time limits and their permits belong to one item; nothing is held between attempts.
+ * - `concurrency: "auto"` pulls while fewer than 16 items wait for admission and fewer than 16 run without a permit.
+ * - Nested maps with the same `limiter` borrow the place of the item that waits for them.
+ *
+ * @throws SluiceError `invalid-option`. The iterator rejects with `item-failed` or `too-many-failures` (the `cause` is the
+ * item's own error), with an error of `source`, or with `signal.reason` untouched.
+ *
+ * @example
+ * ```ts
+ * const lengths: number[] = []
+ * for await (const outcome of parallelMap(["a", "bb", "ccc"], async (text) => text.length, { concurrency: 2 })) {
+ *   if (outcome.status === "ok") lengths.push(outcome.value)
+ * }
+ * lengths // => [1, 2, 3]
+ * ```
+ */
+export function parallelMap<I, O>(
+  source: Iterable<I> | AsyncIterable<I>,
+  fn: ItemFunction<I, O>,
+  options: ParallelMapOptions<I, O> = {},
+): ParallelMap<O> {
+  checkMapOptions(options)
+  return new Mapping(source, fn, options)
+}
+
+class Mapping<I, O> implements ParallelMap<O> {
+  readonly #source: PullSource<I>
+  readonly #job: Job<I, O>
+  readonly #slots: Slots
+  readonly #rule: FailureRule
+  readonly #out: OutcomeStream<O>
+  readonly #life: MapLife
+  readonly #inContext = captureContext()
+  /** Workers that wait for room. */
+  readonly #parked: MapWorker<I, O>[] = []
+  #isStarted = false
+  #isPumping = false
+  /** Workers that have a slot and no item yet. */
+  #beginning = 0
+  #pulled = 0
+  #running = 0
+
+  constructor(source: Iterable<I> | AsyncIterable<I>, fn: ItemFunction<I, O>, options: ParallelMapOptions<I, O>) {
+    const { concurrency = "auto", order, reorderWindow } = options
+    this.#source = new PullSource(source)
+    this.#out = new OutcomeStream(order, reorderWindow)
+    this.#life = new MapLife(this.#out)
+    this.#life.atEnd(() => this.#source.close())
+    this.#slots = concurrency === "auto" ? autoSlots(() => this.#pump()) : fixedSlots(concurrency)
+    this.#rule = failureRule(options.onError)
+    this.#job = {
+      fn,
+      plan: itemPlan(options, options.clock ?? systemClock, options.random ?? systemRandom),
+      parent: currentScope(),
+      signal: this.#life.signal,
+      gate: this.#slots.gate,
+      onEnd: (worker, outcome) => this.#ended(worker, outcome),
+    }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  get concurrency(): number | "auto" {
+    return this.#slots.concurrency
+  }
+
+  set concurrency(to: number | "auto") {
+    checkConcurrency(to)
+    this.#slots.concurrency = to
+    this.#pump()
+  }
+
+  next(): Promise<IteratorResult<Outcome<O>, undefined>> {
+    if (!this.#isStarted) this.#start()
+    const result = this.#out.next()
+    this.#pump()
+    return result
+  }
+
+  return(): Promise<IteratorResult<Outcome<O>, undefined>> {
+    this.#isStarted = true
+    this.#out.drop()
+    this.#stop("left", new DOMException("Nobody takes the outcomes any more.", "AbortError"))
+    return this.#out.next()
+  }
+
+  #start(): void {
+    this.#isStarted = true
+    const { plan, parent } = this.#job
+    for (const signal of new Set([plan.signal, parent?.signal])) this.#life.follow(signal, () => this.#wind())
+    if (!this.#life.isStopped) this.#life.atEnd(lendPlace(plan.limiter, parent))
+  }
+
+  get #isOver(): boolean {
+    return this.#source.isExhausted || this.#life.isStopped
+  }
+
+  /** Nobody may pull now: an item is on its way already, or the consumer has to take something first. */
+  get #isBlocked(): boolean {
+    return this.#source.isPulling || this.#out.isFull(this.#pulled, Math.max(this.#slots.floor, this.#running))
+  }
+
+  /** Somebody could go on, if he may. */
+  get #hasWorker(): boolean {
+    return this.#parked.length > 0 || this.#slots.mayStart(this.#beginning, this.#running)
+  }
+
+  /** Gets workers going while there is room for them. */
+  #pump(): void {
+    if (this.#isPumping || !this.#isStarted || !this.#hasWorker || this.#isOver || this.#isBlocked) return
+    this.#isPumping = true
+    // Not in the context of whoever made the room.
+    this.#inContext(this.#fill)
+    this.#isPumping = false
+  }
+
+  readonly #fill = (): void => {
+    while (this.#hasWorker && !this.#isOver && !this.#isBlocked) {
+      const worker = this.#parked.pop()
+      if (worker) this.#goOn(worker)
+      else this.#begin()
+    }
+  }
+
+  #begin(): void {
+    this.#beginning++
+    const begin = (leave: () => void): void => {
+      this.#beginning--
+      this.#goOn(new MapWorker(this.#job, leave))
+    }
+    this.#slots.start(begin, () => this.#pump())
+  }
+
+  /** Hands the worker its next item. It parks while there is no room, and leaves when there are too many. */
+  #goOn(worker: MapWorker<I, O>): void {
+    if (this.#isOver || !this.#slots.mayStay()) return worker.leave()
+    if (this.#isBlocked) return void this.#parked.push(worker)
+    if (this.#source.isAsync) void this.#source.pullLater().then((step) => this.#run(worker, step))
+    else this.#run(worker, this.#source.pull())
+  }
+
+  #run(worker: MapWorker<I, O>, step: IteratorYieldResult<I> | undefined): void {
+    const { failure } = this.#source
+    if (failure) this.#stop("failed", failure.reason)
+    else if (!step) this.#wind()
+    if (!step || this.#life.isStopped) return worker.leave()
+    this.#running++
+    worker.run(step.value, this.#pulled++)
+    this.#pump()
+  }
+
+  #ended(worker: MapWorker<I, O>, outcome: Outcome<O> | undefined): void {
+    this.#running--
+    const stop = outcome && this.#rule(outcome)
+    if (outcome && stop?.code !== "item-failed") this.#out.put(outcome)
+    if (stop) this.#stop("failed", stop)
+    else if (this.#isOver) this.#wind()
+    this.#goOn(worker)
+  }
+
+  #stop(how: "failed" | "left", reason: unknown): void {
+    this.#life.stop(how, reason)
+    this.#wind()
+  }
+
+  /** Nothing more is started: sends idle workers home, and ends the map when its last item has ended. */
+  #wind(): void {
+    for (const worker of this.#parked.splice(0)) worker.leave()
+    if (this.#running === 0) void this.#life.finish()
+  }
+}

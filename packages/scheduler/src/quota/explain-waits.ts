@@ -1,0 +1,40 @@
+import type { LivePermit } from "./permit.ts"
+import type { QuotaBeliefs } from "./state.ts"
+import type { WaitExplanation } from "./snapshot.ts"
+import type { QueuedCall } from "./queued-call.ts"
+
+/** Why each of the first `count` calls of `queue` waits, for whom, and until when. */
+export function explainWaits(
+  queue: Iterable<QueuedCall>,
+  beliefs: QuotaBeliefs,
+  newest: LivePermit | undefined,
+  nowMs: number,
+  count: number,
+): WaitExplanation[] {
+  const holders = holdersOf(newest, nowMs)
+  const explanations: WaitExplanation[] = []
+  for (const { cost, scope, key, priority, enqueuedMs } of queue) {
+    if (explanations.length === count) break
+    const block = beliefs.block(nowMs, cost)
+    explanations.push({
+      site: scope?.site,
+      key,
+      priority,
+      waitedMs: nowMs - enqueuedMs,
+      ahead: explanations.length,
+      blockedBy: block?.by ?? "the calls ahead of it",
+      untilMs: block ? (Number.isFinite(block.ms) ? nowMs + block.ms : undefined) : nowMs,
+      heldBy: block?.ms === Infinity ? holders : [],
+    })
+  }
+  return explanations
+}
+
+/** A few calls that run now, the newest first. */
+function holdersOf(newest: LivePermit | undefined, nowMs: number): WaitExplanation["heldBy"] {
+  const holders: { site: string | undefined; heldMs: number }[] = []
+  for (let permit = newest; permit && holders.length < 5; permit = permit.next) {
+    holders.push({ site: permit.scope?.site, heldMs: nowMs - permit.admittedMs })
+  }
+  return holders
+}

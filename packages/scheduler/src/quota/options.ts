@@ -1,0 +1,195 @@
+import { type Clock, type EventSink, type Random, SluiceError } from "@sluice/core"
+import * as z from "zod"
+import { type Adaptive, adaptiveDefaults } from "../limits/adaptive-concurrency.ts"
+import type { Dimension } from "../limits/budget.ts"
+import type { RateKind } from "../limits/rate-limit-options.ts"
+
+/** A rate with what is known of how the vendor counts. A plain number says only the limit. */
+export interface RateOptions {
+  readonly limit: number
+  /**
+   * `"bucket"`: refilled continuously (Anthropic, OpenAI) · `"sliding"`: never more than `limit` in any window ·
+   * `"fixed"`: counted between two resets. Left out: taken for a bucket whose depth is to be found, until an answer contradicts.
+   */
+  readonly kind?: RateKind
+  /** Depth of a bucket. With `kind: "bucket"` the default is the whole limit. */
+  readonly burst?: number
+  /** Length of the window, when it is not what the option's name says. */
+  readonly windowMs?: number
+  /** Epoch milliseconds of a reset, for `kind: "fixed"`. */
+  readonly resetAt?: number
+}
+
+/** The rates a quota may have, as the vendors write them. */
+export type RateName =
+  | "requestsPerSecond"
+  | "requestsPerMinute"
+  | "requestsPerDay"
+  | "tokensPerSecond"
+  | "tokensPerMinute"
+  | "tokensPerDay"
+  | "inputTokensPerSecond"
+  | "inputTokensPerMinute"
+  | "outputTokensPerSecond"
+  | "outputTokensPerMinute"
+
+/** The limits of one vendor account and model. Whatever is left out is learned from the vendor's answers. */
+export interface QuotaLimits extends Readonly<Partial<Record<RateName, number | RateOptions>>> {
+  /** Calls in flight: a number, or `adaptive()`. With no limit at all it is adaptive. */
+  readonly concurrency?: number | Adaptive
+  /** US dollars in all. */
+  readonly budgetUsd?: number
+}
+
+export interface QuotaOptions extends QuotaLimits {
+  /** Names the quota in events and errors. */
+  readonly name?: string
+  /** Calls that may wait; one more is rejected with `queue-full`. Default 100,000. */
+  readonly maxQueue?: number
+  /** A day's total gone: `"fail"` (default) ends the queue with one error, `"pause"` waits for the reset. */
+  readonly onExhausted?: "fail" | "pause"
+  /** Whether the vendor charges a call it refused. Default `"requests"`: the request counts, its tokens do not. */
+  readonly chargeRefused?: "requests" | "all" | "none"
+  /** How much later than another a call may reach the vendor than it left. Default 50 ms. */
+  readonly jitterMs?: number
+  /** Shares of keys under contention; a key not named weighs 1. */
+  readonly weights?: Readonly<Record<string, number>>
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly onEvent?: EventSink
+}
+
+export const quotaDefaults: Readonly<{
+  name: string
+  maxQueue: number
+  onExhausted: "fail" | "pause"
+  chargeRefused: "requests" | "all" | "none"
+  jitterMs: number
+}> = Object.freeze({
+  name: "quota",
+  /** About 35 MB of waiters: more than a batch ever queues by itself, and a bound on a runaway loop. */
+  maxQueue: 100_000,
+  /** A paused run that sleeps until tomorrow surprises more people than an error that says when to come back. */
+  onExhausted: "fail",
+  /** OpenAI: "unsuccessful requests contribute to your per-minute limit" (read 2026-11). */
+  chargeRefused: "requests",
+  /** Wi-Fi and proxies reorder calls by tens of milliseconds; it costs a bucket only this much of its depth. */
+  jitterMs: 50,
+})
+
+/** Every rate's dimension and window. */
+export const rates: Readonly<Record<RateName, { readonly dimension: Dimension; readonly windowMs: number }>> =
+  Object.freeze({
+    requestsPerSecond: { dimension: "requests", windowMs: 1_000 },
+    requestsPerMinute: { dimension: "requests", windowMs: 60_000 },
+    requestsPerDay: { dimension: "requests", windowMs: 86_400_000 },
+    tokensPerSecond: { dimension: "tokens", windowMs: 1_000 },
+    tokensPerMinute: { dimension: "tokens", windowMs: 60_000 },
+    tokensPerDay: { dimension: "tokens", windowMs: 86_400_000 },
+    inputTokensPerSecond: { dimension: "inputTokens", windowMs: 1_000 },
+    inputTokensPerMinute: { dimension: "inputTokens", windowMs: 60_000 },
+    outputTokensPerSecond: { dimension: "outputTokens", windowMs: 1_000 },
+    outputTokensPerMinute: { dimension: "outputTokens", windowMs: 60_000 },
+  })
+
+const positive = z.number().positive()
+const rateOptions = z.union([
+  positive,
+  z.strictObject({
+    limit: positive,
+    kind: z.enum(["bucket", "sliding", "fixed"]).optional(),
+    burst: positive.optional(),
+    windowMs: positive.optional(),
+    resetAt: positive.optional(),
+  }),
+])
+const rateNames = Object.keys(rates) as RateName[]
+const limits = {
+  ...(Object.fromEntries(rateNames.map((name) => [name, rateOptions.optional()])) as Record<
+    RateName,
+    z.ZodOptional<typeof rateOptions>
+  >),
+  concurrency: z
+    .union([
+      z.number().int().positive(),
+      z.strictObject({
+        kind: z.literal("adaptive"),
+        min: z.number().int().positive().default(adaptiveDefaults.min),
+        max: z.number().int().positive().default(adaptiveDefaults.max),
+        initial: z.number().int().positive().default(adaptiveDefaults.initial),
+      }),
+    ])
+    .optional(),
+  budgetUsd: positive.optional(),
+}
+const retuneSchema = z.strictObject(limits)
+const quotaSchema = z.strictObject({
+  ...limits,
+  name: z.string().min(1).optional(),
+  maxQueue: z.number().nonnegative().or(z.literal(Infinity)).optional(),
+  onExhausted: z.enum(["fail", "pause"]).optional(),
+  chargeRefused: z.enum(["requests", "all", "none"]).optional(),
+  jitterMs: z.number().nonnegative().optional(),
+  weights: z.record(z.string(), positive).optional(),
+  clock: z.custom<Clock>().optional(),
+  random: z.custom<Random>().optional(),
+  onEvent: z.custom<EventSink>((value) => typeof value === "function", "must be a function").optional(),
+})
+
+/** Checks options once; the error names path, wanted and got. */
+export function checkQuotaOptions(options: QuotaOptions): void {
+  check(quotaSchema, "createQuota", options)
+}
+
+/** Checks what a running quota is told, beside what it was told before. */
+export function checkRetune(limits: QuotaLimits, told: QuotaLimits): void {
+  check(retuneSchema, "quota.retune", limits)
+  for (const name of rateNames) {
+    const [from, to] = [told[name], limits[name]]
+    if (from === undefined || typeof to !== "object") continue
+    for (const part of ["kind", "burst", "windowMs", "resetAt"] as const) {
+      const was = typeof from === "object" ? from[part] : undefined
+      if (to[part] === undefined || to[part] === was) continue
+      const got = show(to[part])
+      const message = `quota.retune: ${name}.${part} must stay ${show(was)}, got ${got}. Only the limit of a rate can change; make a new quota.`
+      throw new SluiceError("invalid-option", message, { details: { path: `${name}.${part}`, got: to[part] } })
+    }
+  }
+}
+
+function check(schema: z.ZodType, where: string, options: unknown): void {
+  const result = schema.safeParse(options)
+  if (result.success) return
+  const issue = deepest(result.error.issues[0]!)
+  const path = issue.path.join(".")
+  let got: unknown = options
+  for (const step of issue.path) got = (got as Record<PropertyKey, unknown> | undefined)?.[step]
+  const unknown = issue.code === "unrecognized_keys" ? issue.keys.join(", ") : undefined
+  const message = unknown
+    ? `${where}: unknown option ${path ? `${path}.` : ""}${unknown}. Known: ${Object.keys(limits).join(", ")}`
+    : `${where}: ${path || "options"} ${wanted(issue)}, got ${show(got)}`
+  throw new SluiceError("invalid-option", message, { details: { path: unknown ?? path, got } })
+}
+
+type Issue = z.core.$ZodIssue
+
+// Of a union, the branch that got furthest is the one the user meant.
+function deepest(issue: Issue): Issue {
+  if (issue.code !== "invalid_union") return issue
+  const branches = issue.errors.flat().map((one): Issue => ({ ...deepest(one), path: [...issue.path, ...one.path] }))
+  const meant = branches.find((one) => one.code !== "invalid_type") ?? branches[0]
+  return meant ?? issue
+}
+
+function wanted(issue: Issue): string {
+  if (issue.code === "too_small") return `must be ${issue.inclusive ? "at least" : "greater than"} ${issue.minimum}`
+  if (issue.code === "invalid_type") return `must be a ${issue.expected}`
+  if (issue.code === "invalid_value") return `must be one of ${issue.values.map((one) => show(one)).join(", ")}`
+  return issue.message
+}
+
+function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value)
+  if (typeof value === "object" && value !== null) return "an object"
+  return String(value)
+}

@@ -1,0 +1,73 @@
+import type { QuotaBeliefs } from "./state.ts"
+
+/** One limit of a quota, as believed now. */
+export interface LimitSnapshot {
+  readonly name: string
+  readonly dimension: string
+  /** Per window; for `concurrency` calls at once, for `budgetUsd` dollars in all. */
+  readonly limit: number
+  /** What could be taken now; negative in debt. */
+  readonly level: number
+  /** Rates only. */
+  readonly windowMs?: number
+  readonly kind?: "bucket" | "sliding" | "fixed"
+  /** What others seem to take from the same limit, per window. */
+  readonly others?: number
+  /** What is being used of it: the limit, less what refusals taught and others take. */
+  readonly effective?: number
+}
+
+/** A quota as plain data. No key, prompt or header is in it. */
+export interface QuotaSnapshot {
+  readonly name: string
+  readonly inFlight: number
+  readonly waiting: number
+  readonly gate: { readonly state: "open" | "closed" | "ramping"; readonly reopensInMs?: number }
+  readonly limits: readonly LimitSnapshot[]
+}
+
+/** Why one call waits. */
+export interface WaitExplanation {
+  /** The item that made the call, where there is one: `digest/summarise[3]`. */
+  readonly site: string | undefined
+  readonly key: string
+  readonly priority: number
+  readonly waitedMs: number
+  readonly ahead: number
+  readonly blockedBy: string
+  /** On the quota's clock; `undefined` when only a call in flight can make room. */
+  readonly untilMs: number | undefined
+  /** Up to five calls that hold what it waits for. */
+  readonly heldBy: readonly { readonly site: string | undefined; readonly heldMs: number }[]
+}
+
+export function snapshotOf(name: string, beliefs: QuotaBeliefs, nowMs: number, waiting: number): QuotaSnapshot {
+  const { gate, concurrency } = beliefs
+  const shut = nowMs < gate.closedUntilMs
+  return {
+    name,
+    inFlight: concurrency.running,
+    waiting,
+    gate: shut
+      ? { state: "closed", reopensInMs: gate.closedUntilMs - nowMs }
+      : { state: gate.ramping ? "ramping" : "open" },
+    limits: [
+      ...(concurrency.limit === Infinity
+        ? []
+        : [{ name: "concurrency", dimension: "concurrency", limit: concurrency.limit, level: concurrency.level() }]),
+      ...beliefs.rates.map((rate) => ({
+        name: rate.name,
+        dimension: rate.dimension,
+        limit: rate.limit,
+        level: rate.level(nowMs),
+        windowMs: rate.windowMs,
+        kind: rate.kind,
+        others: rate.others,
+        effective: rate.ratePerMs * rate.windowMs,
+      })),
+      ...beliefs.budgets
+        .filter((one) => one.dimension === "usd")
+        .map((one) => ({ name: one.name, dimension: one.dimension, limit: one.largest(), level: one.level(nowMs) })),
+    ],
+  }
+}

@@ -1,0 +1,209 @@
+import type { Cost } from "@sluice/core"
+import { AdaptiveConcurrency, adaptiveDefaults } from "../limits/adaptive-concurrency.ts"
+import { Episodes } from "./episodes.ts"
+import { Gate } from "./gate.ts"
+import { amountOf, type Budget, type Dimension } from "../limits/budget.ts"
+import { ConcurrencyLimit } from "../limits/concurrency-limit.ts"
+import { RateLimit } from "../limits/rate-limit.ts"
+import { Reservoir } from "../limits/reservoir.ts"
+import { Overloads } from "./overloads.ts"
+import { quotaDefaults, type QuotaLimits, type QuotaOptions, type RateName, rates } from "./options.ts"
+
+/** Why a call cannot start now, and for how long. */
+export interface Block {
+  readonly by: string
+  readonly dimension: Dimension | "gate"
+  /** `Infinity`: not before a call in flight settles. */
+  readonly ms: number
+  /** Time alone does not help, or not before tomorrow: dollars, a day's total, or a cost above the limit (which may have been lowered). */
+  readonly total?: "budget" | "day" | "never"
+}
+
+/**
+ * Share of a limit that may start before the first answer has shown how the vendor counts. A bucket that was full loses nothing by
+ * it: what was taken keeps it refilling for a fifth of the window.
+ */
+const firstWave = 0.2
+/**
+ * All that a quota believes of its vendor, and the arithmetic of admission on it. Pure: time comes as an argument, nothing
+ * waits. `quota-learning.ts` changes the beliefs as calls settle, `quota.ts` acts on them.
+ */
+export class QuotaBeliefs {
+  readonly gate: Gate = new Gate()
+  readonly concurrency: ConcurrencyLimit
+  adaptive: AdaptiveConcurrency | undefined
+  readonly budgets: Budget[] = []
+  readonly rates: RateLimit[] = []
+  /** Estimated output tokens of the calls in flight. */
+  outputInFlight: number = 0
+  /** Estimated input tokens of the calls in flight. */
+  inputInFlight: number = 0
+  readonly options: QuotaOptions
+  readonly jitterMs: number
+  readonly episodes: Episodes
+  readonly overloads: Overloads = new Overloads()
+
+  constructor(options: QuotaOptions, nowMs: number, wallMs: number) {
+    this.options = options
+    this.jitterMs = options.jitterMs ?? quotaDefaults.jitterMs
+    this.episodes = new Episodes(nowMs)
+    const { concurrency } = options
+    const told = (Object.keys(rates) as RateName[]).filter((name) => options[name] !== undefined)
+    if (typeof concurrency === "object") this.adaptive = new AdaptiveConcurrency(concurrency)
+    else if (concurrency === undefined && told.length === 0) this.adaptive = new AdaptiveConcurrency(adaptiveDefaults)
+    this.concurrency = new ConcurrencyLimit(this.adaptive?.limit ?? (concurrency as number | undefined) ?? Infinity)
+    this.budgets.push(this.concurrency)
+    for (const name of told) this.#tell(name, options[name]!, nowMs, wallMs)
+    if (options.budgetUsd !== undefined) this.budgets.push(new Reservoir("budgetUsd", "usd", options.budgetUsd))
+    const unknown = this.rates.filter((rate) => !rate.burstKnown && rate.dimension === "requests")
+    if (unknown.length > 0) {
+      const slowest = Math.min(...unknown.map((rate) => rate.ratePerMs))
+      const least = Math.min(...unknown.map((rate) => rate.limit))
+      this.gate.beginRamp(nowMs, Math.max(2, Math.min(10, slowest * 1_000)), Math.max(4, least * firstWave))
+    } else if (this.rates.some((rate) => !rate.burstKnown)) this.gate.beginRamp(nowMs, 4, 64)
+  }
+
+  /** The first thing in the way of `cost`, or nothing. Of several limits, the one that takes longest. */
+  block(nowMs: number, cost: Cost): Block | undefined {
+    const gateMs = this.gate.msUntil(nowMs)
+    let worst: Block | undefined = gateMs > 0 ? { by: "gate", dimension: "gate", ms: gateMs } : undefined
+    const { budgets } = this
+    const alone = this.concurrency.running === 0
+    for (let i = 0; i < budgets.length; i++) {
+      const budget = budgets[i]!
+      const ms = budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone)
+      if (ms > 0 && (worst === undefined || ms > worst.ms)) {
+        const total = totalOf(budget, ms)
+        worst = { by: budget.name, dimension: budget.dimension, ms, ...(total && { total }) }
+      }
+    }
+    return worst
+  }
+
+  /** Whether `cost` fits now: `block` without its answer, for the fast path. */
+  fits(nowMs: number, cost: Cost): boolean {
+    if (this.gate.msUntil(nowMs) > 0) return false
+    const { budgets } = this
+    const alone = this.concurrency.running === 0
+    for (let i = 0; i < budgets.length; i++) {
+      const budget = budgets[i]!
+      if (budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone) > 0) return false
+    }
+    return true
+  }
+
+  /** Takes `cost` in every dimension. Answers whether this start opened the gate. */
+  take(nowMs: number, cost: Cost): boolean {
+    const budgets = this.budgets
+    for (let i = 0; i < budgets.length; i++) {
+      const budget = budgets[i]!
+      const amount = amountOf(cost, budget.dimension)
+      if (amount !== 0) budget.take(nowMs, amount)
+    }
+    this.episodes.started(cost)
+    this.overloads.started(this.concurrency.running)
+    this.outputInFlight += cost.outputTokens ?? 0
+    this.inputInFlight += cost.inputTokens ?? 0
+    return this.gate.started(nowMs)
+  }
+
+  anchors(nowMs: number): number[] {
+    const { rates } = this
+    const anchors = new Array<number>(rates.length)
+    for (let i = 0; i < rates.length; i++) anchors[i] = rates[i]!.anchor(nowMs)
+    return anchors
+  }
+
+  /** The limit that `cost` can never fit into. */
+  oversize(cost: Cost): { readonly name: string; readonly amount: number; readonly largest: number } | undefined {
+    for (const budget of this.budgets) {
+      const amount = amountOf(cost, budget.dimension)
+      if (amount > budget.largest()) return { name: budget.name, amount, largest: budget.largest() }
+    }
+    return undefined
+  }
+
+  /** What `cost` weighs for fair shares: milliseconds of the scarcest limit. */
+  weighMs(cost: Cost): number {
+    let most = 1
+    for (const rate of this.rates) most = Math.max(most, rate.weighMs(amountOf(cost, rate.dimension)))
+    return most
+  }
+
+  get failsDaily(): boolean {
+    return this.options.onExhausted !== "pause"
+  }
+
+  budgetLeft(): number {
+    return this.budgets.find((one) => one instanceof Reservoir)?.level() ?? Infinity
+  }
+
+  /** The user's numbers changed. */
+  retune(limits: QuotaLimits, nowMs: number, wallMs: number): void {
+    for (const name of Object.keys(limits) as (keyof QuotaLimits)[]) {
+      const value = limits[name]
+      if (value === undefined) continue
+      if (name === "concurrency") {
+        this.adaptive = typeof value === "object" && "min" in value ? new AdaptiveConcurrency(value) : undefined
+        this.concurrency.retune(this.adaptive?.limit ?? (value as number))
+      } else if (name === "budgetUsd") {
+        const budget = this.budgets.find((one) => one instanceof Reservoir)
+        if (budget) budget.retune(value as number)
+        else this.budgets.push(new Reservoir("budgetUsd", "usd", value as number))
+      } else this.#tell(name, value as number, nowMs, wallMs)
+    }
+  }
+
+  #tell(name: RateName, value: QuotaLimits[RateName] & {}, nowMs: number, wallMs: number): void {
+    const options = typeof value === "number" ? { limit: value } : value
+    const { dimension, windowMs } = rates[name]
+    const length = options.windowMs ?? windowMs
+    const existing = this.rates.find((rate) => rate.name === name)
+    if (existing) return existing.setTold(nowMs, options.limit)
+    const daily = length >= 86_400_000
+    const resetWall = options.resetAt ?? (daily ? nextUtcMidnight(wallMs) : undefined)
+    this.addRate(
+      new RateLimit({
+        name,
+        dimension,
+        limit: options.limit,
+        windowMs: length,
+        told: true,
+        nowMs,
+        jitterMs: Math.min(this.jitterMs, length / 100),
+        ...(options.kind ? { kind: options.kind } : daily ? { kind: "fixed" as const } : {}),
+        ...(options.burst !== undefined && { burst: options.burst }),
+        ...(resetWall !== undefined && { resetAtMs: nowMs + resetWall - wallMs }),
+      }),
+    )
+  }
+
+  /** A limit that was told, or learned. */
+  addRate(rate: RateLimit): void {
+    this.rates.push(rate)
+    this.budgets.push(rate)
+  }
+}
+
+function totalOf(budget: Budget, ms: number): Block["total"] {
+  if (budget instanceof Reservoir) return "budget"
+  if (!(budget instanceof RateLimit)) return undefined
+  if (ms === Infinity) return "never"
+  return budget.daily ? "day" : undefined
+}
+
+function nextUtcMidnight(wallMs: number): number {
+  return (Math.floor(wallMs / 86_400_000) + 1) * 86_400_000
+}
+
+/** Whether `cost` takes anything of these dimensions; requests and places apart, which every call takes. */
+export function uses(cost: Cost, dimensions: ReadonlySet<Block["dimension"]>): boolean {
+  const input = (cost.inputTokens ?? 0) > 0
+  const output = (cost.outputTokens ?? 0) > 0
+  return (
+    (dimensions.has("tokens") && (input || output)) ||
+    (dimensions.has("inputTokens") && input) ||
+    (dimensions.has("outputTokens") && output) ||
+    (dimensions.has("usd") && (cost.usd ?? 0) > 0)
+  )
+}

@@ -1,0 +1,328 @@
+import { type Permit, runInScope, type SluiceEvent, SluiceError, type TaskScope } from "@sluice/core"
+import { seededRandom, VirtualClock } from "@sluice/lab"
+import { describe, expect, it } from "vitest"
+import { adaptive, createQuota, parallelMap, type Quota, type QuotaOptions } from "../../src/index.ts"
+
+function setUp(options: QuotaOptions = {}): { clock: VirtualClock; quota: Quota; events: SluiceEvent[] } {
+  const clock = new VirtualClock({ startMs: 1_000 })
+  const events: SluiceEvent[] = []
+  const quota = createQuota({ clock, random: seededRandom(1), onEvent: (event) => events.push(event), ...options })
+  return { clock, quota, events }
+}
+
+const bucket = (limit: number, burst = limit): { limit: number; kind: "bucket"; burst: number } => ({
+  limit,
+  kind: "bucket",
+  burst,
+})
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (!SluiceError.isInstance(error)) throw new Error(`expected a SluiceError, got ${String(error)}`)
+  return error.code
+}
+
+const scope = (site: string, parent?: TaskScope): TaskScope => ({ parent, site, waiting: 0, holding: 0 })
+
+describe("options", () => {
+  it.each([
+    [{ requestsPerMinute: 0 }, "createQuota: requestsPerMinute must be greater than 0, got 0"],
+    [{ tokensPerMinute: "5" }, 'createQuota: tokensPerMinute must be a number, got "5"'],
+    [{ requestPerMinute: 5 }, "createQuota: unknown option requestPerMinute"],
+    [{ concurrency: 1.5 }, "createQuota: concurrency must be"],
+    [{ requestsPerMinute: { limit: 5, kind: "leaky" } }, "createQuota: requestsPerMinute.kind must be one of"],
+  ])("%j says path, wanted and got", (options, message) => {
+    expect(() => createQuota(options as never)).toThrow(message)
+  })
+})
+
+describe("headers that name no window", () => {
+  const hear = async (told: QuotaOptions, limit: number): Promise<readonly string[]> => {
+    const { quota } = setUp(told)
+    const permit = await quota.admit()
+    permit.settle("success", undefined, { limits: [{ dimension: "requests", limit, remaining: limit - 1 }] })
+    return quota.snapshot().limits.map(({ name }) => name)
+  }
+
+  it("mean a minute", async () => {
+    expect(await hear({ requestsPerMinute: 100 }, 50)).toEqual(["requestsPerMinute"])
+    expect(await hear({ requestsPerSecond: 5 }, 100)).toEqual(["requestsPerSecond", "requests per minute"])
+  })
+
+  it("mean the window that the user told with the same number", async () => {
+    const told = { requestsPerMinute: { limit: 100, windowMs: 10_000, kind: "sliding" } } as const
+    expect(await hear(told, 100)).toEqual(["requestsPerMinute"])
+  })
+})
+
+describe("waiting", () => {
+  it("hands a slot to the next in line in the same tick, so that no newcomer takes it", async () => {
+    const { quota } = setUp({ concurrency: 1 })
+    const first = await quota.admit()
+    const order: string[] = []
+    const second = quota.admit().then((permit) => (order.push("second"), permit))
+    first.settle("success")
+    const third = quota.admit().then((permit) => (order.push("third"), permit))
+    expect(quota.tryAdmit()).toBeUndefined()
+    ;(await second).settle("success")
+    ;(await third).settle("success")
+    expect(order).toEqual(["second", "third"])
+  })
+
+  it("lets a crowd go a few dozen a turn, so that refusals are read between them", async () => {
+    const { clock, quota } = setUp({ concurrency: 1 })
+    const first = await quota.admit()
+    let admitted = 0
+    const crowd = Array.from({ length: 100 }, async () => {
+      await quota.admit()
+      admitted++
+    })
+    quota.retune({ concurrency: 1_000 })
+    first.settle("success")
+    await Promise.resolve()
+    await Promise.resolve()
+    expect(admitted).toBeLessThanOrEqual(64)
+    await clock.run(Promise.all(crowd))
+    expect([admitted, clock.now()]).toEqual([100, 1_000])
+  })
+
+  it("ends at once with signal.reason, untouched, and leaves no listener, timer or place behind", async () => {
+    const { clock, quota } = setUp({ requestsPerMinute: bucket(60, 1) })
+    await quota.admit()
+    const controller = new AbortController()
+    const waiters = Array.from({ length: 1_000 }, () => quota.admit({}, { signal: controller.signal }))
+    const reason = new Error("enough")
+    controller.abort(reason)
+    const ends = await Promise.allSettled(waiters)
+    expect(ends.every((end) => end.status === "rejected" && end.reason === reason)).toBe(true)
+    expect([quota.snapshot().waiting, clock.pending]).toEqual([0, 0])
+    await expect(quota.admit({}, { signal: controller.signal })).rejects.toBe(reason)
+  })
+
+  it("is cancelled with the item that made the call, without plumbing, and counts in its scope", async () => {
+    const { quota } = setUp({ concurrency: 1 })
+    const controller = new AbortController()
+    const item: TaskScope = { ...scope("digest/summarise[3]"), signal: controller.signal }
+    const held = await quota.admit()
+    const waiting = runInScope(item, () => quota.admit())
+    expect([item.waiting, item.holding]).toEqual([1, 0])
+    expect(quota.explain()).toMatchObject([{ site: "digest/summarise[3]", blockedBy: "concurrency", ahead: 0 }])
+    controller.abort(new Error("cancelled"))
+    await expect(waiting).rejects.toThrow("cancelled")
+    expect([item.waiting, item.holding]).toEqual([0, 0])
+    held.settle("success")
+    const other = scope("other")
+    const permit = await runInScope(other, () => quota.admit())
+    expect(other.holding).toBe(1)
+    permit.settle("success")
+    permit.settle("success")
+    expect(other.holding).toBe(0)
+  })
+
+  it("has a bounded queue", async () => {
+    const { quota } = setUp({ concurrency: 1, maxQueue: 2 })
+    await quota.admit()
+    const waiters = [quota.admit(), quota.admit()]
+    expect(await codeOf(quota.admit())).toBe("queue-full")
+    const closing = quota.close({ reject: true })
+    expect(await Promise.all(waiters.map(codeOf))).toEqual(["limiter-closed", "limiter-closed"])
+    void closing
+  })
+
+  it("ends when its deadline passes, saying what blocked it", async () => {
+    const { clock, quota } = setUp({ concurrency: 1 })
+    await quota.admit()
+    const waiting = quota.admit({}, { deadlineMs: 5_000 })
+    const ended = expect(waiting).rejects.toThrow(/deadline of 5 s; blocked by concurrency/)
+    await clock.advance(5_000)
+    await ended
+    expect(clock.pending).toBe(0)
+  })
+
+  it("is not barred by a call that waits for a limit it does not use", async () => {
+    const { quota } = setUp({ outputTokensPerMinute: bucket(600, 100), requestsPerMinute: bucket(6_000) })
+    await quota.admit({ outputTokens: 100 }, { key: "chat" })
+    const blocked = quota.admit({ outputTokens: 100 }, { key: "chat" })
+    await quota.admit({ inputTokens: 50 }, { key: "embeddings" })
+    expect(quota.snapshot().waiting).toBe(1)
+    void blocked.catch(() => undefined)
+    void quota.close({ reject: true })
+  })
+
+  it("lets a higher priority go first, as if it had come earlier, and starves nobody", async () => {
+    const { clock, quota } = setUp({ requestsPerMinute: bucket(60, 1) })
+    await quota.admit()
+    const order: string[] = []
+    const ask = async (name: string, priority: number): Promise<void> => {
+      await quota.admit({}, { priority })
+      order.push(name)
+    }
+    const old = ask("low, early", 0)
+    const crowd: Promise<void>[] = []
+    for (let i = 0; i < 20; i++) {
+      crowd.push(ask("high", 1))
+      await clock.advance(1_000)
+    }
+    await clock.run(Promise.all([old, ...crowd]))
+    // One step of priority is worth five seconds of waiting: five high ones pass, no more.
+    expect(order.indexOf("low, early")).toBeGreaterThan(0)
+    expect(order.indexOf("low, early")).toBeLessThanOrEqual(6)
+  })
+})
+
+describe("nesting", () => {
+  it("fails at once, naming both sites, when a task waits for the place that it holds itself", async () => {
+    const { quota } = setUp({ concurrency: 1 })
+    const outcomes = parallelMap([0], async () => (await quota.admit()).settle("success"), {
+      limiter: quota,
+      onError: "collect",
+    })
+    for await (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ status: "failed", error: { code: "limiter-reentry" } })
+    }
+    expect(quota.snapshot()).toMatchObject({ inFlight: 0, waiting: 0 })
+  })
+})
+
+describe("totals", () => {
+  it("stops before the call that would exceed the dollars, once nothing in flight can give back", async () => {
+    const { quota } = setUp({ budgetUsd: 1 })
+    const first = await quota.admit({ usd: 0.8 })
+    const second = quota.admit({ usd: 0.5 })
+    first.settle("success", { usd: 0.3 })
+    const permit = await second
+    const third = codeOf(quota.admit({ usd: 0.4 }))
+    permit.settle("success", { usd: 0.5 })
+    expect(await third).toBe("budget-exhausted")
+    expect(await codeOf(quota.admit({ usd: 2 }))).toBe("cost-exceeds-limit")
+    ;(await quota.admit({ usd: 0.2 })).settle("success")
+  })
+
+  it("a day's total ends the queue with the time of its reset, or pauses to it", async () => {
+    const failing = setUp({ requestsPerDay: 2 })
+    await failing.quota.admit()
+    await failing.quota.admit()
+    await expect(failing.quota.admit()).rejects.toThrow(/day's total is used up, it resets in/)
+    expect(failing.clock.pending).toBe(0)
+    const pausing = setUp({ requestsPerDay: 2, onExhausted: "pause" })
+    await pausing.quota.admit()
+    await pausing.quota.admit()
+    const startMs = pausing.clock.now()
+    await pausing.clock.run(pausing.quota.admit())
+    expect(pausing.clock.now() - startMs).toBeGreaterThan(80_000_000)
+  })
+
+  it("the vendor's word that the day is over counts as well", async () => {
+    const { clock, quota } = setUp({ requestsPerMinute: 60, onExhausted: "pause" })
+    const permit = await quota.admit()
+    permit.settle("throttled", undefined, { refusal: { reason: "daily" }, retryAfterMs: 7_200_000 })
+    const startMs = clock.now()
+    await clock.run(quota.admit())
+    expect(clock.now() - startMs).toBeGreaterThanOrEqual(7_200_000)
+  })
+
+  it("fails at once what a lowered limit can never admit, and lets the rest pass", async () => {
+    const { clock, quota } = setUp({ tokensPerMinute: bucket(10_000) })
+    const first = await quota.admit({ inputTokens: 9_000 })
+    const large = codeOf(quota.admit({ inputTokens: 8_000 }))
+    const small = quota.admit({ inputTokens: 100 })
+    first.settle("success", undefined, { limits: [{ dimension: "tokens", limit: 5_000, remaining: 0 }] })
+    expect(await large).toBe("cost-exceeds-limit")
+    await clock.run(small)
+  })
+})
+
+describe("life of a quota", () => {
+  it("retunes at the next admission, and nothing stops", async () => {
+    const { clock, quota } = setUp({ requestsPerMinute: bucket(60, 1) })
+    await quota.admit()
+    const crowd = Promise.all(Array.from({ length: 100 }, () => quota.admit()))
+    await clock.advance(1_000)
+    quota.retune({ requestsPerMinute: 6_000 })
+    const startMs = clock.now()
+    await clock.run(crowd)
+    expect(clock.now() - startMs).toBeLessThanOrEqual(1_001)
+    expect(() => quota.retune({ concurrency: 0 })).toThrow("quota.retune: concurrency")
+  })
+
+  it("drains when closed: what waits is served, what comes is refused", async () => {
+    const { clock, quota } = setUp({ concurrency: 1 })
+    const first = await quota.admit()
+    const second = quota.admit()
+    let closed = false
+    const closing = quota.close().then(() => (closed = true))
+    expect(await codeOf(quota.admit())).toBe("limiter-closed")
+    first.settle("success")
+    const permit = await second
+    expect(closed).toBe(false)
+    permit.settle("success")
+    await closing
+    expect(clock.pending).toBe(0)
+    await quota[Symbol.asyncDispose]()
+  })
+
+  it("after the money is gone everything is refused until somebody retunes", async () => {
+    const { quota } = setUp({ requestsPerMinute: 60 })
+    const permit = await quota.admit()
+    permit.settle("throttled", undefined, { refusal: { reason: "billing", message: "no credit left" } })
+    await expect(quota.admit()).rejects.toThrow(/billing.*no credit left/)
+    expect(quota.tryAdmit()).toBeUndefined()
+    quota.retune({ requestsPerMinute: 60 })
+    ;(await quota.admit()).settle("success")
+  })
+
+  it("a sink that throws disturbs nothing", async () => {
+    const { quota } = setUp({
+      concurrency: 1,
+      onEvent: () => {
+        throw new Error("sink")
+      },
+    })
+    ;(await quota.admit()).settle("success")
+    expect(quota.snapshot().inFlight).toBe(0)
+  })
+
+  it("tells the story: wait, admit, settle, throttle, gate, limits", async () => {
+    const { clock, quota, events } = setUp({ requestsPerMinute: 600 })
+    const [a, b] = await Promise.all([quota.admit(), quota.admit()])
+    a.settle("throttled", undefined, { refusal: { reason: "rate", dimension: "requests" }, retryAfterMs: 3_000 })
+    b.settle("throttled", undefined, { refusal: { reason: "rate", dimension: "requests" }, retryAfterMs: 3_000 })
+    expect(quota.snapshot().gate).toMatchObject({ state: "closed" })
+    const next = await clock.run(quota.admit())
+    next.settle("success", undefined, { limits: [{ dimension: "requests", limit: 300, remaining: 299 }] })
+    const types = events.map((event) => event.type)
+    for (const type of ["permit-wait", "permit-admit", "permit-settle", "throttle", "gate-close", "gate-open"]) {
+      expect(types).toContain(type)
+    }
+    expect(types.filter((type) => type === "gate-close")).toHaveLength(1)
+    expect(events.find((event) => event.type === "limit-change" && event.reason.includes("headers"))).toMatchObject({
+      dimension: "requestsPerMinute",
+      to: 300,
+    })
+  })
+
+  it("told nothing, it starts slowly and says why each limit changes", async () => {
+    const { quota, events } = setUp({ concurrency: adaptive({ initial: 2, max: 8 }) })
+    for (let round = 0; round < 4; round++) {
+      const permits: Permit[] = []
+      for (let permit = quota.tryAdmit(); permit; permit = quota.tryAdmit()) permits.push(permit)
+      for (const permit of permits) permit.settle("success")
+    }
+    const changes = events.filter((event) => event.type === "limit-change")
+    expect(changes[0]).toMatchObject({ dimension: "concurrency", from: 2, to: 3, reason: "slow start" })
+    expect(quota.snapshot().limits[0]).toMatchObject({ name: "concurrency", limit: 8 })
+  })
+
+  it("asks for nothing more than the user told it, however much the vendor would grant", async () => {
+    const { clock, quota } = setUp({ requestsPerMinute: bucket(60, 1) })
+    const startMs = clock.now()
+    for (let i = 0; i < 30; i++) {
+      const permit = await clock.run(quota.admit())
+      permit.settle("success", undefined, { limits: [{ dimension: "requests", limit: 5_000, remaining: 4_990 }] })
+    }
+    expect(clock.now() - startMs).toBeGreaterThanOrEqual(28_999)
+  })
+})

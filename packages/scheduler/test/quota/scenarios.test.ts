@@ -1,0 +1,116 @@
+import {
+  limiterContestant,
+  runScenario,
+  scenarioNamed,
+  type Contestant,
+  type Scenario,
+  type VendorLimits,
+} from "@sluice/lab"
+import { describe, expect, it } from "vitest"
+import { createQuota } from "../../src/index.ts"
+
+/** What each scenario may take of the oracle's time, and refuse of its answers. The told ones are in `quota-conformance`. */
+const bounds: readonly (readonly [name: string, ratio: number, refusedRatio: number])[] = [
+  ["max-tokens-bind", 1.03, 0],
+  ["unknown-headers", 1.1, 0.01],
+  ["unknown-silent", 1.1, 0.01],
+  ["told-threefold-headers", 1.1, 0.01],
+  ["told-threefold-silent", 1.1, 0.01],
+  ["quota-cut", 1.1, 0.005],
+  ["co-tenant-30", 1.1, 0.005],
+  ["co-tenant-60", 1.1, 0.005],
+  ["faults", 1.1, 0.005],
+  ["outage", 1.05, 0.005],
+  ["outage-torn", 1.05, 0.005],
+  ["slots", 1.15, 0.005],
+  ["knee", 1.15, 0],
+  ["ramp", 1.17, 0.0075],
+]
+
+const ours = limiterContestant(({ told, clock, random }) => createQuota({ ...told, clock, random }))
+
+/** Input a tenth too high, output as it is on average. */
+const guessing = limiterContestant(({ told, clock, random }) => createQuota({ ...told, clock, random }), {
+  estimate: ({ inputTokens }) => ({ inputTokens: Math.round(inputTokens * 1.1), outputTokens: 180 }),
+})
+
+function shallow(name: string): Scenario {
+  const scenario = scenarioNamed(name)
+  const limits = Object.entries(scenario.vendor.limits ?? {}).map(([dimension, limit]) => [
+    dimension,
+    { limit: Number(limit), burst: Number(limit) / 5 },
+  ])
+  return { ...scenario, vendor: { ...scenario.vendor, limits: Object.fromEntries(limits) as VendorLimits } }
+}
+
+/** Three seeds: each within its time, all together within their refusals. */
+async function check(
+  scenario: Scenario,
+  contestant: Contestant,
+  { ratio, refusedRatio, calls }: { readonly ratio: number; readonly refusedRatio: number; readonly calls?: number },
+): Promise<void> {
+  let refused = 0
+  let answered = 0
+  for (const seed of [1, 2, 3]) {
+    const result = await runScenario(scenario, contestant, { seed, ...(calls !== undefined && { calls }) })
+    expect([result.error, result.lost, result.repeated]).toEqual([undefined, 0, 0])
+    expect(result.ratio).toBeLessThanOrEqual(ratio)
+    refused += result.refused
+    answered += result.answered
+  }
+  expect(refused / answered).toBeLessThanOrEqual(refusedRatio)
+}
+
+describe("against simulated vendors, every call is answered once", () => {
+  for (const [name, ratio, refusedRatio] of bounds) {
+    it(`${name}: within ${ratio} of the oracle's time, at most ${refusedRatio * 100} % refused`, async () => {
+      await check(scenarioNamed(name), ours, { ratio, refusedRatio })
+    }, 60_000)
+  }
+
+  for (const name of ["tokens-bind", "told-slices", "told-sliding", "told-fixed"]) {
+    it(`${name}, told rightly: none of 10,000 calls is refused, within 1.03 of the oracle's time`, async () => {
+      const { ratio, refused, lost } = await runScenario(scenarioNamed(name), ours, { calls: 10_000 })
+      expect([refused, lost]).toEqual([0, 0])
+      expect(ratio).toBeLessThanOrEqual(1.03)
+    }, 60_000)
+  }
+
+  // The same vendors with a bucket of twelve seconds' worth instead of a minute's, and a client that estimates badly.
+  const shallowBounds: typeof bounds = [
+    ["unknown-headers", 1.05, 0.02],
+    ["unknown-silent", 1.1, 0.015],
+    ["told-threefold-headers", 1.05, 0.015],
+    ["told-threefold-silent", 1.1, 0.02],
+    ["co-tenant-30", 1.1, 0.03],
+    ["co-tenant-60", 1.1, 0.03],
+  ]
+  for (const [name, ratio, refusedRatio] of shallowBounds) {
+    it(`${name}, shallow: within ${ratio} of the oracle's time, at most ${refusedRatio * 100} % refused`, async () => {
+      await check(shallow(name), guessing, { ratio, refusedRatio, calls: 1_200 })
+    }, 60_000)
+  }
+
+  for (const [name, ratio, refusedRatio] of [
+    ["tokens-bind", 1.03, 0.001],
+    ["told-sliding", 1.03, 0],
+    ["told-fixed", 1.12, 0],
+  ] as const) {
+    it(`${name}, estimated badly: within ${ratio}, at most ${refusedRatio * 100} % refused`, async () => {
+      await check(scenarioNamed(name), guessing, { ratio, refusedRatio })
+    }, 60_000)
+  }
+
+  it("billing: one call finds out, and the whole queue ends with one clear error", async () => {
+    const { refused, error, answered } = await runScenario(scenarioNamed("billing"), ours)
+    expect(refused).toBeLessThanOrEqual(1)
+    expect(answered).toBeGreaterThan(0)
+    expect(error).toMatchObject({ code: "quota-exhausted" })
+  })
+
+  it("same seed, same result", async () => {
+    const runs = [1, 2].map(async () => await runScenario(scenarioNamed("co-tenant-30"), ours, { seed: 7, calls: 300 }))
+    const [first, second] = await Promise.all(runs)
+    expect(first).toEqual(second)
+  })
+})
