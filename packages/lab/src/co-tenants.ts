@@ -4,6 +4,7 @@ import type { CoTenantOptions } from "./vendor-options.ts"
 
 interface Tenant {
   readonly asks: Asks
+  readonly burst: number
   readonly toMs: number
   readonly draw: () => number
   nextMs: number
@@ -18,8 +19,14 @@ export class CoTenants {
   constructor(options: readonly CoTenantOptions[], seed: number) {
     this.#tenants = options.map((tenant, index) => {
       const random = seededRandom(luckOf(seed, "co-tenant", index) * 2 ** 32)
-      const draw = (): number => exponential(random, 60_000 / tenant.requestsPerMinute)
-      const { tokensPerCall: input = 0, outputTokensPerCall: output = 0, fromMs = 0, toMs = Infinity } = tenant
+      const {
+        tokensPerCall: input = 0,
+        outputTokensPerCall: output = 0,
+        fromMs = 0,
+        toMs = Infinity,
+        burst = 1,
+      } = tenant
+      const draw = (): number => exponential(random, (60_000 * burst) / tenant.requestsPerMinute)
       const both = (amount: number): { needs: number; takes: number } => ({ needs: amount, takes: amount })
       const asks: Asks = {
         requests: both(1),
@@ -29,7 +36,7 @@ export class CoTenants {
         inputTokens: both(input),
         outputTokens: both(output),
       }
-      return { asks, toMs, draw, nextMs: fromMs + draw() }
+      return { asks, burst, toMs, draw, nextMs: fromMs + draw() }
     })
   }
 
@@ -43,8 +50,8 @@ export class CoTenants {
     const tenant = this.#next()
     if (!tenant) return
     const atMs = tenant.nextMs
-    limits.take(atMs, tenant.asks)
-    this.served++
+    for (let call = 0; call < tenant.burst; call++) limits.take(atMs, tenant.asks)
+    this.served += tenant.burst
     tenant.nextMs += tenant.draw()
     if (tenant.nextMs >= tenant.toMs) tenant.nextMs = Infinity
   }

@@ -80,6 +80,7 @@ export const vendorShape: Readonly<Record<keyof VendorOptions, z.ZodType>> = {
         requestsPerMinute: positive,
         tokensPerCall: nonNegative.optional(),
         outputTokensPerCall: nonNegative.optional(),
+        burst: z.number().int().positive().optional(),
         fromMs: nonNegative.optional(),
         toMs: untilMs.optional(),
       }),

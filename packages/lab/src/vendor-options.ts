@@ -31,6 +31,8 @@ export interface CoTenantOptions {
   readonly tokensPerCall?: number
   /** Output tokens of each, charged together with its input. */
   readonly outputTokensPerCall?: number
+  /** Calls that arrive together, at the same mean rate. Default 1. */
+  readonly burst?: number
   readonly fromMs?: number
   readonly toMs?: number
 }

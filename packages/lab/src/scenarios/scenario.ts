@@ -49,17 +49,20 @@ export function callsOf(
   count: number = scenario.calls.count,
 ): (VendorCall & { readonly id: string })[] {
   const { inputTokens, outputTokens, maxTokens } = scenario.calls
-  const draw = (size: Size, what: string, id: number): number => {
-    if (typeof size === "number") return size
-    const value = lognormal(seededRandom(luckOf(seed, what, id) * 2 ** 32), size.median, size.sigma)
-    return Math.max(1, Math.min(size.max, Math.round(value)))
-  }
+  const draw = (size: Size, what: string, id: number): number => drawSize(size, luckOf(seed, what, id))
   return Array.from({ length: count }, (_, id) => ({
     id: `call-${id}`,
     inputTokens: draw(inputTokens, "input", id),
     outputTokens: Math.min(draw(outputTokens, "output", id), maxTokens ?? Infinity),
     ...(maxTokens === undefined ? {} : { maxTokens }),
   }))
+}
+
+/** One size; same luck, same size. */
+export function drawSize(size: Size, luck: number): number {
+  if (typeof size === "number") return size
+  const value = lognormal(seededRandom(luck * 2 ** 32), size.median, size.sigma)
+  return Math.max(1, Math.min(size.max, Math.round(value)))
 }
 
 /** `told` with its resets as epoch milliseconds, for a vendor that started at `startedAt`. */

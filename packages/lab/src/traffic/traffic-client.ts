@@ -1,0 +1,153 @@
+import {
+  type AdmitOptions,
+  type Clock,
+  type Cost,
+  type Limiter,
+  type Permit,
+  type Random,
+  SluiceError,
+} from "@sluice/core"
+import { backoffDelayMs, retryDefaults, sleep } from "@sluice/scheduler"
+import { chargedAhead, type MaxTokensCharge } from "../max-tokens-charge.ts"
+import type { VirtualAnswer, VirtualVendor } from "../virtual-vendor.ts"
+import type { TrafficCall } from "./traffic-call.ts"
+import { type Heard, heardFrom, type WireStyle } from "./wire-style.ts"
+
+/** How a call ended. `aborted` by its own caller; `refused` and `failed`: its tries were spent; anything else is an error's code. */
+export type CallEnd = "answered" | "aborted" | "refused" | "failed" | "denied" | (string & {})
+
+/** What the calls of one simulation share. */
+export interface TrafficClient {
+  readonly limiter: Limiter
+  readonly vendor: Pick<VirtualVendor, "call">
+  readonly clock: Clock
+  readonly random: Random
+  readonly wire: WireStyle
+  readonly chargesMaxTokens: MaxTokensCharge
+  /** Without an answer for that long an attempt is given up. */
+  readonly timeoutMs: number
+  /** Where the calls are now. */
+  readonly at: { waiting: number; inFlight: number; resting: number }
+}
+
+/** Refusals that one call takes, and attempts that may fail, before it gives up: as `limitedFetch` has them. */
+const maxRefusals = 20
+const { maxAttempts } = retryDefaults
+
+/** One call until it has ended, as `limitedFetch` sends it: every attempt admitted anew and settled with what its answer said. */
+export async function sendCall(client: TrafficClient, call: TrafficCall, signal: AbortSignal): Promise<CallEnd> {
+  const cost = estimateOf(client, call)
+  const options: AdmitOptions = {
+    signal,
+    ...(call.priority === 0 ? {} : { priority: call.priority }),
+    ...(call.tenant === undefined ? {} : { key: call.tenant }),
+  }
+  let refusals = 0
+  for (let failures = 0; ;) {
+    let permit: Permit
+    try {
+      permit =
+        client.limiter.tryAdmit(cost, options) ??
+        (await counted(client, "waiting", client.limiter.admit(cost, options)))
+    } catch (error) {
+      if (signal.aborted) return "aborted"
+      if (SluiceError.isInstance(error)) return error.code
+      throw error
+    }
+    const answer = await counted(client, "inFlight", attempt(client, call, signal))
+    const heard = answer ? heardFrom(client.wire, answer) : {}
+    settle(client, permit, call, answer, heard, signal.aborted)
+    if (answer?.status === 200) return "answered"
+    if (signal.aborted) return "aborted"
+    if (answer && (answer.status === 401 || answer.status === 413 || answer.refusal?.reason === "billing"))
+      return "denied"
+    if (answer?.status === 429) {
+      if (refusals++ >= maxRefusals) return "refused"
+      continue
+    }
+    refusals = 0
+    if (++failures >= maxAttempts) return "failed"
+    const { retryAfterMs } = heard
+    const delayMs =
+      retryAfterMs === undefined
+        ? backoffDelayMs(failures, undefined, client.random)
+        : retryAfterMs + retryDefaults.backoff.initialMs * client.random.next()
+    try {
+      await counted(client, "resting", sleep(client.clock, delayMs, signal))
+    } catch {
+      return "aborted"
+    }
+  }
+}
+
+async function counted<T>({ at }: TrafficClient, where: keyof TrafficClient["at"], promise: Promise<T>): Promise<T> {
+  at[where]++
+  try {
+    return await promise
+  } finally {
+    at[where]--
+  }
+}
+
+/** `undefined`: no answer. */
+async function attempt(
+  { vendor, clock, timeoutMs }: TrafficClient,
+  call: TrafficCall,
+  signal: AbortSignal,
+): Promise<VirtualAnswer | undefined> {
+  const controller = new AbortController()
+  const onAbort = (): void => controller.abort(signal.reason)
+  signal.addEventListener("abort", onAbort, { once: true })
+  const disarm = clock.setTimer(timeoutMs, () => controller.abort())
+  const { id, inputTokens, outputTokens, maxTokens } = call
+  try {
+    return await vendor.call({
+      id,
+      inputTokens,
+      outputTokens,
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+      signal: controller.signal,
+    })
+  } catch {
+    return undefined
+  } finally {
+    disarm()
+    signal.removeEventListener("abort", onAbort)
+  }
+}
+
+function settle(
+  client: TrafficClient,
+  permit: Permit,
+  call: TrafficCall,
+  answer: VirtualAnswer | undefined,
+  heard: Heard,
+  isAborted: boolean,
+): void {
+  if (!answer) return permit.settle("ignored", undefined, isAborted ? undefined : { failed: true })
+  const { status, usage, totalMs, firstTokenMs } = answer
+  if (status === 200) {
+    const latency = {
+      totalMs,
+      ...(firstTokenMs === undefined ? {} : { firstTokenMs }),
+      ...(usage ? { outputTokens: usage.outputTokens } : {}),
+    }
+    return permit.settle("success", usage && chargeOf(client, call, usage), { ...heard, latency })
+  }
+  if (status === 429 || status === 401) return permit.settle("throttled", { requests: 1 }, heard)
+  permit.settle("ignored", { requests: 1 }, status >= 500 ? { ...heard, failed: true } : heard)
+}
+
+function estimateOf({ chargesMaxTokens }: TrafficClient, call: TrafficCall): Cost {
+  const output = chargesMaxTokens ? chargedAhead(chargesMaxTokens, call) : call.outputTokens * call.estimate
+  return { requests: 1, inputTokens: Math.ceil(call.inputTokens * call.estimate), outputTokens: Math.ceil(output) }
+}
+
+function chargeOf(
+  { chargesMaxTokens }: TrafficClient,
+  call: TrafficCall,
+  usage: NonNullable<VirtualAnswer["usage"]>,
+): Cost {
+  if (!chargesMaxTokens) return { requests: 1, ...usage }
+  return { requests: 1, inputTokens: usage.inputTokens, outputTokens: chargedAhead(chargesMaxTokens, call) }
+}

@@ -1,0 +1,41 @@
+import type { Feedback, LimitReading } from "@sluice/core"
+import type { VirtualAnswer } from "../virtual-vendor.ts"
+
+/**
+ * How much of what a vendor says reaches the client: `openai` and `anthropic` all of it (with their own headers) · `azure` no
+ * resets · `gemini` nothing but a refusal's own numbers · `bare` a status and perhaps a delay, no word about what was exceeded.
+ */
+export type WireStyle = "openai" | "anthropic" | "azure" | "gemini" | "bare"
+
+/** What a client reads from an answer, in the terms of a quota's feedback. */
+export type Heard = Pick<Feedback, "limits" | "retryAfterMs" | "refusal">
+
+export function heardFrom(style: WireStyle, { limits, retryAfterMs, refusal }: VirtualAnswer): Heard {
+  const told = limitsIn(style, limits, refusal?.dimension)
+  const { dimension: _unnamed, message: _silent, ...bare } = refusal ?? { reason: "rate" as const }
+  return {
+    ...(told && told.length > 0 ? { limits: told } : {}),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(refusal ? { refusal: style === "bare" ? bare : refusal } : {}),
+  }
+}
+
+function limitsIn(
+  style: WireStyle,
+  limits: readonly LimitReading[] | undefined,
+  refused: LimitReading["dimension"] | undefined,
+): readonly LimitReading[] | undefined {
+  switch (style) {
+    case "openai":
+    case "anthropic":
+      return limits
+    case "azure":
+      return limits?.map(({ resetMs: _reset, ...rest }) => rest)
+    case "gemini":
+      return limits
+        ?.filter(({ dimension }) => dimension === refused)
+        .map(({ dimension, limit }) => ({ dimension, remaining: 0, ...(limit === undefined ? {} : { limit }) }))
+    case "bare":
+      return undefined
+  }
+}
