@@ -21,6 +21,7 @@ try {
   check("coverage", "pnpm coverage")
   for (const name of exampleNames(root)) check(`example ${name}`, `pnpm example ${name}`)
   check("pack", "pnpm check:pack")
+  check("site", "pnpm site")
 } finally {
   rmSync(work, { recursive: true, force: true })
 }
@@ -55,9 +56,9 @@ function stage(title: string, command: string, extra: Record<string, string>, co
     env: { ...withoutKeys(process.env), ...extra },
     shell: true,
     stdio: ["ignore", "inherit", "inherit"],
-    timeout: 600_000,
+    timeout: 1_800_000,
   })
-  if (run.signal) process.stdout.write(`ended by ${run.signal}: ten minutes are the limit of a stage\n`)
+  if (run.signal) process.stdout.write(`ended by ${run.signal}: thirty minutes are the limit of a stage\n`)
   summary.push({ title, counts: count(run.status === 0), seconds: (performance.now() - started) / 1000 })
 }
 

@@ -1,0 +1,1 @@
+export * from "../../packages/lab/src/index.ts"

@@ -1,0 +1,1 @@
+export * from "../../packages/pocketflow/src/index.ts"

@@ -1,0 +1,1 @@
+export * from "../../packages/providers/src/index.ts"

@@ -1,0 +1,1 @@
+export * from "../../packages/scheduler/src/index.ts"

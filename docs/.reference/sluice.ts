@@ -1,0 +1,1 @@
+export * from "../../packages/sluice/src/index.ts"
