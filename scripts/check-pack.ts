@@ -1,85 +1,48 @@
 /**
- * Checks what would be published, as its users get it: builds, packs every public package, lints each tarball,
- * installs all of them with npm into an empty folder, imports every entry point, type-checks against them,
- * and runs a small program and the command with plain Node.
+ * Checks what would be published, as its users get it: builds, packs and lints every public package, installs the tarballs
+ * with npm and pnpm into empty folders, imports every entry point, compiles and runs the code of every page unchanged,
+ * compiles a library that exports its nodes, bundles apps with every bundler and runs the bundles, starts a Worker, and
+ * runs the commands.
  */
-import { spawnSync } from "node:child_process"
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
+import { docBlocks } from "./doc-blocks.ts"
+import { bundlers, prepareBundles, runBundled, wayNames } from "./pack/bundle.ts"
+import { compile } from "./pack/compile.ts"
+import { install, type Manager } from "./pack/install.ts"
+import { catalog, type Manifest, type Packed, packPackages, readManifest, root } from "./pack/pack-packages.ts"
+import { run } from "./pack/run.ts"
+import { runWorker, workerTools } from "./pack/worker.ts"
+import { runModule, startPagesVendor } from "./run-block.ts"
 
-interface Manifest {
-  readonly name: string
-  readonly private?: boolean
-  readonly bin?: string | Readonly<Record<string, string>>
-  readonly exports: Readonly<Record<string, unknown>>
-}
-interface Packed {
-  readonly folder: string
-  readonly manifest: Manifest
-  readonly tarball: string
-}
-
-const root = path.dirname(import.meta.dirname)
 const work = mkdtempSync(path.join(tmpdir(), "sluice-pack-"))
-const consumer = path.join(work, "consumer")
+const fixtures = path.join(root, "scripts/pack-fixture")
+const { vendor, env } = await startPagesVendor()
 
 try {
-  step("build")
-  run(process.execPath, ["scripts/build.ts"], root)
-  const packed = pack()
+  step("build and pack")
+  const packed = packPackages(work)
   step("lint the tarballs")
   for (const each of packed) await lintTarball(each)
-  step("npm install into an empty folder")
-  install(packed)
-  step("import every entry point")
-  importEntries(packed)
-  step("type-check a program and the examples of the READMEs")
-  const programs = typeCheck(packed)
-  step("run them")
-  for (const program of programs) run(process.execPath, [`${program}.js`], consumer)
-  for (const { manifest } of packed) for (const command of commandsOf(manifest)) helpOf(command)
-  process.stdout.write(`check:pack: ${packed.length} packages pack, install, import and run\n`)
+  for (const manager of ["npm", "pnpm"] as const) {
+    await checkPages(manager, packed)
+    checkLibrary(manager, packed)
+  }
+  await checkBundles(packed)
+  process.stdout.write(`check:pack: ${packed.length} packages pack, install, compile, bundle and run\n`)
 } catch (error) {
   process.stdout.write(`check:pack: ${String(error)}\n`)
   process.exitCode = 1
 } finally {
+  await vendor.stop()
   rmSync(work, { recursive: true, force: true })
 }
 
 function step(title: string): void {
   process.stdout.write(`check:pack: ${title}\n`)
-}
-
-function run(command: string, args: readonly string[], cwd: string): string {
-  const { status, stdout, error } = spawnSync(command, args, {
-    cwd,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-  })
-  if (status === 0) return stdout
-  process.stdout.write(stdout ?? "")
-  throw new Error(`${path.basename(command)} ${args.join(" ")} failed`, { cause: error })
-}
-
-function pack(): Packed[] {
-  step("pack")
-  return globSync("packages/*/package.json", { cwd: root })
-    .map((file) => path.dirname(path.join(root, file)))
-    .map((folder) => ({ folder, manifest: readManifest(folder) }))
-    .filter(({ manifest }) => !manifest.private)
-    .map(({ folder, manifest }) => {
-      // pnpm writes real versions in place of `workspace:` and `catalog:`.
-      const tarball = path.join(work, `${manifest.name.replaceAll(/\W+/g, "-")}.tgz`)
-      run("pnpm", ["pack", "--out", tarball], folder)
-      return { folder, manifest, tarball }
-    })
-}
-
-function readManifest(folder: string): Manifest {
-  return JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8")) as Manifest
 }
 
 async function lintTarball({ manifest, tarball }: Packed): Promise<void> {
@@ -89,57 +52,104 @@ async function lintTarball({ manifest, tarball }: Packed): Promise<void> {
   if (lines.length > 0) throw new Error(`publint, ${manifest.name}:\n${lines.join("\n")}`)
 }
 
-function install(packed: readonly Packed[]): void {
-  mkdirSync(consumer)
-  const dependencies = Object.fromEntries(packed.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]))
-  const manifest = { name: "consumer", private: true, type: "module", dependencies }
-  writeFileSync(path.join(consumer, "package.json"), JSON.stringify(manifest))
-  run("npm", ["install", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"], consumer)
-}
-
-function entriesOf(packed: readonly Packed[]): string[] {
-  return packed.flatMap(({ manifest }) =>
-    Object.keys(manifest.exports)
-      .filter((key) => key !== "./package.json" && !key.includes("*"))
-      .map((key) => manifest.name + key.slice(1)),
+/** Everything that the pages tell to install, in one folder: entry points, the pages' code, commands. */
+async function checkPages(manager: Manager, packed: readonly Packed[]): Promise<void> {
+  const folder = path.join(work, `pages-${manager}`)
+  step(`${manager} install of all packages and of what the pages use`)
+  const { dependencies = {} } = readManifest(path.join(root, "scripts/reader"))
+  const all = { ...dependencies, ...Object.fromEntries(packed.map(({ manifest }) => [manifest.name, ""])) }
+  install(folder, manager, packed, withVersions({ ...all, "@types/node": "catalog:" }))
+  step("import every entry point")
+  const entries = packed.flatMap(({ manifest }) => entriesOf(manifest))
+  importEntries(folder, entries)
+  step("compile the pages' code")
+  const blocks = docBlocks(root)
+  for (const { module, code } of blocks) writeFileSync(path.join(folder, module), code)
+  writeFileSync(
+    path.join(folder, "entries.ts"),
+    entries.map((entry, at) => `export * as e${at} from "${entry}"\n`).join(""),
   )
+  const typed = blocks.map(({ module }) => module).filter((module) => module.endsWith(".mts"))
+  compile(folder, ["entries.ts", ...typed], false)
+  step("run it")
+  for (const { page, heading, module, prints } of blocks) {
+    vendor.reset()
+    const { code, stdout, stderr } = await runModule(folder, [module], env)
+    if (code !== 0 || stderr !== "" || (prints !== "" && stdout !== prints))
+      throw new Error(`${page}, ${heading}: exit code ${code}, printed\n${stdout}${stderr}instead of\n${prints}`)
+  }
+  for (const { manifest } of packed) for (const command of commandsOf(manifest)) helpOf(folder, command)
 }
 
-function importEntries(packed: readonly Packed[]): void {
-  const source = `for (const entry of ${JSON.stringify(entriesOf(packed))}) {
+/** Nothing but `sluice` is installed, as in a project that has just begun; what pnpm hides stays hidden. */
+function checkLibrary(manager: Manager, packed: readonly Packed[]): void {
+  const folder = path.join(work, `library-${manager}`)
+  step(`${manager} install of sluice alone; compile a library that exports its nodes`)
+  install(folder, manager, packed, withVersions({ sluice: "", "@types/node": "catalog:" }))
+  for (const file of ["bare.ts", "exported.ts"]) copyFileSync(path.join(fixtures, file), path.join(folder, file))
+  compile(folder, ["bare.ts"], false)
+  compile(folder, ["exported.ts"], true)
+}
+
+async function checkBundles(packed: readonly Packed[]): Promise<void> {
+  const folder = path.join(work, "bundles")
+  step("install bundlers")
+  const used = { "@ai-sdk/openai": "catalog:", ai: "catalog:", openai: "catalog:", zod: "catalog:" }
+  install(folder, "npm", packed, withVersions({ sluice: "", ...used, ...bundlers, ...workerTools }))
+  prepareBundles(folder, path.join(fixtures, "apps"))
+  for (const [app, expected] of Object.entries(apps)) {
+    for (const way of wayNames) {
+      step(`bundle ${app} with ${way} and run it`)
+      vendor.reset()
+      const printed = runBundled(folder, way, app, env)
+      if (printed !== expected) throw new Error(`${app} bundled with ${way} printed\n${printed}instead of\n${expected}`)
+    }
+  }
+  step("start a Worker in workerd")
+  vendor.reset()
+  const paths = ["/own", "/global", "/shared", "/shared"]
+  const said = await runWorker(folder, `${vendor.url}/v1`, paths)
+  const right = [/^200 200 200$/, /one request/, /^200 200 200$/, /one request/]
+  for (const [at, answer] of said.entries())
+    if (!right[at]!.test(answer)) throw new Error(`the Worker answers ${paths[at]} with\n${answer}`)
+}
+
+/** What each app prints. */
+const apps: Readonly<Record<string, string>> = {
+  "fetch-only.mjs": "200 Hello.\n",
+  "ai-late.mjs": "function function\n",
+  "everything.mjs": "3 string 3,3,5\n",
+}
+
+function withVersions(dependencies: Readonly<Record<string, string>>): Record<string, string> {
+  const versions = catalog()
+  const wanted = Object.entries(dependencies).map(([name, version]): [string, string] => [
+    name,
+    version === "catalog:" ? versions.get(name)! : version,
+  ])
+  return Object.fromEntries(wanted)
+}
+
+function entriesOf({ name, exports = {} }: Manifest): string[] {
+  return Object.keys(exports)
+    .filter((key) => key !== "./package.json" && !key.includes("*"))
+    .map((key) => name + key.slice(1))
+}
+
+function importEntries(folder: string, entries: readonly string[]): void {
+  const source = `for (const entry of ${JSON.stringify(entries)}) {
     const names = Object.keys(await import(entry))
     if (names.length === 0) throw new Error(entry + " exports nothing")
   }`
-  run(process.execPath, ["--input-type=module", "--eval", source], consumer)
-}
-
-/** Compiles the program and the first example of each README, and answers their names. */
-function typeCheck(packed: readonly Packed[]): string[] {
-  const imports = entriesOf(packed).map((entry, index) => `export * as entry${index} from "${entry}"\n`)
-  const programs = packed.map(({ folder }) => ({ name: path.basename(folder), source: readmeExample(folder) }))
-  programs.push({ name: "program", source: readFileSync(path.join(root, "scripts/pack-fixture/program.ts"), "utf8") })
-  writeFileSync(path.join(consumer, "entries.ts"), imports.join(""))
-  for (const { name, source } of programs) writeFileSync(path.join(consumer, `${name}.ts`), source)
-  const files = ["entries.ts", ...programs.map(({ name }) => `${name}.ts`)]
-  const options = ["--strict", "--module", "nodenext", "--target", "es2023", "--skipLibCheck", "--types", "node"]
-  const typeRoots = ["--typeRoots", path.join(root, "node_modules/@types")]
-  const tsc = path.join(root, "node_modules/typescript/bin/tsc")
-  run(process.execPath, [tsc, ...files, ...options, ...typeRoots], consumer)
-  return programs.map(({ name }) => name)
-}
-
-function readmeExample(folder: string): string {
-  const example = readFileSync(path.join(folder, "README.md"), "utf8").match(/^```ts\n(.*?)^```/ms)?.[1]
-  if (!example) throw new Error(`${path.basename(folder)}/README.md has no example`)
-  return example
+  run(process.execPath, ["--input-type=module", "--eval", source], folder)
 }
 
 function commandsOf({ name, bin }: Manifest): string[] {
   return typeof bin === "string" ? [name] : Object.keys(bin ?? {})
 }
 
-function helpOf(command: string): void {
+function helpOf(folder: string, command: string): void {
   step(`${command} --help`)
-  const help = run(path.join(consumer, "node_modules/.bin", command), ["--help"], consumer)
+  const help = run(path.join(folder, "node_modules/.bin", command), ["--help"], folder)
   if (!help.includes(command)) throw new Error(`${command} --help does not name the command:\n${help}`)
 }

@@ -1,15 +1,4 @@
-import { SluiceError } from "./errors.ts"
-
-/** The error of every bad option: where, what was wanted, what came. */
-export function invalidOption(where: string, path: string, wanted: string, got: unknown): SluiceError {
-  return new SluiceError("invalid-option", `${where}: ${path} must be ${wanted} (got ${show(got)}).`, {
-    details: { path, got },
-  })
-}
-
-function show(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : String(value)
-}
+import { invalidOption } from "./options.ts"
 
 /** Names are joined by `/` into paths, so they cannot contain it. */
 export function checkName(kind: string, name: unknown): void {

@@ -1,9 +1,10 @@
 import { expect, it } from "vitest"
 import { kits } from "./kit.ts"
 
-it("exports the classes of pocketflow, and nothing else", () => {
+it("exports the classes of pocketflow, also under Python's names, and nothing else", () => {
   const names = ["BaseNode", "BatchFlow", "BatchNode", "Flow", "Node", "ParallelBatchFlow", "ParallelBatchNode"]
-  expect(Object.keys(kits.ours).toSorted()).toEqual(names)
+  const asynchronous = names.slice(1).map((name) => `Async${name}`)
+  expect(Object.keys(kits.ours).toSorted()).toEqual([...asynchronous, ...names].toSorted())
   expect(Object.keys(kits.theirs).filter((name) => names.includes(name))).toHaveLength(names.length)
 })
 

@@ -5,13 +5,33 @@ import * as sluice from "../src/index.ts"
 
 it("the package's own exports are these", () => {
   expect(Object.keys(sluice).toSorted()).toEqual([
+    "AnswerError",
     "ItemError",
     "SluiceError",
+    "VendorError",
+    "adaptive",
+    "aiSdkOptions",
+    "anthropicBatches",
+    "anthropicOptions",
+    "ask",
+    "coalesce",
+    "coalesceEmbeddings",
     "createQuota",
     "define",
+    "geminiBatches",
+    "googleOptions",
+    "journalLedger",
+    "keyed",
     "limitedFetch",
+    "mapAll",
+    "memoryLedger",
     "openJournal",
+    "openaiBatches",
+    "openaiOptions",
     "parallelMap",
+    "runBatches",
+    "semaphore",
+    "usageTally",
   ])
 })
 

@@ -1,4 +1,5 @@
-import { checkCount, invalidOption } from "../check-options.ts"
+import { checkCount } from "../check-options.ts"
+import { invalidOption } from "../options.ts"
 import { checkLane, type Lane } from "../model/lane.ts"
 import type { Outcome } from "../outcome.ts"
 import type { OnError } from "../ports/ports.ts"

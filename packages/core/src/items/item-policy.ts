@@ -1,4 +1,5 @@
-import { checkCount, checkPositive, invalidOption } from "../check-options.ts"
+import { checkCount, checkPositive } from "../check-options.ts"
+import { invalidOption } from "../options.ts"
 import type { Cost } from "../cost.ts"
 import type { ItemOptions, Limiter, RetryOptions } from "../ports/ports.ts"
 

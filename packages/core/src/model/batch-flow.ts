@@ -1,6 +1,7 @@
 import type { NodeContext, Params, Work } from "../run/context.ts"
 import type { ItemOf, Settled, Source } from "./batch.ts"
-import { checkName, invalidOption } from "../check-options.ts"
+import { checkName } from "../check-options.ts"
+import { invalidOption } from "../options.ts"
 import { createNode, type Kit } from "./create-node.ts"
 import { checkDelivery, type Delivery, deliveryJSON } from "../items/deliver.ts"
 import type { Frame } from "../run/frame.ts"

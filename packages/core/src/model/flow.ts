@@ -1,5 +1,6 @@
 import type { NodeContext, Work } from "../run/context.ts"
-import { checkName, invalidOption } from "../check-options.ts"
+import { checkName } from "../check-options.ts"
+import { invalidOption } from "../options.ts"
 import { createGraph, type GraphSource } from "./graph.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
 import { type ActionsOf, type Answer, enter, type Node, type NodeJSON } from "./node.ts"

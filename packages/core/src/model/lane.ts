@@ -1,4 +1,5 @@
-import { checkPositive, invalidOption } from "../check-options.ts"
+import { checkPositive } from "../check-options.ts"
+import { invalidOption } from "../options.ts"
 import type { Work } from "../run/context.ts"
 import { recordPath } from "../run/frame.ts"
 import type { RunJournal } from "../ports/ports.ts"

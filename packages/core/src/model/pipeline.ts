@@ -1,5 +1,6 @@
 import { type BatchNode, stage, type Stage } from "./batch.ts"
-import { checkName, invalidOption } from "../check-options.ts"
+import { checkName } from "../check-options.ts"
+import { invalidOption } from "../options.ts"
 import { Work } from "../run/context.ts"
 import { createNode, type Kit } from "./create-node.ts"
 import { createFailurePolicy } from "../items/failure-policy.ts"

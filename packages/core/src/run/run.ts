@@ -1,4 +1,5 @@
-import { checkCount, invalidOption } from "../check-options.ts"
+import { checkCount } from "../check-options.ts"
+import { invalidOption } from "../options.ts"
 import type { Params } from "./context.ts"
 import type { Kit } from "../model/create-node.ts"
 import type { Frame, NewEvent, RunState } from "./frame.ts"

@@ -11,6 +11,8 @@ export interface ParallelMap<O> extends AsyncIterableIterator<Outcome<O>, undefi
   /** May be set while the map runs, if it was a number. */
   concurrency: number | "auto"
   return(): Promise<IteratorResult<Outcome<O>, undefined>>
+  /** The values alone. The error of an item that failed is thrown, as it was, and ends the work: none is passed over. */
+  values(): AsyncGenerator<O, void, undefined>
 }
 
 /**

@@ -107,6 +107,13 @@ class Mapping<I, O> implements ParallelMap<O> {
     return this.#out.next()
   }
 
+  async *values(): AsyncGenerator<O, void, undefined> {
+    for await (const outcome of this) {
+      if (outcome.status === "failed") throw outcome.error
+      yield outcome.value
+    }
+  }
+
   #start(): void {
     this.#isStarted = true
     const { plan, parent } = this.#job

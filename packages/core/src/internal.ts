@@ -1,0 +1,28 @@
+// What the other packages of Sluice share with core, and nobody else should build on.
+export {
+  abortSignal,
+  anything,
+  be,
+  between,
+  callable,
+  type Check,
+  checkOptions,
+  clock,
+  count,
+  fields,
+  flag,
+  having,
+  invalidOption,
+  limiter,
+  listOf,
+  milliseconds,
+  needed,
+  objectOr,
+  oneOf,
+  positive,
+  random,
+  recordOf,
+  type Shape,
+  text,
+} from "./options.ts"
+export { nearest } from "./nearest.ts"

@@ -1,0 +1,164 @@
+import { SluiceError } from "./errors.ts"
+import { nearest } from "./nearest.ts"
+
+/** What is wrong with a value: where inside it, and what is wanted there. */
+interface Fault {
+  readonly path: string
+  readonly got: unknown
+  /** Absent for a name that nobody knows, which is in `path`. */
+  readonly wanted?: string
+  readonly known?: readonly string[]
+}
+
+/** Finds what is wrong with a value that was given; what is absent is asked about by `needed` alone. */
+export type Check = (value: unknown) => Fault | undefined
+
+/** A check for every option there is: the compiler misses none. */
+export type Shape<T> = { readonly [Key in keyof Required<T>]: Check }
+
+/**
+ * Checks options once, as they come in.
+ *
+ * @throws SluiceError `invalid-option`: `where: path must be … (got …).`, or the name that is unknown with the nearest that is known.
+ */
+export function checkOptions<T extends object>(where: string, options: T, shape: Shape<T>): void {
+  const fault = fields(shape)(options)
+  if (!fault) return
+  const { path, wanted, got, known = [] } = fault
+  if (wanted !== undefined) throw invalidOption(where, path || "options", wanted, got)
+  const advice = nearest(path.slice(path.lastIndexOf(".") + 1), known) || ` Known: ${known.join(", ")}.`
+  throw new SluiceError("invalid-option", `${where}: unknown option "${path}".${advice}`, { details: { path, got } })
+}
+
+/** The error of every bad option: where, what was wanted, what came. */
+export function invalidOption(where: string, path: string, wanted: string, got: unknown): SluiceError {
+  return new SluiceError("invalid-option", `${where}: ${path} must be ${wanted} (got ${show(got)}).`, {
+    details: { path, wanted, got },
+  })
+}
+
+/** An object with these options and no others. A name that is unknown is found before a value that is wrong. */
+export function fields<T extends object>(shape: Shape<T>): Check {
+  const known = Object.keys(shape)
+  const checks = Object.entries<Check>(shape)
+  return (value) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return fault("an object", value)
+    const given = value as Readonly<Record<string, unknown>>
+    for (const name of Object.keys(given))
+      if (!Object.hasOwn(shape, name)) return { path: name, got: given[name], known }
+    for (const [name, check] of checks) {
+      const wrong = given[name] === undefined && !demanded.has(check) ? undefined : check(given[name])
+      if (wrong) return within(name, wrong)
+    }
+    return undefined
+  }
+}
+
+const demanded = new WeakSet<Check>()
+
+/** Not to be left out. */
+export function needed(check: Check): Check {
+  const demand: Check = (value) => check(value)
+  demanded.add(demand)
+  return demand
+}
+
+/** A value that passes `test`; `wanted` says what that is. */
+export function be(wanted: string, test: (value: unknown) => boolean): Check {
+  return (value) => (test(value) ? undefined : fault(wanted, value))
+}
+
+/** A whole number of at least `least`; `Infinity` counts. */
+export function count(least = 1): Check {
+  return be(`a whole number of at least ${least}`, (value) => {
+    return value === Infinity || (Number.isInteger(value) && (value as number) >= least)
+  })
+}
+
+/** A finite number above 0. */
+export const positive: Check = be("a number above 0", (value) => {
+  return typeof value === "number" && value > 0 && value !== Infinity
+})
+
+/** A number of milliseconds from 0 up; `Infinity` counts. */
+export const milliseconds: Check = be("a number of milliseconds from 0 up", (value) => {
+  return typeof value === "number" && value >= 0
+})
+
+/** A number between two others, both included. */
+export function between(least: number, most: number): Check {
+  const wanted = most === Infinity ? `a number from ${least} up` : `a number from ${least} to ${most}`
+  return be(wanted, (value) => typeof value === "number" && value >= least && value <= most)
+}
+
+export const callable: Check = be("a function", (value) => typeof value === "function")
+
+export const flag: Check = be("true or false", (value) => typeof value === "boolean")
+
+export const text: Check = be("a non-empty string", (value) => typeof value === "string" && value !== "")
+
+/** Something that other code makes, known by the methods that it has. */
+export function having(wanted: string, ...methods: readonly string[]): Check {
+  return be(wanted, (value) => {
+    if (value === null || (typeof value !== "object" && typeof value !== "function")) return false
+    return methods.every((method) => typeof (value as Readonly<Record<string, unknown>>)[method] === "function")
+  })
+}
+
+/** One of these values. */
+export function oneOf(...values: readonly (string | number | boolean)[]): Check {
+  const shown = values.map((value) => show(value))
+  const wanted = shown.length === 1 ? shown[0]! : `${shown.slice(0, -1).join(", ")} or ${shown.at(-1)}`
+  return be(wanted, (value) => values.includes(value as string))
+}
+
+/** What the first check says of an object, and the second of everything else. */
+export function objectOr(object: Check, other: Check): Check {
+  return (value) => (typeof value === "object" && value !== null ? object(value) : other(value))
+}
+
+export function listOf(check: Check): Check {
+  return (value) => {
+    if (!Array.isArray(value)) return fault("a list", value)
+    for (const [index, each] of value.entries()) {
+      const wrong = check(each)
+      if (wrong) return within(String(index), wrong)
+    }
+    return undefined
+  }
+}
+
+/** An object whose names are the caller's. */
+export function recordOf(check: Check): Check {
+  return (value) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return fault("an object", value)
+    for (const [name, each] of Object.entries(value)) {
+      const wrong = check(each)
+      if (wrong) return within(name, wrong)
+    }
+    return undefined
+  }
+}
+
+export const anything: Check = () => undefined
+
+/** The ports, by what is called on them. */
+export const clock: Check = having("a Clock", "now", "setTimer")
+export const random: Check = having("a Random", "next")
+export const limiter: Check = having("a Limiter", "admit", "tryAdmit")
+export const abortSignal: Check = having("an AbortSignal", "addEventListener", "throwIfAborted")
+
+function within(name: string, wrong: Fault): Fault {
+  return { ...wrong, path: wrong.path === "" ? name : `${name}.${wrong.path}` }
+}
+
+function fault(wanted: string, got: unknown): Fault {
+  return { path: "", wanted, got }
+}
+
+function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value)
+  if (typeof value === "function") return "a function"
+  if (Array.isArray(value)) return "a list"
+  return typeof value === "object" && value !== null ? "an object" : String(value)
+}

@@ -1,0 +1,123 @@
+import { describe, expect, it } from "vitest"
+import {
+  anything,
+  between,
+  callable,
+  checkOptions,
+  count,
+  fields,
+  flag,
+  having,
+  listOf,
+  milliseconds,
+  needed,
+  objectOr,
+  oneOf,
+  positive,
+  recordOf,
+  type Shape,
+  text,
+} from "../src/options.ts"
+
+interface Options {
+  name: string
+  limit?: number
+  share?: number
+  waitMs?: number
+  price?: number
+  order?: "input" | "completion"
+  fn?: () => void
+  on?: boolean
+  clock?: object
+  retry?: { maxAttempts: number; backoff?: { factor?: number } }
+  rate?: number | { limit: number }
+  models?: Record<string, { limit: number }>
+  keys?: string[]
+  free?: unknown
+}
+
+const limited = fields<{ limit: number }>({ limit: needed(positive) })
+const shape: Shape<Options> = {
+  name: needed(text),
+  limit: count(),
+  share: between(0, 1),
+  waitMs: milliseconds,
+  price: positive,
+  order: oneOf("input", "completion"),
+  fn: callable,
+  on: flag,
+  clock: having("a Clock", "now"),
+  retry: fields<NonNullable<Options["retry"]>>({
+    maxAttempts: needed(count()),
+    backoff: fields({ factor: between(1, Infinity) }),
+  }),
+  rate: objectOr(limited, positive),
+  models: recordOf(limited),
+  keys: listOf(text),
+  free: anything,
+}
+
+const check = (options: object): void => checkOptions("thing", { name: "x", ...options }, shape)
+
+describe("options", () => {
+  it("that are right pass, also those that are undefined", () => {
+    check({})
+    check({
+      limit: undefined,
+      retry: { maxAttempts: Infinity, backoff: {} },
+      rate: { limit: 1 },
+      models: { a: { limit: 2 } },
+    })
+    check({
+      limit: 3,
+      share: 0,
+      waitMs: 0,
+      price: 0.1,
+      order: "input",
+      fn: () => {},
+      on: false,
+      keys: ["k"],
+      free: null,
+    })
+    check({ clock: { now: () => 1 } })
+  })
+
+  it.each([
+    [{ limt: 3 }, 'thing: unknown option "limt". Did you mean "limit"?'],
+    [{ retry: { maxAttempt: 3 } }, 'thing: unknown option "retry.maxAttempt". Did you mean "maxAttempts"?'],
+    [{ retry: { zzzzzzzz: 3 } }, 'thing: unknown option "retry.zzzzzzzz". Known: maxAttempts, backoff.'],
+    [{ toString: 3 }, 'thing: unknown option "toString". Known: name, limit'],
+    [{ models: { a: { limits: 2 } } }, 'thing: unknown option "models.a.limits". Did you mean "limit"?'],
+    [{ name: undefined }, "thing: name must be a non-empty string (got undefined)."],
+    [{ name: "" }, 'thing: name must be a non-empty string (got "").'],
+    [{ limit: 0 }, "thing: limit must be a whole number of at least 1 (got 0)."],
+    [{ limit: "5" }, 'thing: limit must be a whole number of at least 1 (got "5").'],
+    [{ share: 2 }, "thing: share must be a number from 0 to 1 (got 2)."],
+    [{ waitMs: Number.NaN }, "thing: waitMs must be a number of milliseconds from 0 up (got NaN)."],
+    [{ price: Infinity }, "thing: price must be a number above 0 (got Infinity)."],
+    [{ order: "random" }, 'thing: order must be "input" or "completion" (got "random").'],
+    [{ fn: "x" }, 'thing: fn must be a function (got "x").'],
+    [{ on: 1 }, "thing: on must be true or false (got 1)."],
+    [{ clock: { now: 5 } }, "thing: clock must be a Clock (got an object)."],
+    [{ retry: 3 }, "thing: retry must be an object (got 3)."],
+    [{ retry: [] }, "thing: retry must be an object (got a list)."],
+    [{ retry: {} }, "thing: retry.maxAttempts must be a whole number of at least 1 (got undefined)."],
+    [
+      { retry: { maxAttempts: 2, backoff: { factor: 0 } } },
+      "thing: retry.backoff.factor must be a number from 1 up (got 0).",
+    ],
+    [{ rate: -1 }, "thing: rate must be a number above 0 (got -1)."],
+    [{ rate: { limit: () => 1 } }, "thing: rate.limit must be a number above 0 (got a function)."],
+    [{ models: { a: 5 } }, "thing: models.a must be an object (got 5)."],
+    [{ models: [] }, "thing: models must be an object (got a list)."],
+    [{ keys: "k" }, 'thing: keys must be a list (got "k").'],
+    [{ keys: ["k", ""] }, 'thing: keys.1 must be a non-empty string (got "").'],
+  ])("%j: %s", (options, message) => {
+    expect(() => check(options)).toThrow(message)
+    expect(() => check(options)).toThrow(expect.objectContaining({ code: "invalid-option" }))
+  })
+
+  it("that are no object at all", () => {
+    expect(() => checkOptions("thing", 5 as never, shape)).toThrow("thing: options must be an object (got 5).")
+  })
+})

@@ -1,0 +1,4 @@
+// The least that somebody compiles.
+import { define } from "sluice"
+
+define<object>()
