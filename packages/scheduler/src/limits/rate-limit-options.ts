@@ -24,6 +24,9 @@ export interface RateLimitOptions {
   readonly growth?: Growth
 }
 
+/** A rate as the user names it. */
+export type Told = Pick<RateLimitOptions, "name" | "limit" | "kind" | "burst" | "resetAtMs">
+
 /** What a refusal says of one limit. */
 export interface Refusal {
   readonly admittedMs: number

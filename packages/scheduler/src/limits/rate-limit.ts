@@ -1,7 +1,7 @@
 import type { LimitReading } from "@sluice/core"
 import type { Budget, Dimension } from "./budget.ts"
-import type { RateKind, RateLimitOptions, Refusal } from "./rate-limit-options.ts"
-import { LearnedShare } from "../quota/learned-share.ts"
+import type { RateKind, RateLimitOptions, Refusal, Told } from "./rate-limit-options.ts"
+import { LearnedShare, rampGrowth } from "../quota/learned-share.ts"
 import { BucketDepth } from "./bucket-depth.ts"
 import { FixedWindow } from "./fixed-window.ts"
 import { type Episode, MeasuredRate } from "./measured-rate.ts"
@@ -27,16 +27,18 @@ const leastByFew = 0.8
  * consumer takes, seen as remaining that falls faster than ours, and given room).
  */
 export class RateLimit implements Budget {
-  readonly name: string
   readonly dimension: Dimension
   readonly windowMs: number
-  readonly told: boolean
+  /** Keeps to a pace at which the vendor lets traffic grow: no limit that anybody ever names. */
+  readonly isGovernor: boolean
+  #name: string
+  #told: boolean
   #toldLimit: number
   #heardLimit: number | undefined
   #kind: RateKind
   #model: RateModel
-  readonly #kindKnown: boolean
-  readonly #depth: BucketDepth
+  #kindKnown: boolean
+  #depth: BucketDepth
   #burstKnown: boolean
   /** The vendor refused while its own number said there was room: a shorter slice stands behind it. */
   #refuted = false
@@ -60,10 +62,11 @@ export class RateLimit implements Budget {
   #heardMs = -Infinity
 
   constructor(options: RateLimitOptions) {
-    this.name = options.name
+    this.#name = options.name
     this.dimension = options.dimension
     this.windowMs = options.windowMs
-    this.told = options.told
+    this.#told = options.told
+    this.isGovernor = options.growth === rampGrowth
     this.#toldLimit = options.limit
     this.#jitterMs = options.jitterMs
     this.#sinceMs = options.nowMs
@@ -77,6 +80,16 @@ export class RateLimit implements Budget {
     this.#windows = new WindowEvidence(this)
     this.#kind = options.kind ?? "bucket"
     this.#model = this.#build(options.nowMs)
+  }
+
+  /** As the user wrote it, else in words. */
+  get name(): string {
+    return this.#name
+  }
+
+  /** Whether the user named it. */
+  get told(): boolean {
+    return this.#told
   }
 
   /** The limit per window as believed now, before room for others. */
@@ -288,7 +301,11 @@ export class RateLimit implements Budget {
   /** A learned limit begins with what the vendor says remains. */
   begin(nowMs: number, level: number, heard: boolean): void {
     this.#burstKnown = true
-    if (heard) this.#heardLimit = this.#toldLimit
+    if (heard) {
+      this.#heardLimit = this.#toldLimit
+      // Also the answer that refuses explains itself: nothing has to be searched.
+      this.#heardMs = nowMs
+    }
     this.#model.setLevel(nowMs, level)
   }
 
@@ -297,6 +314,23 @@ export class RateLimit implements Budget {
     this.#toldLimit = limit
     this.#share.reset()
     this.#retune(nowMs)
+  }
+
+  /** The user names a limit that was learned, and perhaps how it is counted. */
+  adopt(nowMs: number, { name, limit, kind, burst, resetAtMs }: Told): void {
+    this.#name = name
+    this.#told = true
+    this.setTold(nowMs, limit)
+    if (burst === undefined && kind === undefined) return
+    const level = this.level(nowMs)
+    if (burst !== undefined) this.#depth = new BucketDepth(burst)
+    if (kind !== undefined) {
+      this.#kind = kind
+      this.#kindKnown = true
+      this.#resetAtMs = resetAtMs
+    }
+    this.#model = this.#build(nowMs)
+    this.#model.setLevel(nowMs, Math.min(level, limit))
   }
 
   #resync(nowMs: number, reading: LimitReading, anchor: number, admittedMs: number, uncharged: number): void {

@@ -43,16 +43,19 @@ export function deadline(quota: string, by: string, needsMs: number | undefined,
 
 export function exhausted(
   quota: string,
-  why: "billing" | "daily",
+  why: "billing" | "daily" | "never",
   vendorSays: string | undefined,
   resetMs: number | undefined,
 ): SluiceError {
   const said = vendorSays ? ` The vendor says: ${vendorSays}` : ""
-  const message =
-    why === "billing"
-      ? `${quota}: the account cannot pay or may not call; waiting does not help. Check billing, spend limits and the key.${said}`
-      : `${quota}: the day's total is used up${resetMs === undefined ? "" : `, it resets in ${seconds(resetMs)}`}. Run again then, or set onExhausted: "pause".${said}`
-  return new SluiceError("quota-exhausted", message, { details: { why, resetMs } })
+  const resets = resetMs === undefined ? "" : `, it resets in ${seconds(resetMs)}`
+  const message = {
+    billing: "the account cannot pay or may not call; waiting does not help. Check billing, spend limits and the key.",
+    daily: `the day's total is used up${resets}. Run again then, or set onExhausted: "pause".`,
+    never:
+      "the vendor's limit for this account and model is 0; waiting does not help. Choose another model, or ask the vendor for quota.",
+  }[why]
+  return new SluiceError("quota-exhausted", `${quota}: ${message}${said}`, { details: { why, resetMs } })
 }
 
 export function budget(quota: string, needsUsd: number, leftUsd: number): SluiceError {

@@ -4,6 +4,8 @@ const stepFloorMs = 250
 const longestAnswerMs = 30_000
 /** A process that wakes up this much later than it meant to is busy: refusals may lie unread. */
 const busyMs = 10
+/** A ramp that begins with less would not double. */
+const leastBase = 1
 /** A ramp that allows this many starts in all has done its work. */
 const rampEnd = 4_096
 
@@ -40,7 +42,7 @@ export class Gate {
    */
   beginRamp(nowMs: number, base: number, byTime: number = Infinity): void {
     this.#rampFromMs = nowMs
-    this.#rampBase = base
+    this.#rampBase = Math.max(leastBase, base)
     this.#rampByTime = byTime
     this.#rampStarts = 0
     this.#rampAnswers = 0
@@ -114,11 +116,11 @@ export class Gate {
     this.#rampBase = 2
   }
 
-  /** Milliseconds until the next start is allowed. */
-  msUntil(nowMs: number): number {
+  /** Milliseconds until the next start is allowed. `alone`: no request is in flight. */
+  msUntil(nowMs: number, alone: boolean = false): number {
     if (nowMs < this.#closedUntilMs) return this.#closedUntilMs - nowMs
-    // Behind a gate that no call has passed yet, the first one is the probe.
-    if (this.#closed || this.#rampBase === Infinity) return 0
+    // Behind a gate that no call has passed yet, the first one is the probe. Nor is one call a herd, whatever came before it.
+    if (this.#closed || this.#rampBase === Infinity || alone) return 0
     if (this.#probing) {
       // A refusal would have come back by then; waiting for the whole answer would idle for as long as it takes.
       const leftMs = this.#rampFromMs + this.#stepMs - nowMs

@@ -30,7 +30,7 @@ const searchDoublingS = 3
  * Source: the shape is CUBIC's (RFC 9438): plateau near the last refusal, then an accelerating probe.
  */
 export class LearnedShare {
-  readonly #ceiling: number
+  #ceiling: number
   #base = 1
   #value = 1
   #growFromMs = Infinity
@@ -97,7 +97,9 @@ export class LearnedShare {
     return true
   }
 
+  /** Somebody says what the limit is: that is all of it, and a ceiling. */
   reset(): void {
+    this.#ceiling = 1
     this.#base = this.#value = 1
     this.#growFromMs = Infinity
     this.#cuts = 0

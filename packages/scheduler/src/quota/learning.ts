@@ -4,7 +4,7 @@ import type { Measured } from "./episodes.ts"
 import { growthDefaults, rampGrowth } from "./learned-share.ts"
 import { amountOf, type Dimension } from "../limits/budget.ts"
 import { RateLimit } from "../limits/rate-limit.ts"
-import type { QuotaBeliefs } from "./state.ts"
+import { type QuotaBeliefs, sends } from "./state.ts"
 import { quotaDefaults } from "./options.ts"
 
 /** A call that left, as learning looks at it. */
@@ -37,7 +37,7 @@ export interface Verdict {
   /** The gate closed (again) for this reason. */
   closed?: string
   /** Waiting does not help: the queue ends. */
-  fatal?: "billing" | "daily"
+  fatal?: "billing" | "daily" | "never"
   exhaustedMs?: number
 }
 
@@ -70,6 +70,12 @@ export class QuotaLearning {
     const { feedback, outcome } = settlement
     const beliefs = this.#beliefs
     beliefs.concurrency.give()
+    if (!sends(call.cost)) {
+      // Nothing was asked of the vendor.
+      this.#reconcile(nowMs, call, { ...settlement, outcome: "ignored" })
+      return nothing
+    }
+    beliefs.requestsInFlight--
     beliefs.outputInFlight -= call.cost.outputTokens ?? 0
     beliefs.inputInFlight -= call.cost.inputTokens ?? 0
     this.#reconcile(nowMs, call, settlement)
@@ -178,6 +184,10 @@ export class QuotaLearning {
     const retryAfterMs = feedback?.retryAfterMs
     if (reason === "billing") {
       verdict.fatal = "billing"
+      return
+    }
+    if (outcome === "throttled" && feedback?.limits?.some(({ limit }) => limit === 0)) {
+      verdict.fatal = "never"
       return
     }
     if (reason === "daily") {
@@ -325,7 +335,7 @@ export class QuotaLearning {
   /** The vendor limits growth, whatever the quota: hold the pace it took, and raise it slowly. */
   #govern(nowMs: number, episode: Measured, verdict: Verdict): void {
     const windowMs = 10_000
-    const known = this.#beliefs.rates.find((rate) => rate.name === "growth")
+    const known = this.#beliefs.rates.find((rate) => rate.isGovernor)
     const from = known ? known.ratePerMs * windowMs : Infinity
     const governor = known ?? this.#newGovernor(nowMs, episode, windowMs)
     if (known) known.ease(nowMs)
@@ -384,7 +394,7 @@ export class QuotaLearning {
 }
 
 function sameLimit(reading: LimitReading, rate: RateLimit): boolean {
-  if (reading.dimension !== rate.dimension || rate.name === "growth") return false
+  if (reading.dimension !== rate.dimension || rate.isGovernor) return false
   if (reading.windowMs !== undefined || rate.windowMs === 60_000) return (reading.windowMs ?? 60_000) === rate.windowMs
   // A vendor that names no window means a minute, unless its number is the one that the user told for another window.
   return rate.told && reading.limit === rate.limit

@@ -92,6 +92,11 @@ export const rates: Readonly<Record<RateName, { readonly dimension: Dimension; r
     outputTokensPerMinute: { dimension: "outputTokens", windowMs: 60_000 },
   })
 
+/** The window that a told rate counts. */
+export function windowOf(name: RateName, rate: number | RateOptions): number {
+  return (typeof rate === "object" ? rate.windowMs : undefined) ?? rates[name].windowMs
+}
+
 const positive = z.number().positive()
 const rateOptions = z.union([
   positive,
@@ -139,11 +144,13 @@ const quotaSchema = z.strictObject({
 /** Checks options once; the error names path, wanted and got. */
 export function checkQuotaOptions(options: QuotaOptions): void {
   check(quotaSchema, "createQuota", options)
+  checkToldOnce("createQuota", options)
 }
 
 /** Checks what a running quota is told, beside what it was told before. */
 export function checkRetune(limits: QuotaLimits, told: QuotaLimits): void {
   check(retuneSchema, "quota.retune", limits)
+  checkToldOnce("quota.retune", mergeTold(told, limits))
   for (const name of rateNames) {
     const [from, to] = [told[name], limits[name]]
     if (from === undefined || typeof to !== "object") continue
@@ -154,6 +161,33 @@ export function checkRetune(limits: QuotaLimits, told: QuotaLimits): void {
       const message = `quota.retune: ${name}.${part} must stay ${show(was)}, got ${got}. Only the limit of a rate can change; make a new quota.`
       throw new SluiceError("invalid-option", message, { details: { path: `${name}.${part}`, got: to[part] } })
     }
+  }
+}
+
+/** What is told once `limits` are new: a rate keeps its kind, burst and window. */
+export function mergeTold(told: QuotaLimits, limits: QuotaLimits): QuotaLimits {
+  const merged: Record<string, unknown> = { ...told, ...limits }
+  for (const name of rateNames) {
+    const [from, to] = [told[name], limits[name]]
+    if (typeof from !== "object" || to === undefined) continue
+    merged[name] = { ...from, ...(typeof to === "number" ? { limit: to } : to) }
+  }
+  return merged
+}
+
+/** A limit is named by what it counts and over how long: two names for one would each hear half. */
+function checkToldOnce(where: string, limits: QuotaLimits): void {
+  const seen = new Map<string, RateName>()
+  for (const name of rateNames) {
+    const rate = limits[name]
+    if (rate === undefined) continue
+    const windowMs = windowOf(name, rate)
+    const identity = `${rates[name].dimension} per ${windowMs / 1_000} s`
+    const other = seen.get(identity)
+    seen.set(identity, name)
+    if (!other) continue
+    const message = `${where}: ${other} and ${name} are one limit, ${identity}. Keep one of them.`
+    throw new SluiceError("invalid-option", message, { details: { path: name, got: rate } })
   }
 }
 

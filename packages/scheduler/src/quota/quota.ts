@@ -18,11 +18,18 @@ import { IndexedHeap } from "../queue/indexed-heap.ts"
 import { LivePermit } from "./permit.ts"
 import { onAbort } from "../queue/on-abort.ts"
 import { type Deadline, QueuedCall } from "./queued-call.ts"
-import { type Block, QuotaBeliefs, uses } from "./state.ts"
+import { type Block, QuotaBeliefs, sends, uses } from "./state.ts"
 import * as errors from "./errors.ts"
 import { QuotaEvents } from "./events.ts"
 import { QuotaLearning } from "./learning.ts"
-import { checkQuotaOptions, checkRetune, quotaDefaults, type QuotaLimits, type QuotaOptions } from "./options.ts"
+import {
+  checkQuotaOptions,
+  checkRetune,
+  mergeTold,
+  quotaDefaults,
+  type QuotaLimits,
+  type QuotaOptions,
+} from "./options.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
 import { type QuotaSnapshot, snapshotOf, type WaitExplanation } from "./snapshot.ts"
 import { systemClock, systemRandom } from "../runtime/system-clock.ts"
@@ -79,6 +86,9 @@ export function createQuota(options: QuotaOptions = {}): Quota {
  */
 const mostPerTurn = 32
 
+/** The line of those that send none. */
+const noRequest = "no request"
+
 const oneRequest: Cost = Object.freeze({ requests: 1 })
 
 class LiveQuota implements Quota {
@@ -116,7 +126,7 @@ class LiveQuota implements Quota {
   }
 
   tryAdmit(cost: Cost = oneRequest, options?: AdmitOptions): Permit | undefined {
-    if (this.#queue.size > 0 || this.#closedBy() || options?.signal?.aborted) return undefined
+    if ((this.#queue.size > 0 && sends(cost)) || this.#closedBy() || options?.signal?.aborted) return undefined
     const nowMs = this.#clock.now()
     return this.#beliefs.fits(nowMs, cost) ? this.#grant(nowMs, nowMs, cost, options?.key, currentScope()) : undefined
   }
@@ -147,7 +157,7 @@ class LiveQuota implements Quota {
 
   retune(limits: QuotaLimits): void {
     checkRetune(limits, this.#told)
-    this.#told = { ...this.#told, ...limits }
+    this.#told = mergeTold(this.#told, limits)
     this.#fatal = undefined
     this.#beliefs.retune(limits, this.#clock.now(), this.#clock.wallNow())
     this.#dispatch()
@@ -205,7 +215,11 @@ class LiveQuota implements Quota {
         return Promise.reject(errors.deadline(this.name, block.by, block.ms, deadlineMs))
       }
     }
-    const waiter = new QueuedCall(cost, options?.key ?? "", options?.priority ?? scope?.priority ?? 0, nowMs, scope)
+    // What sends no request is held back by no gate and no rate, and goes past those that are.
+    const [key, priority] = sends(cost)
+      ? [options?.key ?? "", options?.priority ?? scope?.priority ?? 0]
+      : [noRequest, Infinity]
+    const waiter = new QueuedCall(cost, key, priority, nowMs, scope)
     try {
       // Rates come back by themselves; places that are held by those who wait for more of them never do.
       if (scope) waiter.atEnd(assertNoReentry(this, scope, this.#beliefs.concurrency.limit))

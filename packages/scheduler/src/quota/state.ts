@@ -7,7 +7,7 @@ import { ConcurrencyLimit } from "../limits/concurrency-limit.ts"
 import { RateLimit } from "../limits/rate-limit.ts"
 import { Reservoir } from "../limits/reservoir.ts"
 import { Overloads } from "./overloads.ts"
-import { quotaDefaults, type QuotaLimits, type QuotaOptions, type RateName, rates } from "./options.ts"
+import { quotaDefaults, type QuotaLimits, type QuotaOptions, type RateName, rates, windowOf } from "./options.ts"
 
 /** Why a call cannot start now, and for how long. */
 export interface Block {
@@ -19,6 +19,7 @@ export interface Block {
   readonly total?: "budget" | "day" | "never"
 }
 
+const dayMs = 86_400_000
 /**
  * Share of a limit that may start before the first answer has shown how the vendor counts. A bucket that was full loses nothing by
  * it: what was taken keeps it refilling for a fifth of the window.
@@ -34,6 +35,8 @@ export class QuotaBeliefs {
   adaptive: AdaptiveConcurrency | undefined
   readonly budgets: Budget[] = []
   readonly rates: RateLimit[] = []
+  /** Calls in flight that send a request: money reserved ahead and places that come back send none. */
+  requestsInFlight: number = 0
   /** Estimated output tokens of the calls in flight. */
   outputInFlight: number = 0
   /** Estimated input tokens of the calls in flight. */
@@ -65,10 +68,10 @@ export class QuotaBeliefs {
 
   /** The first thing in the way of `cost`, or nothing. Of several limits, the one that takes longest. */
   block(nowMs: number, cost: Cost): Block | undefined {
-    const gateMs = this.gate.msUntil(nowMs)
+    const alone = this.requestsInFlight === 0
+    const gateMs = sends(cost) ? this.gate.msUntil(nowMs, alone) : 0
     let worst: Block | undefined = gateMs > 0 ? { by: "gate", dimension: "gate", ms: gateMs } : undefined
     const { budgets } = this
-    const alone = this.concurrency.running === 0
     for (let i = 0; i < budgets.length; i++) {
       const budget = budgets[i]!
       const ms = budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone)
@@ -82,9 +85,9 @@ export class QuotaBeliefs {
 
   /** Whether `cost` fits now: `block` without its answer, for the fast path. */
   fits(nowMs: number, cost: Cost): boolean {
-    if (this.gate.msUntil(nowMs) > 0) return false
+    const alone = this.requestsInFlight === 0
+    if (sends(cost) && this.gate.msUntil(nowMs, alone) > 0) return false
     const { budgets } = this
-    const alone = this.concurrency.running === 0
     for (let i = 0; i < budgets.length; i++) {
       const budget = budgets[i]!
       if (budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone) > 0) return false
@@ -100,6 +103,8 @@ export class QuotaBeliefs {
       const amount = amountOf(cost, budget.dimension)
       if (amount !== 0) budget.take(nowMs, amount)
     }
+    if (!sends(cost)) return false
+    this.requestsInFlight++
     this.episodes.started(cost)
     this.overloads.started(this.concurrency.running)
     this.outputInFlight += cost.outputTokens ?? 0
@@ -156,12 +161,21 @@ export class QuotaBeliefs {
 
   #tell(name: RateName, value: QuotaLimits[RateName] & {}, nowMs: number, wallMs: number): void {
     const options = typeof value === "number" ? { limit: value } : value
-    const { dimension, windowMs } = rates[name]
-    const length = options.windowMs ?? windowMs
-    const existing = this.rates.find((rate) => rate.name === name)
-    if (existing) return existing.setTold(nowMs, options.limit)
-    const daily = length >= 86_400_000
-    const resetWall = options.resetAt ?? (daily ? nextUtcMidnight(wallMs) : undefined)
+    const { dimension } = rates[name]
+    const length = windowOf(name, value)
+    const named = this.rates.find((rate) => rate.name === name)
+    if (named) return named.setTold(nowMs, options.limit)
+    // A limit is what it counts and over how long, whoever named it first.
+    const learned = this.rates.find(
+      (rate) => rate.dimension === dimension && rate.windowMs === length && !rate.isGovernor,
+    )
+    const resetWall = options.resetAt ?? (length >= dayMs ? nextUtcMidnight(wallMs) : undefined)
+    const how = {
+      ...(options.kind ? { kind: options.kind } : length >= dayMs ? { kind: "fixed" as const } : {}),
+      ...(options.burst !== undefined && { burst: options.burst }),
+      ...(resetWall !== undefined && { resetAtMs: nowMs + resetWall - wallMs }),
+    }
+    if (learned) return learned.adopt(nowMs, { name, limit: options.limit, ...how })
     this.addRate(
       new RateLimit({
         name,
@@ -171,9 +185,7 @@ export class QuotaBeliefs {
         told: true,
         nowMs,
         jitterMs: Math.min(this.jitterMs, length / 100),
-        ...(options.kind ? { kind: options.kind } : daily ? { kind: "fixed" as const } : {}),
-        ...(options.burst !== undefined && { burst: options.burst }),
-        ...(resetWall !== undefined && { resetAtMs: nowMs + resetWall - wallMs }),
+        ...how,
       }),
     )
   }
@@ -194,6 +206,11 @@ function totalOf(budget: Budget, ms: number): Block["total"] {
 
 function nextUtcMidnight(wallMs: number): number {
   return (Math.floor(wallMs / 86_400_000) + 1) * 86_400_000
+}
+
+/** Whether a call of this cost sends a request. */
+export function sends(cost: Cost): boolean {
+  return (cost.requests ?? 1) > 0
 }
 
 /** Whether `cost` takes anything of these dimensions; requests and places apart, which every call takes. */

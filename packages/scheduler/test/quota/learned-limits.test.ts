@@ -1,0 +1,164 @@
+import type { Feedback, LimitReading } from "@sluice/core"
+import { seededRandom, VirtualClock } from "@sluice/lab"
+import { describe, expect, it } from "vitest"
+import { createQuota, type Quota, type QuotaOptions } from "../../src/index.ts"
+
+function setUp(options: QuotaOptions = {}): { clock: VirtualClock; quota: Quota } {
+  const clock = new VirtualClock({ startMs: 1_000 })
+  return { clock, quota: createQuota({ clock, random: seededRandom(1), ...options }) }
+}
+
+const refused = (limits: readonly LimitReading[]): Feedback => ({ limits, refusal: { reason: "rate" } })
+
+describe("a 429 with headers and no delay, heard first, nothing told", () => {
+  const firsts: readonly (readonly [string, LimitReading, number])[] = [
+    ["60 a minute", { dimension: "requests", limit: 60, remaining: 0, resetMs: 1_000 }, 1_200],
+    ["3 a minute", { dimension: "requests", limit: 3, remaining: 0, resetMs: 20_000 }, 20_200],
+    ["5 a minute, full again in 2 s", { dimension: "requests", limit: 5, remaining: 0, resetMs: 2_000 }, 12_200],
+  ]
+  for (const [name, reading, boundMs] of firsts) {
+    it(`${name}: the next call waits for the limit that the answer named`, async () => {
+      const { clock, quota } = setUp()
+      const permit = await quota.admit()
+      await clock.advance(30)
+      permit.settle("throttled", { requests: 1 }, refused([reading]))
+      await clock.run(quota.admit())
+      expect(clock.now() - 1_030).toBeLessThanOrEqual(boundMs)
+    })
+  }
+
+  it("ten at once: all of them are through in the time that the limit allows", async () => {
+    const { clock, quota } = setUp()
+    const reading: LimitReading = { dimension: "requests", limit: 60, remaining: 0, resetMs: 1_000 }
+    const first = await quota.admit()
+    const others = Array.from({ length: 10 }, async () => (await quota.admit()).settle("success"))
+    first.settle("throttled", undefined, refused([reading]))
+    await clock.run(Promise.all(others))
+    expect(clock.now() - 1_000).toBeLessThanOrEqual(11_000)
+  })
+})
+
+describe("a limit is one limit, however it became known", () => {
+  const headers = (limit: number): Feedback => ({ limits: [{ dimension: "requests", limit, remaining: limit - 1 }] })
+
+  it("learned and then told: the number told is kept and goes on hearing", async () => {
+    const { quota } = setUp()
+    ;(await quota.admit()).settle("success", undefined, headers(600))
+    quota.retune({ requestsPerMinute: 300 })
+    expect(quota.snapshot().limits.map(({ dimension, windowMs, limit }) => [dimension, windowMs, limit])).toEqual([
+      ["requests", 60_000, 300],
+    ])
+    ;(await quota.admit()).settle("success", undefined, headers(120))
+    expect(quota.snapshot().limits).toMatchObject([{ limit: 120 }])
+  })
+
+  it("learned and then told how it is counted: counts so, at the level that it has", async () => {
+    const { clock, quota } = setUp()
+    ;(await quota.admit()).settle("success", undefined, {
+      limits: [{ dimension: "requests", limit: 600, remaining: 9 }],
+    })
+    quota.retune({ requestsPerMinute: { limit: 600, kind: "sliding" } })
+    expect(quota.snapshot().limits).toMatchObject([{ name: "requestsPerMinute", kind: "sliding", level: 9 }])
+    await clock.run(Promise.all(Array.from({ length: 9 }, () => quota.admit())))
+    expect(quota.tryAdmit()).toBeUndefined()
+  })
+
+  it("learned of a day", async () => {
+    const { quota } = setUp()
+    const day = {
+      dimension: "requests",
+      limit: 1_000,
+      remaining: 999,
+      windowMs: 86_400_000,
+      resetMs: 3_600_000,
+    } as const
+    ;(await quota.admit()).settle("success", undefined, { limits: [day] })
+    quota.retune({ requestsPerDay: 500 })
+    expect(quota.snapshot().limits.filter(({ windowMs }) => windowMs === 86_400_000)).toMatchObject([{ limit: 500 }])
+  })
+
+  it("a vendor that limits growth does not hide one told for the same window", async () => {
+    const { quota } = setUp({ requestsPerMinute: { limit: 50, windowMs: 10_000 } })
+    ;(await quota.admit()).settle("throttled", undefined, { refusal: { reason: "ramp" } })
+    quota.retune({ requestsPerMinute: 40 })
+    expect(quota.snapshot().limits.map(({ name, limit }) => [name, name === "growth" ? 0 : limit])).toEqual([
+      ["requestsPerMinute", 40],
+      ["growth", 0],
+    ])
+  })
+
+  it("told twice under two names is a mistake, and says which", () => {
+    expect(() => setUp({ requestsPerSecond: 5, requestsPerMinute: { limit: 5, windowMs: 1_000 } })).toThrow(
+      /requestsPerSecond and requestsPerMinute.*1 s/,
+    )
+  })
+})
+
+describe("a limit of 0", () => {
+  it("ends the queue after one call, with an error that says so", async () => {
+    const { clock, quota } = setUp()
+    const first = await quota.admit()
+    const others = Array.from({ length: 20 }, () => quota.admit())
+    const sent = Promise.allSettled(others)
+    first.settle("throttled", undefined, {
+      limits: [{ dimension: "requests", limit: 0, remaining: 0 }],
+      refusal: { reason: "rate", message: "Quota exceeded, limit: 0" },
+      retryAfterMs: 20_000,
+    })
+    for (const end of await clock.run(sent)) {
+      if (end.status === "fulfilled") continue
+      expect(end.reason).toMatchObject({ code: "quota-exhausted", message: expect.stringContaining("is 0") as string })
+    }
+    await expect(quota.admit()).rejects.toMatchObject({ code: "quota-exhausted" })
+  })
+
+  it("named beside an answer that was served is no limit", async () => {
+    const { quota } = setUp()
+    ;(await quota.admit()).settle("success", undefined, { limits: [{ dimension: "requests", limit: 0, remaining: 0 }] })
+    await expect(quota.admit()).resolves.toBeDefined()
+  })
+})
+
+describe("a permit that sends no request", () => {
+  const closed = async (): Promise<{ clock: VirtualClock; quota: Quota }> => {
+    const { clock, quota } = setUp({ concurrency: 8, requestsPerMinute: { limit: 600, kind: "bucket" }, budgetUsd: 5 })
+    const permit = await quota.admit()
+    permit.settle("throttled", undefined, { retryAfterMs: 5_000, refusal: { reason: "rate" } })
+    return { clock, quota }
+  }
+
+  it("passes a closed gate, and neither opens it nor counts as its probe", async () => {
+    const { clock, quota } = await closed()
+    const money = await quota.admit({ requests: 0, usd: 1 })
+    expect(clock.now()).toBe(1_000)
+    expect(quota.snapshot().gate.state).toBe("closed")
+    await clock.advance(5_200)
+    money.settle("ignored")
+    const admittedMs: number[] = []
+    const crowd = Array.from({ length: 5 }, async () => {
+      await quota.admit()
+      admittedMs.push(clock.now())
+    })
+    await clock.advance(0)
+    expect(admittedMs).toHaveLength(1)
+    await clock.run(Promise.all(crowd))
+  })
+
+  it("does not wait behind those whom the gate holds back", async () => {
+    const { clock, quota } = await closed()
+    const crowd = [quota.admit(), quota.admit()]
+    await clock.run(quota.admit({ requests: 0, usd: 1 }))
+    expect(clock.now()).toBe(1_000)
+    await clock.run(Promise.all(crowd))
+  })
+
+  it("says nothing of the vendor when it ends well", async () => {
+    const { clock, quota } = setUp({ requestsPerMinute: 6_000 })
+    // A first wave of ten, which only answers may widen.
+    const held = await Promise.all(Array.from({ length: 10 }, () => quota.admit()))
+    for (let i = 0; i < 100; i++) (await quota.admit({ requests: 0 })).settle("success")
+    expect(quota.tryAdmit()).toBeUndefined()
+    for (const permit of held) permit.settle("success")
+    await clock.advance(0)
+  })
+})
