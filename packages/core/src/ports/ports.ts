@@ -54,6 +54,11 @@ export interface AdmitOptions {
   readonly priority?: number
   /** FIFO inside a key, weighted fair queueing across keys. Default: one key for all. */
   readonly key?: string
+  /**
+   * What of the cost is certain; left out, all of it. A cost that is partly estimated and above a limit waits until the limit is
+   * full and then goes alone: only what is certain is refused for good.
+   */
+  readonly certain?: Cost
   /** Fail at once when the permit cannot be had within this many milliseconds. */
   readonly deadlineMs?: number
 }

@@ -2,23 +2,36 @@
 export interface PromptSize {
   /** Characters of text: messages, instructions, tool definitions. */
   readonly textChars: number
-  /** Images, sounds, files: their bytes say nothing about their tokens. */
+  /**
+   * Parts whose tokens nothing in the request tells: images, sounds, files, what is only named by an id, and what the
+   * vendor's own tools will fetch.
+   */
   readonly mediaParts: number
 }
 
-const mediaKeys = new Set([
-  "image_url",
-  "input_audio",
-  "file_data",
-  "inlineData",
-  "inline_data",
-  "fileData",
-  "file_data",
-  "source",
+const mediaKeys = new Set(["image_url", "input_audio", "file_data", "inlineData", "inline_data", "fileData", "source"])
+
+const referenceKeys = new Set([
+  "previous_response_id",
+  "conversation",
+  "stored_prompt",
+  "file_id",
+  "file_uri",
+  "fileUri",
+  "cachedContent",
+  "vector_store_ids",
+  "mcp_servers",
+  "googleSearch",
+  "urlContext",
+  "fileSearch",
 ])
 
+/** An item by its id, and tools that run at the vendor and put what they find into the prompt. */
+const fetchingType = /^(?:item_reference|web_search|web_fetch|file_search|code_interpreter|code_execution|mcp)\b/
+
 /**
- * Measures the text of a request's parts, leaving out what is encoded media (base64 would count as a novel).
+ * Measures the text of a request's parts, leaving out what is encoded media (base64 would count as a novel) and counting
+ * apart what is not in the request at all.
  * Cost: one walk over the parsed request, no copies.
  *
  * @example
@@ -47,8 +60,14 @@ function walk(value: unknown, size: { textChars: number; mediaParts: number }, d
     const record = value as Record<string, unknown>
     for (const key in record) {
       const field = record[key]
-      if (mediaKeys.has(key) && typeof field === "object" && field !== null) size.mediaParts++
+      if (isUnmeasured(key, field)) size.mediaParts++
       else walk(field, size, depth + 1)
     }
   }
+}
+
+function isUnmeasured(key: string, field: unknown): boolean {
+  if (key === "type") return typeof field === "string" && fetchingType.test(field)
+  if (mediaKeys.has(key)) return typeof field === "object" && field !== null
+  return referenceKeys.has(key) && field !== null && field !== undefined
 }

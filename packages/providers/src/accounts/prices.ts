@@ -8,6 +8,8 @@ export interface Price {
   readonly cachedInput?: number
   /** Written to the vendor's cache; default: as input. */
   readonly cacheWrite?: number
+  /** The longest answer of the model: what a call without a cap of its own may cost at most. Default 128,000. */
+  readonly maxOutputTokens?: number
 }
 
 /** Prices by model or pattern (`claude-haiku-*`). */
@@ -31,13 +33,13 @@ export const prices: Prices = Object.freeze({
   "gpt-5": { input: 1.25, output: 10, cachedInput: 0.125 },
   "gpt-5-2025*": { input: 1.25, output: 10, cachedInput: 0.125 },
   "gpt-5.1": { input: 1.25, output: 10, cachedInput: 0.125 },
-  "gpt-4.1": { input: 2, output: 8, cachedInput: 0.5 },
-  "gpt-4.1-2025*": { input: 2, output: 8, cachedInput: 0.5 },
-  "gpt-4.1-nano*": { input: 0.1, output: 0.4, cachedInput: 0.025 },
-  "gpt-4.1-mini*": { input: 0.4, output: 1.6, cachedInput: 0.1 },
-  "gpt-4o": { input: 2.5, output: 10, cachedInput: 1.25 },
-  "gpt-4o-2024*": { input: 2.5, output: 10, cachedInput: 1.25 },
-  "gpt-4o-mini*": { input: 0.15, output: 0.6, cachedInput: 0.075 },
+  "gpt-4.1": { input: 2, output: 8, cachedInput: 0.5, maxOutputTokens: 32_768 },
+  "gpt-4.1-2025*": { input: 2, output: 8, cachedInput: 0.5, maxOutputTokens: 32_768 },
+  "gpt-4.1-nano*": { input: 0.1, output: 0.4, cachedInput: 0.025, maxOutputTokens: 32_768 },
+  "gpt-4.1-mini*": { input: 0.4, output: 1.6, cachedInput: 0.1, maxOutputTokens: 32_768 },
+  "gpt-4o": { input: 2.5, output: 10, cachedInput: 1.25, maxOutputTokens: 16_384 },
+  "gpt-4o-2024*": { input: 2.5, output: 10, cachedInput: 1.25, maxOutputTokens: 16_384 },
+  "gpt-4o-mini*": { input: 0.15, output: 0.6, cachedInput: 0.075, maxOutputTokens: 16_384 },
   "text-embedding-3-small": { input: 0.02, output: 0 },
   "text-embedding-3-large": { input: 0.13, output: 0 },
   "claude-fable-5-1*": { input: 10, output: 50, cachedInput: 0.25, cacheWrite: 12.5 },
@@ -45,18 +47,18 @@ export const prices: Prices = Object.freeze({
   "claude-opus-5-5*": { input: 4, output: 20, cachedInput: 0.2, cacheWrite: 5 },
   "claude-opus-5*": { input: 5, output: 25, cachedInput: 0.5, cacheWrite: 6.25 },
   // Opus 4 itself, by alias and by date; what came after 4.1 costs a third.
-  "claude-opus-4-0*": { input: 15, output: 75, cachedInput: 1.5, cacheWrite: 18.75 },
-  "claude-opus-4-2025*": { input: 15, output: 75, cachedInput: 1.5, cacheWrite: 18.75 },
-  "claude-opus-4-1*": { input: 15, output: 75, cachedInput: 1.5, cacheWrite: 18.75 },
+  "claude-opus-4-0*": { input: 15, output: 75, cachedInput: 1.5, cacheWrite: 18.75, maxOutputTokens: 32_000 },
+  "claude-opus-4-2025*": { input: 15, output: 75, cachedInput: 1.5, cacheWrite: 18.75, maxOutputTokens: 32_000 },
+  "claude-opus-4-1*": { input: 15, output: 75, cachedInput: 1.5, cacheWrite: 18.75, maxOutputTokens: 32_000 },
   "claude-opus-4-*": { input: 5, output: 25, cachedInput: 0.5, cacheWrite: 6.25 },
   "claude-sonnet-5-5*": { input: 2, output: 10, cachedInput: 0.1, cacheWrite: 2.5 },
   "claude-sonnet-5*": { input: 2, output: 10, cachedInput: 0.2, cacheWrite: 2.5 },
-  "claude-sonnet-4*": { input: 3, output: 15, cachedInput: 0.3, cacheWrite: 3.75 },
+  "claude-sonnet-4*": { input: 3, output: 15, cachedInput: 0.3, cacheWrite: 3.75, maxOutputTokens: 64_000 },
   "claude-haiku-5-5*": { input: 0.1, output: 0.5, cachedInput: 0.01, cacheWrite: 0.125 },
-  "claude-haiku-4-5*": { input: 1, output: 5, cachedInput: 0.1, cacheWrite: 1.25 },
-  "gemini-2.5-flash-lite*": { input: 0.1, output: 0.4, cachedInput: 0.01 },
-  "gemini-2.5-flash*": { input: 0.3, output: 2.5, cachedInput: 0.03 },
-  "gemini-2.5-pro*": { input: 1.25, output: 10, cachedInput: 0.125 },
+  "claude-haiku-4-5*": { input: 1, output: 5, cachedInput: 0.1, cacheWrite: 1.25, maxOutputTokens: 64_000 },
+  "gemini-2.5-flash-lite*": { input: 0.1, output: 0.4, cachedInput: 0.01, maxOutputTokens: 65_536 },
+  "gemini-2.5-flash*": { input: 0.3, output: 2.5, cachedInput: 0.03, maxOutputTokens: 65_536 },
+  "gemini-2.5-pro*": { input: 1.25, output: 10, cachedInput: 0.125, maxOutputTokens: 65_536 },
 })
 
 /** When the list above was last gone through. */

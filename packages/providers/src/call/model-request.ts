@@ -7,11 +7,12 @@ import type { FetchContext } from "../limited-fetch.ts"
 import { limitedFetchDefaults } from "../options.ts"
 import { sharesOf } from "../items/group-scope.ts"
 import { prepareCall, type PreparedCall } from "./prepare.ts"
+import { dollarsAtMost } from "../accounts/dollars-at-most.ts"
 import { usdOf } from "../accounts/prices.ts"
 import { readBody } from "../http/body.ts"
 import { type FetchInput, headerReader, withHeader } from "../http/request.ts"
 import { type AttemptOwner, type Counted, sendAttempt } from "./send.ts"
-import type { ModelCall, Usage, Vendor, Verdict } from "../vendors/vendor.ts"
+import type { Learned, ModelCall, Usage, Vendor, Verdict } from "../vendors/vendor.ts"
 import { okVerdict } from "./verdict.ts"
 import { type FailedAttempt, VendorError } from "./vendor-error.ts"
 
@@ -150,13 +151,14 @@ export class ModelRequest implements AttemptOwner {
   #estimate(): Cost {
     const { vendor, facts, learned, price } = this.#prepared
     const cost = vendor.estimate(facts, learned)
-    if (!price) return cost
-    const outputTokens =
-      facts.answers === 0
-        ? 0
-        : Math.min(facts.maxOutputTokens ?? Infinity, learned.outputMean + learned.outputSpread) * facts.answers
-    const inputTokens = learned.inputTokens(facts.prompt)
-    return { ...cost, usd: usdOf(price, { inputTokens, outputTokens, cachedInputTokens: 0, cacheWriteTokens: 0 }) }
+    return price ? { ...cost, usd: dollarsAtMost(facts, learned, price) } : cost
+  }
+
+  /** What of it is known for sure: `max_tokens` where the vendor charges that, and the most that the call may cost. */
+  #certain({ usd }: Cost): Cost {
+    const { vendor, facts } = this.#prepared
+    const cost = vendor.estimate(facts, nothingLearned)
+    return usd === undefined ? cost : { ...cost, usd }
   }
 
   #admitNow(cost: Cost): Permit | undefined {
@@ -174,7 +176,12 @@ export class ModelRequest implements AttemptOwner {
     const signal = this.signal ? AbortSignal.any([this.signal, controller.signal]) : controller.signal
     try {
       const deadlineMs = maxWaitMs === undefined ? undefined : Math.max(0, this.#startMs + maxWaitMs - clock.now())
-      return await quota.admit(cost, { ...admitOptions, signal, ...(deadlineMs === undefined ? {} : { deadlineMs }) })
+      return await quota.admit(cost, {
+        ...admitOptions,
+        certain: this.#certain(cost),
+        signal,
+        ...(deadlineMs === undefined ? {} : { deadlineMs }),
+      })
     } finally {
       stop()
     }
@@ -274,6 +281,8 @@ export class ModelRequest implements AttemptOwner {
     return new VendorError(code, `${vendor} ${model}: ${said}`, { vendor, model, attempts: this.#failed, cause })
   }
 }
+
+const nothingLearned: Learned = Object.freeze({ inputTokens: () => 0, outputMean: 0, outputSpread: 0 })
 
 function eitherSignal(first: AbortSignal | null | undefined, second: AbortSignal | undefined): AbortSignal | undefined {
   if (!first || first === second) return second

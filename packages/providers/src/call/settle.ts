@@ -1,7 +1,8 @@
-import type { Feedback, SettleOutcome } from "@sluice/core"
+import type { Cost, Feedback, SettleOutcome } from "@sluice/core"
+import { LearnedTokens, learnedDefaults } from "../accounts/token-estimate.ts"
 import { AttemptFailure } from "./attempt-failure.ts"
 import type { PreparedCall } from "./prepare.ts"
-import type { Attempt, Counted } from "./send.ts"
+import type { Attempt, AttemptOwner, Counted } from "./send.ts"
 import type { Answer, Usage, Verdict } from "../vendors/vendor.ts"
 import { okVerdict } from "./verdict.ts"
 
@@ -15,17 +16,28 @@ export function settleAnswer(
 ): void {
   const { vendor } = owner.prepared
   const feedback = vendor.feedback(answer, okVerdict, owner.context.clock.wallNow())
-  if (!usage) {
+  if (!usage || !isPlausible(usage)) {
     // Some embeddings and local servers do not count: the estimate stands, in the quota and in the accounts.
-    owner.spent(likelyUsage(owner.prepared), "unknown")
-    return permit.settle("success", undefined, { ...feedback, latency })
+    return permit.settle("success", uncounted(owner, estimate), { ...feedback, latency })
   }
   const usd = owner.spent(usage, how)
-  const actual = vendor.charged(estimate, usage)
+  const inputTokens = Math.min(usage.inputTokens, LearnedTokens.mostInputTokens(owner.prepared.facts.prompt))
+  const actual = vendor.charged(estimate, { ...usage, inputTokens })
   permit.settle("success", usd === undefined ? actual : { ...actual, usd }, {
     ...feedback,
     latency: { ...latency, outputTokens: usage.outputTokens },
   })
+}
+
+/** A mistake of the vendor's must not put a quota into debt for days. */
+function isPlausible({ inputTokens, outputTokens }: Usage): boolean {
+  return Math.max(inputTokens, outputTokens) <= learnedDefaults.mostTokens
+}
+
+/** What stays charged of a call that nobody has counted: dollars were reserved for the longest answer there may be. */
+function uncounted(owner: AttemptOwner, estimate: Cost): Cost {
+  const usd = owner.spent(likelyUsage(owner.prepared), "unknown")
+  return usd === undefined ? estimate : { ...estimate, usd }
 }
 
 function likelyUsage({ facts, learned }: PreparedCall): Usage {

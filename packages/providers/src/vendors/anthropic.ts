@@ -38,7 +38,9 @@ function read(body: unknown, _call: ModelCall): RequestFacts {
   const cap = countAt(body, "max_tokens")
   return {
     model: textAt(body, "model") ?? "unknown",
-    prompt: measurePrompt(at(body, "messages"), at(body, "system"), at(body, "tools"), at(body, "prompt")),
+    prompt: measurePrompt(at(body, "messages"), at(body, "system"), at(body, "tools"), at(body, "prompt"), {
+      mcp_servers: at(body, "mcp_servers"),
+    }),
     ...(cap !== undefined ? { maxOutputTokens: cap } : {}),
     stream: at(body, "stream") === true,
     answers: 1,

@@ -54,6 +54,7 @@ function read(body: unknown, call: ModelCall): RequestFacts {
       at(body, "tools"),
       at(body, "requests"),
       at(body, "instances"),
+      { cachedContent: at(body, "cachedContent") },
     ),
     ...(cap !== undefined ? { maxOutputTokens: cap } : {}),
     stream: call.stream ?? false,

@@ -105,6 +105,11 @@ function read(body: unknown, call: ModelCall): RequestFacts {
       field("functions"),
       field("response_format"),
       at(body, "text", "format"),
+      {
+        previous_response_id: field("previous_response_id"),
+        conversation: field("conversation"),
+        stored_prompt: at(body, "prompt", "id"),
+      },
     ),
     ...(cap !== undefined && !wordless ? { maxOutputTokens: cap } : {}),
     stream: field("stream") === true,

@@ -156,9 +156,9 @@ export class RateLimit implements Budget {
     return !this.told && this.#heardLimit === undefined
   }
 
-  /** A limit that was only guessed refuses nobody for good. */
+  /** Only a limit that the user told refuses anybody for good: what was guessed or heard alone may be wrong. */
   largest(): number {
-    return this.guessed ? Infinity : this.limit * (1 + 1e-9)
+    return this.told ? this.limit * (1 + 1e-9) : Infinity
   }
 
   weighMs(amount: number): number {

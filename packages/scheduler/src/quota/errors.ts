@@ -1,6 +1,7 @@
 import { SluiceError } from "@sluice/core"
 
 const round = (value: number): string => (Math.round(value * 100) / 100).toLocaleString("en-US")
+const dollars = (usd: number): string => Math.max(0, usd).toFixed(4)
 const seconds = (ms: number): string => `${round(ms / 1_000)} s`
 
 export function closed(quota: string): SluiceError {
@@ -14,6 +15,14 @@ export function oversize(
   quota: string,
   { name, amount, largest }: { name: string; amount: number; largest: number },
 ): SluiceError {
+  if (name === "budgetUsd") {
+    return new SluiceError(
+      "cost-exceeds-limit",
+      `${quota}: this call may cost $${dollars(amount)}, and budgetUsd is $${dollars(largest)} in all. It was not sent. ` +
+        "Lower max_tokens (without it the longest answer of the model counts), or raise budgetUsd.",
+      { details: { limit: name, amount, largest } },
+    )
+  }
   return new SluiceError(
     "cost-exceeds-limit",
     `${quota}: this call needs ${round(amount)} of ${name}, which allows ${round(largest)} in all, so it can never be sent. ` +
@@ -61,7 +70,7 @@ export function exhausted(
 export function budget(quota: string, needsUsd: number, leftUsd: number): SluiceError {
   return new SluiceError(
     "budget-exhausted",
-    `${quota}: this call may cost $${needsUsd.toFixed(4)} and $${Math.max(0, leftUsd).toFixed(4)} of budgetUsd is left. It was not sent. Raise budgetUsd to go on.`,
+    `${quota}: this call may cost $${dollars(needsUsd)} and $${dollars(leftUsd)} of budgetUsd is left. It was not sent. Raise budgetUsd to go on.`,
     { details: { needsUsd, leftUsd } },
   )
 }

@@ -142,9 +142,9 @@ class LiveQuota implements Quota {
     if (this.#queue.size === 0 && this.#beliefs.fits(nowMs, cost)) {
       return Promise.resolve(this.#grant(nowMs, nowMs, cost, options?.key, scope))
     }
-    const oversize = this.#beliefs.oversize(cost)
+    const oversize = this.#beliefs.oversize(options?.certain ?? cost)
     if (oversize) return Promise.reject(errors.oversize(this.name, oversize))
-    return this.#enqueue(nowMs, cost, options, scope, signal)
+    return this.#enqueue(nowMs, options?.certain ? this.#beliefs.within(cost) : cost, options, scope, signal)
   }
 
   snapshot(): QuotaSnapshot {
@@ -219,7 +219,7 @@ class LiveQuota implements Quota {
     const [key, priority] = sends(cost)
       ? [options?.key ?? "", options?.priority ?? scope?.priority ?? 0]
       : [noRequest, Infinity]
-    const waiter = new QueuedCall(cost, key, priority, nowMs, scope)
+    const waiter = new QueuedCall(cost, options?.certain, key, priority, nowMs, scope)
     try {
       // Rates come back by themselves; places that are held by those who wait for more of them never do.
       if (scope) waiter.atEnd(assertNoReentry(this, scope, this.#beliefs.concurrency.limit))
@@ -309,7 +309,11 @@ class LiveQuota implements Quota {
       this.#failQueue(this.#fatal)
       return
     }
-    const oversize = this.#beliefs.oversize(waiter.cost)
+    const oversize = this.#beliefs.oversize(waiter.certain ?? waiter.cost)
+    if (block.total === "never" && !oversize) {
+      waiter.cost = this.#beliefs.within(waiter.cost)
+      return
+    }
     const left = this.#beliefs.budgetLeft()
     this.#leave(
       waiter,

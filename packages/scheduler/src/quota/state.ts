@@ -128,6 +128,19 @@ export class QuotaBeliefs {
     return undefined
   }
 
+  /** As much of `cost` as every rate can ever admit: input is the part that is estimated, then output. */
+  within(cost: Cost): Cost {
+    let { inputTokens = 0, outputTokens = 0 } = cost
+    for (const rate of this.rates) {
+      const { dimension } = rate
+      const excess = Math.max(0, amountOf({ requests: 0, inputTokens, outputTokens }, dimension) - rate.largest())
+      const ofInput = dimension === "outputTokens" ? 0 : Math.min(inputTokens, excess)
+      inputTokens -= ofInput
+      outputTokens -= excess - ofInput
+    }
+    return { ...cost, inputTokens, outputTokens }
+  }
+
   /** What `cost` weighs for fair shares: milliseconds of the scarcest limit. */
   weighMs(cost: Cost): number {
     let most = 1
