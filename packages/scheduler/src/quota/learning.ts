@@ -88,7 +88,7 @@ export class QuotaLearning {
     if (!feedback && outcome !== "throttled" && !(outcome === "success" && beliefs.adaptive)) return nothing
     const verdict: Verdict = { changes: [] }
     if (outcome === "success" && this.#beliefs.overloads.served(call.admittedMs)) this.#back(verdict)
-    if (feedback?.limits) this.#hear(nowMs, call, feedback.limits, verdict)
+    if (feedback?.limits) this.#hear(nowMs, call, believable(feedback.limits, settlement), verdict)
     if (outcome === "success") {
       const reason = beliefs.adaptive?.sample({ inFlight: call.inFlight, ...feedback?.latency })
       if (reason) this.#adapt(reason, verdict)
@@ -391,6 +391,12 @@ export class QuotaLearning {
     this.#beliefs.concurrency.retune(to)
     verdict.changes.push({ dimension: "concurrency", from, to, reason })
   }
+}
+
+/** A limit below what one call has just got through with is none. */
+function believable(readings: readonly LimitReading[], { outcome, actual }: Settlement): readonly LimitReading[] {
+  if (outcome !== "success" || !actual) return readings
+  return readings.filter(({ limit = Infinity, dimension }) => amountOf(actual, dimension) <= limit)
 }
 
 function sameLimit(reading: LimitReading, rate: RateLimit): boolean {
