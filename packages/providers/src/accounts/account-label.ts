@@ -1,14 +1,100 @@
 import { hashText } from "./hash-text.ts"
+import type { ModelCall, Vendor } from "../vendors/vendor.ts"
+
+/** Whose call it is: the account that the vendor counts it to, and the credentials that it shows for it. */
+export interface AccountLabels {
+  readonly account: string
+  /** Another one of the same account is another token: a renewed one, when the vendor refuses this. */
+  readonly credential: string
+}
+
+/** Where SDKs and gateways put what names an account, beside the places of each vendor. */
+const headerNames = [
+  "authorization",
+  "x-api-key",
+  "api-key",
+  "x-goog-api-key",
+  "x-goog-user-project",
+  "openai-organization",
+  "openai-project",
+  "ocp-apim-subscription-key",
+  "cf-aig-authorization",
+  "x-portkey-api-key",
+  "x-portkey-virtual-key",
+  "helicone-auth",
+  "x-vercel-ai-gateway-team",
+]
+const queryNames = new Set(["key", "api_key", "api-key", "apikey", "subscription-key", "access_token", "token"])
 
 /**
- * Tells accounts apart without keeping what tells them apart: of a hash of the credentials, no more than twelve digits
- * are ever held. A key cannot be computed back from them.
- *
- * @example
- * ```ts
- * accountLabel(["Bearer sk-1"]) === accountLabel(["Bearer sk-2"]) // => false
- * ```
+ * Labels that tell accounts apart without keeping what tells them apart: of a hash of host, path before the API, and
+ * credentials, wherever those stand, twelve digits are kept. The hash is salted by each process, so that a weak key cannot
+ * be found from its label. Tokens that are renewed are one account: a JWT counts by issuer, subject and client, a token of
+ * Google Cloud by the project that it calls, a signature of AWS by its key id.
  */
-export function accountLabel(credentials: readonly (string | null | undefined)[]): string {
-  return hashText(credentials.map((credential) => credential ?? "")).slice(0, 12)
+export function accountLabels(
+  vendor: Vendor,
+  call: ModelCall,
+  url: URL,
+  header: (name: string) => string | null,
+): AccountLabels {
+  const credentials = credentialsOf(vendor, url, header)
+  const place = [url.host, pathBeforeApi(url.pathname, call.endpoint)]
+  return {
+    account: label([...place, ...credentials.map((each) => subjectOf(each, place[1]!))]),
+    credential: label(credentials),
+  }
+}
+
+/** The values that name an account, wherever they stand, without `Bearer`. */
+export function credentialsOf(vendor: Vendor, url: URL, header: (name: string) => string | null): string[] {
+  const found: string[] = []
+  for (const name of new Set([...headerNames, ...vendor.accountHeaders])) {
+    const value = header(name)
+    if (value) found.push(value.replace(/^Bearer\s+/i, "").trim())
+  }
+  if (url.search !== "")
+    for (const [name, value] of url.searchParams) if (queryNames.has(name.toLowerCase())) found.push(value)
+  return found
+}
+
+// Made at the first call: in workers there is no randomness before it.
+let salt: string | undefined
+
+function label(texts: readonly string[]): string {
+  salt ??= crypto.getRandomValues(new Uint32Array(4)).join()
+  return hashText([salt, ...texts]).slice(0, 12)
+}
+
+/** What is still the same when the token is renewed or the request signed anew. */
+function subjectOf(credential: string, path: string): string {
+  // Google's tokens say nothing; what it counts is the project and region of the path.
+  if (credential.startsWith("ya29.") && path.includes("/projects/")) return ""
+  const signed = /^AWS4-HMAC-SHA256 Credential=([^/]+)\//.exec(credential)
+  if (signed) return signed[1]!
+  if (!credential.startsWith("eyJ")) return credential
+  const claims = claimsOf(credential)
+  const { iss, sub, azp, appid, client_id: client } = claims ?? {}
+  return sub === undefined ? credential : JSON.stringify([iss, sub, azp ?? appid ?? client])
+}
+
+function claimsOf(jwt: string): Readonly<Record<string, unknown>> | undefined {
+  const payload = jwt.split(".", 3)[1]?.replaceAll("-", "+").replaceAll("_", "/")
+  try {
+    return payload === undefined ? undefined : (JSON.parse(atob(payload)) as Record<string, unknown>)
+  } catch {
+    return undefined
+  }
+}
+
+const apiPart = /\/(?:(?:models?|deployments)(?:\/[^/]+)?|v\d+\w*|openai|api|ai|inference)$/
+
+/** What stands before the part of the path that every call to this API has: a gateway's team, a cloud's project and region. */
+function pathBeforeApi(path: string, endpoint: string): string {
+  let prefix = path.endsWith(`/${endpoint}`)
+    ? path.slice(0, -endpoint.length - 1)
+    : path.slice(0, path.lastIndexOf("/"))
+  for (let shorter = prefix.replace(apiPart, ""); shorter !== prefix; shorter = prefix.replace(apiPart, ""))
+    prefix = shorter
+  return prefix
 }

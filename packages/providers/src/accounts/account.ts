@@ -9,7 +9,10 @@ interface Refusal {
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
-/** What one set of credentials at one vendor has: a quota per model or pattern, and the refusals that ended any of them. */
+const everyone = ""
+const mostRefusals = 10
+
+/** What one account at one vendor has: a quota per model or pattern, and the refusals that ended any of them. */
 export class Account {
   readonly label: string
   /** Calls that were given to this account among several, and have no answer yet. */
@@ -18,9 +21,10 @@ export class Account {
   readonly failedCalls: FailedCalls = new FailedCalls()
   readonly #learned = new Map<string, LearnedTokens>()
   readonly #prices = new Map<string, Price | undefined>()
-  readonly #tellRefused = new Set<() => void>()
+  readonly #tellRefused = new Map<() => void, string>()
   readonly #exhausted = new Map<Limiter, Refusal>()
-  #refusal: Refusal | undefined
+  /** By the credential that was refused; of the account itself under `everyone`. */
+  readonly #refusals = new Map<string, Refusal>()
 
   constructor(label: string) {
     this.label = label
@@ -41,16 +45,22 @@ export class Account {
     return price
   }
 
-  /** Nobody's call is sent any more. */
-  get refused(): boolean {
-    return this.#refusal !== undefined
+  /** No call with this credential is sent any more. */
+  isRefused(credential: string): boolean {
+    return this.#refusals.has(everyone) || this.#refusals.has(credential)
   }
 
-  /** The vendor refused the account itself: whoever waits is told. */
-  refuse(response: Response, bytes: Uint8Array<ArrayBuffer>): void {
-    this.#refusal ??= { response, bytes }
-    for (const tell of this.#tellRefused) tell()
-    this.#tellRefused.clear()
+  /** The vendor refused the account itself, or this credential of it: whoever waits with that is told. */
+  refuse(response: Response, bytes: Uint8Array<ArrayBuffer>, credential: string = everyone): void {
+    if (this.isRefused(credential)) return
+    this.#refusals.set(credential, { response, bytes })
+    // Tokens are renewed for ever.
+    if (this.#refusals.size > mostRefusals) this.#refusals.delete(this.#refusals.keys().next().value!)
+    for (const [tell, theirs] of this.#tellRefused) {
+      if (credential !== everyone && credential !== theirs) continue
+      this.#tellRefused.delete(tell)
+      tell()
+    }
   }
 
   /** The day of one quota is used up. */
@@ -62,8 +72,8 @@ export class Account {
    * The vendor's refusal again, for a call that need not be sent: SDKs make their own typed error of it.
    * Its `x-should-retry: false` ends their retries, `x-sluice-code` says that no call was made.
    */
-  refusal(quota: Limiter): Response | undefined {
-    const found = this.#refusal ?? this.#exhausted.get(quota)
+  refusal(quota: Limiter, credential: string): Response | undefined {
+    const found = this.#refusals.get(everyone) ?? this.#refusals.get(credential) ?? this.#exhausted.get(quota)
     if (!found) return undefined
     const { response, bytes } = found
     const headers = new Headers(response.headers)
@@ -75,12 +85,12 @@ export class Account {
   }
 
   forgetRefusals(): void {
-    this.#refusal = undefined
+    this.#refusals.clear()
     this.#exhausted.clear()
   }
 
-  onRefused(tell: () => void): () => void {
-    this.#tellRefused.add(tell)
+  onRefused(credential: string, tell: () => void): () => void {
+    this.#tellRefused.set(tell, credential)
     return () => this.#tellRefused.delete(tell)
   }
 }

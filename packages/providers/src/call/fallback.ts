@@ -50,7 +50,11 @@ export async function sendByFallback(
         : rewritten(vendor, url, plain.json, place.model)
     const bounded = when ? { ...context, maxWaitMs: Math.min(when.waitMs, context.maxWaitMs ?? Infinity) } : context
     const target = place.model === undefined ? call : (vendor.recognise(sent.url, "POST") ?? call)
-    const keys = keyRing(bounded, vendor, place.key === undefined ? context.keys : [place.key])
+    const keys = keyRing(
+      bounded,
+      { vendor, call: target, url: sent.url },
+      place.key === undefined ? context.keys : [place.key],
+    )
     const outcome = await sendWithKeys(
       bounded,
       vendor,

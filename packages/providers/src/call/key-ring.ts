@@ -1,8 +1,15 @@
 import type { Account } from "../accounts/account.ts"
-import { accountLabel } from "../accounts/account-label.ts"
+import { accountLabels } from "../accounts/account-label.ts"
 import type { FetchContext } from "../limited-fetch.ts"
 import { headerReader } from "../http/request.ts"
-import type { Vendor } from "../vendors/vendor.ts"
+import type { ModelCall, Vendor } from "../vendors/vendor.ts"
+
+/** Where the keys are for. */
+export interface KeyedCall {
+  readonly vendor: Vendor
+  readonly call: ModelCall
+  readonly url: URL
+}
 
 /** The keys of one call, each tried at most once. */
 export interface KeyRing {
@@ -12,7 +19,7 @@ export interface KeyRing {
   more(): boolean
 }
 
-export function keyRing(context: FetchContext, vendor: Vendor, keys: readonly string[]): KeyRing {
+export function keyRing(context: FetchContext, { vendor, call, url }: KeyedCall, keys: readonly string[]): KeyRing {
   const left = new Set(keys)
   return {
     more: () => left.size > 0,
@@ -22,11 +29,9 @@ export function keyRing(context: FetchContext, vendor: Vendor, keys: readonly st
         | undefined
       for (const key of left) {
         const keyed = withKey(vendor, init, key)
-        const account = context.accounts.account(
-          vendor.name,
-          accountLabel(vendor.accountHeaders.map(headerReader("", keyed))),
-        )
-        const room = roomOf(context, account, model)
+        const labels = accountLabels(vendor, call, url, headerReader("", keyed))
+        const account = context.accounts.account(vendor.name, labels.account)
+        const room = account.isRefused(labels.credential) ? -Infinity : roomOf(context, account, model)
         if (!best || room > best.room) best = { key, init: keyed, account, room }
       }
       if (!best) return { init, done: () => {} }
@@ -38,9 +43,8 @@ export function keyRing(context: FetchContext, vendor: Vendor, keys: readonly st
   }
 }
 
-/** The share of the tightest limit that is free; negative where calls wait, the gate is shut, or the account is refused. */
+/** The share of the tightest limit that is free; negative where calls wait or the gate is shut. */
 function roomOf(context: FetchContext, account: Account, model: string): number {
-  if (account.refused) return -Infinity
   const state = context.accounts.stateOf(account, model)
   if (!state) return 1 - account.sending * 1e-6
   if (state.gate.state === "closed") return -1e6 - (state.gate.reopensInMs ?? 0)

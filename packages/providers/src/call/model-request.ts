@@ -11,7 +11,7 @@ import { dollarsAtMost } from "../accounts/dollars-at-most.ts"
 import { usdOf } from "../accounts/prices.ts"
 import { readBody } from "../http/body.ts"
 import { type FetchInput, headerReader, withHeader } from "../http/request.ts"
-import { type AttemptOwner, type Counted, sendAttempt } from "./send.ts"
+import { type AttemptOwner, type Counted, type Exhausted, sendAttempt } from "./send.ts"
 import type { Learned, ModelCall, Usage, Vendor, Verdict } from "../vendors/vendor.ts"
 import { okVerdict } from "./verdict.ts"
 import { type FailedAttempt, VendorError } from "./vendor-error.ts"
@@ -162,17 +162,17 @@ export class ModelRequest implements AttemptOwner {
   }
 
   #admitNow(cost: Cost): Permit | undefined {
-    const { account, quota, admitOptions } = this.#prepared
-    if (account.refused) throw accountRefused
+    const { account, credential, quota, admitOptions } = this.#prepared
+    if (account.isRefused(credential)) throw accountRefused
     return quota.tryAdmit(cost, admitOptions)
   }
 
   async #admit(cost: Cost): Promise<Permit> {
     const { maxWaitMs, clock } = this.#context
-    const { account, quota, admitOptions } = this.#prepared
+    const { account, credential, quota, admitOptions } = this.#prepared
     // The account may be refused while this call waits in the queue of another model.
     const controller = new AbortController()
-    const stop = account.onRefused(() => controller.abort(accountRefused))
+    const stop = account.onRefused(credential, () => controller.abort(accountRefused))
     const signal = this.signal ? AbortSignal.any([this.signal, controller.signal]) : controller.signal
     try {
       const deadlineMs = maxWaitMs === undefined ? undefined : Math.max(0, this.#startMs + maxWaitMs - clock.now())
@@ -208,10 +208,10 @@ export class ModelRequest implements AttemptOwner {
     return usd
   }
 
-  exhausted(scope: "account" | "day", response: Response, bytes: Uint8Array<ArrayBuffer>): void {
-    const { account, quota } = this.#prepared
-    if (scope === "account") account.refuse(response, bytes)
-    else account.exhaust(quota, response, bytes)
+  exhausted(what: Exhausted, response: Response, bytes: Uint8Array<ArrayBuffer>): void {
+    const { account, credential, quota } = this.#prepared
+    if (what === "quota") account.exhaust(quota, response, bytes)
+    else account.refuse(response, bytes, what === "credential" ? credential : undefined)
   }
 
   failedLate(verdict: Verdict): void {
@@ -253,14 +253,14 @@ export class ModelRequest implements AttemptOwner {
   }
 
   #final(error: unknown): Response {
-    const { account, quota, body } = this.#prepared
+    const { account, credential, quota, body } = this.#prepared
     // Errors of the request itself and aborts are nothing that an SDK repeats.
     if (this.#ending !== "final" && body.text !== undefined)
       account.failedCalls.add(body.text, this.#context.clock.now())
-    if (error === accountRefused) return account.refusal(quota)!
+    if (error === accountRefused) return account.refusal(quota, credential)!
     if (SluiceError.isInstance(error)) {
       const last = this.#lastFailure?.response
-      const response = error.code === "quota-exhausted" ? (account.refusal(quota) ?? last) : last
+      const response = error.code === "quota-exhausted" ? (account.refusal(quota, credential) ?? last) : last
       if (response) return response
       throw error
     }

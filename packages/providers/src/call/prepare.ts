@@ -1,6 +1,6 @@
 import type { AdmitOptions, Limiter, TaskScope } from "@sluice/core"
 import type { Account } from "../accounts/account.ts"
-import { accountLabel } from "../accounts/account-label.ts"
+import { accountLabels } from "../accounts/account-label.ts"
 import type { LearnedTokens } from "../accounts/token-estimate.ts"
 import type { FetchContext } from "../limited-fetch.ts"
 import type { CallIdentity } from "../options.ts"
@@ -27,6 +27,8 @@ export interface PreparedCall {
   readonly body: Pick<SentBody, "repeatable" | "text">
   readonly facts: RequestFacts
   readonly account: Account
+  /** Tells the token of this call from another one of the same account. */
+  readonly credential: string
   readonly quota: Limiter
   readonly learned: LearnedTokens
   readonly price: Price | undefined
@@ -44,13 +46,15 @@ export function prepareCall(
   const facts = vendor.read(json, asked.call)
   const identity: CallIdentity = { url, vendor: vendor.name, model: facts.model, header }
   const key = keyBy?.(identity)
-  const account = accounts.account(vendor.name, key?.account ?? accountLabel(vendor.accountHeaders.map(header)))
+  const labels = accountLabels(vendor, asked.call, url, header)
+  const account = accounts.account(vendor.name, key?.account ?? labels.account)
   const wanted = typeof priority === "function" ? priority(identity) : (priority ?? scope?.priority)
   return {
     vendor,
     body: { repeatable, ...(text === undefined ? {} : { text }) },
     facts,
     account,
+    credential: labels.credential,
     quota: accounts.quota(account, facts.model),
     learned: account.learned(facts.model),
     price: account.price(facts.model, prices),

@@ -12,6 +12,9 @@ import type { Usage, Verdict } from "../vendors/vendor.ts"
 /** Who counted: the vendor; we, the pieces of a whole stream; we, those of one that was cut; nobody. */
 export type Counted = "counted" | "guessed" | "partial" | "unknown"
 
+/** What is of no use any more: the key or token, the account with all its models, or the day's total of this quota. */
+export type Exhausted = "credential" | "account" | "quota"
+
 /** The call that an attempt is part of. */
 export interface AttemptOwner {
   readonly context: FetchContext
@@ -23,8 +26,8 @@ export interface AttemptOwner {
   spent(usage: Usage, how: Counted): number | undefined
   /** A stream failed after its head was handed to the caller. */
   failedLate(verdict: Verdict): void
-  /** Told before the quota is, when waiting does not help: the account is refused, or the day of this quota is gone. */
-  exhausted(scope: "account" | "day", response: Response, bytes: Uint8Array<ArrayBuffer>): void
+  /** Told before the quota is, when waiting does not help. */
+  exhausted(what: Exhausted, response: Response, bytes: Uint8Array<ArrayBuffer>): void
 }
 
 /** One HTTP request under one permit. */

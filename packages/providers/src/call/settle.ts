@@ -2,7 +2,7 @@ import type { Cost, Feedback, SettleOutcome } from "@sluice/core"
 import { LearnedTokens, learnedDefaults } from "../accounts/token-estimate.ts"
 import { AttemptFailure } from "./attempt-failure.ts"
 import type { PreparedCall } from "./prepare.ts"
-import type { Attempt, AttemptOwner, Counted } from "./send.ts"
+import type { Attempt, AttemptOwner, Counted, Exhausted } from "./send.ts"
 import type { Answer, Usage, Verdict } from "../vendors/vendor.ts"
 import { okVerdict } from "./verdict.ts"
 
@@ -59,13 +59,22 @@ export function settleFailure(
   const { vendor } = owner.prepared
   const verdict = vendor.classify(answer)
   const feedback = vendor.feedback(answer, verdict, owner.context.clock.wallNow())
-  const reason = feedback.refusal?.reason
-  if (response && bytes && (reason === "billing" || reason === "daily")) {
-    owner.exhausted(reason === "billing" ? "account" : "day", response, bytes)
+  const what = exhaustedBy(answer, verdict, feedback)
+  if (response && bytes && what) owner.exhausted(what, response, bytes)
+  if (what === "credential") {
+    // Another token of the same account may be good: its quota goes on.
+    permit.settle("ignored", { requests: 1 })
+    return new AttemptFailure(verdict, response, {})
   }
   const failed = answer.status >= 500
   permit.settle(outcomeOf(verdict), { requests: 1 }, failed ? { ...feedback, failed } : feedback)
   return new AttemptFailure(verdict, response, feedback)
+}
+
+function exhaustedBy({ status }: Answer, { code }: Verdict, { refusal }: Feedback): Exhausted | undefined {
+  if (refusal?.reason === "daily") return "quota"
+  if (refusal?.reason !== "billing") return undefined
+  return status === 401 || code === "API_KEY_INVALID" ? "credential" : "account"
 }
 
 function outcomeOf(verdict: Verdict): SettleOutcome {

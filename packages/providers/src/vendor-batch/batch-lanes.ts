@@ -1,6 +1,6 @@
 import { type Cost, currentScope, type LaneScope, type SluiceEvent, type TaskScope } from "@sluice/core"
 import type { Account } from "../accounts/account.ts"
-import { accountLabel } from "../accounts/account-label.ts"
+import { hashText } from "../accounts/hash-text.ts"
 import { CallEvents } from "../call/events.ts"
 import { sharesOf } from "../items/group-scope.ts"
 import type { FetchContext } from "../limited-fetch.ts"
@@ -66,11 +66,11 @@ export class BatchLanes {
       { vendor, call, url, header: (name) => sent.get(name), scope, signal },
       { json, repeatable: true },
     )
-    const { facts, account } = prepared
-    if (facts.stream || account.refused) return undefined
+    const { facts, account, credential } = prepared
+    if (facts.stream || account.isRefused(credential)) return undefined
     const visit = await this.#visitOf(lane)
     const headers = callerHeaders(sent)
-    const name = accountLabel([vendor.name, url.href, facts.model, ...[...headers].flat()])
+    const name = hashText([vendor.name, url.href, facts.model, ...[...headers].flat()])
     let way = visit.lanes.get(name)
     if (!way) {
       const { fetch, clock, random, timeoutMs } = this.#context

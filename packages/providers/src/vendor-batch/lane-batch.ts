@@ -1,5 +1,5 @@
 import { sleep } from "@sluice/scheduler"
-import { accountLabel } from "../accounts/account-label.ts"
+import { hashText } from "../accounts/hash-text.ts"
 import { statusOf } from "./batch-http.ts"
 import type { BatchProgress, BatchRequest, BatchResult } from "./batch-vendor.ts"
 import { laneDefaults } from "./lane-options.ts"
@@ -108,7 +108,7 @@ export class LaneBatch {
     this.#requests.clear()
     const wallMs = this.#options.clock.wallNow()
     const ids = requests.map((request) => request.customId)
-    const noted = { tag: `sluice-${accountLabel([`${wallMs}`, ...ids])}`, wallMs, ids }
+    const noted = { tag: `sluice-${hashText([`${wallMs}`, ...ids]).slice(0, 12)}`, wallMs, ids }
     this.#noted = noted
     this.#size = ids.length
     return this.#run(async () => {

@@ -1,6 +1,6 @@
 import { type Outcome, SluiceError } from "@sluice/core"
 import { systemClock, systemRandom } from "@sluice/scheduler"
-import { accountLabel } from "../accounts/account-label.ts"
+import { hashText } from "../accounts/hash-text.ts"
 import { measurePrompt } from "../accounts/measure-prompt.ts"
 import { memoryLedger } from "./batch-ledger.ts"
 import type { BatchRequest, BatchResult, BatchVendor } from "./batch-vendor.ts"
@@ -63,7 +63,7 @@ async function runRound(
   const { vendor, clock = systemClock, random = systemRandom, ledger = memoryLedger() } = options
   const maxTokens = options.maxEnqueuedTokens ?? Infinity
   // The same work has the same name in every process: so it is recognised after a crash.
-  const label = accountLabel([`${round}`, ...open.map((index) => `${index}:${JSON.stringify(bodies[index])}`)])
+  const label = hashText([`${round}`, ...open.map((index) => `${index}:${JSON.stringify(bodies[index])}`)]).slice(0, 12)
   const requests = open.map((index): BatchRequest => ({ customId: `sluice-${label}-${index}`, body: bodies[index]! }))
   const pieces = splitRequests(
     requests,
