@@ -1,9 +1,9 @@
 export type { BatchNode, BatchOptions, ItemOf, Settled, Source } from "./model/batch.ts"
 export type { BatchFlowNode, BatchFlowOptions } from "./model/batch-flow.ts"
-export type { ItemContext, NodeContext, Params } from "./run/context.ts"
+export type { ItemContext, NodeContext } from "./run/context.ts"
 export type { Cost } from "./cost.ts"
 export { createDefine, define, type Define, type Definition } from "./define.ts"
-export type { BatchSummary } from "./items/deliver.ts"
+export type { BatchSummary } from "./items/delivery.ts"
 export { SluiceError, type SluiceErrorCode } from "./errors.ts"
 export type { SluiceEvent } from "./ports/events.ts"
 export type { FlowAction, FlowEdges, FlowNodes, FlowOptions } from "./model/flow.ts"
@@ -14,20 +14,26 @@ export { type Lane, LaneScope, type RunNotes } from "./model/lane.ts"
 export type { MaybePromise } from "./maybe-promise.ts"
 export type { ActionsOf, Answer, Node, NodeJSON, NodeKind } from "./model/node.ts"
 export type { Outcome } from "./outcome.ts"
+export type { Params } from "./run/params.ts"
+export type {
+  AttemptContext,
+  AttemptEnd,
+  Executor,
+  ItemOptions,
+  ItemPlace,
+  ItemWork,
+  MapOptions,
+  OnError,
+} from "./ports/executor.ts"
 export type {
   AdmitOptions,
-  AttemptContext,
   Backoff,
   Clock,
   EventSink,
-  Executor,
   Feedback,
-  ItemOptions,
   Journal,
   Limiter,
   LimitReading,
-  MapOptions,
-  OnError,
   Permit,
   Random,
   RecordIdentity,
@@ -43,4 +49,6 @@ export { sequentialExecutor } from "./items/sequential.ts"
 export { sequentialRuntime } from "./run/sequential-runtime.ts"
 export type { StandardSchema } from "./model/shared-check.ts"
 export type { StepOptions } from "./model/step.ts"
-export { countInScope, currentLane, currentScope, enterScope, runInScope, type TaskScope } from "./run/scope.ts"
+export type { LendablePermit } from "./run/lendable-permit.ts"
+export { type ItemState, Scope } from "./run/scope.ts"
+export { countInScope, currentLane, currentScope, enterScope, runInScope, type TaskScope } from "./run/task-scope.ts"

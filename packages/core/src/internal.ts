@@ -1,4 +1,6 @@
 // What the other packages of Sluice share with core, and nobody else should build on.
+export { failurePolicy, type FailurePolicy } from "./items/failure-policy.ts"
+export { isPromiseLike } from "./maybe-promise.ts"
 export {
   abortSignal,
   anything,

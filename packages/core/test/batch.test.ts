@@ -535,11 +535,11 @@ describe("what core asks of the executor", () => {
   ])("batch options %j: %j", async (options, asked) => {
     const seen: object[] = []
     const { executor } = sequentialRuntime
-    const map: Executor["map"] = (source, fn, mapOptions) => {
+    const map: Executor["map"] = (source, work, mapOptions) => {
       seen.push(mapOptions)
-      return executor.map(source, fn, mapOptions)
+      return executor.map(source, work, mapOptions)
     }
-    const kit = createDefine({ ...sequentialRuntime, executor: { ...executor, map } })<Shared>()
+    const kit = createDefine({ ...sequentialRuntime, executor: { map } })<Shared>()
     await kit.batch({ name: "node", prep: () => [1], exec: (n) => n, ...options }).run(fresh(), { priority: 3 })
     await kit
       .batchFlow({ name: "flow", prep: () => [{ n: 1 }], flow: kit.step({ name: "step" }), ...options })
@@ -552,32 +552,32 @@ describe("what core asks of the executor", () => {
 })
 
 describe("whatever an executor leaves to core", () => {
-  const withExecutor = (part: Partial<Executor>) =>
-    createDefine({ ...sequentialRuntime, executor: { ...sequentialRuntime.executor, ...part } })<Shared>()
+  const withMap = (map: Executor["map"]) => createDefine({ ...sequentialRuntime, executor: { map } })<Shared>()
 
   test("a stop that it does not notice, after the last item", async () => {
-    const { batch: careless } = withExecutor({
-      async *map(source, fn, options) {
-        let index = 0
-        for await (const item of source) {
-          yield {
-            status: "ok",
-            index,
-            value: await fn(item, { index, attempt: 1, signal: options.signal! }),
-            attempts: 1,
-          }
-          index++
-        }
-      },
+    const { batch: careless } = withMap(async function* (source, work, { signal }) {
+      let index = 0
+      for await (const item of source) {
+        const scope = work.open!(item, index, signal!)
+        const value = await Promise.resolve(work.attempt(item, scope)).catch((error: unknown) => error)
+        const outcome =
+          value instanceof Error
+            ? ({ status: "failed", index, error: value, attempts: 1 } as const)
+            : ({ status: "ok", index, value, attempts: 1 } as const)
+        yield (await work.settled!(outcome as never, item, scope)) as never
+        index++
+      }
     })
-    await expect(careless({ name: "node", prep: () => [1], exec: failOn(1) }).run(fresh())).rejects.toMatchObject({
-      index: 0,
-    })
+    const node = careless({ name: "node", prep: () => [1], exec: async (n) => failOn(1)(n) })
+    await expect(node.run(fresh())).rejects.toMatchObject({ index: 0 })
   })
 
   test("attempts that it does not report", async () => {
-    const { batch: silent } = withExecutor({
-      run: async (_item, index) => ({ status: "failed", index, error: new Error("refused"), attempts: 0 }),
+    const { batch: silent } = withMap(async function* (source, work, { signal }) {
+      for await (const item of source) {
+        const outcome = { status: "failed", index: 0, error: new Error("refused"), attempts: 0 } as const
+        yield (await work.settled!(outcome, item, work.open!(item, 0, signal!))) as never
+      }
     })
     const node = silent({ name: "node", prep: () => [1], exec: (n) => n, retry: { maxAttempts: 2 } })
     await expect(node.run(fresh())).rejects.toMatchObject({ errors: [{ message: "refused" }], attempts: 0 })

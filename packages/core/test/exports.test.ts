@@ -6,6 +6,7 @@ test("the runtime exports are these", () => {
   expect(Object.keys(core).toSorted()).toEqual([
     "ItemError",
     "LaneScope",
+    "Scope",
     "SluiceError",
     "countInScope",
     "createDefine",

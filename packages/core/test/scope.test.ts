@@ -1,6 +1,16 @@
 import { Readable } from "node:stream"
 import { describe, expect, test, vi } from "vitest"
-import { countInScope, currentScope, define, runInScope, sequentialExecutor, type SluiceEvent } from "@sluice/core"
+import {
+  countInScope,
+  currentScope,
+  define,
+  type ItemWork,
+  type MapOptions,
+  runInScope,
+  Scope,
+  sequentialExecutor,
+  type SluiceEvent,
+} from "@sluice/core"
 import { parallel } from "./support/parallel.ts"
 
 const { step, batch, batchFlow, flow } = define<{ log: unknown[] }>()
@@ -36,43 +46,39 @@ describe("the context of an item travels with it", () => {
     expect([...sites].map(([n, seen]) => [n, [...new Set(seen)]])).toEqual([0, 1, 2].map((n) => [n, [`node[${n}]`]]))
   })
 
-  test.each([false, true])(
-    "names where it is, in nested flows (executor with scopes of its own: %s)",
-    async (scopes) => {
-      const { define: parallelDefine, time } = parallel({ scopes })
-      const kit = parallelDefine<object>()
-      const sites: (string | undefined)[] = []
-      const note = (): void => void sites.push(site())
-      const app = kit.flow({
-        name: "app",
-        nodes: {
-          first: kit.step({ name: "first", exec: note }),
-          each: kit.batchFlow({
-            name: "each",
-            prep: () => [{ f: 1 }],
-            flow: kit.flow({
-              name: "sub",
-              nodes: {
-                inner: kit.step({ name: "inner", exec: note }),
-                tried: kit.step({ name: "tried", exec: note, retry: { maxAttempts: 2 } }),
-              },
-              start: "inner",
-              edges: { inner: { default: "tried" } },
-            }),
+  test("names where it is, in nested flows", async () => {
+    const { define: parallelDefine, time } = parallel()
+    const kit = parallelDefine<object>()
+    const sites: (string | undefined)[] = []
+    const note = (): void => void sites.push(site())
+    const app = kit.flow({
+      name: "app",
+      nodes: {
+        first: kit.step({ name: "first", exec: note }),
+        each: kit.batchFlow({
+          name: "each",
+          prep: () => [{ f: 1 }],
+          flow: kit.flow({
+            name: "sub",
+            nodes: {
+              inner: kit.step({ name: "inner", exec: note }),
+              tried: kit.step({ name: "tried", exec: note, retry: { maxAttempts: 2 } }),
+            },
+            start: "inner",
+            edges: { inner: { default: "tried" } },
           }),
-          items: kit.batch({ name: "items", prep: () => [1], exec: note }),
-        },
-        start: "first",
-        edges: { first: { default: "each" }, each: { default: "items" } },
-      })
-      await time.until(app.run({}))
-      const own = scopes ? "test[0]" : "app/items[0]"
-      expect(sites).toEqual(["app/first", "app/each[0]/sub/inner", "app/each[0]/sub/tried", own])
-      sites.length = 0
-      await time.until(app.run({}, { onEvent: () => {} }))
-      expect(sites).toEqual(["app/first", "app/each[0]/sub/inner", "app/each[0]/sub/tried", "app/items[0]"])
-    },
-  )
+        }),
+        items: kit.batch({ name: "items", prep: () => [1], exec: note }),
+      },
+      start: "first",
+      edges: { first: { default: "each" }, each: { default: "items" } },
+    })
+    await time.until(app.run({}))
+    expect(sites).toEqual(["app/first", "app/each[0]/sub/inner", "app/each[0]/sub/tried", "app/items[0]"])
+    sites.length = 0
+    await time.until(app.run({}, { onEvent: () => {} }))
+    expect(sites).toEqual(["app/first", "app/each[0]/sub/inner", "app/each[0]/sub/tried", "app/items[0]"])
+  })
 
   test("carries run, span, priority, signal and spend, so that a call deep inside is attributed to its item", async () => {
     const events: SluiceEvent[] = []
@@ -165,18 +171,29 @@ describe("the sequential executor by itself", () => {
     for await (const outcome of outcomes) all.push(outcome)
     return all
   }
+  type Work = ItemWork<number, number>
+  const one = async (item: number, index: number, work: Work, options: MapOptions = {}): Promise<unknown> => {
+    const parent = currentScope()
+    const open: Work["open"] = (_item, _at, signal) => new Scope(parent, index, signal)
+    const [outcome] = await collect(
+      sequentialExecutor.map([item], { open, ...work }, { onError: "collect", ...options }),
+    )
+    return outcome
+  }
   const half = (n: number): number => {
     if (n % 2 === 1) throw new Error(`odd ${n}`)
     return n / 2
   }
 
   test("stops at the first failure by default, collects, or spends a budget", async () => {
-    await expect(collect(sequentialExecutor.map([0, 1, 2], half, {}))).rejects.toThrow("odd 1")
+    await expect(collect(sequentialExecutor.map([0, 1, 2], { attempt: half }, {}))).rejects.toThrow("odd 1")
     expect(
-      (await collect(sequentialExecutor.map([0, 1, 2], half, { onError: "collect" }))).map(({ status }) => status),
+      (await collect(sequentialExecutor.map([0, 1, 2], { attempt: half }, { onError: "collect" }))).map(
+        ({ status }) => status,
+      ),
     ).toEqual(["ok", "failed", "ok"])
     await expect(
-      collect(sequentialExecutor.map([1, 3, 5], half, { onError: { maxFailures: 1 } })),
+      collect(sequentialExecutor.map([1, 3, 5], { attempt: half }, { onError: { maxFailures: 1 } })),
     ).rejects.toMatchObject({
       code: "too-many-failures",
       details: { settled: 2 },
@@ -191,21 +208,21 @@ describe("the sequential executor by itself", () => {
       controller.abort(reason)
       return 1
     }
-    await expect(collect(sequentialExecutor.map([1, 2], abort, { signal }))).rejects.toBe(reason)
-    await expect(collect(sequentialExecutor.map([1, 2], abort, { signal }))).rejects.toBe(reason)
-    await expect(sequentialExecutor.run(1, 0, abort, { signal })).rejects.toBe(reason)
+    await expect(collect(sequentialExecutor.map([1, 2], { attempt: abort }, { signal }))).rejects.toBe(reason)
+    await expect(collect(sequentialExecutor.map([1, 2], { attempt: abort }, { signal }))).rejects.toBe(reason)
+    await expect(one(1, 0, { attempt: abort }, { signal })).rejects.toBe(reason)
     const second = new AbortController()
     const fallback = (): never => {
       second.abort(reason)
       throw new Error("fallback")
     }
-    await expect(sequentialExecutor.run(1, 0, half, { signal: second.signal, fallback })).rejects.toBe(reason)
+    await expect(one(1, 0, { attempt: half, policy: { fallback } }, { signal: second.signal })).rejects.toBe(reason)
     const third = new AbortController()
     const fail = (): never => {
       third.abort(reason)
       throw new Error("exec")
     }
-    await expect(sequentialExecutor.run(1, 0, fail, { signal: third.signal })).rejects.toBe(reason)
+    await expect(one(1, 0, { attempt: fail }, { signal: third.signal })).rejects.toBe(reason)
   })
 
   test("closes the source when the consumer leaves", async () => {
@@ -217,19 +234,19 @@ describe("the sequential executor by itself", () => {
         closed = true
       }
     }
-    for await (const outcome of sequentialExecutor.map(source(), half, {})) if (outcome.index === 1) break
+    for await (const outcome of sequentialExecutor.map(source(), { attempt: half }, {})) if (outcome.index === 1) break
     expect(closed).toBe(true)
   })
 
   test("needs no signal, and takes a limiter without a cost", async () => {
     const limiter = { admit: async () => ({ settle: () => {} }), tryAdmit: () => undefined }
-    expect(await sequentialExecutor.run(4, 3, half, { limiter })).toEqual({
+    expect(await one(4, 3, { attempt: half, policy: { limiter } })).toEqual({
       status: "ok",
       index: 3,
       value: 2,
       attempts: 1,
     })
-    expect(await sequentialExecutor.run(1, 3, half, { retry: { maxAttempts: 2 } })).toMatchObject({
+    expect(await one(1, 3, { attempt: half, policy: { retry: { maxAttempts: 2 } } })).toMatchObject({
       status: "failed",
       attempts: 2,
     })

@@ -4,6 +4,7 @@ import {
   type AttemptContext,
   type Executor,
   type ItemOptions,
+  type ItemWork,
   type MapOptions,
   type Outcome,
 } from "@sluice/core"
@@ -13,14 +14,17 @@ import { testExecutor, type TestFramework } from "../src/index.ts"
 import { atOnce } from "../src/conformance/executor-bench.ts"
 import { failuresOf, namesOf } from "./failures-of.ts"
 
-type Work = (item: unknown, context: AttemptContext) => unknown
+type Attempt = (item: unknown, context: AttemptContext) => unknown
 type Source = Iterable<unknown> | AsyncIterable<unknown>
 type Outcomes = AsyncIterable<Outcome<unknown>>
+type Work = ItemWork<unknown, unknown>
+type Policy = ItemOptions<unknown, unknown>
 
 /** What a flaw changes on the way into a right executor and out of it. */
 interface Flaw {
-  readonly options?: (options: ItemOptions<unknown, unknown>) => ItemOptions<unknown, unknown>
-  readonly mapOptions?: (options: MapOptions<unknown, unknown>) => MapOptions<unknown, unknown>
+  readonly policy?: (policy: Policy) => Policy
+  readonly options?: (options: MapOptions) => MapOptions
+  readonly attempt?: (attempt: Attempt) => Attempt
   readonly work?: (work: Work) => Work
   readonly source?: (source: Source) => Source
   readonly outcome?: (outcome: Outcome<unknown>) => Outcome<unknown>
@@ -31,15 +35,8 @@ interface Flaw {
 const same = <T>(value: T): T => value
 
 function flawed(right: Executor, flaw: Flaw): Executor {
-  const { options = same, mapOptions = same, work = same, source = same } = flaw
+  const { options = same, policy = same, attempt = same, work = same, source = same } = flaw
   const { outcome = same, outcomes = same, reason = same } = flaw
-  const run = async (...[item, index, fn, given]: Parameters<Executor["run"]>): Promise<Outcome<unknown>> => {
-    try {
-      return outcome(await right.run(item, index, work(fn), options(given)))
-    } catch (error) {
-      throw reason(error)
-    }
-  }
   async function* renamed(all: Outcomes): AsyncGenerator<Outcome<unknown>> {
     try {
       for await (const one of all) yield outcome(one)
@@ -47,9 +44,11 @@ function flawed(right: Executor, flaw: Flaw): Executor {
       throw reason(error)
     }
   }
-  const map = (...[items, fn, given]: Parameters<Executor["map"]>): Outcomes =>
-    outcomes(renamed(right.map(source(items), work(fn), mapOptions(options(given)))))
-  return { run, map } as Executor
+  const map = (items: Source, given: Work, mapOptions: MapOptions): Outcomes => {
+    const changed = { ...given, attempt: attempt(given.attempt), policy: policy(given.policy ?? {}) }
+    return outcomes(renamed(right.map(source(items), work(changed), options(mapOptions))))
+  }
+  return { map } as Executor
 }
 
 async function* drained(source: Source): AsyncGenerator<unknown> {
@@ -67,16 +66,16 @@ async function* silenced(source: Source): AsyncGenerator<unknown> {
 }
 
 const without =
-  (name: keyof ItemOptions<unknown, unknown>) =>
-  (options: object): object =>
-    Object.fromEntries(Object.entries(options).filter(([key]) => key !== name))
+  <T extends object>(name: keyof T) =>
+  (whole: T): T =>
+    Object.fromEntries(Object.entries(whole).filter(([key]) => key !== name)) as T
 
 const outside = AsyncLocalStorage.snapshot()
 
 /** The counter of the class face that this project began with: one for the node, shared by all its items. */
-function sharedAttempts(work: Work): Work {
+function sharedAttempts(right: Attempt): Attempt {
   let attempt = 0
-  return (item, context) => work(item, { ...context, attempt: ++attempt })
+  return (item, { index, signal }) => right(item, { index, signal, attempt: ++attempt })
 }
 
 const cancelled = "is cancelled with the reason as it was given"
@@ -89,15 +88,15 @@ const flaws: Record<string, readonly [Flaw, ...string[]]> = {
     "takes iterables and async iterables, and items that are nothing",
   ],
   "attempts are not told of": [
-    { options: without("onAttempt") },
+    { work: without("attempted") },
     "tries as often as told, counting from 1, and tells of each attempt",
   ],
-  "items share a counter of attempts": [{ work: sharedAttempts }, "keeps each item's attempts and results its own"],
+  "items share a counter of attempts": [{ attempt: sharedAttempts }, "keeps each item's attempts and results its own"],
   "every error is worth a retry": [
     {
-      work: (work) => async (item, context) => {
+      attempt: (attempt) => async (item, context) => {
         try {
-          return await work(item, context)
+          return await attempt(item, context)
         } catch (error) {
           throw new Error("failed", { cause: error })
         }
@@ -106,7 +105,7 @@ const flaws: Record<string, readonly [Flaw, ...string[]]> = {
     "fails when its attempts are spent, and stops early where a retry is pointless",
   ],
   "no fallback": [
-    { options: without("fallback") },
+    { policy: without("fallback") },
     "lets the fallback answer when attempts are spent, and fails with the fallback's own error",
   ],
   "a cancel has a reason of its own": [
@@ -115,25 +114,25 @@ const flaws: Record<string, readonly [Flaw, ...string[]]> = {
     `${cancelled}, source closed`,
   ],
   "every item costs the same": [
-    { options: without("cost") },
+    { policy: without("cost") },
     "admits each attempt with its cost, and gives each permit back",
   ],
-  "no time limit": [{ options: without("timeoutMs") }, "ends an attempt that takes too long, and counts it"],
+  "no time limit": [{ policy: without("timeoutMs") }, "ends an attempt that takes too long, and counts it"],
   "no backoff": [
-    { options: ({ retry, ...options }) => ({ ...options, ...(retry && { retry: { ...retry, ...atOnce } }) }) },
+    { policy: ({ retry, ...policy }) => ({ ...policy, ...(retry && { retry: { ...retry, ...atOnce } }) }) },
     "waits between attempts within the backoff, and leaves the wait at once when cancelled",
   ],
   "whoever is done is next": [
-    { mapOptions: (options) => ({ ...options, order: "completion" }) },
+    { options: (options) => ({ ...options, order: "completion" }) },
     "yields one outcome per item, in the order of the input",
   ],
   "always in the order of the input": [
-    { mapOptions: (options) => ({ ...options, order: "input" }) },
+    { options: (options) => ({ ...options, order: "input" }) },
     "yields as items complete when told so",
   ],
   "failures vanish": [
     {
-      mapOptions: (options) => ({ ...options, onError: "collect" }),
+      options: (options) => ({ ...options, onError: "collect" }),
       outcomes: async function* (outcomes) {
         for await (const outcome of outcomes) if (outcome.status === "ok") yield outcome
       },
@@ -145,15 +144,15 @@ const flaws: Record<string, readonly [Flaw, ...string[]]> = {
   "drains its source": [{ source: drained }, "pulls: the source is never far ahead of the consumer"],
   "a broken source is an end": [{ source: silenced }, "passes on an error of the source, after what runs has ended"],
   "the caller's context is lost": [
-    { work: (work) => (item, context) => outside(() => work(item, context)) },
+    { attempt: (attempt) => (item, context) => outside(() => attempt(item, context)) },
     "keeps the caller's async context",
   ],
   "four at once, whatever was told": [
-    { mapOptions: (options) => ({ ...options, concurrency: 4 }) },
+    { options: (options) => ({ ...options, concurrency: 4 }) },
     "runs one after the other when told so",
   ],
   "one more at once than told": [
-    { mapOptions: ({ concurrency, ...options }) => ({ ...options, concurrency: Number(concurrency) + 1 }) },
+    { options: ({ concurrency, ...options }) => ({ ...options, concurrency: Number(concurrency) + 1 }) },
     "keeps as many running as told, no more, and refills each place as it comes free",
   ],
   "goes on when the consumer has left": [

@@ -1,44 +1,31 @@
-import { type Cost, currentScope, runInScope, type AttemptContext, type TaskScope } from "@sluice/core"
+import { type AttemptContext, currentScope, Scope, type TaskScope } from "@sluice/core"
 
 /** The scope of one attempt: what `currentRetry` is for the code that runs inside it. */
-export class Attempt implements TaskScope {
-  readonly parent: TaskScope | undefined = currentScope()
+export class Attempt extends Scope {
   readonly node: object
-  /** 0-based, as `pocketflow` counts. */
-  readonly retry: number
-  readonly signal: AbortSignal
-  waiting = 0
-  holding = 0
 
-  constructor(node: object, { attempt, signal }: AttemptContext) {
+  constructor(node: object, parent: TaskScope | undefined, { index, attempt, signal }: AttemptContext, item?: Attempt) {
+    super(parent, index, signal, undefined, undefined, attempt, item)
     this.node = node
-    this.retry = attempt - 1
-    this.signal = signal
   }
 
-  get site(): string {
+  override again(attempt: number, signal: AbortSignal): Attempt {
+    return new Attempt(this.node, this, { index: this.index, attempt, signal }, this)
+  }
+
+  /** 0-based, as `pocketflow` counts. */
+  get retry(): number {
+    return this.attempt - 1
+  }
+
+  override get site(): string {
     return this.parent?.site ?? this.node.constructor.name
   }
 
-  get runId(): string | undefined {
-    return this.parent?.runId
-  }
-
-  get spanId(): number | undefined {
-    return this.parent?.spanId
-  }
-
-  get priority(): number {
-    return this.parent?.priority ?? 0
-  }
-
-  get spend(): ((cost: Cost) => void) | undefined {
-    return this.parent?.spend
-  }
-
-  /** Runs `fn` as the attempt of `node` that `context` describes. */
-  static run<R>(node: object, context: AttemptContext, fn: () => R): R {
-    return runInScope(new Attempt(node, context), fn)
+  /** The scope of an item of `node`, below the code that asks. */
+  static opener(node: object): (item: unknown, index: number, signal: AbortSignal) => Attempt {
+    const parent = currentScope()
+    return (_item, index, signal) => new Attempt(node, parent, { index, attempt: 1, signal })
   }
 
   /** The attempt of `node` that the calling code is part of, if it is. */

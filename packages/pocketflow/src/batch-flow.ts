@@ -40,11 +40,16 @@ export class BatchFlow<
 
   protected async _runAll(shared: S, concurrency: NonNullable<Limits["concurrency"]>): Promise<string | undefined> {
     const batch = await this.prep(shared)
-    // oxlint-disable-next-line typescript/no-misused-spread -- params are never iterable: P extends NonIterableObject
-    await mapAll(batch, (params) => this._orchestrate(shared, { ...this._params, ...params }), {
-      concurrency,
-      ...this.limits,
-    })
+    const { concurrency: told = concurrency, ...policy } = this.limits
+    await mapAll(
+      batch,
+      {
+        // oxlint-disable-next-line typescript/no-misused-spread -- params are never iterable: P extends NonIterableObject
+        attempt: (params) => this._orchestrate(shared, { ...this._params, ...params }),
+        policy,
+      },
+      { concurrency: told },
+    )
     return this.post(shared, batch, undefined)
   }
 

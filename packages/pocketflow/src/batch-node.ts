@@ -32,10 +32,7 @@ export class BatchNode<S = unknown, P extends NonIterableObject = NonIterableObj
   }
 
   protected _execAll(items: unknown, concurrency: NonNullable<Limits["concurrency"]>): Promise<unknown[]> {
-    return mapAll(isSource(items) ? items : [], (item, context) => this._attempt(item, context), {
-      concurrency,
-      ...this._policy,
-    })
+    return mapAll(isSource(items) ? items : [], this._work, { concurrency: this.limits.concurrency ?? concurrency })
   }
 }
 

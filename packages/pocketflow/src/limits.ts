@@ -9,6 +9,8 @@ export interface Limits {
   readonly concurrency?: number | "auto"
   /** Admits each attempt, for calls that are not HTTP; of a batch flow, each sub-flow. */
   readonly limiter?: Limiter
+  /** Whose limiter admits an item, where `limiter` is `keyed`. */
+  readonly limiterKey?: (item: unknown) => string
   /** Per attempt, which it fails; of a batch flow, per sub-flow. */
   readonly timeoutMs?: number
 }

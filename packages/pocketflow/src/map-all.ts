@@ -1,4 +1,4 @@
-import type { AttemptContext, MapOptions } from "@sluice/core"
+import type { ItemWork, MapOptions } from "@sluice/core"
 import { systemRuntime } from "@sluice/scheduler"
 
 /**
@@ -7,13 +7,13 @@ import { systemRuntime } from "@sluice/scheduler"
  */
 export async function mapAll<I, O>(
   source: Iterable<I> | AsyncIterable<I>,
-  fn: (item: I, context: AttemptContext) => Promise<O>,
-  options: MapOptions<I, O>,
+  work: ItemWork<I, O>,
+  options: MapOptions,
 ): Promise<O[]> {
   const results: O[] = []
   // In order of completion, so that a failure is taken when it happens; a spent budget of failures, unlike `"stop"`, hands
   // out the failed outcome itself before it ends the map.
-  const outcomes = systemRuntime.executor.map(source, fn, {
+  const outcomes = systemRuntime.executor.map(source, work, {
     ...options,
     order: "completion",
     onError: { maxFailures: 0 },

@@ -1,8 +1,8 @@
-import type { AttemptContext, ItemOptions } from "@sluice/core"
-import { systemRuntime } from "@sluice/scheduler"
+import type { ItemWork } from "@sluice/core"
 import { Attempt } from "./attempt.ts"
 import { BaseNode, type NonIterableObject } from "./base-node.ts"
 import type { Limits } from "./limits.ts"
+import { mapAll } from "./map-all.ts"
 
 /**
  * A node whose `exec` has `maxRetries` attempts in all, `wait` seconds apart, and then `execFallback`.
@@ -53,33 +53,30 @@ export class Node<S = unknown, P extends NonIterableObject = NonIterableObject> 
   }
 
   override async _exec(prepRes: unknown): Promise<unknown> {
-    const outcome = await systemRuntime.executor.run(
-      prepRes,
-      0,
-      (input, context) => this._attempt(input, context),
-      this._policy,
-    )
-    if (outcome.status === "failed") throw outcome.error
-    return outcome.value
+    const [result] = await mapAll([prepRes], this._work, { concurrency: 1 })
+    return result
   }
 
-  /** One attempt at a prepared value or an item. */
-  protected _attempt(input: unknown, context: AttemptContext): Promise<unknown> {
-    this._lastRetry = context.attempt - 1
-    return Attempt.run(this, context, () => this.exec(input))
-  }
-
-  protected get _policy(): ItemOptions<unknown, unknown> {
+  /** The attempts at a prepared value or an item, and what stands in for it. */
+  protected get _work(): ItemWork<unknown, unknown> {
     const waitMs = this.wait > 0 ? this.wait * 1_000 : 0
+    const { concurrency: _, ...limits } = this.limits
     return {
-      ...this.limits,
-      retry: {
-        maxAttempts: this.maxRetries,
-        backoff: { initialMs: waitMs, factor: 1, maxMs: waitMs, jitter: "none" },
-        // Also an AbortError, which a program's own time limit throws.
-        retryIf: (error) => (error as { retryable?: unknown } | null | undefined)?.retryable !== false,
+      open: Attempt.opener(this),
+      attempt: (input, { attempt }) => {
+        this._lastRetry = attempt - 1
+        return this.exec(input)
       },
-      fallback: (input, error, context) => Attempt.run(this, context, () => this.execFallback(input, error as Error)),
+      policy: {
+        ...limits,
+        retry: {
+          maxAttempts: this.maxRetries,
+          backoff: { initialMs: waitMs, factor: 1, maxMs: waitMs, jitter: "none" },
+          // Also an AbortError, which a program's own time limit throws.
+          retryIf: (error) => (error as { retryable?: unknown } | null | undefined)?.retryable !== false,
+        },
+        fallback: (input, error) => this.execFallback(input, error as Error),
+      },
     }
   }
 }

@@ -1,4 +1,4 @@
-import { currentScope, define } from "@sluice/core"
+import { currentScope, define, runInScope } from "@sluice/core"
 import { expect, it } from "vitest"
 import { Attempt } from "../src/attempt.ts"
 import { Flow, Node } from "../src/index.ts"
@@ -18,7 +18,7 @@ it("an attempt that takes longer than timeoutMs has failed, its signal is aborte
   }
   const shared: { out?: string } = {}
   await runWith(kits.ours, async () => new Slow(2, 0, { timeoutMs: 50 }).run(shared))
-  expect(shared.out).toBe("done in parallelMap at 0")
+  expect(shared.out).toBe("done in Slow at 0")
   expect(signals.map((signal) => signal?.aborted)).toEqual([true, false])
 })
 
@@ -46,7 +46,7 @@ it("runs inside a Sluice item under that item's scope", async () => {
 it("an attempt outside of any scope is a scope of its own, and another node's attempt is not this one's", () => {
   const node = new Node()
   const signal = new AbortController().signal
-  const seen = Attempt.run(node, { index: 0, attempt: 3, signal }, () => ({
+  const seen = runInScope(new Attempt(node, undefined, { index: 0, attempt: 3, signal }), () => ({
     scope: currentScope(),
     own: Attempt.of(node)?.retry,
     other: Attempt.of(new Node()),

@@ -11,7 +11,7 @@ testExecutor(({ clock, random }) => parallelExecutor(clock, random), { describe,
 
 describe("semaphore", () => testLimiter((limit) => semaphore({ limit }), { describe, it }))
 
-describe("keyed semaphore", () => testLimiter((limit) => keyed(() => semaphore({ limit })), { describe, it }))
+describe("keyed semaphore", () => testLimiter((limit) => keyed(() => semaphore({ limit })).of("key"), { describe, it }))
 
 describe("bottleneckLimiter", () => {
   let bottleneck: Bottleneck

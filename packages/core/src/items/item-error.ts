@@ -20,7 +20,7 @@ export class ItemError extends SluiceError {
   readonly index: number
   readonly key: string | undefined
   readonly attempts: number
-  readonly errors: readonly unknown[]
+  readonly #errors: readonly unknown[]
 
   constructor(
     node: string,
@@ -45,7 +45,14 @@ export class ItemError extends SluiceError {
     this.index = index
     this.key = key
     this.attempts = attempts
-    this.errors = item.errors
+    this.#errors = item.errors
+    // They stand in the message and in `details`, and would be printed a second time.
+    for (const name of ["node", "index", "key", "attempts"]) Object.defineProperty(this, name, { enumerable: false })
+  }
+
+  /** Not a property of its own: `console.error` would print each with its causes, at every level of a nested flow. */
+  get errors(): readonly unknown[] {
+    return this.#errors
   }
 
   static override isInstance(error: unknown): error is ItemError {

@@ -1,7 +1,9 @@
 import { checkCount, checkPositive } from "../check-options.ts"
 import { invalidOption } from "../options.ts"
+import type { ItemContext } from "../run/context.ts"
 import type { Cost } from "../cost.ts"
-import type { ItemOptions, Limiter, RetryOptions } from "../ports/ports.ts"
+import type { ItemOptions } from "../ports/executor.ts"
+import type { Limiter, RetryOptions } from "../ports/ports.ts"
 
 /** What steps and batches say about each attempt at an item (in a step: at the prepared value). */
 export interface ItemPolicy<Input> {
@@ -11,6 +13,8 @@ export interface ItemPolicy<Input> {
   readonly timeoutMs?: number
   /** Admits each attempt, for calls that are not HTTP. */
   readonly limiter?: Limiter
+  /** Which of a `keyed` limiter's limiters admits it: a tenant, a model, a host. Needed with such a limiter, and only there. */
+  readonly limiterKey?: (input: Input, context: ItemContext) => string
   /** What `limiter` is asked for. Default: one request. */
   readonly cost?: (input: Input) => Cost
   /** A new one makes a journal's records of this node void. */
@@ -26,6 +30,7 @@ export function checkPolicy(where: string, options: Options<never>): void {
   if (retry) checkRetry(where, retry)
   if (options.cost && !options.limiter)
     throw invalidOption(where, "limiter", "given with cost, which is asked of it", undefined)
+  checkLimiterKey(where, options)
 }
 
 function checkRetry(where: string, { maxAttempts }: RetryOptions): void {
@@ -34,15 +39,33 @@ function checkRetry(where: string, { maxAttempts }: RetryOptions): void {
   checkCount(where, "retry.maxAttempts", maxAttempts)
 }
 
+/** A `keyed` limiter without a key would be one limiter for all, and a key that nobody asks for does nothing. */
+function checkLimiterKey(where: string, { limiter, limiterKey }: Options<never>): void {
+  if (limiter?.isKeyed && !limiterKey) {
+    throw invalidOption(
+      where,
+      "limiterKey",
+      "given with a keyed limiter: (item, ctx) => key, or take limiter.of(key)",
+      undefined,
+    )
+  }
+  if (limiterKey && !limiter?.isKeyed) {
+    throw invalidOption(where, "limiter", "keyed(...) when limiterKey is given", limiter)
+  }
+}
+
 /** What the executor gets, or nothing when one plain call does. */
-export function policyOf<Input, Result>(options: Options<Input>): ItemOptions<Input, Result> | undefined {
-  const { retry, timeoutMs, limiter, cost, fallback } = options
+export function itemOptions<Input, Result>(options: Options<Input>): ItemOptions<Input, Result> | undefined {
+  const { retry, timeoutMs, limiter, limiterKey, cost, fallback } = options
   if (!retry && timeoutMs === undefined && !limiter && !fallback) return undefined
   return {
     ...(retry && { retry }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(limiter && { limiter }),
     ...(cost && { cost }),
+    // They get the scope that `itemWork` or a step opens, which is an `ItemContext`.
+    ...((limiterKey && { limiterKey }) as Pick<ItemOptions<Input, Result>, "limiterKey">),
+    ...((fallback && { fallback }) as Pick<ItemOptions<Input, Result>, "fallback">),
   }
 }
 

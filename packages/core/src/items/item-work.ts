@@ -1,17 +1,18 @@
-import { Work } from "../run/context.ts"
-import type { FailurePolicy } from "./failure-policy.ts"
-import { ItemError } from "./item-error.ts"
-import type { LinkedAbort } from "../run/linked-abort.ts"
+import type { ItemContext } from "../run/context.ts"
+import type { AttemptContext, AttemptEnd, ItemOptions, ItemWork } from "../ports/executor.ts"
+import { ItemError, keptErrors } from "./item-error.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
 import type { Outcome } from "../outcome.ts"
-import type { AttemptContext } from "../ports/ports.ts"
-import { Recall } from "./recall.ts"
-import { type Ending, runAttempts, type Task } from "./run-attempts.ts"
-import { currentScope, runInScope } from "../run/scope.ts"
+import type { SettledRecord } from "../ports/ports.ts"
+import { recall } from "./recall.ts"
+import type { Work } from "../run/work.ts"
 
-/** What every item of one batch has in common. */
-export interface ItemTask<Item, Result> extends Task<Item, Result> {
+/** What every item of one node has in common. */
+export interface ItemTask<Item, Result> {
   readonly name: string
+  readonly exec: (item: Item, context: ItemContext) => MaybePromise<Result>
+  /** What the executor has to know about; absent when one plain call does. */
+  readonly policy?: ItemOptions<Item, Result>
   readonly key?: (item: Item) => string
   readonly version?: string
   /** Sub-flows are not: the nodes inside them are. */
@@ -20,107 +21,110 @@ export interface ItemTask<Item, Result> extends Task<Item, Result> {
   readonly kept?: (item: Item, index: number) => Outcome<Result> | undefined
 }
 
-/** Runs one item to its outcome. Rejects only when the batch is being stopped. `place` says which item it is. */
-export type ItemRunner<Item, Result> = (item: Item, place: AttemptContext) => MaybePromise<Outcome<Result>>
-
-/** `work` is the batch node's; `abort` stops the whole batch; `policy` says when. */
-export function createItemRunner<Item, Result>(
+/** The items of a batch as the executor sees them. `work` is the batch node's; `count` is told of each outcome once it counts. */
+export function itemWork<Item, Result>(
   task: ItemTask<Item, Result>,
   work: Work,
   visit: number,
-  policy: FailurePolicy,
-  abort: LinkedAbort,
-): ItemRunner<Item, Result> {
-  const { frame, priority } = work
-  const { run } = frame
-  const newWork = (place: AttemptContext): Work => {
-    const item = new Work(currentScope(), frame, task.name, run.spans++, work.spanId, priority, place)
-    item.lane = work.lane
-    return item
-  }
+  count: (outcome: Outcome<Result>) => void,
+): ItemWork<Item, Result> {
+  const { run, params } = work.frame
+  const { exec, policy, key, version, recorded } = task
 
-  const failed = (item: Item, index: number, ending: Ending<Result> & { status: "failed" }): Outcome<Result> => {
-    const key = task.key?.(item)
-    const { attempts, errors, error: cause } = ending
-    const error = new ItemError(work.path, { index, key, attempts, errors, cause })
-    return { status: "failed", index, error, attempts }
-  }
-  /** Only now the outcome counts. */
-  const count = (outcome: Outcome<Result>): Outcome<Result> => {
-    if (outcome.status === "ok") policy.ok()
-    else {
-      const reason = policy.failed(outcome.error)
-      if (reason !== undefined) abort.abort(reason)
-    }
+  const counted = (outcome: Outcome<Result>): Outcome<Result> => {
+    count(outcome)
     return outcome
   }
+  /** The failure with the item's name and the errors of all its attempts. */
+  const named = (outcome: Outcome<Result>, item: Item, { errors }: Work): Outcome<Result> => {
+    if (outcome.status === "ok") return outcome
+    const { index, attempts, error: cause } = outcome
+    const error = new ItemError(work.path, { index, key: key?.(item), attempts, errors: errors ?? [cause], cause })
+    return { status: "failed", index, error, attempts }
+  }
+  const open = (_item: Item, index: number, signal: AbortSignal): Work => work.openItem(index, signal)
+  const attempt = (item: Item, context: AttemptContext): MaybePromise<Result> => exec(item, context as Work)
 
-  /** One plain call, no journal, nobody listening: nothing is allocated that this does not need. */
-  const runPlain: ItemRunner<Item, Result> = (item, place) => {
-    const { index, signal } = place
-    const ok = (value: Result): Outcome<Result> => count({ status: "ok", index, value, attempts: 1 })
-    const bad = (error: unknown): Outcome<Result> => {
-      if (signal.aborted) throw signal.reason
-      return count(failed(item, index, { status: "failed", error, attempts: 1, errors: [error] }))
-    }
-    let made: MaybePromise<Result>
-    try {
-      const context = newWork(place)
-      // An executor that gave the item a scope below this batch has said all there is to say.
-      made = context.parent?.parent === work ? task.exec(item, context) : runInScope(context, task.exec, item, context)
-    } catch (error) {
-      return bad(error)
-    }
-    return isPromiseLike(made) ? made.then(ok, bad) : ok(made)
+  // One plain call, no journal, nobody listening: nothing is done that this does not need.
+  if (!policy && !task.kept && !run.journal && !run.emit) {
+    return { open, attempt, settled: (outcome, item, scope) => counted(named(outcome, item, scope as Work)) }
   }
 
-  const runFully = async (item: Item, context: Work): Promise<Outcome<Result>> => {
-    const { index } = context
-    const kept = task.kept?.(item, index)
-    if (kept) return replayed(context, kept)
-    const recall =
-      run.journal && task.recorded
-        ? new Recall(run.journal, context, { visit, input: item, version: task.version, index, key: task.key?.(item) })
-        : undefined
-    const record = recall && (await recall.find())
-    if (record) {
-      const ending = record.status === "ok" ? record : { ...record, errors: [record.error] }
-      return replayed(context, toOutcome(item, index, ending as Ending<Result>))
-    }
-    const outcome = toOutcome(item, index, await runAttempts(task, item, context))
-    await recall?.settle(outcome, context.spent)
-    reportEnd(context, outcome, false)
-    return count(outcome)
+  const replayed = (scope: Work, outcome: Outcome<Result>): Outcome<Result> => {
+    reportEnd(scope, outcome, true)
+    return counted(outcome)
   }
-  const replayed = (context: Work, outcome: Outcome<Result>): Outcome<Result> => {
-    reportEnd(context, outcome, true)
-    return count(outcome)
+  const ended = (scope: Work, outcome: Outcome<Result>): Outcome<Result> => {
+    reportEnd(scope, outcome, false)
+    return counted(outcome)
   }
-  const toOutcome = (item: Item, index: number, ending: Ending<Result>): Outcome<Result> =>
-    ending.status === "ok"
-      ? { status: "ok", index, value: ending.value, attempts: ending.attempts }
-      : failed(item, index, ending)
+  const fromRecord = (record: SettledRecord | undefined, item: Item, scope: Work): Outcome<Result> | undefined =>
+    record && replayed(scope, named({ ...record, index: scope.index } as Outcome<Result>, item, scope))
 
-  const runObserved: ItemRunner<Item, Result> = async (item, place) => {
-    const { index, signal } = place
-    const context = newWork(place)
-    const key = run.emit && task.key?.(item)
-    run.emit?.({ type: "item-start", index, ...(key !== undefined && { key }), ...spanOf(context) })
-    try {
-      return await runFully(item, context)
-    } catch (error) {
-      // Not an outcome: the run or batch is being stopped, or cannot go on (a journal that does not write).
-      run.emit?.({ type: "item-end", index, status: "cancelled", attempts: 0, error, ...spanOf(context) })
-      if (!signal.aborted) abort.abort(error)
-      throw error
-    }
+  return {
+    open,
+    attempt,
+    ...(policy && { policy }),
+    ...(recorded && { place: { path: work.path, visit, runId: run.runId, params } }),
+    known(item, given) {
+      const scope = given as Work
+      const { index } = scope
+      let itemKey: string | undefined
+      try {
+        itemKey = key?.(item)
+      } finally {
+        // Also when that throws: whatever ends has begun.
+        const keyPart = itemKey === undefined ? {} : { key: itemKey }
+        run.emit?.({ type: "item-start", index, ...keyPart, ...spanOf(scope) })
+      }
+      const kept = task.kept?.(item, index)
+      if (kept) return replayed(scope, kept)
+      if (!run.journal || !recorded) return undefined
+      const record = recall(scope, { visit, input: item, version, index, key: itemKey })
+      return isPromiseLike(record)
+        ? record.then((found) => fromRecord(found, item, scope))
+        : fromRecord(record, item, scope)
+    },
+    attempted: (event, scope) => reportAttempt(event, scope as Work),
+    settled(outcome, item, given) {
+      const scope = given as Work
+      const last = named(outcome, item, scope)
+      if (!run.journal || !scope.identity) return ended(scope, last)
+      // Resolves when the outcome is durable: only then it counts.
+      return run.journal.settle(scope.identity, last, scope.spent).then(() => ended(scope, last))
+    },
+    dropped(error, _item, given) {
+      const scope = given as Work
+      const { index } = scope
+      run.emit?.({ type: "item-end", index, status: "cancelled", attempts: 0, error, ...spanOf(scope) })
+    },
   }
-
-  return task.policy || task.kept || run.journal || run.emit ? runObserved : runPlain
 }
 
-function reportEnd(work: Work, outcome: Outcome<unknown>, replayed: boolean): void {
-  const { emit } = work.frame.run
+/** Tells of an attempt, and keeps its error for the one that the item may end with. */
+export function reportAttempt(event: AttemptEnd, scope: Work): void {
+  const { item, frame } = scope
+  const { run } = frame
+  const { index, attempt } = event
+  const failure = "error" in event ? { error: event.error } : {}
+  run.emit?.({
+    type: "attempt-end",
+    node: scope.path,
+    index,
+    attempt,
+    ...failure,
+    runId: run.runId,
+    spanId: run.spans++,
+    parentId: item.spanId,
+  })
+  if (!("error" in event)) return
+  const errors = (item.errors ??= [])
+  if (errors.length === keptErrors) errors.shift()
+  errors.push(event.error)
+}
+
+function reportEnd(scope: Work, outcome: Outcome<unknown>, replayed: boolean): void {
+  const { emit } = scope.frame.run
   if (!emit) return
   const { index, status, attempts } = outcome
   emit({
@@ -130,10 +134,10 @@ function reportEnd(work: Work, outcome: Outcome<unknown>, replayed: boolean): vo
     attempts,
     ...(status === "failed" && { error: outcome.error }),
     ...(replayed && { replayed }),
-    ...spanOf(work),
+    ...spanOf(scope),
   })
 }
 
-function spanOf(work: Work): { node: string; runId: string; spanId: number; parentId: number } {
-  return { node: work.path, runId: work.runId, spanId: work.spanId, parentId: work.parentId }
+function spanOf({ path, span }: Work): { node: string; runId: string; spanId: number; parentId: number } {
+  return { node: path, ...span }
 }

@@ -1,11 +1,12 @@
-import type { Work } from "../run/context.ts"
-import { createCollector, type Delivery } from "./deliver.ts"
+import { createCollector } from "./collector.ts"
+import { deliver } from "./deliver.ts"
+import type { Delivery } from "./delivery.ts"
 import { SluiceError } from "../errors.ts"
-import { createFailurePolicy } from "./failure-policy.ts"
-import { createItemRunner, type ItemTask } from "./item-work.ts"
+import { failurePolicy } from "./failure-policy.ts"
+import { itemWork, type ItemTask } from "./item-work.ts"
 import { LinkedAbort } from "../run/linked-abort.ts"
-import { isPromiseLike } from "../maybe-promise.ts"
 import type { Outcome } from "../outcome.ts"
+import type { Work } from "../run/work.ts"
 
 /** A vendor's batch is answered at once and takes up to this many requests: the first item must not keep them out. */
 const laneWindow = 100_000
@@ -13,7 +14,7 @@ const laneWindow = 100_000
 export type ItemSource<Item> = Iterable<Item> | AsyncIterable<Item>
 
 /** Runs every item of a source and resolves to what `post` gets. Settles after everything it started has. */
-export async function settleItems<Item, Result>(
+export async function runItems<Item, Result>(
   source: ItemSource<Item> | null | undefined,
   task: ItemTask<Item, Result>,
   options: Delivery,
@@ -23,45 +24,32 @@ export async function settleItems<Item, Result>(
   const { concurrency = "auto", onError = "stop", order = "input", lane = "online" } = options
   const items = checkSource(source, work.path)
   const abort = new LinkedAbort(work.signal)
-  const runItem = createItemRunner(task, work, visit, createFailurePolicy(onError, work.path), abort)
   const outcomes = work.frame.run.runtime.executor.map(
     items,
-    runItem,
-    // When to stop is decided here, as items settle, and reaches the executor as a cancel.
+    itemWork(task, work, visit, stopping(abort, onError, work.path)),
     {
       concurrency,
       order,
+      // When to stop is decided here, as items settle, and reaches the executor as a cancel.
       onError: "collect",
       signal: abort.signal,
       priority: work.priority,
       ...(lane !== "online" && { reorderWindow: laneWindow }),
     },
   )
-  return deliver(outcomes, options, abort)
+  return deliver(outcomes, createCollector(options, false), abort)
 }
 
-/** Hands outcomes over until there are no more. */
-export async function deliver(
-  outcomes: AsyncIterable<Outcome<Outcome<unknown>>>,
-  options: Delivery,
+/** Counts outcomes, and aborts once they end the batch. */
+export function stopping(
   abort: LinkedAbort,
-  byIndex = false,
-): Promise<unknown> {
-  const collector = createCollector(options, byIndex)
-  try {
-    for await (const settled of outcomes) {
-      if (settled.status === "failed") throw settled.error
-      const taken = collector.take(settled.value)
-      if (isPromiseLike(taken)) await taken
-    }
-    // Stopped by the last item.
-    if (abort.signal.aborted) throw abort.signal.reason
-    return collector.result()
-  } catch (error) {
-    abort.abort(error)
-    throw error
-  } finally {
-    abort.unlink()
+  onError: NonNullable<Delivery["onError"]>,
+  path: string,
+): (outcome: Outcome<unknown>) => void {
+  const policy = failurePolicy(onError, path)
+  return (outcome) => {
+    const reason = policy(outcome)
+    if (reason) abort.abort(reason)
   }
 }
 

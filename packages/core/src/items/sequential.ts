@@ -1,11 +1,9 @@
 import { SluiceError } from "../errors.ts"
-import { createFailurePolicy } from "./failure-policy.ts"
+import type { Executor, ItemOptions, ItemWork, MapOptions } from "../ports/executor.ts"
+import { failurePolicy } from "./failure-policy.ts"
 import type { Outcome } from "../outcome.ts"
-import type { AttemptContext, Executor, ItemOptions, MapOptions } from "../ports/ports.ts"
-
-const never = new AbortController().signal
-
-type Fn<I, O> = (item: I, context: AttemptContext) => O | PromiseLike<O>
+import { Scope } from "../run/scope.ts"
+import { currentScope, runInScope, type TaskScope } from "../run/task-scope.ts"
 
 /**
  * Runs one item after the other, attempts without waiting between them. It has no timers:
@@ -13,34 +11,73 @@ type Fn<I, O> = (item: I, context: AttemptContext) => O | PromiseLike<O>
  *
  * @example
  * ```ts
- * await sequentialExecutor.run(2, 0, (n) => n * 2, {}) // => { status: "ok", index: 0, value: 4, attempts: 1 }
+ * await Array.fromAsync(sequentialExecutor.map([2], { attempt: (n) => n * 2 }, {})) // => [{ status: "ok", index: 0, value: 4, attempts: 1 }]
  * ```
  */
-export const sequentialExecutor: Executor = { run, map }
+export const sequentialExecutor: Executor = {
+  // Items belong to the scope that called, not to the one that takes them.
+  map: (source, work, options) => runAll(source, work, options, currentScope()),
+}
 
-async function run<I, O>(item: I, index: number, fn: Fn<I, O>, options: ItemOptions<I, O>): Promise<Outcome<O>> {
-  refuseWaits(options)
-  const { signal = never, retry, fallback } = options
+async function* runAll<I, O>(
+  source: Iterable<I> | AsyncIterable<I>,
+  work: ItemWork<I, O>,
+  options: MapOptions,
+  parent: TaskScope | undefined,
+): AsyncGenerator<Outcome<O>> {
+  if (work.policy) refuseWaits(work.policy)
+  const { signal = new AbortController().signal, priority, onError = "stop" } = options
+  const policy = failurePolicy(onError)
+  let index = 0
+  for await (const item of source) {
+    if (signal.aborted) throw signal.reason
+    const scope = work.open?.(item, index, signal) ?? new Scope(parent, index, signal, priority)
+    index++
+    let outcome: Outcome<O>
+    try {
+      outcome = (await work.known?.(item, scope)) ?? (await settle(item, scope, work))
+    } catch (error) {
+      work.dropped?.(error, item, scope)
+      throw error
+    }
+    if (signal.aborted) throw signal.reason
+    const stop = policy(outcome)
+    if (stop) throw stop
+    yield outcome
+  }
+}
+
+async function settle<I, O>(item: I, scope: Scope, work: ItemWork<I, O>): Promise<Outcome<O>> {
+  const outcome = await tryAll(item, scope, work)
+  return (await work.settled?.(outcome, item, scope)) ?? outcome
+}
+
+/** All attempts, then the fallback. Rejects only with the reason of a cancel. */
+async function tryAll<I, O>(item: I, scope: Scope, work: ItemWork<I, O>): Promise<Outcome<O>> {
+  const { index, signal } = scope
+  const { retry, fallback } = work.policy ?? {}
   const maxAttempts = retry?.maxAttempts ?? 1
   let error: unknown
   let attempt = 0
+  let context = scope
   do {
     attempt++
     if (signal.aborted) throw signal.reason
+    if (attempt > 1) context = scope.again(attempt, signal)
     try {
-      const value = await admitted(item, { index, attempt, signal }, fn, options)
-      options.onAttempt?.({ index, attempt })
+      const value = await runInScope(context, tryOnce, item, context, work)
+      work.attempted?.({ index, attempt }, scope)
       return { status: "ok", index, value, attempts: attempt }
     } catch (thrown) {
       error = thrown
-      options.onAttempt?.({ index, attempt, error })
+      work.attempted?.({ index, attempt, error }, scope)
       if (signal.aborted) throw signal.reason
     }
   } while (attempt < maxAttempts && (retry?.retryIf ?? mayRetry)(error, attempt))
 
   if (!fallback) return { status: "failed", index, error, attempts: attempt }
   try {
-    const value = await fallback(item, error, { index, attempt, signal })
+    const value = await runInScope(context, fallback, item, error, context)
     return { status: "ok", index, value, attempts: attempt }
   } catch (thrown) {
     if (signal.aborted) throw signal.reason
@@ -48,38 +85,18 @@ async function run<I, O>(item: I, index: number, fn: Fn<I, O>, options: ItemOpti
   }
 }
 
-async function admitted<I, O>(item: I, context: AttemptContext, fn: Fn<I, O>, options: ItemOptions<I, O>): Promise<O> {
-  const { limiter, cost, priority = 0 } = options
-  const permit = await limiter?.admit(cost?.(item), { signal: context.signal, priority })
+async function tryOnce<I, O>(item: I, context: Scope, { attempt, policy = {} }: ItemWork<I, O>): Promise<O> {
+  const { limiter, limiterKey, cost } = policy
+  const { signal, priority } = context
+  const key = limiterKey?.(item, context)
+  const permit = await limiter?.admit(cost?.(item), { signal, priority, ...(key !== undefined && { key }) })
   try {
-    const value = await fn(item, context)
+    const value = await attempt(item, context)
     permit?.settle("success")
     return value
   } catch (error) {
     permit?.settle("ignored")
     throw error
-  }
-}
-
-async function* map<I, O>(
-  source: Iterable<I> | AsyncIterable<I>,
-  fn: Fn<I, O>,
-  options: MapOptions<I, O>,
-): AsyncGenerator<Outcome<O>> {
-  refuseWaits(options)
-  const { signal = never } = options
-  const policy = createFailurePolicy(options.onError ?? "stop", "map")
-  let index = 0
-  for await (const item of source) {
-    if (signal.aborted) throw signal.reason
-    const outcome = await run(item, index++, fn, options)
-    if (signal.aborted) throw signal.reason
-    if (outcome.status === "ok") policy.ok()
-    else {
-      const reason = policy.failed(outcome.error)
-      if (reason !== undefined) throw reason
-    }
-    yield outcome
   }
 }
 

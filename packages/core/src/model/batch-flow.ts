@@ -1,18 +1,20 @@
-import type { NodeContext, Params, Work } from "../run/context.ts"
+import type { NodeContext } from "../run/context.ts"
+import type { Params } from "../run/params.ts"
+import type { Work } from "../run/work.ts"
 import type { ItemOf, Settled, Source } from "./batch.ts"
 import { checkName } from "../check-options.ts"
 import { invalidOption } from "../options.ts"
 import { createNode, type Kit } from "./create-node.ts"
-import { checkDelivery, type Delivery, deliveryJSON } from "../items/deliver.ts"
+import { checkDelivery, type Delivery, deliveryJSON } from "../items/delivery.ts"
 import type { Frame } from "../run/frame.ts"
 import { innerFrame } from "../run/inner-frame.ts"
 import type { ItemTask } from "../items/item-work.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
 import { type ActionsOf, type Answer, enter, type Node, type NodeJSON } from "./node.ts"
 import type { Outcome } from "../outcome.ts"
-import type { OnError } from "../ports/ports.ts"
+import type { OnError } from "../ports/executor.ts"
 import { type Kept, redrivable, type Redrivable } from "./redrive.ts"
-import { type ItemSource, settleItems } from "../items/run-items.ts"
+import { type ItemSource, runItems } from "../items/run-items.ts"
 import { visitNode } from "../run/visit-node.ts"
 import { innerRecord } from "../run/visits.ts"
 
@@ -86,7 +88,7 @@ export function createBatchFlow<Shared>(kit: Kit<Shared>, options: PlainBatchFlo
       exec: async (params, context) =>
         (await visitNode(flow, shared, frameOf(context as Work, checkParams(params, work)))) ?? "default",
     }
-    const results = await settleItems(prepared as ItemSource<Params>, task, options, work, 0)
+    const results = await runItems(prepared as ItemSource<Params>, task, options, work, 0)
     const answer = post?.(shared, prepared, results as never, work)
     return isPromiseLike(answer) ? await answer : answer
   }

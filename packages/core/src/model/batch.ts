@@ -1,16 +1,17 @@
-import type { ItemContext, NodeContext, Work } from "../run/context.ts"
+import type { ItemContext, NodeContext } from "../run/context.ts"
+import type { Work } from "../run/work.ts"
 import { checkName } from "../check-options.ts"
 import { createNode, type Kit } from "./create-node.ts"
-import { checkDelivery, type BatchSummary, deliveryJSON, type Delivery } from "../items/deliver.ts"
-import { checkPolicy, type ItemPolicy, policyJSON, policyOf } from "../items/item-policy.ts"
+import { checkDelivery, type BatchSummary, deliveryJSON, type Delivery } from "../items/delivery.ts"
+import { checkPolicy, itemOptions, type ItemPolicy, policyJSON } from "../items/item-policy.ts"
 import type { ItemTask } from "../items/item-work.ts"
 import { inLane, type Lane, openLane } from "./lane.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
 import { type Answer, enter, type Node, type NodeJSON } from "./node.ts"
 import type { Outcome } from "../outcome.ts"
-import type { OnError } from "../ports/ports.ts"
+import type { OnError } from "../ports/executor.ts"
 import { type Kept, redrivable, type Redrivable } from "./redrive.ts"
-import { type ItemSource, settleItems } from "../items/run-items.ts"
+import { type ItemSource, runItems } from "../items/run-items.ts"
 import { countVisit } from "../run/visits.ts"
 
 /** The items that `prep` answers: nothing means none. Pulled one by one, never drained up front. */
@@ -94,16 +95,15 @@ export interface PlainBatch<Shared> extends ItemPolicy<unknown>, Delivery {
 
 /** The `batch` of `define`, without its types. */
 export function createBatch<Shared>(kit: Kit<Shared>, options: PlainBatch<Shared>): BatchNode<Shared> {
-  const { name, prep, exec, post, fallback, key, version } = options
+  const { name, prep, exec, post, key, version } = options
   checkName("batch", name)
   checkPolicy(`batch "${name}"`, options)
   checkDelivery(`batch "${name}"`, options)
-  const policy = policyOf<unknown, unknown>(options)
+  const policy = itemOptions<unknown, unknown>(options)
   const task: ItemTask<unknown, unknown> = {
     name,
     recorded: true,
     exec,
-    ...(fallback && { fallback }),
     ...(policy && { policy }),
     ...(key && { key }),
     ...(version !== undefined && { version }),
@@ -115,7 +115,7 @@ export function createBatch<Shared>(kit: Kit<Shared>, options: PlainBatch<Shared
     const visit = countVisit(work.frame, name)
     const given = kept ? { ...task, kept: (_item: unknown, index: number) => kept.get(index) } : task
     const results = await inLane(openLane(options.lane, work, options, visit), work, () =>
-      settleItems(prepared as ItemSource<unknown>, given, options, work, visit),
+      runItems(prepared as ItemSource<unknown>, given, options, work, visit),
     )
     const answer = post?.(shared, prepared, results as never, work)
     return isPromiseLike(answer) ? await answer : answer

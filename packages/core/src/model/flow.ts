@@ -1,4 +1,5 @@
-import type { NodeContext, Work } from "../run/context.ts"
+import type { NodeContext } from "../run/context.ts"
+import type { Work } from "../run/work.ts"
 import { checkName } from "../check-options.ts"
 import { invalidOption } from "../options.ts"
 import { createGraph, type GraphSource } from "./graph.ts"

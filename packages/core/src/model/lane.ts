@@ -1,6 +1,6 @@
 import { checkPositive } from "../check-options.ts"
 import { invalidOption } from "../options.ts"
-import type { Work } from "../run/context.ts"
+import type { Work } from "../run/work.ts"
 import { recordPath } from "../run/frame.ts"
 import type { RunJournal } from "../ports/ports.ts"
 

@@ -1,4 +1,4 @@
-import type { Work } from "../run/context.ts"
+import type { Work } from "../run/work.ts"
 import type { RunOptions } from "../run/run.ts"
 
 /** What `post` may answer: an action, or nothing, which means `"default"`. */

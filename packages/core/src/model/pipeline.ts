@@ -1,18 +1,19 @@
 import { type BatchNode, stage, type Stage } from "./batch.ts"
 import { checkName } from "../check-options.ts"
 import { invalidOption } from "../options.ts"
-import { Work } from "../run/context.ts"
+import { Work } from "../run/work.ts"
 import { createNode, type Kit } from "./create-node.ts"
-import { createFailurePolicy } from "../items/failure-policy.ts"
 import { SluiceError } from "../errors.ts"
 import { innerFrame } from "../run/inner-frame.ts"
-import { createItemRunner } from "../items/item-work.ts"
 import { closeLane, openLane } from "./lane.ts"
 import { LinkedAbort } from "../run/linked-abort.ts"
 import { isPromiseLike } from "../maybe-promise.ts"
 import { type ActionsOf, type Answer, enter, type Node, type NodeJSON } from "./node.ts"
 import type { Outcome } from "../outcome.ts"
-import { checkSource, deliver, type ItemSource } from "../items/run-items.ts"
+import { type Collector, createCollector } from "../items/collector.ts"
+import { deliver } from "../items/deliver.ts"
+import { itemWork } from "../items/item-work.ts"
+import { checkSource, type ItemSource, stopping } from "../items/run-items.ts"
 import { innerRecord } from "../run/visits.ts"
 
 type AnyStage<Shared> = BatchNode<Shared, string>
@@ -109,32 +110,32 @@ async function flowThrough<Shared>(
 ): Promise<unknown> {
   const frame = innerFrame(work, innerRecord(work.frame, work.node))
   const abort = new LinkedAbort(work.signal)
-  const { executor } = work.frame.run.runtime
-  const between: AsyncGenerator<Outcome<unknown>>[] = []
+  const collector = inTurn(createCollector(last, last.order !== "completion"))
+  const between: AsyncGenerator<unknown>[] = []
   const lanes: Work["lane"][] = []
-  let flowing: AsyncIterable<Outcome<Outcome<unknown>>> | undefined
+  let items = source
+  let flowing: AsyncIterable<Outcome<unknown>> | undefined
   for (const { task, concurrency = "auto", onError = "stop", lane } of stages) {
-    const stageWork = new Work(work, frame, task.name, work.spanId, work.parentId, work.priority)
+    const stageWork = new Work(work, frame, task.name, work.spanId, work.parentId)
     stageWork.lane = openLane(lane, stageWork, task)
     lanes.push(stageWork.lane)
-    const policy = createFailurePolicy(onError, stageWork.path)
-    const runItem = createItemRunner(task, stageWork, 0, policy, abort)
-    const { priority } = work
-    const options = { concurrency, order: "completion", onError: "collect", signal: abort.signal, priority } as const
-    if (!flowing) {
-      flowing = executor.map(source, runItem, options)
-      continue
+    /** An item keeps the index that it had in the first stage. */
+    const indexes: number[] = []
+    if (flowing) {
+      const before = passOn(flowing, indexes, collector)
+      between.push(before)
+      items = before
     }
-    const before = unwrapped(flowing)
-    between.push(before)
-    flowing = executor.map(
-      before,
-      (from, attempt) => (from.status === "ok" ? runItem(from.value, { ...attempt, index: from.index }) : from),
-      options,
+    const isFirst = between.length === 0
+    const ofStage = itemWork(task, stageWork, 0, stopping(abort, onError, stageWork.path))
+    flowing = work.frame.run.runtime.executor.map(
+      items,
+      isFirst ? ofStage : { ...ofStage, open: (_item, _at, signal) => stageWork.openItem(indexes.shift()!, signal) },
+      { concurrency, order: "completion", onError: "collect", signal: abort.signal, priority: work.priority },
     )
   }
   try {
-    return await deliver(flowing!, last, abort, last.order !== "completion")
+    return await deliver(flowing!, collector, abort)
   } finally {
     // A stage that is stopped need not wait for the pull that it has under way; the pipeline waits for all its stages.
     await Promise.allSettled(between.map((each) => each.return(undefined)))
@@ -142,9 +143,30 @@ async function flowThrough<Shared>(
   }
 }
 
-async function* unwrapped(settled: AsyncIterable<Outcome<Outcome<unknown>>>): AsyncGenerator<Outcome<unknown>> {
+/** What the next stage gets: the values. An item that failed is done, and skips what is left. */
+async function* passOn(
+  settled: AsyncIterable<Outcome<unknown>>,
+  indexes: number[],
+  collector: Collector,
+): AsyncGenerator<unknown> {
   for await (const outcome of settled) {
-    if (outcome.status === "failed") throw outcome.error
+    if (outcome.status === "failed") {
+      await collector.take(outcome)
+      continue
+    }
+    indexes.push(outcome.index)
     yield outcome.value
+  }
+}
+
+/** Outcomes come from every stage; they are taken one at a time all the same. */
+function inTurn({ take, result }: Collector): Collector {
+  let turn: unknown
+  return {
+    take: (outcome) => {
+      const mine = isPromiseLike(turn) ? turn.then(() => take(outcome)) : take(outcome)
+      return (turn = mine)
+    },
+    result,
   }
 }

@@ -1,4 +1,4 @@
-import type { Work } from "../run/context.ts"
+import type { Work } from "../run/work.ts"
 import type { Kit } from "./create-node.ts"
 import { type Answer, enter, type Node } from "./node.ts"
 import type { Outcome } from "../outcome.ts"

@@ -1,12 +1,16 @@
-import { type ItemContext, type NodeContext, Work } from "../run/context.ts"
+import type { ItemContext, NodeContext } from "../run/context.ts"
+import type { ItemOptions } from "../ports/executor.ts"
+import type { Outcome } from "../outcome.ts"
+import type { SettledRecord } from "../ports/ports.ts"
+import { runOne } from "../items/run-one.ts"
+import type { Work } from "../run/work.ts"
 import { checkName } from "../check-options.ts"
 import { createNode, type Kit } from "./create-node.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
 import { type Answer, enter, type Node, type NodeJSON } from "./node.ts"
-import { checkPolicy, type ItemPolicy, policyJSON, policyOf } from "../items/item-policy.ts"
-import { Recall } from "../items/recall.ts"
-import { type Ending, runAttempts, type Task } from "../items/run-attempts.ts"
-import { currentScope } from "../run/scope.ts"
+import { checkPolicy, itemOptions, type ItemPolicy, policyJSON } from "../items/item-policy.ts"
+import { reportAttempt } from "../items/item-work.ts"
+import { recall } from "../items/recall.ts"
 import { countVisit } from "../run/visits.ts"
 
 export interface StepOptions<Shared, P, Prepared, Result, Fallback, Reply extends Answer> extends ItemPolicy<Prepared> {
@@ -33,28 +37,29 @@ interface PlainStep<Shared> extends ItemPolicy<unknown> {
   readonly post?: (shared: Shared, prepared: unknown, result: unknown, context: NodeContext) => MaybePromise<Answer>
 }
 
+interface StepTask {
+  readonly exec: (prepared: unknown, context: ItemContext) => unknown
+  readonly policy: ItemOptions<unknown, unknown> | undefined
+  readonly version: string | undefined
+}
+
 /** The `step` of `define`, without its types. */
 export function createStep<Shared>(kit: Kit<Shared>, options: PlainStep<Shared>): Node<Shared> {
   checkName("step", options.name)
   checkPolicy(`step "${options.name}"`, options)
-  const { prep, exec, post, fallback, name } = options
-  const policy = policyOf<unknown, unknown>(options)
-  const task: Task<unknown, unknown> | undefined = exec && {
-    exec,
-    ...(fallback && { fallback }),
-    ...(policy && { policy }),
-  }
+  const { prep, exec, post, name, version } = options
+  const policy = itemOptions<unknown, unknown>(options)
 
   const run = async (shared: Shared, work: Work): Promise<Answer> => {
     const made = prep?.(shared, work)
     const prepared = isPromiseLike(made) ? await made : made
     let result: unknown
-    if (task) {
+    if (exec) {
       const { run: state } = work.frame
-      if (policy || state.journal || state.emit) result = await execFully(task, prepared, work, options.version)
+      if (policy || state.journal || state.emit) result = await execFully({ exec, policy, version }, prepared, work)
       else {
         // The visit runs in this work's scope already.
-        const value = task.exec(prepared, work)
+        const value = exec(prepared, work)
         result = isPromiseLike(value) ? await value : value
       }
     }
@@ -68,27 +73,36 @@ export function createStep<Shared>(kit: Kit<Shared>, options: PlainStep<Shared>)
 }
 
 /** With attempts, journal and events as they apply. A failed step rejects with the error of `exec` itself. */
-async function execFully(
-  task: Task<unknown, unknown>,
-  prepared: unknown,
-  work: Work,
-  version: string | undefined,
-): Promise<unknown> {
-  const { frame, node, spanId, parentId, priority } = work
-  const { journal } = frame.run
-  const scoped = new Work(currentScope(), frame, node, spanId, parentId, priority)
-  if (!journal) return valueOf(await runAttempts(task, prepared, scoped))
-  const recall = new Recall(journal, work, { visit: countVisit(frame, node), input: prepared, version })
-  const record = await recall.find()
-  if (record) return valueOf(record)
-  const ending = await runAttempts(task, prepared, scoped)
-  await recall.settle({ ...ending, index: 0 }, scoped.spent)
-  return valueOf(ending)
+async function execFully(task: StepTask, prepared: unknown, work: Work): Promise<unknown> {
+  const { exec, policy, version } = task
+  const { frame, node, priority, signal } = work
+  const { journal, runtime } = frame.run
+  const outcome = await runOne<unknown, unknown>(
+    runtime.executor,
+    prepared,
+    {
+      open: (_item, _index, ending) => work.openOnly(ending),
+      attempt: (item, context) => exec(item, context as Work),
+      ...(policy && { policy }),
+      attempted: (event, scope) => reportAttempt(event, scope as Work),
+      ...(journal && {
+        known: (input, scope) => {
+          const visit = countVisit(frame, node)
+          const record = recall(scope as Work, { visit, input, version })
+          return isPromiseLike(record) ? record.then(toOutcome) : toOutcome(record)
+        },
+        settled: (ending, _item, scope) => {
+          const { identity, spent } = scope as Work
+          return journal.settle(identity!, ending, spent)
+        },
+      }),
+    },
+    { signal, priority },
+  )
+  if (outcome.status === "failed") throw outcome.error
+  return outcome.value
 }
 
-function valueOf(
-  ending: Pick<Ending<unknown>, "status"> & { readonly value?: unknown; readonly error?: unknown },
-): unknown {
-  if (ending.status === "failed") throw ending.error
-  return ending.value
+function toOutcome(record: SettledRecord | undefined): Outcome<unknown> | undefined {
+  return record && { ...record, index: 0 }
 }

@@ -1,5 +1,6 @@
 import type { Cost } from "../cost.ts"
 import type { SluiceEvent } from "./events.ts"
+import type { Executor } from "./executor.ts"
 import type { Outcome } from "../outcome.ts"
 
 /** Time. The only implementation that touches the machine's clock is the scheduler's `system-clock.ts`. */
@@ -65,6 +66,8 @@ export interface AdmitOptions {
 
 /** Whatever admits calls: a quota, a semaphore, an adapter around another limiter. */
 export interface Limiter {
+  /** It admits nobody without `options.key`. */
+  readonly isKeyed?: true
   admit(cost?: Cost, options?: AdmitOptions): Promise<Permit>
   /** The permit if it is free now and nobody waits, else `undefined`. */
   tryAdmit(cost?: Cost, options?: AdmitOptions): Permit | undefined
@@ -105,77 +108,6 @@ export interface Feedback {
     readonly firstTokenMs?: number
     readonly outputTokens?: number
   }
-}
-
-/** What `fn` gets for one attempt at one item. */
-export interface AttemptContext {
-  readonly index: number
-  /** 1-based. */
-  readonly attempt: number
-  /** Aborted by the run's cancel, by `onError: "stop"`, and by this attempt's `timeoutMs`. */
-  readonly signal: AbortSignal
-}
-
-export interface ItemOptions<I, O> {
-  readonly retry?: RetryOptions
-  /** Per attempt; a timed-out attempt counts as an attempt. */
-  readonly timeoutMs?: number
-  /** Answers in place of the item when its attempts are spent. */
-  readonly fallback?: (item: I, error: unknown, context: AttemptContext) => O | PromiseLike<O>
-  /** Admits each attempt. Leave it out when the attempt's HTTP calls are admitted by `limitedFetch`. */
-  readonly limiter?: Limiter
-  readonly cost?: (item: I) => Cost
-  readonly priority?: number
-  /** Each attempt of each item, after it ended. */
-  readonly onAttempt?: (event: { readonly index: number; readonly attempt: number; readonly error?: unknown }) => void
-  readonly signal?: AbortSignal
-}
-
-export interface MapOptions<I, O> extends ItemOptions<I, O> {
-  /** A number (1 = one after the other) or `"auto"`: as many as the quota admits. Default `"auto"`. */
-  readonly concurrency?: number | "auto"
-  /** `"input"` (default) within a bounded reorder window, or `"completion"`. */
-  readonly order?: "input" | "completion"
-  /** With `order: "input"`: how far the newest item may be ahead of the oldest unfinished one. Default 4,096. */
-  readonly reorderWindow?: number
-  /**
-   * `"stop"` (default): the first final failure aborts what is in flight, waits for it to settle and rejects.
-   * `"collect"`: failures are outcomes. An object: collect until the budget of failures is spent, then stop.
-   */
-  readonly onError?: OnError
-}
-
-export type OnError =
-  | "stop"
-  | "collect"
-  | {
-      readonly maxFailures?: number
-      readonly maxFailureRatio?: number
-      /** `maxFailureRatio` counts once this many items have settled. Default 20. */
-      readonly after?: number
-    }
-
-/** Runs items. core has a sequential one; the scheduler's runs them in parallel under limits. */
-export interface Executor {
-  /** One item, all its attempts. Never rejects except with `signal.reason` of a cancel. */
-  run<I, O>(
-    item: I,
-    index: number,
-    fn: (item: I, context: AttemptContext) => O | PromiseLike<O>,
-    options: ItemOptions<I, O>,
-  ): Promise<Outcome<O>>
-  /**
-   * One outcome per item. Pulls; holds O(in flight + reorder window). Each call of `fn` may run in a scope of its own,
-   * whose `parent` is the scope that called `map`.
-   *
-   * Once `signal` is aborted, the source throws, or the consumer leaves (`return`), it starts nothing more, waits for what
-   * it started to settle, closes the source, and then rejects: with `signal.reason` or the source's error, untouched.
-   */
-  map<I, O>(
-    source: Iterable<I> | AsyncIterable<I>,
-    fn: (item: I, context: AttemptContext) => O | PromiseLike<O>,
-    options: MapOptions<I, O>,
-  ): AsyncIterable<Outcome<O>>
 }
 
 /** What names one settled piece of work across runs. */

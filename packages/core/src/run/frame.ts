@@ -1,4 +1,4 @@
-import type { Params } from "./context.ts"
+import type { Params } from "./params.ts"
 import type { SluiceEvent } from "../ports/events.ts"
 import type { MaybePromise } from "../maybe-promise.ts"
 import type { RunJournal, Runtime } from "../ports/ports.ts"

@@ -1,6 +1,6 @@
 import { checkCount } from "../check-options.ts"
 import { invalidOption } from "../options.ts"
-import type { Params } from "./context.ts"
+import type { Params } from "./params.ts"
 import type { Kit } from "../model/create-node.ts"
 import type { Frame, NewEvent, RunState } from "./frame.ts"
 import { messageOf } from "../message-of.ts"

@@ -1,145 +1,84 @@
+import type { AttemptContext } from "../ports/executor.ts"
 import type { Cost } from "../cost.ts"
-import type { LaneScope } from "../model/lane.ts"
+import type { LendablePermit } from "./lendable-permit.ts"
 import type { Limiter } from "../ports/ports.ts"
+import type { TaskScope } from "./task-scope.ts"
+
+/** What an item does, as far as admission can tell. */
+export type ItemState = "free" | "waits" | "holds" | "rests"
 
 /**
- * What the code that runs inside one item is doing, as far as admission can tell.
- * It travels by AsyncLocalStorage: a limiter finds the item that called it, with no plumbing.
+ * The scope of one item of a map, or of one attempt at it: what travels with its code, and the context that it gets.
+ * Executors make them; `ItemWork.open` may make one that knows more.
  *
- * The executor reads `waiting` and `holding` to decide whether to pull another item
- * (auto concurrency); limiters write them.
+ * @example
+ * ```ts
+ * const { signal } = new AbortController()
+ * const item = new Scope(currentScope(), 3, signal)
+ * runInScope(item, () => currentScope()?.site) // => "parallelMap[3]"
+ * item.again(2, signal).attempt // => 2
+ * ```
  */
-export interface TaskScope {
-  /** The scope of the item, node or run that started this one. */
+export class Scope implements TaskScope, AttemptContext {
+  waiting = 0
+  holding = 0
+  resting = 0
+  /** The permit that the executor took for this item. */
+  permit: LendablePermit | undefined = undefined
+  /** Told when `waiting`, `holding` or `resting` changed. */
+  watcher: { update(scope: Scope): void } | undefined = undefined
+  /** As the watcher last counted it. */
+  state: ItemState | undefined = undefined
   readonly parent: TaskScope | undefined
-  /** Names the item for people: `digest/summarise[3]`. */
-  readonly site: string
-  readonly runId?: string | undefined
-  /** The event span that this scope belongs to; see `events.ts`. */
-  readonly spanId?: number | undefined
-  /** Aborted when the item is cancelled. */
-  readonly signal?: AbortSignal
-  readonly priority?: number
-  /** Calls of this item that wait for admission now. */
-  waiting: number
-  /** Permits this item's calls hold now. */
-  holding: number
-  /** Calls of this item that wait between two attempts now. */
-  resting?: number
-  /** Limiters whose permit the executor took for this item, so that re-entry is noticed and places are lent. */
-  held?: Limiter[]
-  /** Called after `waiting`, `holding` or `resting` changed; see `countInScope`. */
-  onChange?: () => void
-  /** Which way this item's model calls go, where its batch says so; see `currentLane`. */
-  readonly lane?: LaneScope | "online" | undefined
-  /** Adds to the usage of this item. */
-  spend?: ((cost: Cost) => void) | undefined
-}
+  /** Written only by a worker whose plain items share its scope. */
+  index: number
+  readonly attempt: number
+  readonly signal: AbortSignal
+  readonly priority: number
+  readonly spanId: number | undefined
+  /** The item's scope; `this`, unless it is the scope of one attempt. */
+  readonly item: Scope
 
-interface AsyncStorage<T> {
-  getStore(): T | undefined
-  enterWith(store: T): void
-  run<R, A extends unknown[]>(store: T, fn: (...args: A) => R, ...args: A): R
-}
-
-// `process.getBuiltinModule` keeps the module loadable in browsers, where context travels by argument only.
-interface HostProcess {
-  getBuiltinModule?: (id: string) => { AsyncLocalStorage: new <T>() => AsyncStorage<T> } | undefined
-}
-const host = (globalThis as { process?: HostProcess }).process
-const Storage = host?.getBuiltinModule?.("node:async_hooks")?.AsyncLocalStorage
-
-// One storage for all copies of the package in a process.
-const slot: unique symbol = Symbol.for("sluice.task-scope") as never
-const globals = globalThis as { [slot]?: AsyncStorage<TaskScope> }
-if (Storage) globals[slot] ??= new Storage<TaskScope>()
-const storage = globals[slot]
-
-/**
- * The scope of the code that is running, if it runs inside an item.
- *
- * @example
- * ```ts
- * const { batch } = define<object>()
- * const node = batch({ name: "node", prep: () => ["a"], exec: () => currentScope()?.site, post: (_, __, [site]) => site })
- * await node.run({}) // => "node[0]"
- * ```
- */
-export function currentScope(): TaskScope | undefined {
-  return storage?.getStore()
-}
-
-/**
- * The lane of the nearest batch around the code that is running; `undefined` when its calls go online.
- *
- * @example
- * ```ts
- * const { batch } = define<{ lane?: unknown }>()
- * const node = batch({
- *   name: "node",
- *   lane: "batch",
- *   prep: () => ["a"],
- *   exec: () => currentLane()?.lane,
- *   post: (shared, _items, [lane]) => { shared.lane = lane },
- * })
- * const shared: { lane?: unknown } = {}
- * await node.run(shared)
- * shared.lane // => "batch"
- * ```
- */
-export function currentLane(): LaneScope | undefined {
-  for (let each = currentScope(); each; each = each.parent) {
-    if (each.lane) return each.lane === "online" ? undefined : each.lane
+  constructor(
+    parent: TaskScope | undefined,
+    index: number,
+    signal: AbortSignal,
+    priority: number = parent?.priority ?? 0,
+    spanId: number | undefined = parent?.spanId,
+    attempt: number = 1,
+    item?: Scope,
+  ) {
+    this.parent = parent
+    this.index = index
+    this.signal = signal
+    this.priority = priority
+    this.spanId = spanId
+    this.attempt = attempt
+    this.item = item ?? this
   }
-  return undefined
-}
 
-/**
- * Runs `fn(...args)` inside `scope`.
- *
- * @example
- * ```ts
- * const scope = { parent: currentScope(), site: "by hand", waiting: 0, holding: 0 }
- * runInScope(scope, () => currentScope()?.site) // => "by hand"
- * ```
- */
-export function runInScope<R, A extends unknown[]>(scope: TaskScope, fn: (...args: A) => R, ...args: A): R {
-  return storage ? storage.run(scope, fn, ...args) : fn(...args)
-}
+  /** The scope of another attempt at the item, or of one with a time limit. */
+  again(attempt: number, signal: AbortSignal): Scope {
+    return new Scope(this, this.index, signal, this.priority, this.spanId, attempt, this.item)
+  }
 
-/**
- * Puts what the present async context still does inside `scope`. For an executor that gives each item a context of its own and
- * ends it itself: half the price of `runInScope`, which has to put back what was before.
- *
- * @example
- * ```ts
- * const outer = { parent: undefined, site: "outer", waiting: 0, holding: 0 }
- * const inner = { parent: outer, site: "inner", waiting: 0, holding: 0 }
- * runInScope(outer, () => (enterScope(inner), currentScope()?.site)) // => "inner"
- * ```
- */
-export function enterScope(scope: TaskScope): void {
-  storage?.enterWith(scope)
-}
+  get site(): string {
+    return this.item === this ? `${this.parent?.site ?? "parallelMap"}[${this.index}]` : this.item.site
+  }
 
-/**
- * Counts a call that begins (+1) or ceases (-1) to wait for admission, to hold a permit or to rest between attempts.
- * The scopes around `scope` count it too: an item that runs a whole sub-flow waits when a call deep inside it waits.
- *
- * @example
- * ```ts
- * const outer = { parent: undefined, site: "outer", waiting: 0, holding: 0 }
- * const inner = { parent: outer, site: "inner", waiting: 0, holding: 0 }
- * countInScope(inner, "waiting", 1)
- * outer.waiting // => 1
- * ```
- */
-export function countInScope(scope: TaskScope | undefined, what: "waiting" | "holding" | "resting", by: 1 | -1): void {
-  for (let each = scope; each; each = each.parent) {
-    // By name: `each[what]` would cost 50 ns, twice a call.
-    if (what === "holding") each.holding += by
-    else if (what === "waiting") each.waiting += by
-    else each.resting = (each.resting ?? 0) + by
-    each.onChange?.()
+  get runId(): string | undefined {
+    return this.parent?.runId
+  }
+
+  get spend(): ((cost: Cost) => void) | undefined {
+    return this.parent?.spend
+  }
+
+  get held(): Limiter[] {
+    return this.permit?.isHeld ? [this.permit.limiter] : []
+  }
+
+  onChange(): void {
+    this.watcher?.update(this)
   }
 }

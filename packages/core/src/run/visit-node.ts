@@ -1,7 +1,7 @@
-import { Work } from "./context.ts"
+import { Work } from "./work.ts"
 import type { Frame } from "./frame.ts"
 import { type Answer, enter, type Node } from "../model/node.ts"
-import { currentScope, runInScope } from "./scope.ts"
+import { currentScope, runInScope } from "./task-scope.ts"
 
 /** Runs one node inside an open run. Without events when nobody listens. */
 export function visitNode<Shared>(node: Node<Shared>, shared: Shared, frame: Frame): Promise<Answer> {
@@ -11,7 +11,7 @@ export function visitNode<Shared>(node: Node<Shared>, shared: Shared, frame: Fra
   // new, and costs more than all the rest of the step.
   const sharesScope = isPlain && node.kind === "step" && frame.path !== ""
   const parent = sharesScope ? undefined : currentScope()
-  const work = new Work(parent, frame, node.name, run.spans++, frame.spanId, frame.priority)
+  const work = new Work(parent, frame, node.name, run.spans++, frame.spanId)
   if (sharesScope) return node[enter](shared, work)
   return isPlain ? runInScope(work, node[enter], shared, work) : observedVisit(node, shared, work)
 }

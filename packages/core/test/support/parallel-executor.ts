@@ -1,56 +1,60 @@
 import {
-  type AttemptContext,
   currentScope,
   type Executor,
-  type ItemOptions,
+  type ItemWork,
   type MapOptions,
   type Outcome,
   runInScope,
+  Scope,
   SluiceError,
 } from "@sluice/core"
 import type { VirtualTime } from "./virtual-time.ts"
 
-type Fn<I, O> = (item: I, context: AttemptContext) => O | PromiseLike<O>
-
 /** A plain parallel executor under virtual time: what core needs of the port, and no more. `"auto"` is 8 at once. */
-export function parallelExecutor(time: VirtualTime, options: { readonly scopes?: boolean } = {}): Executor {
-  return {
-    run: (item, index, fn, itemOptions) => runItem(time, item, index, fn, itemOptions),
-    map: (source, fn, mapOptions) => mapItems(source, fn, mapOptions, options.scopes ?? false),
+export function parallelExecutor(time: VirtualTime): Executor {
+  return { map: (source, work, options) => mapItems(time, source, work, options, currentScope()) }
+}
+
+async function runItem<I, O>(time: VirtualTime, item: I, scope: Scope, work: ItemWork<I, O>): Promise<Outcome<O>> {
+  try {
+    const known = await work.known?.(item, scope)
+    if (known) return known
+    const outcome = await tryItem(time, item, scope, work)
+    return (await work.settled?.(outcome, item, scope)) ?? outcome
+  } catch (error) {
+    work.dropped?.(error, item, scope)
+    throw error
   }
 }
 
-async function runItem<I, O>(
-  time: VirtualTime,
-  item: I,
-  index: number,
-  fn: Fn<I, O>,
-  options: ItemOptions<I, O>,
-): Promise<Outcome<O>> {
-  const outer = options.signal ?? new AbortController().signal
+async function tryItem<I, O>(time: VirtualTime, item: I, scope: Scope, work: ItemWork<I, O>): Promise<Outcome<O>> {
+  const { index, signal: outer } = scope
+  const { policy: options = {} } = work
   const maxAttempts = options.retry?.maxAttempts ?? 1
   let error: unknown
   let attempt = 0
+  let context = scope
   while (attempt < maxAttempts) {
     attempt++
     if (outer.aborted) throw outer.reason
     const own = new AbortController()
     const follow = (): void => own.abort(outer.reason)
     outer.addEventListener("abort", follow, { once: true })
+    context = attempt > 1 || options.timeoutMs !== undefined ? scope.again(attempt, own.signal) : scope
     const cancel =
       options.timeoutMs === undefined
         ? undefined
         : time.setTimer(options.timeoutMs, () => own.abort(new SluiceError("timeout", "too slow")))
     try {
       const permit = await options.limiter?.admit(options.cost?.(item), { signal: outer })
-      const value = await Promise.resolve(fn(item, { index, attempt, signal: own.signal })).finally(() =>
+      const value = await Promise.resolve(runInScope(context, work.attempt, item, context)).finally(() =>
         permit?.settle("ignored"),
       )
-      options.onAttempt?.({ index, attempt })
+      work.attempted?.({ index, attempt }, scope)
       return { status: "ok", index, value, attempts: attempt }
     } catch (thrown) {
       error = thrown
-      options.onAttempt?.({ index, attempt, error })
+      work.attempted?.({ index, attempt, error }, scope)
       if (outer.aborted) throw outer.reason
       if (options.retry?.retryIf?.(thrown, attempt) === false) break
       const waitMs = options.retry?.backoff?.initialMs ?? 0
@@ -62,7 +66,7 @@ async function runItem<I, O>(
   }
   if (!options.fallback) return { status: "failed", index, error, attempts: attempt }
   try {
-    const value = await options.fallback(item, error, { index, attempt, signal: outer })
+    const value = await runInScope(context, options.fallback, item, error, context)
     return { status: "ok", index, value, attempts: attempt }
   } catch (thrown) {
     if (outer.aborted) throw outer.reason
@@ -71,10 +75,11 @@ async function runItem<I, O>(
 }
 
 async function* mapItems<I, O>(
+  time: VirtualTime,
   source: Iterable<I> | AsyncIterable<I>,
-  fn: Fn<I, O>,
-  options: MapOptions<I, O>,
-  scopes: boolean,
+  work: ItemWork<I, O>,
+  options: MapOptions,
+  parent: ReturnType<typeof currentScope>,
 ): AsyncGenerator<Outcome<O>> {
   const limit = options.concurrency === undefined || options.concurrency === "auto" ? 8 : options.concurrency
   const stop = new AbortController()
@@ -82,21 +87,20 @@ async function* mapItems<I, O>(
   if (options.signal?.aborted) follow()
   else options.signal?.addEventListener("abort", follow, { once: true })
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
-  const parent = currentScope()
   const running = new Map<number, Promise<Outcome<O>>>()
   const ready = new Map<number, Outcome<O>>()
   let pulled = 0
   let next = 0
   let exhausted = false
 
-  const start = async (item: I, index: number): Promise<Outcome<O>> => {
+  const start = async (item: I, position: number): Promise<Outcome<O>> => {
+    const scope = work.open?.(item, position, stop.signal) ?? new Scope(parent, position, stop.signal)
     try {
-      const context = { index, attempt: 1, signal: stop.signal }
-      const scope = { parent, site: `test[${index}]`, signal: stop.signal, waiting: 0, holding: 0 }
-      const value = await (scopes ? runInScope(scope, fn, item, context) : fn(item, context))
-      return { status: "ok", index, value, attempts: 1 }
+      return await runItem(time, item, scope, work)
     } catch (error) {
-      return { status: "failed", index, error, attempts: 1 }
+      // What surrounds an item threw, if the map was not stopped already.
+      if (!stop.signal.aborted) stop.abort(error)
+      return { status: "failed", index: scope.index, error, attempts: 0 }
     }
   }
   let pulling: Promise<void> | undefined

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { MapOptions } from "@sluice/core"
-import { atOnce, collect, numbers, ok, type ExecutorBench } from "./executor-bench.ts"
+import { atOnce, collect, mapOf, numbers, ok, type ExecutorBench } from "./executor-bench.ts"
 import { turns, type TestFramework } from "./framework.ts"
 
 /** The error itself, or what it was wrapped in. */
@@ -13,7 +13,7 @@ const causedBy =
 /** Pulling, order, failures, ends and concurrency of a map. */
 export function testManyItems(setUp: () => ExecutorBench, { describe, it }: TestFramework, parallel: boolean): void {
   describe("an executor, many items", () => {
-    const many: MapOptions<number, unknown> = { concurrency: parallel ? 4 : 1 }
+    const many: MapOptions = { concurrency: parallel ? 4 : 1 }
 
     it("yields one outcome per item, in the order of the input", async () => {
       const { clock, executor, after } = setUp()
@@ -22,7 +22,7 @@ export function testManyItems(setUp: () => ExecutorBench, { describe, it }: Test
           if (parallel) await after((item * 7) % 11)
           return item * 2
         }
-        const outcomes = await clock.run(collect(executor.map(numbers(count), work, many)))
+        const outcomes = await clock.run(collect(mapOf(executor, numbers(count), work, many)))
         assert.deepEqual(
           outcomes,
           numbers(count).map((item) => ok(item, item * 2)),
@@ -35,9 +35,9 @@ export function testManyItems(setUp: () => ExecutorBench, { describe, it }: Test
       async function* later(): AsyncGenerator<number | undefined> {
         for (const item of [0, undefined, 2]) yield await Promise.resolve(item)
       }
-      const outcomes = await clock.run(collect(executor.map(later(), (item) => item, { concurrency: 2 })))
+      const outcomes = await clock.run(collect(mapOf(executor, later(), (item) => item, { concurrency: 2 })))
       assert.deepEqual(outcomes, [ok(0, 0), ok(1, undefined), ok(2, 2)])
-      const set = await clock.run(collect(executor.map(new Set(["a", "b"]), (item) => item, { concurrency: 1 })))
+      const set = await clock.run(collect(mapOf(executor, new Set(["a", "b"]), (item) => item, { concurrency: 1 })))
       assert.deepEqual(set, [ok(0, "a"), ok(1, "b")])
     })
 
@@ -51,7 +51,7 @@ export function testManyItems(setUp: () => ExecutorBench, { describe, it }: Test
         throw new Error("first attempt of an odd one")
       }
       const options = { ...many, retry: { maxAttempts: 2, ...atOnce } }
-      const outcomes = await clock.run(collect(executor.map(numbers(20), work, options)))
+      const outcomes = await clock.run(collect(mapOf(executor, numbers(20), work, options)))
       assert.deepEqual(
         outcomes,
         numbers(20).map((item) => ok(item, `${item} done`, 1 + (item % 2))),
@@ -69,7 +69,7 @@ export function testManyItems(setUp: () => ExecutorBench, { describe, it }: Test
         if (item % 2 === 1) throw error
         return item
       }
-      const outcomes = await clock.run(collect(executor.map(numbers(6), work, { ...many, onError: "collect" })))
+      const outcomes = await clock.run(collect(mapOf(executor, numbers(6), work, { ...many, onError: "collect" })))
       assert.deepEqual(
         outcomes,
         numbers(6).map((index) =>
@@ -90,7 +90,7 @@ export function testManyItems(setUp: () => ExecutorBench, { describe, it }: Test
         running--
         if (item === 2) throw error
       }
-      await assert.rejects(clock.run(collect(executor.map(numbers(100), work, many))), causedBy(error))
+      await assert.rejects(clock.run(collect(mapOf(executor, numbers(100), work, many))), causedBy(error))
       assert.equal(running, 0)
       assert.ok(started <= 8, `${started} were started`)
     })
@@ -102,7 +102,9 @@ export function testManyItems(setUp: () => ExecutorBench, { describe, it }: Test
         throw new Error(`${++started}`)
       }
       const options = { ...many, onError: { maxFailures: 5 } }
-      await assert.rejects(clock.run(collect(executor.map(numbers(100), work, options))), { code: "too-many-failures" })
+      await assert.rejects(clock.run(collect(mapOf(executor, numbers(100), work, options))), {
+        code: "too-many-failures",
+      })
       assert.ok(started >= 6 && started <= 12, `${started} were started`)
     })
 
@@ -119,7 +121,7 @@ export function testManyItems(setUp: () => ExecutorBench, { describe, it }: Test
       }
       const taken: number[] = []
       const drive = async (): Promise<void> => {
-        for await (const { index } of executor.map(endless(), (item) => item, many)) {
+        for await (const { index } of mapOf(executor, endless(), (item) => item, many)) {
           taken.push(index)
           await turns(2)
           assert.ok(pulled - taken.length <= 64, `${pulled} pulled, ${taken.length} taken`)
@@ -144,7 +146,7 @@ export function testManyItems(setUp: () => ExecutorBench, { describe, it }: Test
         await turns(3)
         running--
       }
-      await assert.rejects(clock.run(collect(executor.map(broken(), work, many))), causedBy(error))
+      await assert.rejects(clock.run(collect(mapOf(executor, broken(), work, many))), causedBy(error))
       assert.equal(running, 0)
     })
 
@@ -164,7 +166,7 @@ export function testManyItems(setUp: () => ExecutorBench, { describe, it }: Test
         await turns(1)
         if (item === 10) controller.abort(reason)
       }
-      const map = executor.map(endless(), work, { ...many, signal: controller.signal })
+      const map = mapOf(executor, endless(), work, { ...many, signal: controller.signal })
       await assert.rejects(clock.run(collect(map)), (error) => error === reason)
       assert.equal(closed, true)
     })
@@ -176,7 +178,7 @@ export function testManyItems(setUp: () => ExecutorBench, { describe, it }: Test
         await turns(1)
         return storage.getStore()
       }
-      const outcomes = await storage.run("mine", () => clock.run(collect(executor.map(numbers(5), work, many))))
+      const outcomes = await storage.run("mine", () => clock.run(collect(mapOf(executor, numbers(5), work, many))))
       assert.deepEqual(
         outcomes,
         numbers(5).map((index) => ok(index, "mine")),
@@ -191,7 +193,7 @@ export function testManyItems(setUp: () => ExecutorBench, { describe, it }: Test
         await turns(2)
         running--
       }
-      assert.equal((await clock.run(collect(executor.map(numbers(10), work, { concurrency: 1 })))).length, 10)
+      assert.equal((await clock.run(collect(mapOf(executor, numbers(10), work, { concurrency: 1 })))).length, 10)
     })
 
     if (parallel) {
@@ -205,14 +207,14 @@ export function testManyItems(setUp: () => ExecutorBench, { describe, it }: Test
           await after(item === 0 ? 1_000 : 100)
           running--
         }
-        await clock.run(collect(executor.map(numbers(31), work, { concurrency: 4, order: "completion" })))
+        await clock.run(collect(mapOf(executor, numbers(31), work, { concurrency: 4, order: "completion" })))
         assert.deepEqual([most, clock.now()], [4, 1_000])
       })
 
       it("yields as items complete when told so", async () => {
         const { clock, executor, after } = setUp()
         const work = (item: number): Promise<void> => after(100 - item)
-        const map = executor.map(numbers(4), work, { concurrency: 4, order: "completion" })
+        const map = mapOf(executor, numbers(4), work, { concurrency: 4, order: "completion" })
         assert.deepEqual(
           (await clock.run(collect(map))).map(({ index }) => index),
           [3, 2, 1, 0],
@@ -233,7 +235,7 @@ export function testManyItems(setUp: () => ExecutorBench, { describe, it }: Test
           await Promise.race([leave, after(60_000)])
         }
         const drive = async (): Promise<void> => {
-          for await (const outcome of executor.map(numbers(100), work, many)) {
+          for await (const outcome of mapOf(executor, numbers(100), work, many)) {
             void outcome
             break
           }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import type { Permit, RetryOptions } from "@sluice/core"
-import { atOnce, ok, type ExecutorBench } from "./executor-bench.ts"
+import { atOnce, ok, oneOf, type ExecutorBench } from "./executor-bench.ts"
 import { turns, watch, type TestFramework } from "./framework.ts"
 
 /** Attempts, fallback, cancel, permits and time of one item. */
@@ -9,10 +9,10 @@ export function testOneItem(setUp: () => ExecutorBench, { describe, it }: TestFr
     it("answers how the item ended, also with nothing-like values", async () => {
       const { clock, executor } = setUp()
       for (const value of [undefined, null, 0, "", false, Number.NaN]) {
-        assert.deepEqual(await clock.run(executor.run("item", 7, () => value, {})), ok(7, value))
+        assert.deepEqual(await clock.run(oneOf(executor, "item", 7, () => value, {})), ok(7, value))
       }
       const boom = new Error("boom")
-      const failed = await clock.run(executor.run("item", 7, () => Promise.reject(boom), {}))
+      const failed = await clock.run(oneOf(executor, "item", 7, () => Promise.reject(boom), {}))
       assert.deepEqual(failed, { status: "failed", index: 7, error: boom, attempts: 1 })
     })
 
@@ -21,7 +21,8 @@ export function testOneItem(setUp: () => ExecutorBench, { describe, it }: TestFr
       const seen: [number, number, boolean][] = []
       const told: [number, boolean][] = []
       const outcome = await clock.run(
-        executor.run(
+        oneOf(
+          executor,
           "item",
           3,
           (_item, { index, attempt, signal }) => {
@@ -55,7 +56,7 @@ export function testOneItem(setUp: () => ExecutorBench, { describe, it }: TestFr
           throw error
         }
         const outcome = await clock.run(
-          executor.run("item", 0, fail, {
+          oneOf(executor, "item", 0, fail, {
             retry: { ...retry, ...atOnce },
           }),
         )
@@ -79,14 +80,14 @@ export function testOneItem(setUp: () => ExecutorBench, { describe, it }: TestFr
       }
       const retry = { maxAttempts: 2, ...atOnce }
       const rescued = await clock.run(
-        executor.run("item", 1, work, {
+        oneOf(executor, "item", 1, work, {
           retry,
           fallback: (item, error, { attempt }) => [item, error === boom, attempt],
         }),
       )
       assert.deepEqual(rescued, ok(1, ["item", true, 2], 2))
       const worse = new Error("worse")
-      const lost = await clock.run(executor.run("item", 1, work, { retry, fallback: () => Promise.reject(worse) }))
+      const lost = await clock.run(oneOf(executor, "item", 1, work, { retry, fallback: () => Promise.reject(worse) }))
       assert.deepEqual(lost, { status: "failed", index: 1, error: worse, attempts: 2 })
     })
 
@@ -96,7 +97,8 @@ export function testOneItem(setUp: () => ExecutorBench, { describe, it }: TestFr
       const reason = { why: "enough" }
       let calls = 0
       const running = watch(
-        executor.run(
+        oneOf(
+          executor,
           "item",
           0,
           async (_item, { signal }) => {
@@ -112,7 +114,7 @@ export function testOneItem(setUp: () => ExecutorBench, { describe, it }: TestFr
       controller.abort(reason)
       await turns()
       assert.deepEqual([running.state, running.reason === reason, calls], ["rejected", true, 1])
-      const never = watch(executor.run("item", 0, () => calls++, { signal: AbortSignal.abort(reason) }))
+      const never = watch(oneOf(executor, "item", 0, () => calls++, { signal: AbortSignal.abort(reason) }))
       await turns()
       assert.deepEqual([never.state, never.reason === reason, calls], ["rejected", true, 1])
     })
@@ -128,7 +130,8 @@ export function testOneItem(setUp: () => ExecutorBench, { describe, it }: TestFr
         },
       }
       await clock.run(
-        executor.run(
+        oneOf(
+          executor,
           "abc",
           0,
           (_item, { attempt }) => {
@@ -147,7 +150,8 @@ export function testOneItem(setUp: () => ExecutorBench, { describe, it }: TestFr
         const { clock, executor, after } = setUp()
         let aborted = 0
         const outcome = await clock.run(
-          executor.run(
+          oneOf(
+            executor,
             "item",
             0,
             async (_item, { attempt, signal }) => {
@@ -168,7 +172,7 @@ export function testOneItem(setUp: () => ExecutorBench, { describe, it }: TestFr
         const controller = new AbortController()
         const backoff = { initialMs: 1_000, factor: 2, maxMs: 3_000, jitter: "none" } as const
         const running = watch(
-          executor.run("item", 0, () => Promise.reject(new Error(`${atMs.push(clock.now())}`)), {
+          oneOf(executor, "item", 0, () => Promise.reject(new Error(`${atMs.push(clock.now())}`)), {
             retry: { maxAttempts: 9, backoff },
             signal: controller.signal,
           }),

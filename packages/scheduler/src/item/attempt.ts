@@ -1,84 +1,72 @@
-import {
-  runInScope,
-  SluiceError,
-  type AttemptContext,
-  type Cost,
-  type Feedback,
-  type Limiter,
-  type Outcome,
-} from "@sluice/core"
-import type { ItemPlan } from "./plan.ts"
-import { ItemScope } from "./item-scope.ts"
+import { runInScope, SluiceError, type AttemptContext, type Feedback, type Outcome, type Scope } from "@sluice/core"
 import { onAbort } from "../queue/on-abort.ts"
-import { Place } from "./lent-permit.ts"
-
-export type ItemFunction<I, O> = (item: I, context: AttemptContext) => O | PromiseLike<O>
+import { LentPermit } from "./lent-permit.ts"
+import type { ItemPlan } from "./plan.ts"
 
 /**
  * An attempt at an item: admitted, limited in time, its permit settled. What comes between its begin and its end is the caller's
  * to wait for, so it costs no promise of its own. Whoever makes one attempt after the other uses one object for all of them.
  */
 export class Attempt<I, O> {
-  readonly #fn: ItemFunction<I, O>
   readonly #plan: ItemPlan<I, O>
-  #scope!: ItemScope
   #item!: I
-  #index = 0
-  #number = 1
-  #place: Place | undefined = undefined
+  #scope!: Scope
+  #context!: AttemptContext
+  #permit: LentPermit | undefined = undefined
 
-  constructor(fn: ItemFunction<I, O>, plan: ItemPlan<I, O>) {
-    this.#fn = fn
+  constructor(plan: ItemPlan<I, O>) {
     this.#plan = plan
   }
 
-  prepare(item: I, index: number, number: number, scope: ItemScope): void {
+  /** `scope` is the item's. `context` is what the attempt gets, where that is not the scope itself. */
+  prepare(item: I, scope: Scope, context: AttemptContext): void {
     this.#item = item
-    this.#index = index
-    this.#number = number
     this.#scope = scope
+    this.#context = context
   }
 
   /** Runs inside the scope. Its value goes to `succeed`, its error to `fail`. */
   begin(): O | PromiseLike<O> {
-    const { limiter, cost } = this.#plan
+    const { limiter, limiterKey, cost } = this.#plan.policy
     if (!limiter) return this.#call()
-    const asked = cost?.(this.#item)
-    this.#place = Place.tryTake(limiter, asked, this.#scope)
-    return this.#place ? this.#call() : this.#callOnceAdmitted(limiter, asked)
+    const item = this.#item
+    const asked = cost?.(item)
+    const key = limiterKey?.(item, this.#context)
+    this.#permit = LentPermit.tryTake(limiter, asked, this.#scope, key)
+    return this.#permit ? this.#call() : this.#callOnceAdmitted(LentPermit.take(limiter, asked, this.#scope, key))
   }
 
   succeed(value: O): Outcome<O> {
-    const index = this.#index
-    const attempts = this.#number
+    const { index, attempt } = this.#context
     this.#release()?.settle("success")
-    this.#plan.onAttempt?.({ index, attempt: attempts })
-    return { status: "ok", index, value, attempts }
+    this.#plan.work.attempted?.({ index, attempt }, this.#scope)
+    return { status: "ok", index, value, attempts: attempt }
   }
 
   fail(error: unknown): Outcome<O> {
-    const index = this.#index
-    const attempts = this.#number
+    const { index, attempt } = this.#context
     settleFailed(this.#release(), error)
-    this.#plan.onAttempt?.({ index, attempt: attempts, error })
-    return { status: "failed", index, error, attempts }
+    this.#plan.work.attempted?.({ index, attempt, error }, this.#scope)
+    return { status: "failed", index, error, attempts: attempt }
   }
 
-  #release(): Place | undefined {
-    const place = this.#place
-    this.#place = undefined
-    return place
+  #release(): LentPermit | undefined {
+    const permit = this.#permit
+    this.#permit = undefined
+    return permit
   }
 
-  async #callOnceAdmitted(limiter: Limiter, asked: Cost | undefined): Promise<O> {
-    this.#place = await Place.take(limiter, asked, this.#scope)
+  async #callOnceAdmitted(admission: Promise<LentPermit>): Promise<O> {
+    this.#permit = await admission
     return this.#call()
   }
 
   #call(): O | PromiseLike<O> {
-    const { timeoutMs } = this.#plan
-    if (timeoutMs !== undefined) return this.#callInTime(timeoutMs)
-    return this.#fn(this.#item, { index: this.#index, attempt: this.#number, signal: this.#scope.signal })
+    const { policy, work } = this.#plan
+    const context = this.#context
+    if (policy.timeoutMs !== undefined) return this.#callInTime(policy.timeoutMs)
+    if (context.attempt === 1) return work.attempt(this.#item, context)
+    return runInScope(context as Scope, work.attempt, this.#item, context)
   }
 
   /**
@@ -86,14 +74,15 @@ export class Attempt<I, O> {
    * cannot hold up its item, and its late answer is dropped.
    */
   #callInTime(timeoutMs: number): Promise<O> {
-    const index = this.#index
-    const attempt = this.#number
+    const item = this.#item
     const scope = this.#scope
+    const { work, clock } = this.#plan
+    const { index, attempt } = this.#context
     return new Promise((resolve, reject) => {
       const controller = new AbortController()
       const { signal } = controller
       const forget = onAbort(scope.signal, () => controller.abort(scope.signal.reason))
-      const cancel = this.#plan.clock.setTimer(timeoutMs, () => {
+      const cancel = clock.setTimer(timeoutMs, () => {
         forget()
         const error = new SluiceError(
           "timeout",
@@ -107,8 +96,8 @@ export class Attempt<I, O> {
         forget()
         cancel()
       }
-      const attemptScope = new ItemScope(scope, undefined, signal, scope.priority)
-      runInScope(attemptScope, async () => this.#fn(this.#item, { index, attempt, signal })).then(
+      const limited = scope.again(attempt, signal)
+      runInScope(limited, async () => work.attempt(item, limited)).then(
         (value) => (end(), resolve(value)),
         (error: unknown) => (end(), reject(error)),
       )
@@ -117,11 +106,11 @@ export class Attempt<I, O> {
 }
 
 /** Tells the limiter what a failed attempt says about it: SDKs' errors carry the status of a refusal. */
-function settleFailed(place: Place | undefined, error: unknown): void {
-  if (!place) return
+function settleFailed(permit: LentPermit | undefined, error: unknown): void {
+  if (!permit) return
   const { status, statusCode, retryAfterMs } = (error ?? {}) as Record<string, unknown>
   const code = status ?? statusCode
-  if (code !== 429 && code !== 529) return place.settle("ignored")
+  if (code !== 429 && code !== 529) return permit.settle("ignored")
   const feedback: Feedback = { refusal: { reason: code === 429 ? "rate" : "overloaded" } }
-  place.settle("throttled", typeof retryAfterMs === "number" ? { ...feedback, retryAfterMs } : feedback)
+  permit.settle("throttled", typeof retryAfterMs === "number" ? { ...feedback, retryAfterMs } : feedback)
 }

@@ -1,33 +1,54 @@
-import type { Cost, Feedback, Limiter, Permit, SettleOutcome, TaskScope } from "@sluice/core"
-import { ItemScope } from "./item-scope.ts"
+import type {
+  AdmitOptions,
+  Cost,
+  Feedback,
+  LendablePermit,
+  Limiter,
+  Permit,
+  Scope,
+  SettleOutcome,
+  TaskScope,
+} from "@sluice/core"
 
 /**
  * The permit that an executor holds for one attempt, and lends to the attempt's children while it waits for them:
  * a shared limit then holds for the whole tree, and never deadlocks on itself.
  */
-export class Place {
+export class LentPermit implements LendablePermit {
   readonly limiter: Limiter
-  readonly #scope: ItemScope
+  readonly #scope: Scope
+  readonly #key: string | undefined
   #permit: Permit | undefined
   #lentTo = 0
   #ended = false
 
-  private constructor(limiter: Limiter, permit: Permit, scope: ItemScope) {
+  private constructor(limiter: Limiter, permit: Permit, scope: Scope, key: string | undefined) {
     this.limiter = limiter
     this.#permit = permit
     this.#scope = scope
-    scope.place = this
+    this.#key = key
+    scope.permit = this
   }
 
   /** Admits the attempt. Runs inside the item's scope, so that the limiter knows who waits. */
-  static async take(limiter: Limiter, cost: Cost | undefined, scope: ItemScope): Promise<Place> {
-    return new Place(limiter, await limiter.admit(cost, scope), scope)
+  static async take(
+    limiter: Limiter,
+    cost: Cost | undefined,
+    scope: Scope,
+    key: string | undefined,
+  ): Promise<LentPermit> {
+    return new LentPermit(limiter, await limiter.admit(cost, admitOptions(scope, key)), scope, key)
   }
 
   /** The same without waiting, if the limiter has a permit at hand. */
-  static tryTake(limiter: Limiter, cost: Cost | undefined, scope: ItemScope): Place | undefined {
-    const permit = limiter.tryAdmit(cost, scope)
-    return permit && new Place(limiter, permit, scope)
+  static tryTake(
+    limiter: Limiter,
+    cost: Cost | undefined,
+    scope: Scope,
+    key: string | undefined,
+  ): LentPermit | undefined {
+    const permit = limiter.tryAdmit(cost, admitOptions(scope, key))
+    return permit && new LentPermit(limiter, permit, scope, key)
   }
 
   /** Whether the permit is here, not lent. */
@@ -38,11 +59,11 @@ export class Place {
   /** The attempt ended. */
   settle(outcome: SettleOutcome, feedback?: Feedback): void {
     this.#ended = true
-    this.#scope.place = undefined
+    this.#scope.permit = undefined
     this.#release()?.settle(outcome, undefined, feedback)
   }
 
-  /** Gives the place back until the answered function is called, which waits until it is had again. */
+  /** Gives the place back until the returned function is called, which waits until it is had again. */
   lend(): () => Promise<void> {
     // What the attempt costs stays charged; only its place among those in flight is free.
     if (this.#lentTo++ === 0) this.#release()?.settle("ignored")
@@ -52,8 +73,9 @@ export class Place {
       returned = true
       if (--this.#lentTo > 0 || this.#ended) return
       const { signal, priority } = this.#scope
+      const key = this.#key === undefined ? {} : { key: this.#key }
       // Started work goes before new work, and is not charged again.
-      const permit = await this.limiter.admit({ requests: 0 }, { signal, priority: priority + 1 })
+      const permit = await this.limiter.admit({ requests: 0 }, { signal, priority: priority + 1, ...key })
       if (this.#lentTo > 0 || this.#ended) permit.settle("ignored")
       else this.#permit = permit
     }
@@ -66,16 +88,23 @@ export class Place {
   }
 }
 
+/** A scope is what most limiters need to know of a call. */
+function admitOptions(scope: Scope, key: string | undefined): AdmitOptions {
+  if (key === undefined) return scope
+  const { signal, priority } = scope
+  return { signal, priority, key }
+}
+
 const nothingLent = (): Promise<void> => Promise.resolve()
 
 /**
- * When the code in `scope` is an attempt that holds a place of `limiter`, lends that place until the answered function
+ * When the code in `scope` is an attempt that holds a permit of `limiter`, lends its place until the returned function
  * is called. Otherwise does nothing.
  */
-export function lendPlace(limiter: Limiter | undefined, scope: TaskScope | undefined): () => Promise<void> {
+export function lendPermit(limiter: Limiter | undefined, scope: TaskScope | undefined): () => Promise<void> {
   if (!limiter) return nothingLent
   for (let each = scope; each; each = each.parent) {
-    if (each instanceof ItemScope && each.place?.limiter === limiter) return each.place.lend()
+    if (each.permit?.limiter === limiter) return each.permit.lend()
   }
   return nothingLent
 }

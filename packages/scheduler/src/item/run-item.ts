@@ -1,26 +1,35 @@
-import type { Outcome } from "@sluice/core"
-import { Attempt, type ItemFunction } from "./attempt.ts"
+import { runInScope, type Outcome, type Scope } from "@sluice/core"
+import { isPromiseLike } from "@sluice/core/internal"
+import { Attempt } from "./attempt.ts"
 import { attemptLoop } from "./attempt-loop.ts"
 import type { ItemPlan } from "./plan.ts"
-import type { ItemScope } from "./item-scope.ts"
 import { classifyError, retryDecision } from "./retry-policy.ts"
 
 /**
- * One item with all that its options ask for: attempts, each admitted and limited in time, then the fallback.
- * Runs inside `scope`; nothing is held between attempts. Rejects only when the scope's signal is aborted, with its reason.
+ * One item with all that its work asks for: what is known of it already, or else attempts, each admitted and limited in time, then
+ * the fallback, then what is to be done when it has settled. Runs inside `scope`; nothing is held between attempts.
+ *
+ * Rejects when the scope's signal is aborted, with its reason, or with what `known` or `settled` threw.
  */
-export async function runItem<I, O>(
-  item: I,
-  index: number,
-  fn: ItemFunction<I, O>,
-  plan: ItemPlan<I, O>,
-  scope: ItemScope,
-): Promise<Outcome<O>> {
-  const { signal } = scope
-  const attempt = new Attempt(fn, plan)
+export async function runItem<I, O>(item: I, scope: Scope, plan: ItemPlan<I, O>): Promise<Outcome<O>> {
+  const { known, settled } = plan.work
+  const found = known?.(item, scope)
+  const standIn = isPromiseLike(found) ? await found : found
+  if (standIn) return standIn
+  const outcome = await tryItem(item, scope, plan)
+  const counted = settled?.(outcome, item, scope)
+  return (isPromiseLike(counted) ? await counted : counted) ?? outcome
+}
+
+async function tryItem<I, O>(item: I, scope: Scope, plan: ItemPlan<I, O>): Promise<Outcome<O>> {
+  const { index, signal } = scope
+  const { fallback } = plan.policy
+  const attempt = new Attempt(plan)
   let outcome: Outcome<O> | undefined
+  let context = scope
   const tryOnce = async (number: number): Promise<void> => {
-    attempt.prepare(item, index, number, scope)
+    if (number > 1) context = scope.again(number, signal)
+    attempt.prepare(item, scope, context)
     let value: O
     try {
       value = await attempt.begin()
@@ -31,7 +40,9 @@ export async function runItem<I, O>(
     outcome = attempt.succeed(value)
   }
   try {
-    await retrying(tryOnce, plan, signal)
+    // Most items need no loop.
+    if (plan.maxAttempts === 1) await tryOnce(1)
+    else await retrying(tryOnce, plan, signal)
   } catch (error) {
     // What is done is done, also when the abort came in the same instant.
     if (outcome?.status !== "ok") {
@@ -39,10 +50,10 @@ export async function runItem<I, O>(
       outcome = { status: "failed", index, error, attempts: outcome?.attempts ?? 1 }
     }
   }
-  if (outcome!.status === "ok" || !plan.fallback) return outcome!
+  if (outcome!.status === "ok" || !fallback) return outcome!
   const { error, attempts } = outcome!
   try {
-    const value = await plan.fallback(item, error, { index, attempt: attempts, signal })
+    const value = await runInScope(context, fallback, item, error, context)
     return { status: "ok", index, value, attempts }
   } catch (fallbackError) {
     if (signal.aborted) throw signal.reason
@@ -52,9 +63,10 @@ export async function runItem<I, O>(
 
 function retrying<I, O>(
   attempt: (number: number) => Promise<void>,
-  { maxAttempts, retry, clock, random }: ItemPlan<I, O>,
+  { maxAttempts, policy, clock, random }: ItemPlan<I, O>,
   signal: AbortSignal,
 ): Promise<void> {
+  const { retry } = policy
   return attemptLoop(attempt, {
     maxAttempts,
     clock,

@@ -1,4 +1,4 @@
-import type { AdmitOptions, Clock, Cost, Limiter, Permit } from "@sluice/core"
+import { SluiceError, type AdmitOptions, type Clock, type Cost, type Limiter, type Permit } from "@sluice/core"
 import { checkMs } from "../invalid-option.ts"
 import { systemClock } from "../runtime/system-clock.ts"
 
@@ -10,8 +10,9 @@ export interface KeyedOptions<L> {
   readonly clock?: Clock
 }
 
-/** A limiter for each key: tenant, model, host. As a `Limiter` it goes by `options.key`. */
+/** A limiter for each key: tenant, model, host. As a `Limiter` it goes by `options.key`, and refuses a call that has none. */
 export interface Keyed extends Limiter {
+  readonly isKeyed: true
   /** The limiter of one key, to be handed on: it finds the present one at each call. */
   of(key: string): Limiter
   /** How many are remembered now. */
@@ -82,7 +83,8 @@ export function keyed<L extends Limiter>(factory: (key: string) => L, options: K
     }
   }
 
-  const admit = async (key: string, cost?: Cost, admitOptions?: AdmitOptions): Promise<Permit> => {
+  const admit = async (given: string | undefined, cost?: Cost, admitOptions?: AdmitOptions): Promise<Permit> => {
+    const key = checkKey(given)
     const entry = enter(key)
     try {
       return wrap(key, entry, await entry.limiter.admit(cost, admitOptions))
@@ -91,7 +93,8 @@ export function keyed<L extends Limiter>(factory: (key: string) => L, options: K
       throw error
     }
   }
-  const tryAdmit = (key: string, cost?: Cost, admitOptions?: AdmitOptions): Permit | undefined => {
+  const tryAdmit = (given: string | undefined, cost?: Cost, admitOptions?: AdmitOptions): Permit | undefined => {
+    const key = checkKey(given)
     const entry = enter(key)
     let permit: Permit | undefined
     try {
@@ -103,8 +106,9 @@ export function keyed<L extends Limiter>(factory: (key: string) => L, options: K
   }
 
   return {
-    admit: (cost, admitOptions) => admit(admitOptions?.key ?? "", cost, admitOptions),
-    tryAdmit: (cost, admitOptions) => tryAdmit(admitOptions?.key ?? "", cost, admitOptions),
+    isKeyed: true,
+    admit: (cost, admitOptions) => admit(admitOptions?.key, cost, admitOptions),
+    tryAdmit: (cost, admitOptions) => tryAdmit(admitOptions?.key, cost, admitOptions),
     of: (key) => ({
       admit: (cost, admitOptions) => admit(key, cost, admitOptions),
       tryAdmit: (cost, admitOptions) => tryAdmit(key, cost, admitOptions),
@@ -113,4 +117,13 @@ export function keyed<L extends Limiter>(factory: (key: string) => L, options: K
       return entries.size
     },
   }
+}
+
+/** @throws for a call without a key: one limiter for all of those is what nobody means by a limiter for each. */
+function checkKey(key: string | undefined): string {
+  if (key !== undefined) return key
+  throw new SluiceError(
+    "invalid-option",
+    "A keyed limiter was asked for a permit without a key. Give a batch, step or parallelMap a limiterKey: (item) => key, pass { key } to admit, or take limiter.of(key).",
+  )
 }

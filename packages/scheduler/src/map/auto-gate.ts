@@ -1,6 +1,4 @@
-import type { ItemScope } from "../item/item-scope.ts"
-
-export type ItemState = "free" | "waits" | "holds" | "rests"
+import type { ItemState, Scope } from "@sluice/core"
 
 /** The defaults, each with its reason. */
 export const autoDefaults: { readonly lookAhead: number; readonly free: number; readonly resting: number } =
@@ -31,13 +29,14 @@ export class AutoGate {
     return free < autoDefaults.free && waits < autoDefaults.lookAhead && rests < autoDefaults.resting
   }
 
-  enter(scope: ItemScope): void {
+  enter(scope: Scope): void {
+    scope.watcher = this
     scope.state = "free"
     this.#count.free++
   }
 
   /** Something about `scope` changed; an item that left is not counted any more. */
-  update(scope: ItemScope): void {
+  update(scope: Scope): void {
     if (scope.state === undefined) return
     const state = scope.waiting > 0 ? "waits" : scope.holding > 0 ? "holds" : scope.resting > 0 ? "rests" : "free"
     if (state === scope.state) return
@@ -58,7 +57,7 @@ export class AutoGate {
     })
   }
 
-  leave(scope: ItemScope): void {
+  leave(scope: Scope): void {
     if (scope.state !== undefined) this.#count[scope.state]--
     scope.state = undefined
   }

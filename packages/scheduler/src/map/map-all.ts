@@ -1,5 +1,4 @@
-import type { ItemFunction } from "../item/attempt.ts"
-import type { ParallelMapOptions } from "./options.ts"
+import type { ItemFunction, ParallelMapOptions } from "./options.ts"
 import { parallelMap } from "./parallel-map.ts"
 
 /** What `parallelMap` takes, but for what would change what comes back. */

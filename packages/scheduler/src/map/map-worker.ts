@@ -1,27 +1,29 @@
-import { enterScope, runInScope, type Outcome, type TaskScope } from "@sluice/core"
-import { captureContext, type InContext } from "../runtime/async-context.ts"
-import { Attempt, type ItemFunction } from "../item/attempt.ts"
-import type { AutoGate } from "./auto-gate.ts"
+import { enterScope, runInScope, Scope, type Outcome, type TaskScope } from "@sluice/core"
+import { isPromiseLike } from "@sluice/core/internal"
+import { Attempt } from "../item/attempt.ts"
 import type { ItemPlan } from "../item/plan.ts"
-import { ItemScope } from "../item/item-scope.ts"
 import { runItem } from "../item/run-item.ts"
+import { captureContext, type InContext } from "../runtime/async-context.ts"
+import type { AutoGate } from "./auto-gate.ts"
 
 /** What the workers of a map have in common. */
 export interface Job<I, O> {
-  readonly fn: ItemFunction<I, O>
   readonly plan: ItemPlan<I, O>
   readonly parent: TaskScope | undefined
+  readonly priority: number | undefined
   readonly signal: AbortSignal
   readonly gate: AutoGate | undefined
-  /** Called with what the worker made of its item: nothing, when an abort ended it. */
-  readonly onEnd: (worker: MapWorker<I, O>, outcome: Outcome<O> | undefined) => void
+  /** What surrounds an item threw: the map cannot go on. */
+  readonly onBroken: (reason: unknown) => void
+  /** Called with what the worker made of its item, which was the `position`th: nothing, when it was dropped. */
+  readonly onEnd: (worker: MapWorker<I, O>, position: number, outcome: Outcome<O> | undefined) => void
 }
 
 /**
  * Runs items of a map in one slot, one at a time. A worker is callbacks rather than a loop: an item costs one promise.
  *
- * Plain items share their worker's scope. Where it matters what an item holds, to the gate of an auto batch or to those who admit,
- * each has one of its own (0.1 µs), so that work it leaves behind is not taken for the next item's.
+ * Plain items share their worker's scope. Where it matters what an item holds, to the gate of an auto map, to those who admit or to
+ * its own work, each has one of its own (0.1 µs), so that what it leaves behind is not taken for the next item's.
  */
 export class MapWorker<I, O> {
   /** Gives the slot back. */
@@ -30,31 +32,47 @@ export class MapWorker<I, O> {
   readonly #inContext: InContext
   readonly #isPlain: boolean
   readonly #attempt: Attempt<I, O>
-  #scope: ItemScope
+  #scope: Scope
+  #item!: I
+  #position = 0
 
   constructor(job: Job<I, O>, leave: () => void) {
-    const { fn, parent, signal, plan, gate } = job
+    const { parent, signal, plan, gate, priority } = job
+    const { work, policy, isSingle } = plan
     this.#job = job
     this.leave = leave
-    this.#attempt = new Attempt(fn, plan)
-    this.#scope = new ItemScope(parent, undefined, signal, plan.priority)
-    this.#isPlain = !gate && !plan.limiter
+    this.#attempt = new Attempt(plan)
+    this.#scope = new Scope(parent, 0, signal, priority)
+    this.#isPlain = isSingle && !gate && !work.open && !policy.limiter && policy.timeoutMs === undefined
     this.#inContext = this.#isPlain ? runInScope(this.#scope, captureContext) : captureContext()
   }
 
-  run(item: I, index: number): void {
-    const { fn, plan, parent, signal, gate } = this.#job
-    if (this.#isPlain) this.#scope.index = index
-    else this.#scope = new ItemScope(parent, index, signal, plan.priority, gate)
+  run(item: I, position: number): void {
+    const { plan, signal, onBroken, onEnd } = this.#job
+    this.#item = item
+    this.#position = position
+    try {
+      this.#openScope()
+    } catch (error) {
+      onBroken(error)
+      return onEnd(this, position, undefined)
+    }
     const scope = this.#scope
     if (plan.isSingle) {
-      this.#attempt.prepare(item, index, 1, scope)
+      this.#attempt.prepare(item, scope, this.#isPlain ? { index: position, attempt: 1, signal } : scope)
       this.#inContext(this.#begin).then(this.#succeed, this.#fail)
     } else {
-      this.#inContext(runInScope, scope, () => runItem(item, index, fn, plan, scope)).then(this.#end, () =>
-        this.#end(undefined),
-      )
+      this.#inContext(runInScope, scope, () => runItem(item, scope, plan)).then(this.#end, this.#drop)
     }
+  }
+
+  #openScope(): void {
+    const { parent, signal, gate, priority, plan } = this.#job
+    const { open } = plan.work
+    if (open) this.#scope = open(this.#item, this.#position, signal)
+    else if (this.#isPlain) this.#scope.index = this.#position
+    else this.#scope = new Scope(parent, this.#position, signal, priority)
+    gate?.enter(this.#scope)
   }
 
   readonly #begin = (): Promise<O> => {
@@ -73,7 +91,7 @@ export class MapWorker<I, O> {
     } catch (error) {
       outcome = this.#broken(error)
     }
-    this.#end(outcome)
+    this.#settle(outcome)
   }
 
   readonly #fail = (error: unknown): void => {
@@ -83,16 +101,37 @@ export class MapWorker<I, O> {
     } catch (thrown) {
       outcome = this.#broken(thrown)
     }
-    this.#end(this.#job.signal.aborted ? undefined : outcome)
+    if (this.#job.signal.aborted) this.#drop(this.#job.signal.reason)
+    else this.#settle(outcome)
   }
 
   /** What a limiter or a listener throws as the attempt ends is the item's failure. */
   #broken(error: unknown): Outcome<O> {
-    return { status: "failed", index: this.#scope.index!, error, attempts: 1 }
+    return { status: "failed", index: this.#scope.index, error, attempts: 1 }
+  }
+
+  #settle(outcome: Outcome<O>): void {
+    const { settled } = this.#job.plan.work
+    if (!settled) return this.#end(outcome)
+    try {
+      const counted = settled(outcome, this.#item, this.#scope)
+      if (isPromiseLike(counted)) counted.then((last) => this.#end(last ?? outcome), this.#drop)
+      else this.#end(counted ?? outcome)
+    } catch (error) {
+      this.#drop(error)
+    }
   }
 
   readonly #end = (outcome: Outcome<O> | undefined): void => {
     this.#job.gate?.leave(this.#scope)
-    this.#job.onEnd(this, outcome)
+    this.#job.onEnd(this, this.#position, outcome)
+  }
+
+  /** No outcome: the map was stopped, or what surrounds the item threw, which stops it. */
+  readonly #drop = (reason: unknown): void => {
+    const { plan, signal, onBroken } = this.#job
+    plan.work.dropped?.(reason, this.#item, this.#scope)
+    if (!signal.aborted) onBroken(reason)
+    this.#end(undefined)
   }
 }

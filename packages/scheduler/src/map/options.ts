@@ -1,7 +1,12 @@
-import type { Clock, MapOptions, Outcome, Random } from "@sluice/core"
+import type { AttemptContext, AttemptEnd, Clock, ItemOptions, MapOptions, Outcome, Random } from "@sluice/core"
 import { checkCount, invalidOption } from "../invalid-option.ts"
 
-export interface ParallelMapOptions<I, O> extends MapOptions<I, O> {
+/** One attempt at one item. */
+export type ItemFunction<I, O> = (item: I, context: AttemptContext) => O | PromiseLike<O>
+
+export interface ParallelMapOptions<I, O> extends MapOptions, ItemOptions<I, O> {
+  /** Each attempt at each item, after it ended. */
+  readonly onAttempt?: (event: AttemptEnd) => void
   readonly clock?: Clock
   readonly random?: Random
 }
@@ -22,13 +27,14 @@ export interface ParallelMap<O> extends AsyncIterableIterator<Outcome<O>, undefi
 export const defaultReorderWindow: number = 4_096
 
 /** @throws SluiceError `invalid-option` naming the path. */
-export function checkMapOptions<I, O>(options: ParallelMapOptions<I, O>): void {
-  const { concurrency, order, onError, reorderWindow } = options
+export function checkMapOptions(options: MapOptions): void {
+  const { concurrency, order, onError, reorderWindow, priority } = options
   if (concurrency !== undefined) checkConcurrency(concurrency)
   if (order !== undefined && order !== "input" && order !== "completion") {
     throw invalidOption("order", '"input" or "completion"', order)
   }
   if (reorderWindow !== undefined) checkCount("reorderWindow", reorderWindow)
+  if (priority !== undefined && Number.isNaN(priority)) throw invalidOption("priority", "a number", priority)
   if (typeof onError === "object") {
     const { maxFailures, maxFailureRatio, after } = onError
     if (maxFailures !== undefined) checkCount("onError.maxFailures", maxFailures, 0)

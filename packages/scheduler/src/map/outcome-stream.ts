@@ -30,9 +30,10 @@ export class OutcomeStream<O> {
     return this.#window.ready >= mostReady || pulled - this.#window.taken >= this.#windowSize
   }
 
-  put(outcome: Outcome<O>): void {
+  /** `position`: of the item, in the order of the input. */
+  put(position: number, outcome: Outcome<O>): void {
     if (this.#dropped) return
-    this.#window.put(this.#inInputOrder ? outcome.index : this.#completed++, outcome)
+    this.#window.put(this.#inInputOrder ? position : this.#completed++, outcome)
     while (this.#waiters.length > 0 && this.#window.ready > 0) {
       this.#waiters.shift()!.resolve({ done: false, value: this.#window.take()! })
     }

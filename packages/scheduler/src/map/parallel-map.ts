@@ -1,13 +1,18 @@
-import { currentScope, type Outcome } from "@sluice/core"
+import { currentScope, type Clock, type ItemWork, type MapOptions, type Outcome, type Random } from "@sluice/core"
+import { failurePolicy, type FailurePolicy } from "@sluice/core/internal"
 import { captureContext } from "../runtime/async-context.ts"
-import type { ItemFunction } from "../item/attempt.ts"
-import { failureRule, type FailureRule } from "./failure-rule.ts"
-import { itemPlan } from "../item/plan.ts"
+import { checkItemOptions, itemPlan, type ItemPlan } from "../item/plan.ts"
 import { OutcomeStream } from "./outcome-stream.ts"
 import { MapLife } from "./map-life.ts"
-import { checkConcurrency, checkMapOptions, type ParallelMap, type ParallelMapOptions } from "./options.ts"
+import {
+  checkConcurrency,
+  checkMapOptions,
+  type ItemFunction,
+  type ParallelMap,
+  type ParallelMapOptions,
+} from "./options.ts"
 import { MapWorker, type Job } from "./map-worker.ts"
-import { lendPlace } from "../item/lent-permit.ts"
+import { lendPermit } from "../item/lent-permit.ts"
 import { PullSource } from "./pull-source.ts"
 import { autoSlots, fixedSlots, type Slots } from "./slots.ts"
 import { systemClock, systemRandom } from "../runtime/system-clock.ts"
@@ -40,15 +45,30 @@ export function parallelMap<I, O>(
   fn: ItemFunction<I, O>,
   options: ParallelMapOptions<I, O> = {},
 ): ParallelMap<O> {
+  const { onAttempt, clock = systemClock, random = systemRandom } = options
+  const work = { attempt: fn, policy: options, ...(onAttempt && { attempted: onAttempt }) }
+  return mapItems(source, work, options, clock, random)
+}
+
+/** The same for all that may surround an item, on any clock. */
+export function mapItems<I, O>(
+  source: Iterable<I> | AsyncIterable<I>,
+  work: ItemWork<I, O>,
+  options: MapOptions,
+  clock: Clock,
+  random: Random,
+): ParallelMap<O> {
   checkMapOptions(options)
-  return new Mapping(source, fn, options)
+  if (work.policy) checkItemOptions(work.policy)
+  return new Mapping(source, itemPlan(work, clock, random), options)
 }
 
 class Mapping<I, O> implements ParallelMap<O> {
   readonly #source: PullSource<I>
   readonly #job: Job<I, O>
   readonly #slots: Slots
-  readonly #rule: FailureRule
+  readonly #policy: FailurePolicy
+  readonly #signal: AbortSignal | undefined
   readonly #out: OutcomeStream<O>
   readonly #life: MapLife
   readonly #inContext = captureContext()
@@ -61,21 +81,23 @@ class Mapping<I, O> implements ParallelMap<O> {
   #pulled = 0
   #running = 0
 
-  constructor(source: Iterable<I> | AsyncIterable<I>, fn: ItemFunction<I, O>, options: ParallelMapOptions<I, O>) {
-    const { concurrency = "auto", order, reorderWindow } = options
+  constructor(source: Iterable<I> | AsyncIterable<I>, plan: ItemPlan<I, O>, options: MapOptions) {
+    const { concurrency = "auto", order, reorderWindow, onError = "stop", priority, signal } = options
     this.#source = new PullSource(source)
     this.#out = new OutcomeStream(order, reorderWindow)
     this.#life = new MapLife(this.#out)
     this.#life.atEnd(() => this.#source.close())
     this.#slots = concurrency === "auto" ? autoSlots(() => this.#pump()) : fixedSlots(concurrency)
-    this.#rule = failureRule(options.onError)
+    this.#policy = failurePolicy(onError)
+    this.#signal = signal
     this.#job = {
-      fn,
-      plan: itemPlan(options, options.clock ?? systemClock, options.random ?? systemRandom),
+      plan,
       parent: currentScope(),
+      priority,
       signal: this.#life.signal,
       gate: this.#slots.gate,
-      onEnd: (worker, outcome) => this.#ended(worker, outcome),
+      onBroken: (reason) => this.#stop("cancelled", reason),
+      onEnd: (worker, position, outcome) => this.#ended(worker, position, outcome),
     }
   }
 
@@ -117,8 +139,8 @@ class Mapping<I, O> implements ParallelMap<O> {
   #start(): void {
     this.#isStarted = true
     const { plan, parent } = this.#job
-    for (const signal of new Set([plan.signal, parent?.signal])) this.#life.follow(signal, () => this.#wind())
-    if (!this.#life.isStopped) this.#life.atEnd(lendPlace(plan.limiter, parent))
+    for (const signal of new Set([this.#signal, parent?.signal])) this.#life.follow(signal, () => this.#wind())
+    if (!this.#life.isStopped) this.#life.atEnd(lendPermit(plan.policy.limiter, parent))
   }
 
   get #isOver(): boolean {
@@ -130,7 +152,7 @@ class Mapping<I, O> implements ParallelMap<O> {
     return this.#source.isPulling || this.#out.isFull(this.#pulled, Math.max(this.#slots.floor, this.#running))
   }
 
-  /** Somebody could go on, if he may. */
+  /** A worker could go on, if there is room. */
   get #hasWorker(): boolean {
     return this.#parked.length > 0 || this.#slots.mayStart(this.#beginning, this.#running)
   }
@@ -179,16 +201,16 @@ class Mapping<I, O> implements ParallelMap<O> {
     this.#pump()
   }
 
-  #ended(worker: MapWorker<I, O>, outcome: Outcome<O> | undefined): void {
+  #ended(worker: MapWorker<I, O>, position: number, outcome: Outcome<O> | undefined): void {
     this.#running--
-    const stop = outcome && this.#rule(outcome)
-    if (outcome && stop?.code !== "item-failed") this.#out.put(outcome)
+    const stop = outcome && this.#policy(outcome)
+    if (outcome && stop?.code !== "item-failed") this.#out.put(position, outcome)
     if (stop) this.#stop("failed", stop)
     else if (this.#isOver) this.#wind()
     this.#goOn(worker)
   }
 
-  #stop(how: "failed" | "left", reason: unknown): void {
+  #stop(how: "failed" | "cancelled" | "left", reason: unknown): void {
     this.#life.stop(how, reason)
     this.#wind()
   }

@@ -3,7 +3,7 @@
  * A ring that grows with the distance between the next to take and the furthest put; the owner bounds that distance.
  */
 export class ReorderWindow<T extends object> {
-  #ring: (T | undefined)[] = Array.from({ length: 16 })
+  #ring: (T | undefined)[] = [undefined, undefined]
   #taken = 0
   #readyTo = 0
 

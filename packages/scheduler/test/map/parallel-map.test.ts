@@ -286,12 +286,14 @@ describe("parallelMap", () => {
       }
       expect(await run({ maxFailures: 2 })).toMatchObject({
         code: "too-many-failures",
-        message: "3 of 6 settled items failed; maxFailures is 2.",
+        message:
+          "3 of 6 settled items failed; maxFailures is 2. The last error is the cause; fix it and run again, or raise the budget.",
         cause: boom,
       })
       expect(seen).toEqual([0, 1, 2, 3, 4, 5])
       expect(await run({ maxFailureRatio: 0.4, after: 10 })).toMatchObject({
-        message: "5 of 10 settled items failed; maxFailureRatio is 0.4.",
+        message:
+          "5 of 10 settled items failed; maxFailureRatio is 0.4. The last error is the cause; fix it and run again, or raise the budget.",
       })
       expect(await run({ maxFailureRatio: 0.4 })).toMatchObject({ details: { settled: 20 } })
       expect(await run({ maxFailureRatio: 0.5 })).toBe("all")
