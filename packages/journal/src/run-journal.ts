@@ -16,7 +16,7 @@ import { plainJson } from "./plain-json.ts"
 import { parseSettled, parseStored } from "./records.ts"
 import { redactPlain, redactSecrets } from "./redact-secrets.ts"
 import type { Database, Statement } from "./sqlite-module.ts"
-import { fromStoredError, toStoredError } from "./stored-error.ts"
+import { fromStoredError, type StoredError, toStoredError } from "./stored-error.ts"
 
 /** @internal What a run's journal takes from the file that it lives in. */
 export interface RunStore {
@@ -93,6 +93,17 @@ export class SqliteRunJournal implements RunJournal {
     return translating(this.#store.path, () => this.#find(identity))
   }
 
+  /** Whether anything is settled at an item's index or key, whatever its content. */
+  holds(identity: RecordIdentity): boolean {
+    this.#check()
+    const place = this.#places.of(identity)
+    const { key, index = -1 } = identity
+    return translating(
+      this.#store.path,
+      () => (key === undefined ? this.#places.rowAt(place, index) : this.#rowOf(place, key)) !== undefined,
+    )
+  }
+
   /** A whole settled item by its record's number. */
   read(item: number): JournalItem {
     this.#check()
@@ -152,11 +163,7 @@ export class SqliteRunJournal implements RunJournal {
   }
 
   #text(identity: RecordIdentity, outcome: Outcome<unknown>): string | null {
-    if (outcome.status === "failed") {
-      return JSON.stringify(toStoredError(outcome.error), (_name, value: unknown) =>
-        typeof value === "string" ? redactSecrets(value, this.#store.secrets) : value,
-      )
-    }
+    if (outcome.status === "failed") return this.#errorText(identity, toStoredError(outcome.error))
     if (outcome.value === undefined) return null
     const site = identity.index === undefined ? "" : ` for item ${identity.index}`
     return plainJson(
@@ -169,6 +176,15 @@ export class SqliteRunJournal implements RunJournal {
         ),
       (value) => redactPlain(value, this.#store.secrets, identity.input),
     )
+  }
+
+  #errorText(identity: RecordIdentity, { kept, ...error }: StoredError): string {
+    const { secrets } = this.#store
+    const text = JSON.stringify(error, (_name, value: unknown) =>
+      typeof value === "string" ? redactSecrets(value, secrets) : value,
+    )
+    if (kept === undefined) return text
+    return `${text.slice(0, -1)},"kept":${JSON.stringify(redactPlain(kept, secrets, identity.input))}}`
   }
 
   /** What was last stored under `name`: a vendor batch's id, a position. */

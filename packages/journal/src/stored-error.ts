@@ -10,6 +10,8 @@ export interface StoredError {
   readonly cause?: StoredError | undefined
   /** One per attempt, oldest first, when the error keeps them. */
   readonly errors?: readonly StoredError[] | undefined
+  /** Plain data that whoever settled the item put on the error's `kept`, such as the input and half an answer. */
+  readonly kept?: unknown
 }
 
 export const storedError: z.ZodType<StoredError> = z.lazy(() =>
@@ -21,6 +23,7 @@ export const storedError: z.ZodType<StoredError> = z.lazy(() =>
     retryable: z.boolean().optional(),
     cause: storedError.optional(),
     errors: z.array(storedError).optional(),
+    kept: z.unknown().optional(),
   }),
 )
 
@@ -37,6 +40,7 @@ export function toStoredError(error: unknown, depth = 0): StoredError {
     ...((typeof code === "string" || typeof code === "number") && { code }),
     ...(typeof statusCode === "number" && { statusCode }),
     ...(typeof retryable === "boolean" && { retryable }),
+    ...(depth === 0 && source["kept"] !== undefined && { kept: source["kept"] }),
     ...(cause !== undefined && depth < maxDepth && { cause: toStoredError(cause, depth + 1) }),
     ...(Array.isArray(errors) && depth < maxDepth && { errors: errors.map((one) => toStoredError(one, depth + 1)) }),
   }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { z } from "zod"
+import { type AnswerSchema, readAnswerSchema } from "./answer-schema.ts"
 import { compileTemplate, type InputRecord, type Template } from "./prompt-template.ts"
 import { usageError } from "../usage-error.ts"
 
@@ -23,10 +24,10 @@ export interface PromptMessage {
 /** What is asked about every input: compiled once, filled in per input. */
 export interface Question {
   readonly messages: (record: InputRecord, where: string) => PromptMessage[]
-  readonly schema: Readonly<Record<string, unknown>> | undefined
+  readonly schema: AnswerSchema | undefined
   readonly settings: { readonly maxOutputTokens?: number; readonly temperature?: number }
   /** Everything that changes the answers, for the journal's version. */
-  readonly fingerprint: unknown
+  readonly fingerprint: Readonly<Record<string, unknown>>
 }
 
 const messageList = z
@@ -34,7 +35,7 @@ const messageList = z
   .min(1)
 
 /** Reads prompt, system prompt, messages and schema. Throws what is missing or contradictory. */
-export function compileQuestion(options: AskOptions): Question {
+export async function compileQuestion(options: AskOptions): Promise<Question> {
   const { messages: messagesFile, schema: schemaFile, param = {} } = options
   const prompt = textOf(options.prompt, options.promptFile, "--prompt")
   const system = textOf(options.system, options.systemFile, "--system")
@@ -48,7 +49,7 @@ export function compileQuestion(options: AskOptions): Question {
   if (prompt !== undefined) add("user", prompt, "the prompt")
   if (!templates.some(({ role }) => role === "user"))
     throw usageError("Give a prompt: --prompt, --prompt-file or --messages.")
-  const schema = schemaFile === undefined ? undefined : objectIn(schemaFile, "--schema")
+  const schema = schemaFile === undefined ? undefined : await readAnswerSchema(schemaFile)
   const { maxOutputTokens, temperature } = options
   const settings = {
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
@@ -58,7 +59,7 @@ export function compileQuestion(options: AskOptions): Question {
     messages: (record, where) => templates.map(({ role, content }) => ({ role, content: content(record, where) })),
     schema,
     settings,
-    fingerprint: { prompt, system, messages: listed, schema, param, settings },
+    fingerprint: { prompt, system, messages: listed, schema: schema?.schema, param, settings },
   }
 }
 
@@ -74,12 +75,6 @@ function messagesIn(file: string): z.infer<typeof messageList> {
   throw usageError(
     `--messages ${file}: wanted a list of {"role", "content"}; ${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}.`,
   )
-}
-
-function objectIn(file: string, option: string): Readonly<Record<string, unknown>> {
-  const value = parseJson(file, option)
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw usageError(`${option} ${file}: wanted a JSON schema, an object.`)
 }
 
 function parseJson(file: string, option: string): unknown {

@@ -1,14 +1,15 @@
 import { statSync } from "node:fs"
 import type { Readable } from "node:stream"
+import { type RecordIdentity, SluiceError } from "@sluice/core"
 import type { SqliteRunJournal } from "@sluice/journal"
 import { z } from "zod"
-import { keyOf } from "../run/bulk-run.ts"
+import { duplicateKey, keyOf } from "./input-key.ts"
 import { batch } from "../results/result-files.ts"
-import { type Input, type InputFormat, readInput } from "./read-input.ts"
+import { emptyInput, type Input, type InputOptions, readInput } from "./read-input.ts"
 
 export interface ScanOptions {
   readonly files: readonly string[]
-  readonly format: InputFormat | undefined
+  readonly input: InputOptions
   readonly keyField: string | undefined
   readonly run: SqliteRunJournal
   readonly version: string
@@ -27,26 +28,53 @@ const maxBytes = 2 ** 30
  * done (standard input, very large files). Files that have not changed since the last scan are not read again.
  */
 export async function scanInput(options: ScanOptions): Promise<number | undefined> {
-  const { files, format, keyField, run, version, stdin, check } = options
+  const { files, input: reading, keyField, run, version, stdin, check } = options
   if (files.includes("-")) return undefined
   const stats = files.map((file) => statSync(file))
   if (stats.some((stat) => !stat.isFile()) || stats.reduce((sum, { size }) => sum + size, 0) > maxBytes)
     return undefined
   const of = JSON.stringify([
     version,
-    format,
+    reading,
     keyField,
     files.map((file, at) => [file, stats[at]?.size, stats[at]?.mtimeMs]),
   ])
   const before = scanned.safeParse(run.note("scan"))
   if (before.success && before.data.of === of) return before.data.total
+  const inputs = (): AsyncGenerator<Input> => readInput(files, reading, stdin)
   let total = 0
-  for await (const input of readInput(files, format, stdin)) {
-    check(input, total++)
-    // Asking about a key claims it: two inputs with one key are found here, before anything is paid for.
-    if (keyField !== undefined)
-      run.find({ ...batch, index: total - 1, input: input.record, key: keyOf(input, keyField) })
+  let isMoved = false
+  for await (const input of inputs()) {
+    const index = total++
+    check(input, index)
+    const identity = { ...batch, index, input: input.record, version }
+    if (keyField === undefined) isMoved ||= run.holds(identity) && !run.find(identity)
+    else await claim({ ...identity, key: keyOf(input, keyField) }, input.where)
   }
+  if (total === 0) throw emptyInput(files.join(", "))
+  // Answers follow their lines: what was put in at the top is all that is asked.
+  if (isMoved && (await run.align({ ...batch, version }, recordsOf(inputs()))) > 0) await run.putNote("results", null)
   await run.putNote("scan", { of, total })
   return total
+
+  /** Asking about a key claims it: two inputs with one key are found here, before anything is paid for. */
+  async function claim(identity: RecordIdentity, where: string): Promise<void> {
+    try {
+      run.find(identity)
+    } catch (error) {
+      if (!SluiceError.isInstance(error) || error.code !== "duplicate-key") throw error
+      const [other] = error.details["indexes"] as number[]
+      throw duplicateKey(identity.key ?? "", where, await whereOf(other ?? 0, inputs()), error)
+    }
+  }
+}
+
+async function* recordsOf(inputs: AsyncIterable<Input>): AsyncGenerator<unknown> {
+  for await (const { record } of inputs) yield record
+}
+
+async function whereOf(index: number, inputs: AsyncIterable<Input>): Promise<string | undefined> {
+  let at = 0
+  for await (const { where } of inputs) if (at++ === index) return where
+  return undefined
 }

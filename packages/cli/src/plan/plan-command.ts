@@ -58,7 +58,7 @@ async function planRun(
   const answerTokens = answerTokensOf(options)
   const calls: PlannedCall[] = []
   let firstPrompt: RunPlan["firstPrompt"] = []
-  for await (const { record, where } of readInput(files, options.format, terminal.stdin)) {
+  for await (const { record, where } of readInput(files, options, terminal.stdin)) {
     const messages = question.messages(record, where)
     if (calls.length === 0) {
       checkFields(options.fields ?? [], record)

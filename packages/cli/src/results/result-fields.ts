@@ -1,4 +1,5 @@
 import type { JournalItem } from "@sluice/journal"
+import type { FinishReason } from "../run/answer.ts"
 import { fieldOf, type InputRecord } from "../input/prompt-template.ts"
 import { usageError } from "../usage-error.ts"
 
@@ -6,18 +7,30 @@ import { usageError } from "../usage-error.ts"
 export interface StoredAnswer {
   readonly input: InputRecord
   readonly output: unknown
+  readonly finishReason?: FinishReason
+  readonly model?: string
+  readonly requestId?: string
+  readonly latencyMs?: number
 }
 
-const own: Readonly<Record<string, (item: JournalItem, answer: StoredAnswer, index: number) => unknown>> = {
-  index: (_item, _answer, index) => index,
-  key: (item) => item.key ?? null,
-  input: (_item, { input }) => input,
-  output: (_item, { output }) => output,
-  attempts: (item) => item.attempts,
-  inputTokens: (item) => item.cost?.inputTokens ?? null,
-  outputTokens: (item) => item.cost?.outputTokens ?? null,
-  usd: (item) => item.cost?.usd ?? null,
-}
+type Read = (item: JournalItem, answer: StoredAnswer, index: number) => unknown
+
+const own = new Map<string, Read>(
+  Object.entries<Read>({
+    index: (_item, _answer, index) => index,
+    key: (item) => item.key ?? null,
+    input: (_item, { input }) => input,
+    output: (_item, { output }) => output,
+    attempts: (item) => item.attempts,
+    inputTokens: (item) => item.cost?.inputTokens ?? null,
+    outputTokens: (item) => item.cost?.outputTokens ?? null,
+    usd: (item) => item.cost?.usd ?? null,
+    finishReason: (_item, { finishReason }) => finishReason ?? null,
+    model: (_item, { model }) => model ?? null,
+    requestId: (_item, { requestId }) => requestId ?? null,
+    latencyMs: (_item, { latencyMs }) => latencyMs ?? null,
+  }),
+)
 
 export const defaultFields: readonly string[] = ["index", "input", "output"]
 
@@ -30,9 +43,10 @@ export function pickFields(
 ): Record<string, unknown> {
   return Object.fromEntries(
     fields.map((name) => {
-      const read = own[name]
+      const read = own.get(name)
       if (read) return [name, read(item, answer, index)]
-      return [name, fieldOf(answer.input, name) ?? fieldOf({ ...answer }, name) ?? null]
+      const given = fieldOf(answer.input, name)
+      return [name, (given === undefined ? fieldOf({ ...answer }, name) : given) ?? null]
     }),
   )
 }
@@ -40,9 +54,7 @@ export function pickFields(
 /** Throws when a field is neither ours nor one of the first input's. */
 export function checkFields(fields: readonly string[], input: InputRecord): void {
   for (const name of fields) {
-    if (own[name] || name.startsWith("output.") || fieldOf({ ...input, input }, name) !== undefined) continue
-    throw usageError(
-      `--fields ${name}: no such field. There is: ${[...Object.keys(own), ...Object.keys(input)].join(", ")}.`,
-    )
+    if (own.has(name) || name.startsWith("output.") || fieldOf({ ...input, input }, name) !== undefined) continue
+    throw usageError(`--fields ${name}: no such field. There is: ${[...own.keys(), ...Object.keys(input)].join(", ")}.`)
   }
 }

@@ -154,7 +154,17 @@ export class ResultFiles {
       this.#out.line(JSON.stringify(line))
     } else {
       const { key, attempts, error } = item
-      this.#failed.line(JSON.stringify({ index, ...(key !== undefined && { key }), attempts, error }))
+      // Input and half an answer stand beside the error, not in it.
+      const { kept, ...rest } = error
+      this.#failed.line(
+        JSON.stringify({
+          index,
+          ...(key !== undefined && { key }),
+          attempts,
+          ...(kept as object | undefined),
+          error: rest,
+        }),
+      )
     }
   }
 

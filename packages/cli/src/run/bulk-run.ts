@@ -10,11 +10,14 @@ import {
 } from "@sluice/core"
 import type { SqliteRunJournal } from "@sluice/journal"
 import { parallelMap } from "@sluice/scheduler"
+import { type Answer, AnswerFailure } from "./answer.ts"
 import type { Asker } from "./create-asker.ts"
+import { FirstCall } from "./first-call.ts"
 import { emptyNotes, type ItemNotes, takingNotes } from "./item-notes.ts"
-import { fieldOf } from "../input/prompt-template.ts"
-import type { Input } from "../input/read-input.ts"
+import { emptyInput, type Input } from "../input/read-input.ts"
+import { keyOf } from "../input/input-key.ts"
 import { batch, type ResultFiles } from "../results/result-files.ts"
+import { RefusedAlike } from "./refused-alike.ts"
 import { stopReason } from "./stop-reason.ts"
 import { usageError } from "../usage-error.ts"
 
@@ -27,6 +30,13 @@ export interface BulkRunOptions {
   readonly version: string
   readonly keyField: string | undefined
   readonly retryFailed: boolean
+  /** Do not stop when the first calls are all refused for one reason. */
+  readonly keepGoing: boolean
+  readonly acceptChanges: boolean
+  /** The run has answers from before. */
+  readonly hasAnswers: boolean
+  /** Throws when an input does not fit the question; absent where all were looked at beforehand. */
+  readonly check: ((input: Input, index: number) => void) | undefined
   readonly concurrency: number | "auto"
   /** The vendors' batches that the calls go into; `undefined`: they go online. */
   readonly lane: LaneScope | undefined
@@ -63,12 +73,24 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
   const count = { ok: 0, failed: 0, replayed: 0 }
   let stopped: SluiceError | undefined
   let inputError: unknown
+  const first = new FirstCall(clock, !lane && !options.hasAnswers)
+  const refused = new RefusedAlike(options.keepGoing || options.hasAnswers)
   const told = (item: { readonly index: number }) =>
     ({ atMs: clock.now(), runId: run.runId, spanId: item.index + 1, node: batch.node, index: item.index }) as const
+
+  // A file's answers have followed their lines already; here nobody knows what comes next.
+  const checkMoved = (item: Item): void => {
+    if (!options.check || !options.hasAnswers || options.acceptChanges || item.identity.key !== undefined) return
+    if (!run.holds(item.identity)) return
+    throw usageError(
+      `${item.where}: not the input that was answered there: lines changed or moved. Name a file, so that answers can follow their lines, or name each input with --key; --accept-changes asks again about every line that differs.`,
+    )
+  }
 
   const known = (item: Item): boolean => {
     const found = run.find(item.identity)
     if (!found || (found.status === "failed" && options.retryFailed)) {
+      if (!found) checkMoved(item)
       if (item.index < files.written) files.restart()
       return false
     }
@@ -87,9 +109,11 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
     try {
       for await (const input of options.inputs) {
         if (drain.aborted || stopped) return
+        options.check?.(input, index)
         const item = itemOf(input, index++, options)
         if (!known(item)) yield item
       }
+      if (index === 0) throw emptyInput("the input")
       // Inputs that were taken away take their lines with them.
       if (files.written > index) files.restart()
     } catch (error) {
@@ -102,11 +126,15 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
     outcome: { readonly value: unknown } | { readonly error: unknown },
     attempts: number,
   ): Promise<void> => {
-    const status = "error" in outcome ? "failed" : "ok"
+    let status: "ok" | "failed" = "error" in outcome ? "failed" : "ok"
+    const { index } = item
     try {
-      const { index } = item
       await run.settle(item.identity, { ...outcome, status, index, attempts } as never, item.notes.cost)
     } catch (error) {
+      // An answer that cannot be stored is that item's failure.
+      if (status === "ok" && SluiceError.isInstance(error) && error.code === "not-serialisable") {
+        return settle(item, { error: withNotes(error, item) }, attempts)
+      }
       // Without a journal nothing may go on: what it does not have is lost.
       abort.abort(error)
       throw error
@@ -116,18 +144,37 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
     onEvent({ type: "item-end", ...told(item), status, attempts, ...("error" in outcome && { error: outcome.error }) })
   }
 
+  const answer = async (item: Item, signal: AbortSignal): Promise<Answer> => {
+    const { record, where, notes } = item
+    try {
+      return await takingNotes(notes, () => options.ask({ record, where, signal, before: notes.before }))
+    } catch (error) {
+      if (error instanceof AnswerFailure) {
+        notes.before = error
+        first.open()
+      }
+      if (error instanceof Error) notes.errors.push({ name: error.name, message: error.message })
+      throw error
+    }
+  }
+
+  /** Not the item's fault: it stays open, and the same command takes it up. */
+  const stopFor = (error: unknown, { notes }: Item): SluiceError | undefined =>
+    stopReason(error, notes.refusal) ?? (count.ok === 0 && !options.hasAnswers ? unknownModel(error) : undefined)
+
   const map = () =>
     parallelMap(
       unsettled(),
       async (item, { attempt, signal }) => {
+        await first.turn(abort.signal)
+        if (stopped || drain.aborted) throw notBegun
         if (attempt === 1) onEvent({ type: "item-start", ...told(item) })
-        const output = await takingNotes(item.notes, () => options.ask(item.record, item.where, signal)).catch(
-          (error: unknown) => {
-            if (error instanceof Error) item.notes.errors.push({ name: error.name, message: error.message })
-            throw error
-          },
-        )
-        await settle(item, { value: { input: item.record, output } }, attempt)
+        const { output, ...facts } = await answer(item, signal)
+        const { latencyMs } = item.notes
+        first.open()
+        await refused.over()
+        const times = latencyMs === undefined ? {} : { latencyMs: Math.round(latencyMs) }
+        await settle(item, { value: { input: item.record, output, ...facts, ...times } }, attempt)
       },
       {
         concurrency: options.concurrency,
@@ -136,13 +183,14 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
         // Calls are retried below, where the vendor's word is known; another attempt is for answers that do not fit the schema.
         retry: {
           maxAttempts: options.maxAttempts,
-          retryIf: (error) => (error as Error).name === "AI_NoObjectGeneratedError",
+          retryIf: (error) => error instanceof AnswerFailure && error.retryable,
         },
         fallback: async (item, error, { attempt }) => {
-          const reason = stopReason(error, item.notes.refusal)
-          // Not the item's fault: it stays open, and the same command takes it up.
-          if (reason) stopped ??= reason
-          else await settle(item, { error: withAttempts(error, item.notes) }, attempt)
+          if (error === notBegun) return
+          const failure = (): Promise<void> => settle(item, { error: withNotes(error, item) }, attempt)
+          const reason = stopFor(error, item) ?? (await refused.failed(error, failure))
+          stopped ??= reason
+          first.open()
         },
         signal: abort.signal,
         clock,
@@ -152,14 +200,19 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
   try {
     const outcomes = lane ? runInScope({ ...emptyScope(), lane }, map) : map()
     for await (const outcome of outcomes) if (outcome.status === "failed") throw outcome.error
+    if (!stopped) await refused.over()
     if (inputError) throw inputError
     isFinished = !stopped && !drain.aborted
   } finally {
     // Batches are forgotten only when no input can ask for their answers any more.
     await lane?.end(isFinished)
   }
+  if (stopped?.code === "usage") throw stopped
   return { ...count, stopped }
 }
+
+/** Was waiting for its turn when the run ended: it stays open. */
+const notBegun = new Error("not begun")
 
 function emptyScope(): TaskScope {
   return { parent: currentScope(), site: batch.node, waiting: 0, holding: 0 }
@@ -171,15 +224,22 @@ function itemOf(input: Input, index: number, { keyField, version }: BulkRunOptio
   return { ...input, index, identity: { ...identity, key: keyOf(input, keyField) }, notes: emptyNotes() }
 }
 
-/** The text of the field that names an input. */
-export function keyOf({ record, where }: Input, field: string): string {
-  const key = fieldOf(record, field)
-  if (typeof key === "string" || typeof key === "number") return String(key)
-  throw usageError(
-    `${where}: --key ${field}: wanted a text or a number, got ${key === undefined ? "nothing" : JSON.stringify(key)}.`,
+/** The error with that of every attempt, the input, and what came of the answer. */
+function withNotes(error: unknown, { record, notes }: Item): unknown {
+  if (!(error instanceof Error)) return error
+  const output = error instanceof AnswerFailure ? { output: error.text } : {}
+  return Object.assign(
+    error,
+    { kept: { input: record, ...output } },
+    notes.errors.length > 0 && { errors: notes.errors },
   )
 }
 
-function withAttempts(error: unknown, { errors }: ItemNotes): unknown {
-  return errors.length > 0 && error instanceof Error ? Object.assign(error, { errors }) : error
+/** Before the first answer: the vendor has no such model, or no such address. */
+function unknownModel(error: unknown): SluiceError | undefined {
+  if ((error as { statusCode?: unknown } | null)?.statusCode !== 404) return undefined
+  const { message } = error as Error
+  return usageError(
+    `The server has no such model or address (404 ${message}). Check --model and --base-url; nothing counts as failed.`,
+  )
 }

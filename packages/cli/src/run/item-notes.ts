@@ -1,11 +1,16 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { SluiceEvent } from "@sluice/core"
+import type { AnswerFailure } from "./answer.ts"
 
 /** What the calls of one item told: every attempt that failed, and what was spent. */
 export interface ItemNotes {
   readonly errors: { name: string; message: string; statusCode?: number }[]
   /** The vendor refuses every call of the account: a key, a bill, a day's total. */
   refusal?: string
+  /** The answer of the last attempt, which did not fit the schema. */
+  before?: AnswerFailure
+  /** How long the last call held its permit: from leaving to the end of its answer. */
+  latencyMs?: number
   readonly cost: { requests: number; inputTokens: number; outputTokens: number; usd?: number }
 }
 
@@ -35,6 +40,8 @@ export function noteEvent(event: SluiceEvent): void {
       message: `attempt ${attempt}: ${status ?? "no answer"} ${typeof error === "string" ? error : decision}`,
       ...(status !== undefined && { statusCode: status }),
     })
+  } else if (event.type === "permit-settle") {
+    notes.latencyMs = event.heldMs
   } else if (event.type === "usage") {
     const { inputTokens = 0, outputTokens = 0, usd } = event.cost
     // Online, the request was counted when it was sent.

@@ -1,6 +1,5 @@
 import type { LanguageModel } from "ai"
-import type { Question } from "../input/compile-question.ts"
-import type { Asker } from "./create-asker.ts"
+import type { Asker, AskerOptions } from "./create-asker.ts"
 import { type Env, keyNames, parseModelName } from "./model-name.ts"
 import { usageError } from "../usage-error.ts"
 
@@ -9,25 +8,24 @@ export interface OpenedModel {
   close(): Promise<void>
 }
 
-export interface OpenModelOptions {
+export interface OpenModelOptions extends AskerOptions {
   readonly env: Env
   /** Admits and retries every call. */
   readonly fetch: typeof globalThis.fetch
   readonly baseUrl?: string | undefined
-  readonly question: Question
 }
 
 /** Makes the model behind `name` out of the AI SDK; only what is needed is loaded. `noop:` answers nothing, by itself. */
 export async function openModel(name: string, options: OpenModelOptions): Promise<OpenedModel> {
   const { vendor, id } = parseModelName(name)
-  const { env, fetch, baseUrl, question } = options
+  const { env, fetch, baseUrl } = options
   if (baseUrl !== undefined && !/^https?:$/.test(URL.parse(baseUrl)?.protocol ?? "")) {
     throw usageError(`--base-url ${baseUrl}: wanted an address such as http://127.0.0.1:11434/v1.`)
   }
   const nothing = async (): Promise<void> => {}
-  if (vendor === "noop") return { ask: async () => "", close: nothing }
+  if (vendor === "noop") return { ask: async () => ({ output: "", finishReason: "stop" }), close: nothing }
   const asking = async (model: LanguageModel): Promise<Asker> =>
-    (await import("./create-asker.ts")).createAsker(model, question)
+    (await import("./create-asker.ts")).createAsker(model, options)
   if (vendor === "lab") {
     const { startVendor } = await import("@sluice/lab")
     const lab = await startVendor({ latency: { baseMs: 0, perOutputTokenMs: 0 }, answer: "extractive" })

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto"
-import { mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { type Clock, type Lane, LaneScope, SluiceError } from "@sluice/core"
@@ -19,7 +19,7 @@ import { keysIn, parseModelName } from "./model-name.ts"
 import { openModel } from "./open-model.ts"
 import { checkFields, defaultFields } from "../results/result-fields.ts"
 import { ResultFiles } from "../results/result-files.ts"
-import { expandInputs, readInput } from "../input/read-input.ts"
+import { expandInputs, type Input, type InputOptions, readInput } from "../input/read-input.ts"
 import { limitsOf, type RunLimits } from "./run-limits.ts"
 import { forgetDeadline, leftOf } from "./run-deadline.ts"
 import type { RunOptions } from "./run-options.ts"
@@ -34,9 +34,9 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
   const given = options.model ?? config.model
   if (given === undefined)
     throw usageError("Give a model: --model openai:gpt-5-mini, or --model lab: to try without a key.")
-  const model = config.models?.[given] ?? given
+  const model = (Object.hasOwn(config.models ?? {}, given) ? config.models?.[given] : undefined) ?? given
   parseModelName(model)
-  const question = compileQuestion(options)
+  const question = await compileQuestion(options)
   const files = expandInputs(inputs)
   if (files.filter((name) => name === "-").length > 1) throw usageError("Standard input (-) can be read once.")
   const limits = limitsOf(options, config)
@@ -47,29 +47,35 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
     return (await import("../plan/plan-command.ts")).planCommand(request, terminal)
   }
 
-  const fields = options.fields ?? defaultFields
+  const fields = options.fields ?? (options.acceptTruncated ? [...defaultFields, "finishReason"] : defaultFields)
   const out = options.out ?? "-"
   const version = hash("sha256", JSON.stringify([model, question.fingerprint]), "hex").slice(0, 16)
   const temporary = options.journal === false || (options.journal === undefined && out === "-")
   const folder = temporary ? mkdtempSync(join(tmpdir(), "sluice-run-")) : undefined
   const path = folder ? join(folder, "journal") : ((options.journal as string | undefined) ?? `${out}.journal`)
+  const isNew = !existsSync(path)
   const journal = openForWriting(path, terminal)
   try {
     const runId = out === "-" ? "stdout" : basename(out)
     const run = await journal.openRun({ runId, flow: "sluice run", takeOver: options.takeOver ?? false })
     const check = async (): Promise<number | undefined> => {
-      checkEarlier({ run, version, out, lane, acceptChanges: options.acceptChanges ?? false })
+      checkEarlier({
+        run,
+        version,
+        out,
+        lane,
+        acceptChanges: options.acceptChanges ?? false,
+        parts: partsOf(model, question),
+        hasAnswers: () => answersIn(journal, runId) > 0,
+      })
       return scanInput({
         files,
-        format: options.format,
+        input: inputOptions(options),
         keyField: options.key,
         run,
         version,
         stdin: terminal.stdin,
-        check: ({ record, where }, index) => {
-          question.messages(record, where)
-          if (index === 0) checkFields(fields, record)
-        },
+        check: fitting(question, fields),
       })
     }
     const total = await check().catch(leaving(run))
@@ -93,7 +99,10 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
       terminal,
     )
   } finally {
+    // Of a command that was refused nothing stays.
+    const isEmpty = isNew && journal.runs().length === 0
     await journal.close()
+    if (isEmpty) for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true })
     if (folder) rmSync(folder, { recursive: true })
   }
 }
@@ -145,8 +154,12 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
     fetch: options.cache ? cachedFetch(journal.responses, fetch) : fetch,
     baseUrl: options.baseUrl,
     question,
+    acceptTruncated: options.acceptTruncated ?? false,
+    warn: (code, message) => progress?.observe({ type: "warning", atMs: clock.now(), code, message }),
   }).catch(leaving(run))
+  const hasAnswers = answersIn(journal, run.runId) > 0
   await run.putNote("version", version)
+  await run.putNote("question", partsOf(model, question))
   const lane = await leftOf(checked.lane, run, clock)
   progress = openProgress({ terminal, options, title: `${basename(out)} with ${model}`, total, fetch })
   const stopListening = terminal.onInterrupt(() => {
@@ -176,13 +189,17 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
   let result: BulkRunResult | undefined
   try {
     result = await bulkRun({
-      inputs: readInput(files, options.format, stdin),
+      inputs: readInput(files, inputOptions(options), stdin),
       ask: opened.ask,
       run,
       files: results,
       version,
       keyField: options.key,
       retryFailed: options.retryFailed ?? false,
+      keepGoing: options.keepGoing ?? false,
+      acceptChanges: options.acceptChanges ?? false,
+      hasAnswers,
+      check: total === undefined ? fitting(question, fields) : undefined,
       concurrency: concurrencyOf(checked),
       lane: laneScope(lane, checked),
       maxAttempts: options.attempts,
@@ -210,6 +227,29 @@ async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<numb
   if (interrupted) return exitCodes.interrupted
   if (result?.stopped) return exitCodes.stopped
   return result?.failed ? exitCodes.someFailed : exitCodes.done
+}
+
+/** What is checked of each input before it is asked about. */
+function fitting(question: Question, fields: readonly string[]): (input: Input, index: number) => void {
+  return ({ record, where }, index) => {
+    question.messages(record, where)
+    if (index === 0) checkFields(fields, record)
+  }
+}
+
+function inputOptions({ format, encoding, delimiter }: RunOptions): InputOptions {
+  return { format, encoding, delimiter }
+}
+
+/** The parts of a question by their names, so that a change can be told; their texts are nobody's business here. */
+function partsOf(model: string, { fingerprint }: Question): Record<string, string> {
+  const parts = Object.entries(fingerprint).filter(([, part]) => part !== undefined)
+  const hashed = parts.map(([name, part]) => [name, hash("sha256", JSON.stringify(part), "hex").slice(0, 16)] as const)
+  return { model, ...Object.fromEntries(hashed) }
+}
+
+function answersIn(journal: SqliteJournal, runId: string): number {
+  return journal.runs().find((run) => run.runId === runId)?.ok ?? 0
 }
 
 /** A place that cannot be written is found before the run: somebody chose it. */

@@ -10,12 +10,16 @@ export interface RunOptions extends AskOptions {
   readonly config?: string
   readonly out?: string
   readonly format?: InputFormat
+  readonly encoding?: string
+  readonly delimiter?: string
   readonly key?: string
   readonly fields?: readonly string[]
   readonly asCompleted?: boolean
   readonly journal?: string | false
   readonly cache?: boolean
   readonly retryFailed?: boolean
+  readonly keepGoing?: boolean
+  readonly acceptTruncated?: boolean
   readonly acceptChanges?: boolean
   readonly takeOver?: boolean
   readonly dryRun?: boolean
@@ -56,6 +60,10 @@ export function addRunOptions(command: Command): Command {
     option("--param <name=value>", "a value for {{name}} (repeatable)").argParser(addParam),
     positive("--max-output-tokens <n>", "cut answers at so many tokens").argParser(positiveInteger),
     option("--temperature <t>", "0 to 2").argParser(temperature),
+    option(
+      "--accept-truncated",
+      "take answers that were cut, withheld, refused or are empty: finishReason tells which",
+    ),
   )
   group(
     "Model:",
@@ -89,10 +97,14 @@ export function addRunOptions(command: Command): Command {
     "Input and output:",
     option("-o, --out <file>", "one line of JSON per input; - is standard output").default("-"),
     option("--format <format>", "of the inputs (default: by their names; standard input: jsonl)").choices(inputFormats),
+    option("--encoding <name>", "of the inputs, for example windows-1252 (default: utf-8)").argParser(encoding),
+    option("--delimiter <text>", "what parts the columns of a table (default: as its first line has it)").argParser(
+      (text: string) => (text === String.raw`\t` ? "\t" : text),
+    ),
     option("--key <field>", "a field that names each input: then results follow it when lines move"),
     option(
       "--fields <names>",
-      "what a line holds: index, key, input, output, attempts, inputTokens, outputTokens, usd, or input fields",
+      "what a line holds: index, key, input, output, attempts, inputTokens, outputTokens, usd, finishReason, model, requestId, latencyMs, or input fields",
     ).argParser((text: string) => text.split(",").map((name) => name.trim())),
     option("--as-completed", "lines in the order of completion, not of input"),
   )
@@ -102,6 +114,7 @@ export function addRunOptions(command: Command): Command {
     option("--no-journal", "do not keep a record: the run cannot be resumed"),
     option("--cache", "answer identical requests from the journal"),
     option("--retry-failed", "try items again that failed in an earlier run"),
+    option("--keep-going", "do not stop when the first 20 calls are all refused for one reason"),
     option("--accept-changes", "ask everything again, where the prompt, model or schema differ from the earlier run"),
     option("--take-over", "resume a run whose process was on another machine and is gone"),
   )
@@ -138,6 +151,14 @@ export function positiveInteger(text: string): number {
   const value = Number(text)
   if (Number.isSafeInteger(value) && value > 0) return value
   throw new InvalidArgumentError("Wanted a whole number above 0.")
+}
+
+function encoding(text: string): string {
+  try {
+    return new TextDecoder(text).encoding
+  } catch {
+    throw new InvalidArgumentError("Wanted an encoding such as utf-8, windows-1252, utf-16le or shift_jis.")
+  }
 }
 
 function temperature(text: string): number {

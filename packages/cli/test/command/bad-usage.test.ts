@@ -54,7 +54,7 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "a file that is no text",
     { "a.pdf": "%PDF-1.7\u0000" },
     "run $/*.pdf -m noop: -p {{text}} -o $/o",
-    "/a.pdf: not a text in UTF-8 (an image, a PDF, another encoding?).",
+    "/a.pdf:1: not a text in UTF-8 (an image, a PDF, another encoding?).",
   ],
   ["no prompt", input, "run $/in.jsonl -m noop:", "Give a prompt: --prompt, --prompt-file or --messages."],
   ["two prompts", input, "run $/in.jsonl -m noop: -p a --prompt-file b", "Give --prompt or --prompt-file, not both."],
@@ -87,7 +87,95 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "run $/in.jsonl -m noop: -p a -o $/o",
     "$/in.jsonl:1: wanted an object or a text, got a list.",
   ],
-  ["a .json file", { "in.json": "[]" }, "run $/in.json -m noop: -p a -o $/o", "$/in.json: JSON is read as JSON lines"],
+  [
+    "JSON lines in a .json file",
+    { "in.json": '{"a":1}\n{"a":2}\n' },
+    "run $/in.json -m noop: -p a -o $/o",
+    "$/in.json: not JSON; for a value a line, give --format jsonl",
+  ],
+  ["an empty list", { "in.json": "[]" }, "run $/in.json -m noop: -p a -o $/o", "There is nothing to do: $/in.json has"],
+  [
+    "an empty file",
+    { "in.csv": "" },
+    "run $/in.csv -m noop: -p a -o $/o",
+    "There is nothing to do: $/in.csv has no input.",
+  ],
+  ["an empty standard input", {}, "run - -m noop: -p a -o $/o -q", "There is nothing to do: the input has no input."],
+  [
+    "an element of a list that is no input",
+    { "in.json": '["a", 7]' },
+    "run $/in.json -m noop: -p a -o $/o",
+    "$/in.json[1]: wanted an object or a text, got 7.",
+  ],
+  [
+    "two columns of one name",
+    { "in.csv": "a,b,a\n1,2,3\n" },
+    "run $/in.csv -m noop: -p {{a}} -o $/o",
+    '$/in.csv: columns 1 and 3 are both called "a": one would be lost.',
+  ],
+  [
+    "an encoding that is unknown",
+    input,
+    "run $/in.jsonl -m noop: -p a -o $/o --encoding klingon",
+    "argument 'klingon' is invalid. Wanted an encoding such as utf-8",
+  ],
+  [
+    "a line nested 20,000 deep",
+    { "in.jsonl": `{"text":"ok"}\n{"deep":${"[".repeat(20_000)}${"]".repeat(20_000)}}` },
+    "run $/in.jsonl -m noop: -p a -o $/o",
+    "$/in.jsonl:2: nested more than 256 deep.",
+  ],
+  [
+    "a line nested 20,000 deep with a long number",
+    { "in.jsonl": `{"deep":${"[".repeat(20_000)}9007199254740993${"]".repeat(20_000)}}` },
+    "run $/in.jsonl -m noop: -p a -o $/o",
+    "$/in.jsonl:1: nested more than 256 deep.",
+  ],
+  ...["constructor", "hasOwnProperty"].flatMap((name): [string, typeof input, string, string][] => [
+    [
+      `a field called ${name}`,
+      input,
+      `run $/in.jsonl -m noop: -p {{${name}}} -o $/o`,
+      `wants {{${name}}}, but there is`,
+    ],
+    [
+      `--key ${name}`,
+      input,
+      `run $/in.jsonl -m noop: -p a -o $/o --key ${name}`,
+      "wanted a text or a number, got nothing",
+    ],
+    [`--model ${name}`, input, `run $/in.jsonl -m ${name}: -p a -o $/o`, "wanted VENDOR:MODEL"],
+  ]),
+  [
+    "--fields constructor",
+    input,
+    "run $/in.jsonl -m noop: -p a -o $/o --fields constructor",
+    "--fields constructor: no such field.",
+  ],
+  [
+    "a schema of a misspelt type",
+    { ...input, "s.json": '{"type":"objct"}' },
+    "run $/in.jsonl -m noop: -p a --schema $/s.json",
+    "--schema $/s.json: not a JSON schema: data/type must be equal to one of the allowed values",
+  ],
+  [
+    "a schema with a reference to nothing",
+    { ...input, "s.json": '{"properties":{"a":{"$ref":"#/$defs/town"}}}' },
+    "run $/in.jsonl -m noop: -p a --schema $/s.json",
+    "--schema $/s.json: not a JSON schema: can't resolve reference #/$defs/town",
+  ],
+  [
+    "a wrapped schema that is none",
+    { ...input, "s.json": '{"name":"n","strict":true,"schema":{"type":"objct"}}' },
+    "run $/in.jsonl -m noop: -p a --schema $/s.json",
+    "--schema $/s.json: not a JSON schema",
+  ],
+  [
+    "a schema of a draft that nobody writes any more",
+    { ...input, "s.json": '{"$schema":"http://json-schema.org/draft-04/schema#"}' },
+    "run $/in.jsonl -m noop: -p a --schema $/s.json",
+    "wanted 2020-12, 2019-09 or draft-07.",
+  ],
   [
     "a table with a ragged row",
     { "in.csv": "a,b\n1,2\n3\n" },
@@ -111,7 +199,7 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "two inputs with one key",
     { "in.jsonl": '{"id":1}\n{"id":2}\n{"id":1}\n' },
     "run $/in.jsonl -m noop: -p a -o $/o --key id",
-    'Items 0 and 2 of node "run" have the same key "1".',
+    '$/in.jsonl:3: the key "1" is also that of $/in.jsonl:1.',
   ],
   [
     "a schema that is no JSON",
@@ -260,6 +348,19 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
       .split("\n")
       .filter((line) => !line.startsWith("(Did you mean")),
   ).toHaveLength(1)
+})
+
+test.each([
+  ["-p", "{{__proto__}}", "wants {{__proto__}}, but there is no such field. There is: text."],
+  ["--key", "__proto__", "--key __proto__: wanted a text or a number, got nothing."],
+  ["--fields", "__proto__", "--fields __proto__: no such field."],
+  ["-m", "__proto__:", "wanted VENDOR:MODEL"],
+])("%s %s is a name like any other", async (option, value, message) => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, "in.jsonl"), input["in.jsonl"])
+  const args = ["run", join(folder, "in.jsonl"), "-m", "noop:", "-p", "a", "-o", join(folder, "o"), option, value]
+  const { code, stderr } = await sluice(args)
+  expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
 })
 
 test("what is wrong with the input is found before anything is spent or written", async () => {

@@ -109,7 +109,7 @@ test("failed items are in the file beside, with every attempt; --retry-failed tr
   expect(linesOf(out).map(({ index }) => index)).toEqual([0, 2, 4])
   expect(linesOf(out)[0]).toMatchObject({ output: { word: "ok" } })
   expect(linesOf(`${out}.failed.jsonl`)).toMatchObject([
-    { index: 1, attempts: 2, error: { name: "AI_NoObjectGeneratedError", errors: [{}, {}] } },
+    { index: 1, attempts: 2, error: { name: "AnswerFailure", code: "answer-invalid", errors: [{}, {}] } },
     { index: 3, attempts: 2 },
   ])
   expect((await sluice(asking)).code).toBe(1)

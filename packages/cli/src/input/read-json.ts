@@ -1,0 +1,67 @@
+import { exactDigits, parseExactJson } from "@sluice/journal"
+import { usageError } from "../usage-error.ts"
+import type { InputRecord } from "./prompt-template.ts"
+import type { Input } from "./read-input.ts"
+import { maxLineBytes, type TextBlock } from "./text-blocks.ts"
+
+/** What is nested deeper is no data that a model reads, and cannot be stored. */
+export const maxNesting = 256
+
+/** One value a line. A line that is a text becomes `{ text }`. */
+export async function* readJsonLines(lines: AsyncIterable<{ text: string; where: string }>): AsyncGenerator<Input> {
+  for await (const { text, where } of lines)
+    yield { record: recordOf(parse(text, where, "a line of JSON"), where), where }
+}
+
+/** A list, each element an input; or one object, which is one. */
+export async function* readJson(blocks: AsyncIterable<TextBlock>, name: string): AsyncGenerator<Input> {
+  const value = parse(await wholeText(blocks, name), name, "JSON; for a value a line, give --format jsonl")
+  if (!Array.isArray(value)) return yield { record: recordOf(value, name), where: name }
+  for (const [at, one] of value.entries()) yield { record: recordOf(one, `${name}[${at}]`), where: `${name}[${at}]` }
+}
+
+/** The whole text, where it has to be read at once. */
+export async function wholeText(blocks: AsyncIterable<TextBlock>, name: string): Promise<string> {
+  const parts: Buffer[] = []
+  let size = 0
+  for await (const { bytes } of blocks) {
+    size += bytes.length
+    if (size > maxLineBytes) {
+      throw usageError(`${name}: more than ${maxLineBytes / 2 ** 20} MiB to be read at once. Make JSON lines of it.`)
+    }
+    parts.push(bytes)
+  }
+  return Buffer.concat(parts).toString()
+}
+
+function parse(text: string, where: string, wanted: string): unknown {
+  let value: unknown
+  try {
+    value = parseExactJson(text)
+  } catch (error) {
+    // V8 runs out of stack where numbers are kept and values are nested by the thousand.
+    if (error instanceof RangeError) throw tooDeep(where)
+    throw usageError(`${where}: not ${wanted} (${(error as Error).message}).`)
+  }
+  if (isDeeper(value, maxNesting)) throw tooDeep(where)
+  return value
+}
+
+function tooDeep(where: string): Error {
+  return usageError(`${where}: nested more than ${maxNesting} deep. Put it in as a text, or flatten it.`)
+}
+
+/** Whether `value` is nested more than `depth` deep. */
+export function isDeeper(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return false
+  return depth === 0 || Object.values(value).some((member) => isDeeper(member, depth - 1))
+}
+
+function recordOf(value: unknown, where: string): InputRecord {
+  if (typeof value === "string") return { text: value }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    if (exactDigits(value) === undefined) return value as InputRecord
+  }
+  const got = Array.isArray(value) ? "a list" : JSON.stringify(value)
+  throw usageError(`${where}: wanted an object or a text, got ${got}.`)
+}
