@@ -1,5 +1,6 @@
 export { cachedCall } from "./cached-call.ts"
 export { cachedFetch } from "./cached-fetch.ts"
+export { exactDigits, parseExactJson } from "./exact-json.ts"
 export type { ItemQuery, JournalItem } from "./journal-items.ts"
 export type { RunSummary } from "./list-runs.ts"
 export { type JournalOptions, openJournal, type SqliteJournal } from "./open-journal.ts"

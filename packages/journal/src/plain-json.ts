@@ -1,3 +1,5 @@
+import { exactDigits } from "./exact-json.ts"
+
 /** What is nested deeper cannot be walked without running out of stack, here or where it is read. */
 export const maxDepth = 500
 
@@ -23,7 +25,7 @@ export function canonicalJson(value: unknown, refuse: (problem: string) => Error
 }
 
 function sortedJson(value: unknown): string {
-  if (typeof value !== "object" || value === null) return JSON.stringify(value)
+  if (typeof value !== "object" || value === null || exactDigits(value) !== undefined) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(sortedJson).join(",")}]`
   let members = ""
   for (const name of Object.keys(value).toSorted()) {
@@ -37,6 +39,7 @@ function sortedJson(value: unknown): string {
 /** `steps` lead to `value`, `around` are the objects on the way. */
 function checkPlain(value: unknown, refuse: (problem: string) => Error, steps: string[], around: object[]): void {
   if (typeof value === "string" || value === null || typeof value === "boolean" || Number.isFinite(value)) return
+  if (exactDigits(value) !== undefined) return
   if (steps.length > maxDepth) throw refuse(`value is nested more than ${maxDepth} deep`)
   const path = (): string => `value${steps.join("")}`
   if (typeof value === "number" || value === undefined) throw refuse(`${path()} is ${value}`)

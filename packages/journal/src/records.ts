@@ -2,6 +2,7 @@ import { type Cost, SluiceError } from "@sluice/core"
 import { z } from "zod"
 import { damaged } from "./journal-error.ts"
 import { maxDepth } from "./plain-json.ts"
+import { parseExactJson } from "./exact-json.ts"
 import { type StoredError, storedError } from "./stored-error.ts"
 import { type Writer, writerRecord } from "./writer-lock.ts"
 
@@ -36,7 +37,7 @@ function json(schema: z.ZodType): z.ZodType {
   return z.preprocess((text, context) => {
     if (text === null || text === undefined) return undefined
     try {
-      const value = JSON.parse(text as string) as unknown
+      const value = parseExactJson(text as string)
       if (fits(value, maxDepth)) return value
       context.addIssue({ code: "custom", message: `it is nested more than ${maxDepth} deep` })
     } catch {

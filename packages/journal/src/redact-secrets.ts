@@ -1,3 +1,5 @@
+import { exactDigits } from "./exact-json.ts"
+
 // Keys as the vendors print them: OpenAI, Anthropic, Google, Groq, xAI, and whatever follows "Bearer".
 const keyShapes = /\b(?:sk|gsk|xai|pk|rk)-[\w-]{16,}|\bAIza[\w-]{30,}|\bBearer\s+[\w.~+/-]{8,}=*/g
 
@@ -30,7 +32,7 @@ export function redactPlain<T>(value: T, secrets: readonly string[], input?: unk
 function redact(value: unknown, forms: readonly string[], input: unknown): unknown {
   if (value === input) return value
   if (typeof value === "string") return redactListed(value, forms)
-  if (typeof value !== "object" || value === null) return value
+  if (typeof value !== "object" || value === null || exactDigits(value) !== undefined) return value
   if (Array.isArray(value)) return value.map((one) => redact(one, forms, input))
   const members = Object.entries(value as Readonly<Record<string, unknown>>)
   return Object.fromEntries(members.map(([name, member]) => [redactListed(name, forms), redact(member, forms, input)]))

@@ -6,6 +6,7 @@ import {
   type SettledRecord,
   SluiceError,
 } from "@sluice/core"
+import { WantedContents } from "./align-items.ts"
 import { fingerprint } from "./fingerprint.ts"
 import type { GroupCommit } from "./group-commit.ts"
 import { translating } from "./journal-error.ts"
@@ -108,6 +109,29 @@ export class SqliteRunJournal implements RunJournal {
   read(item: number): JournalItem {
     this.#check()
     return this.#readItem(item)
+  }
+
+  /**
+   * Lets settled items without a key follow their inputs: each goes to the index at which `inputs` have its content, so
+   * that a line put in at the top asks nothing again. Returns how many went.
+   */
+  async align(site: Omit<RecordIdentity, "index" | "key" | "input">, inputs: AsyncIterable<unknown>): Promise<number> {
+    this.#check()
+    const { database, path, commits } = this.#store
+    const place = this.#places.of(site as RecordIdentity)
+    if (place.id === undefined) return 0
+    const { id } = place
+    const wanted = translating(path, () => new WantedContents(database))
+    try {
+      let index = 0
+      for await (const input of inputs) wanted.add(index++, fingerprint(input, site.version, site.node))
+      let moved = 0
+      await commits.add(() => void (moved = wanted.align(id)))
+      return moved
+    } finally {
+      this.#places.forget()
+      wanted.drop()
+    }
   }
 
   #find(identity: RecordIdentity): SettledRow | undefined {
