@@ -163,7 +163,7 @@ test("a budget that one call exceeds ends the run with exit code 3: nothing is s
   const asking = args.filter((arg) => arg !== "-q")
   const { code, stderr } = await sluice([...asking, "--config", config, "--budget-usd", "0.0012"])
   expect(code).toBe(3)
-  expect(stderr).toMatch(/Stopped: one call may cost \$0\.\d*, and the whole budget is \$0\.0012\. It was not sent\./)
+  expect(stderr).toMatch(/Stopped: one call may cost \$\d+\.\d*, and the whole budget is \$0\.0012\. It was not sent\./)
   expect([vendor.stats().arrived, linesOf(`${out}.failed.jsonl`)]).toEqual([0, []])
 })
 
