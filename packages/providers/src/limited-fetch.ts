@@ -1,4 +1,4 @@
-import { currentLane, type LaneScope, SluiceError } from "@sluice/core"
+import { currentLane, currentScope, type LaneScope, SluiceError } from "@sluice/core"
 import {
   createQuota,
   type QuotaOptions,
@@ -11,13 +11,14 @@ import {
 import { Accounts } from "./accounts/accounts.ts"
 import { BatchLanes } from "./vendor-batch/batch-lanes.ts"
 import { plainRequest, sendByFallback } from "./call/fallback.ts"
-import { findVendor, vendors } from "./vendors/find-vendor.ts"
+import type { FoundCall } from "./vendors/find-vendor.ts"
 import { type LimitedFetchOptions, limitedFetchDefaults } from "./options.ts"
+import { CallEvents } from "./call/events.ts"
 import { ModelRequest } from "./call/model-request.ts"
+import { mayBeModelCall, recogniser } from "./call/recognise.ts"
 import { prices } from "./accounts/prices.ts"
-import { type FetchInput, methodOf, urlOf } from "./http/request.ts"
+import { type FetchInput, urlOf } from "./http/request.ts"
 import { SendTurns } from "./call/send-turns.ts"
-import type { ModelCall, Vendor } from "./vendors/vendor.ts"
 
 /** A `fetch` under quotas. */
 export interface LimitedFetch {
@@ -50,11 +51,15 @@ export interface LimitedFetch {
  */
 export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
   const context = contextOf(options)
+  const recognise = recogniser(options)
   const lanes = new BatchLanes(context, options.vendorBatches ?? {})
   const call = async (input: FetchInput, init?: RequestInit): Promise<Response> => {
     const url = urlOf(input)
-    const found = url && recognise(context.vendor, url, methodOf(input, init))
-    if (!found) return context.fetch(input, init)
+    const found = url && recognise(url, input, init)
+    if (!found) {
+      if (url && context.isLimited && mayBeModelCall(url, input, init)) warnOfHole(context, url)
+      return context.fetch(input, init)
+    }
     const lane = currentLane()
     if (lane) return sendInLane(lane, found, url, input, init)
     return sendOnline(found, url, input, init)
@@ -86,6 +91,15 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
   })
 }
 
+/** Who told a limit relies on it. */
+function warnOfHole(context: FetchContext, { host }: URL): void {
+  new CallEvents(context, currentScope()).warnOnce(
+    "not-limited",
+    `A POST to ${host} is no model call that is known, so no limit holds it back. Name the vendor whose protocol it speaks (vendor: "openai-compatible"), or limit every POST (everything: true).`,
+    `not-limited ${host}`,
+  )
+}
+
 /** What all calls of one `limitedFetch` share. */
 export interface FetchContext
   extends
@@ -96,7 +110,8 @@ export interface FetchContext
       >
     >,
     Pick<LimitedFetchOptions, "keyBy" | "priority" | "maxWaitMs" | "retry" | "onEvent"> {
-  readonly vendor: Vendor | undefined
+  /** Whether any limit was told. */
+  readonly isLimited: boolean
   readonly accounts: Accounts
   readonly budget: RetryBudget
   readonly turns: SendTurns
@@ -108,7 +123,8 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
   const {
     limits,
     quota,
-    vendor,
+    vendor: _vendor,
+    everything: _everything,
     keyBy,
     priority,
     retry,
@@ -129,7 +145,7 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
   checkMs("idleTimeoutMs", idleTimeoutMs)
   checkMs("maxWaitMs", maxWaitMs)
   const all: Record<string, QuotaOptions> = { ...limits }
-  if (Object.keys(together).length > 0) all["*"] ??= together
+  if (Object.values(together).some((value) => value !== undefined)) all["*"] ??= together
   for (const [pattern, one] of Object.entries(all)) checkLimits(pattern, one)
   return {
     clock,
@@ -146,36 +162,12 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     ...(maxWaitMs !== undefined ? { maxWaitMs } : {}),
     ...(retry ? { retry } : {}),
     ...(onEvent ? { onEvent } : {}),
-    vendor: typeof vendor === "string" ? vendorNamed(vendor) : vendor,
+    isLimited: quota !== undefined || Object.keys(all).length > 0,
     accounts: new Accounts(all, { clock, random, ...(onEvent ? { onEvent } : {}) }, quota),
     budget: retry?.budget ?? retryBudget({ reserve: limitedFetchDefaults.savedRetries }),
     turns: new SendTurns(clock),
     warned: new Set(),
   }
-}
-
-function vendorNamed(name: string): Vendor {
-  const found = vendors.find((vendor) => vendor.name === name)
-  if (found) return found
-  const known = vendors.map((vendor) => vendor.name).join(", ")
-  throw new SluiceError(
-    "unknown-vendor",
-    `limitedFetch: no vendor is called "${name}". Known: ${known}; or pass a Vendor of your own.`,
-    {
-      details: { name },
-    },
-  )
-}
-
-interface FoundCall {
-  readonly vendor: Vendor
-  readonly call: ModelCall
-}
-
-function recognise(told: Vendor | undefined, url: URL, method: string): FoundCall | undefined {
-  if (!told) return findVendor(url, method)
-  const call = told.recognise(url, method)
-  return call && { vendor: told, call }
 }
 
 /** A quota is made at its first call; its options are wrong now. */

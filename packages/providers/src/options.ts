@@ -20,8 +20,13 @@ export interface LimitedFetchOptions extends Omit<QuotaOptions, "name"> {
   readonly limits?: Readonly<Record<string, QuotaOptions>>
   /** A limiter of yours for every model call, in place of all limits here. */
   readonly quota?: Limiter
-  /** The vendor, where URLs do not tell: a name of `vendors`, or one of your own. */
+  /**
+   * The vendor, where URLs do not tell. A name of `vendors`: every POST that is not plainly something else is a call to it.
+   * One of your own: its `recognise` decides.
+   */
   readonly vendor?: string | Vendor
+  /** Every POST is limited, whatever it is. Default false: model calls alone. */
+  readonly everything?: boolean
   /** Whose quota a call uses (default: whoever the credentials belong to), and in whose queue it waits. */
   readonly keyBy?: (call: CallIdentity) => { readonly account?: string; readonly tenant?: string }
   /** Higher goes first. Default: the priority of the item that makes the call, else 0. */

@@ -62,9 +62,11 @@ export class CallEvents {
     this.#emit(event, scope)
   }
 
-  warnOnce(code: string, message: string): void {
-    if (this.#context.warned.has(code)) return
-    this.#context.warned.add(code)
+  /** Once for `about`, of which a thousand are remembered. */
+  warnOnce(code: string, message: string, about: string = code): void {
+    const { warned } = this.#context
+    if (warned.has(about) || warned.size > 1000) return
+    warned.add(about)
     this.#emit({ type: "warning", atMs: this.#context.clock.now(), code, message })
   }
 

@@ -16,8 +16,7 @@ export const anthropic: Vendor = {
   name: "anthropic",
   hosts: (host) => host === "api.anthropic.com" || host.endsWith(".anthropic.com"),
   accountHeaders: ["x-api-key", "authorization"],
-  recognise: (url, method) =>
-    method === "POST" && /\/v1\/messages$|\/v1\/complete$/.test(url.pathname) ? { endpoint: "messages" } : undefined,
+  recognise,
   read,
   estimate,
   charged: (_estimated, usage) => ({
@@ -29,20 +28,37 @@ export const anthropic: Vendor = {
   feedback,
   usage: (body) => usageOf(at(body, "usage")) as Usage | undefined,
   streamEvent,
-  withModel: (url, body, model) => ({ url, body: { ...body, model } }),
+  withModel: (url, body, model) => {
+    if (!onVertex.test(url.pathname)) return { url, body: { ...body, model } }
+    const next = new URL(url)
+    next.pathname = next.pathname.replace(onVertex, `/publishers/anthropic/models/${model}:$2`)
+    return { url: next, body: { ...body } }
+  },
+}
+
+/** Claude on Google's Vertex AI: the same body, the model in the path. */
+const onVertex = /\/publishers\/anthropic\/models\/([^/:]+):(rawPredict|streamRawPredict)$/
+
+function recognise({ pathname }: URL, method: string): ModelCall | undefined {
+  if (method !== "POST") return undefined
+  if (/\/v1\/messages$|\/v1\/complete$/.test(pathname)) return { endpoint: "messages" }
+  const found = onVertex.exec(pathname)
+  // Not a model: it counts a prompt's tokens.
+  if (!found || found[1] === "count-tokens") return undefined
+  return { endpoint: "messages", model: decodeURIComponent(found[1]!), stream: found[2] === "streamRawPredict" }
 }
 
 const billingCodes = new Set(["enforced_spend_limit_reached", "contract_spend_limit_reached", "billing_error"])
 
-function read(body: unknown, _call: ModelCall): RequestFacts {
+function read(body: unknown, call: ModelCall): RequestFacts {
   const cap = countAt(body, "max_tokens")
   return {
-    model: textAt(body, "model") ?? "unknown",
+    model: call.model ?? textAt(body, "model") ?? "unknown",
     prompt: measurePrompt(at(body, "messages"), at(body, "system"), at(body, "tools"), at(body, "prompt"), {
       mcp_servers: at(body, "mcp_servers"),
     }),
     ...(cap !== undefined ? { maxOutputTokens: cap } : {}),
-    stream: at(body, "stream") === true,
+    stream: call.stream ?? at(body, "stream") === true,
     answers: 1,
   }
 }

@@ -6,9 +6,9 @@ import type { SseEvent } from "../http/sse.ts"
 export interface ModelCall {
   /** The vendor's name for the operation: `chat/completions`, `messages`, `generateContent`. */
   readonly endpoint: string
-  /** Only where the URL names it (Gemini, Azure); otherwise the body does. */
+  /** Only where the URL or a header names it (Gemini, Azure, Bedrock); otherwise the body does. */
   readonly model?: string
-  /** Only where the URL tells (Gemini); otherwise the body does. */
+  /** Only where the URL or a header tells; otherwise the body does. */
   readonly stream?: boolean
 }
 
@@ -86,7 +86,12 @@ export interface Vendor {
   /** The header that makes a repeated request safe, where the vendor honours one; in lower case. */
   readonly idempotencyHeader?: string
   /** `undefined`: not a model call, passes through untouched. */
-  readonly recognise: (url: URL, method: string) => ModelCall | undefined
+  readonly recognise: (
+    url: URL,
+    method: string,
+    /** Reads a header of the request. */
+    header?: (name: string) => string | null,
+  ) => ModelCall | undefined
   readonly read: (body: unknown, call: ModelCall) => RequestFacts
   /** What the vendor will charge to the rate limits when the call arrives. */
   readonly estimate: (request: RequestFacts, learned: Learned) => Cost
