@@ -1,4 +1,12 @@
-import { type BatchNode, type BatchOptions, createBatch, type ItemOf, type PlainBatch } from "./model/batch.ts"
+import { checkOptions, oneOf } from "./options.ts"
+import {
+  type BatchNode,
+  type BatchOptions,
+  createBatch,
+  type ItemOf,
+  type PlainBatch,
+  type Source,
+} from "./model/batch.ts"
 import { type BatchFlowNode, type BatchFlowOptions, createBatchFlow } from "./model/batch-flow.ts"
 import type { Params } from "./run/params.ts"
 import type { Kit } from "./model/create-node.ts"
@@ -66,7 +74,7 @@ export interface Definition<Shared, P = Params> {
    * ```
    */
   readonly batch: <
-    Prepared = undefined,
+    Prepared = Source<unknown>,
     Item = ItemOf<Prepared>,
     Result = undefined,
     Fallback = never,
@@ -177,6 +185,7 @@ export function createDefine(runtime: Runtime): Define {
     schema?: StandardSchema<unknown>,
     options: { readonly check?: SharedCheck["at"] } = {},
   ): Definition<Shared> => {
+    checkOptions("define", options, { check: oneOf("start", "posts") })
     const kit: Kit<Shared> = {
       runtime,
       check: schema && { schema, at: options.check ?? "start" },

@@ -19,6 +19,7 @@ export {
   listOf,
   milliseconds,
   needed,
+  number,
   objectOr,
   oneOf,
   positive,
@@ -27,4 +28,5 @@ export {
   type Shape,
   text,
 } from "./options.ts"
+export { concurrency, onError, order, policyChecks, retry } from "./items/item-checks.ts"
 export { nearest } from "./nearest.ts"

@@ -91,6 +91,8 @@ export function between(least: number, most: number): Check {
   return be(wanted, (value) => typeof value === "number" && value >= least && value <= most)
 }
 
+export const number: Check = be("a number", (value) => typeof value === "number" && !Number.isNaN(value))
+
 export const callable: Check = be("a function", (value) => typeof value === "function")
 
 export const flag: Check = be("true or false", (value) => typeof value === "boolean")
@@ -143,10 +145,10 @@ export function recordOf(check: Check): Check {
 export const anything: Check = () => undefined
 
 /** The ports, by what is called on them. */
-export const clock: Check = having("a Clock", "now", "setTimer")
+export const clock: Check = having("a Clock", "now")
 export const random: Check = having("a Random", "next")
-export const limiter: Check = having("a Limiter", "admit", "tryAdmit")
-export const abortSignal: Check = having("an AbortSignal", "addEventListener", "throwIfAborted")
+export const limiter: Check = having("a Limiter", "admit")
+export const abortSignal: Check = having("an AbortSignal", "addEventListener")
 
 function within(name: string, wrong: Fault): Fault {
   return { ...wrong, path: wrong.path === "" ? name : `${name}.${wrong.path}` }

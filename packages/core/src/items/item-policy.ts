@@ -1,4 +1,3 @@
-import { checkCount, checkPositive } from "../check-options.ts"
 import { invalidOption } from "../options.ts"
 import type { ItemContext } from "../run/context.ts"
 import type { Cost } from "../cost.ts"
@@ -23,20 +22,11 @@ export interface ItemPolicy<Input> {
 
 type Options<Input> = ItemPolicy<Input> & { readonly fallback?: unknown }
 
-/** Checked once, at construction. */
+/** What no option says alone. */
 export function checkPolicy(where: string, options: Options<never>): void {
-  const { retry, timeoutMs } = options
-  checkPositive(where, "timeoutMs", timeoutMs)
-  if (retry) checkRetry(where, retry)
   if (options.cost && !options.limiter)
     throw invalidOption(where, "limiter", "given with cost, which is asked of it", undefined)
   checkLimiterKey(where, options)
-}
-
-function checkRetry(where: string, { maxAttempts }: RetryOptions): void {
-  if (maxAttempts === undefined)
-    throw invalidOption(where, "retry.maxAttempts", "a whole number of at least 1", undefined)
-  checkCount(where, "retry.maxAttempts", maxAttempts)
 }
 
 /** A `keyed` limiter without a key would be one limiter for all, and a key that nobody asks for does nothing. */

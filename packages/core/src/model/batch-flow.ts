@@ -2,10 +2,10 @@ import type { NodeContext } from "../run/context.ts"
 import type { Params } from "../run/params.ts"
 import type { Work } from "../run/work.ts"
 import type { ItemOf, Settled, Source } from "./batch.ts"
-import { checkName } from "../check-options.ts"
-import { invalidOption } from "../options.ts"
+import { checkNode, concurrency, nodeName, onError, order } from "../items/item-checks.ts"
+import { callable, having, invalidOption, needed, type Shape } from "../options.ts"
 import { createNode, type Kit } from "./create-node.ts"
-import { checkDelivery, type Delivery, deliveryJSON } from "../items/delivery.ts"
+import { type Delivery, deliveryJSON } from "../items/delivery.ts"
 import type { Frame } from "../run/frame.ts"
 import { innerFrame } from "../run/inner-frame.ts"
 import type { ItemTask } from "../items/item-work.ts"
@@ -48,7 +48,7 @@ export interface BatchFlowOptions<
 }
 
 /** A batch flow as the engine sees it. */
-interface PlainBatchFlow<Shared> extends Delivery {
+interface PlainBatchFlow<Shared> extends Omit<Delivery, "lane"> {
   readonly name: string
   readonly flow: Node<Shared>
   readonly prep: (shared: Shared, context: NodeContext) => unknown
@@ -60,11 +60,22 @@ interface PlainBatchFlow<Shared> extends Delivery {
 export interface BatchFlowNode<Shared, Action extends string = string, SubAction extends string = string>
   extends Node<Shared, Action>, Redrivable<Shared, Action, SubAction | "default"> {}
 
+const checks: Shape<PlainBatchFlow<never>> = {
+  name: needed(nodeName),
+  flow: needed(having("a node", "run")),
+  prep: needed(callable),
+  key: callable,
+  post: callable,
+  onOutcome: callable,
+  concurrency,
+  onError,
+  order,
+}
+
 /** The `batchFlow` of `define`, without its types. */
 export function createBatchFlow<Shared>(kit: Kit<Shared>, options: PlainBatchFlow<Shared>): BatchFlowNode<Shared> {
   const { name, flow, prep, post } = options
-  checkName("batch flow", name)
-  checkDelivery(`batch flow "${name}"`, options)
+  checkNode("batch flow", options, checks)
   const key = options.key as ((params: Params) => string) | undefined
 
   const run = async (shared: Shared, work: Work, kept?: Kept): Promise<Answer> => {

@@ -1,8 +1,9 @@
 import type { ItemContext, NodeContext } from "../run/context.ts"
 import type { Work } from "../run/work.ts"
-import { checkName } from "../check-options.ts"
+import { checkNode, nodeName, policyChecks } from "../items/item-checks.ts"
+import { callable, needed, type Shape } from "../options.ts"
 import { createNode, type Kit } from "./create-node.ts"
-import { checkDelivery, type BatchSummary, deliveryJSON, type Delivery } from "../items/delivery.ts"
+import { type BatchSummary, deliveryChecks, deliveryJSON, type Delivery } from "../items/delivery.ts"
 import { checkPolicy, itemOptions, type ItemPolicy, policyJSON } from "../items/item-policy.ts"
 import type { ItemTask } from "../items/item-work.ts"
 import { inLane, type Lane, openLane } from "./lane.ts"
@@ -93,12 +94,22 @@ export interface PlainBatch<Shared> extends ItemPolicy<unknown>, Delivery {
   readonly post?: (shared: Shared, prepared: unknown, results: never, context: NodeContext) => MaybePromise<Answer>
 }
 
+const checks: Shape<PlainBatch<never>> = {
+  name: needed(nodeName),
+  prep: callable,
+  exec: needed(callable),
+  fallback: callable,
+  key: callable,
+  post: callable,
+  ...policyChecks,
+  ...deliveryChecks,
+}
+
 /** The `batch` of `define`, without its types. */
 export function createBatch<Shared>(kit: Kit<Shared>, options: PlainBatch<Shared>): BatchNode<Shared> {
   const { name, prep, exec, post, key, version } = options
-  checkName("batch", name)
+  checkNode("batch", options, checks)
   checkPolicy(`batch "${name}"`, options)
-  checkDelivery(`batch "${name}"`, options)
   const policy = itemOptions<unknown, unknown>(options)
   const task: ItemTask<unknown, unknown> = {
     name,

@@ -1,7 +1,7 @@
 import type { NodeContext } from "../run/context.ts"
 import type { Work } from "../run/work.ts"
-import { checkName } from "../check-options.ts"
-import { invalidOption } from "../options.ts"
+import { checkNode, nodeName } from "../items/item-checks.ts"
+import { anything, callable, flag, having, invalidOption, needed, recordOf, type Shape } from "../options.ts"
 import { createGraph, type GraphSource } from "./graph.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
 import { type ActionsOf, type Answer, enter, type Node, type NodeJSON } from "./node.ts"
@@ -65,9 +65,20 @@ interface PlainFlow<Shared> extends GraphSource<Shared> {
   readonly post?: (shared: Shared, prepared: unknown, action: string, context: NodeContext) => MaybePromise<Answer>
 }
 
+const checks: Shape<PlainFlow<never>> = {
+  name: needed(nodeName),
+  nodes: needed(recordOf(having("a node", "run"))),
+  // What they name is the graph's to check.
+  start: anything,
+  edges: anything,
+  strict: flag,
+  prep: callable,
+  post: callable,
+}
+
 /** The `flow` of `define`, without its types. */
 export function createFlow<Shared>(kit: Kit<Shared>, options: PlainFlow<Shared>): Node<Shared> {
-  checkName("flow", options.name)
+  checkNode("flow", options, checks)
   if (Object.keys(options.nodes).length === 0) {
     throw invalidOption(`flow "${options.name}"`, "nodes", "at least one node", "none")
   }

@@ -1,5 +1,4 @@
-import { checkPositive } from "../check-options.ts"
-import { invalidOption } from "../options.ts"
+import { be, type Check, fields, needed, objectOr, positive } from "../options.ts"
 import type { Work } from "../run/work.ts"
 import { recordPath } from "../run/frame.ts"
 import type { RunJournal } from "../ports/ports.ts"
@@ -86,12 +85,7 @@ export async function closeLane(lane: Opened, work: Work): Promise<void> {
   if (lane instanceof LaneScope) await lane.end(!work.signal.aborted)
 }
 
-/** Checked once, at construction. */
-export function checkLane(where: string, lane: Lane | undefined): void {
-  if (lane === undefined || lane === "online" || lane === "batch") return
-  if (typeof lane !== "object" || lane === null) {
-    throw invalidOption(where, "lane", '"online", "batch" or { deadlineMs }', lane)
-  }
-  checkPositive(where, "lane.deadlineMs", lane.deadlineMs)
-  if (lane.deadlineMs === undefined) throw invalidOption(where, "lane.deadlineMs", "a number above 0", undefined)
-}
+export const lane: Check = objectOr(
+  fields<Extract<Lane, object>>({ deadlineMs: needed(positive) }),
+  be('"online", "batch" or { deadlineMs }', (value) => value === "online" || value === "batch"),
+)

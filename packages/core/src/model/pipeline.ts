@@ -1,6 +1,6 @@
 import { type BatchNode, stage, type Stage } from "./batch.ts"
-import { checkName } from "../check-options.ts"
-import { invalidOption } from "../options.ts"
+import { checkNode, nodeName } from "../items/item-checks.ts"
+import { invalidOption, needed } from "../options.ts"
 import { Work } from "../run/work.ts"
 import { createNode, type Kit } from "./create-node.ts"
 import { SluiceError } from "../errors.ts"
@@ -43,7 +43,7 @@ export function createPipeline<Shared>(
   options: { readonly name?: string } = {},
 ): Node<Shared> {
   const name = options.name ?? batches.map((batch) => batch.name).join(" > ")
-  checkName("pipeline", name)
+  checkNode("pipeline", { ...options, name }, { name: needed(nodeName) })
   const stages = batches.map((batch) => batch[stage] as Stage<Shared, unknown, unknown>)
   checkStages(name, stages)
   const first = stages[0]!

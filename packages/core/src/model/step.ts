@@ -4,7 +4,8 @@ import type { Outcome } from "../outcome.ts"
 import type { SettledRecord } from "../ports/ports.ts"
 import { runOne } from "../items/run-one.ts"
 import type { Work } from "../run/work.ts"
-import { checkName } from "../check-options.ts"
+import { checkNode, nodeName, policyChecks } from "../items/item-checks.ts"
+import { callable, needed, type Shape } from "../options.ts"
 import { createNode, type Kit } from "./create-node.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
 import { type Answer, enter, type Node, type NodeJSON } from "./node.ts"
@@ -37,6 +38,15 @@ interface PlainStep<Shared> extends ItemPolicy<unknown> {
   readonly post?: (shared: Shared, prepared: unknown, result: unknown, context: NodeContext) => MaybePromise<Answer>
 }
 
+const checks: Shape<PlainStep<never>> = {
+  name: needed(nodeName),
+  prep: callable,
+  exec: callable,
+  fallback: callable,
+  post: callable,
+  ...policyChecks,
+}
+
 interface StepTask {
   readonly exec: (prepared: unknown, context: ItemContext) => unknown
   readonly policy: ItemOptions<unknown, unknown> | undefined
@@ -45,7 +55,7 @@ interface StepTask {
 
 /** The `step` of `define`, without its types. */
 export function createStep<Shared>(kit: Kit<Shared>, options: PlainStep<Shared>): Node<Shared> {
-  checkName("step", options.name)
+  checkNode("step", options, checks)
   checkPolicy(`step "${options.name}"`, options)
   const { prep, exec, post, name, version } = options
   const policy = itemOptions<unknown, unknown>(options)

@@ -1,5 +1,15 @@
-import { checkCount } from "../check-options.ts"
-import { invalidOption } from "../options.ts"
+import {
+  abortSignal,
+  anything,
+  callable,
+  checkOptions,
+  count,
+  flag,
+  having,
+  number,
+  type Shape,
+  text,
+} from "../options.ts"
 import type { Params } from "./params.ts"
 import type { Kit } from "../model/create-node.ts"
 import type { Frame, NewEvent, RunState } from "./frame.ts"
@@ -37,7 +47,7 @@ export async function runNode<Shared>(
   shared: Shared,
   options: RunOptions,
 ): Promise<string> {
-  checkRunOptions(options)
+  checkOptions("run", options, checks)
   const signal = options.signal ?? new AbortController().signal
   if (signal.aborted) throw signal.reason
   const { check, runtime } = kit
@@ -114,7 +124,13 @@ function randomId(name: string, runtime: Runtime): string {
   return `${name}-${tail.padStart(6, "0")}`
 }
 
-function checkRunOptions(options: RunOptions): void {
-  checkCount("run", "maxSteps", options.maxSteps)
-  if (options.runId === "") throw invalidOption("run", "runId", "a non-empty string", "")
+const checks: Shape<RunOptions> = {
+  signal: abortSignal,
+  journal: having("a journal", "openRun"),
+  runId: text,
+  retryFailed: flag,
+  onEvent: callable,
+  params: anything,
+  maxSteps: count(),
+  priority: number,
 }
