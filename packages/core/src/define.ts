@@ -11,8 +11,14 @@ import { type BatchFlowNode, type BatchFlowOptions, createBatchFlow } from "./mo
 import type { Params } from "./run/params.ts"
 import type { Kit } from "./model/create-node.ts"
 import { createFlow, type FlowAction, type FlowNodes, type FlowOptions } from "./model/flow.ts"
-import type { ActionsOf, Answer, Node } from "./model/node.ts"
-import { type Chained, createPipeline, type PipelineAction, type StageList } from "./model/pipeline.ts"
+import type { ActionsOf, Answer, Needs, Node, ParamsOfAll } from "./model/node.ts"
+import {
+  type Chained,
+  createPipeline,
+  type PipelineAction,
+  type PipelineNeeds,
+  type StageList,
+} from "./model/pipeline.ts"
 import type { OnError } from "./ports/executor.ts"
 import type { Runtime } from "./ports/ports.ts"
 import { sequentialRuntime } from "./run/sequential-runtime.ts"
@@ -43,7 +49,7 @@ export interface Definition<Shared, P = Params> {
    */
   readonly step: <Prepared = undefined, Result = undefined, Fallback = never, Reply extends Answer = undefined>(
     options: StepOptions<Shared, P, Prepared, Result, Fallback, Reply>,
-  ) => Node<Shared, Extract<Reply, string>>
+  ) => Node<Shared, Extract<Reply, string>, Needs<P>>
 
   /**
    * The same work for every item of a source, which is pulled: memory is what is in flight, plus the results that `post`
@@ -83,7 +89,7 @@ export interface Definition<Shared, P = Params> {
     SinkReturn = never,
   >(
     options: BatchOptions<Shared, P, Prepared, Item, Result, Fallback, Reply, Policy, SinkReturn>,
-  ) => BatchNode<Shared, Extract<Reply, string>, NoInfer<Item>, NoInfer<Result | Fallback>>
+  ) => BatchNode<Shared, Extract<Reply, string>, NoInfer<Item>, NoInfer<Result | Fallback>, Needs<P>>
 
   /**
    * Nodes, edges by action, a start; itself a node. An action without an edge ends the flow and is its answer.
@@ -104,7 +110,7 @@ export interface Definition<Shared, P = Params> {
     Reply extends Answer = never,
   >(
     options: FlowOptions<Shared, P, Nodes, Strict, Prepared, Reply>,
-  ) => Node<Shared, FlowAction<Nodes, Reply>>
+  ) => Node<Shared, FlowAction<Nodes, Reply>, ParamsOfAll<Nodes> & Needs<P>>
 
   /**
    * A sub-flow once per params object, which its nodes find on `ctx.params`, merged over the params around and frozen.
@@ -128,7 +134,12 @@ export interface Definition<Shared, P = Params> {
     SinkReturn = never,
   >(
     options: BatchFlowOptions<Shared, P, Prepared, Sub, Reply, Policy, SinkReturn>,
-  ) => BatchFlowNode<Shared, Extract<Reply, string>, ActionsOf<NoInfer<Sub>>>
+  ) => BatchFlowNode<
+    Shared,
+    Extract<Reply, string>,
+    ActionsOf<NoInfer<Sub>>,
+    Omit<Needs<P>, keyof ItemOf<NoInfer<Prepared>>>
+  >
 
   /**
    * Batches whose items flow on one by one, without a barrier between the stages and with each stage's own limits.
@@ -152,7 +163,7 @@ export interface Definition<Shared, P = Params> {
   readonly pipeline: <const Stages extends StageList<Shared>>(
     stages: Stages & Chained<Shared, NoInfer<Stages>>,
     options?: { readonly name?: string },
-  ) => Node<Shared, PipelineAction<Stages>>
+  ) => Node<Shared, PipelineAction<Stages>, PipelineNeeds<Stages>>
 }
 
 /** The type of `define`. */

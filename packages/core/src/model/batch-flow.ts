@@ -10,13 +10,22 @@ import type { Frame } from "../run/frame.ts"
 import { innerFrame } from "../run/inner-frame.ts"
 import type { ItemTask } from "../items/item-work.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
-import { type ActionsOf, type Answer, enter, type Node, type NodeJSON } from "./node.ts"
+import { type ActionsOf, type Answer, enter, type Node, type NodeJSON, type ParamsOf } from "./node.ts"
 import type { Outcome } from "../outcome.ts"
 import type { OnError } from "../ports/executor.ts"
 import { type Kept, redrivable, type Redrivable } from "./redrive.ts"
 import { type ItemSource, runItems } from "../items/run-items.ts"
 import { visitNode } from "../run/visit-node.ts"
 import { innerRecord } from "../run/visits.ts"
+
+/** What each run of a sub-flow must be given: what it needs, without what the params around may bring, but one of these at least. */
+export type ParamsGiven<Sub, P> = [keyof ParamsOf<Sub>] extends [never] ? object : Given<ParamsOf<Sub>, Around<P>>
+
+type Given<Needed, Brought> = [Exclude<keyof Needed, Brought>] extends [never]
+  ? { [Key in keyof Needed]: Flat<Pick<Needed, Key> & Partial<Needed>> }[keyof Needed]
+  : Flat<Pick<Needed, Exclude<keyof Needed, Brought>> & Partial<Needed>>
+type Around<P> = string extends keyof P ? never : keyof P
+type Flat<T> = { [Key in keyof T]: T[Key] }
 
 export interface BatchFlowOptions<
   Shared,
@@ -29,7 +38,10 @@ export interface BatchFlowOptions<
 > {
   readonly name: string
   /** Answers one params object per run of `flow`. */
-  readonly prep: (shared: Shared, context: NodeContext<P>) => MaybePromise<Prepared & Source<object>>
+  readonly prep: (
+    shared: Shared,
+    context: NodeContext<P>,
+  ) => MaybePromise<Prepared & Source<NoInfer<ParamsGiven<Sub, P>>>>
   /** Runs once per params object, which nodes find on `ctx.params`, merged over the params around. */
   readonly flow: Sub
   readonly concurrency?: number | "auto"
@@ -57,8 +69,8 @@ interface PlainBatchFlow<Shared> extends Omit<Delivery, "lane"> {
 }
 
 /** A batch flow: a node that can also run its failed sub-flows again. */
-export interface BatchFlowNode<Shared, Action extends string = string, SubAction extends string = string>
-  extends Node<Shared, Action>, Redrivable<Shared, Action, SubAction | "default"> {}
+export interface BatchFlowNode<Shared, Action extends string = string, SubAction extends string = string, P = never>
+  extends Node<Shared, Action, P>, Redrivable<Shared, Action, SubAction | "default"> {}
 
 const checks: Shape<PlainBatchFlow<never>> = {
   name: needed(nodeName),

@@ -69,8 +69,8 @@ export interface BatchOptions<
 }
 
 /** A batch: a node that can also run its failed items again, and be a stage of a pipeline. */
-export interface BatchNode<Shared, Action extends string = string, Item = never, Result = unknown>
-  extends Node<Shared, Action>, Redrivable<Shared, Action, Result> {
+export interface BatchNode<Shared, Action extends string = string, Item = never, Result = unknown, P = never>
+  extends Node<Shared, Action, P>, Redrivable<Shared, Action, Result> {
   /** Internal: what a pipeline chains. */
   readonly [stage]: Stage<Shared, Item, Result>
 }

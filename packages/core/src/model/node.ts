@@ -21,12 +21,13 @@ export interface NodeJSON {
 // `Symbol.for`: nodes made by two copies of the package work in one flow.
 export const enter: unique symbol = Symbol.for("sluice.enter") as never
 declare const actions: unique symbol
+declare const needs: unique symbol
 
 /**
  * One unit of a flow: immutable data that knows how to run itself.
- * `Action` is what its `post` may answer, apart from nothing.
+ * `Action` is what its `post` may answer, apart from nothing. `P` is what must be among the params around it; `never`: not known.
  */
-export interface Node<Shared, Action extends string = string> {
+export interface Node<Shared, Action extends string = string, P = never> {
   readonly kind: NodeKind
   readonly name: string
   /**
@@ -42,7 +43,26 @@ export interface Node<Shared, Action extends string = string> {
   readonly [enter]: (shared: Shared, work: Work) => Promise<Answer>
   /** Only a type. */
   readonly [actions]?: Action
+  /** Only a type. */
+  readonly [needs]?: (params: P) => void
 }
 
 /** The actions that a node's `post` may answer. */
 export type ActionsOf<N> = N extends { readonly [actions]?: infer Action } ? Extract<Action, string> : never
+
+/** What nodes of a definition with params `P` need: nothing in particular where `P` names no params. */
+export type Needs<P> = string extends keyof P ? unknown : P
+
+/** The params that a node needs around it; `unknown`: none in particular. */
+export type ParamsOf<N> = N extends { readonly [needs]?: (params: infer P) => void }
+  ? [P] extends [never]
+    ? unknown
+    : P
+  : unknown
+
+/** What all of these nodes need together. */
+export type ParamsOfAll<Nodes> = {
+  [Key in keyof Nodes]: (params: ParamsOf<Nodes[Key]>) => void
+}[keyof Nodes] extends (params: infer All) => void
+  ? All
+  : never

@@ -8,7 +8,7 @@ import { innerFrame } from "../run/inner-frame.ts"
 import { closeLane, openLane } from "./lane.ts"
 import { LinkedAbort } from "../run/linked-abort.ts"
 import { isPromiseLike } from "../maybe-promise.ts"
-import { type ActionsOf, type Answer, enter, type Node, type NodeJSON } from "./node.ts"
+import { type ActionsOf, type Answer, enter, type Node, type NodeJSON, type ParamsOfAll } from "./node.ts"
 import type { Outcome } from "../outcome.ts"
 import { type Collector, createCollector } from "../items/collector.ts"
 import { deliver } from "../items/deliver.ts"
@@ -33,6 +33,10 @@ export type Chained<Shared, Stages extends readonly unknown[]> = Stages extends 
   : Stages
 
 export type PipelineAction<Stages> = ActionsOf<Last<Stages>>
+
+export type PipelineNeeds<Stages extends readonly unknown[]> = ParamsOfAll<{
+  readonly [At in keyof Stages & `${number}`]: Stages[At]
+}>
 
 export type StageList<Shared> = readonly [AnyStage<Shared>, AnyStage<Shared>, ...AnyStage<Shared>[]]
 
