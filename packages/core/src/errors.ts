@@ -23,6 +23,7 @@ export type SluiceErrorCode =
   | "answer-filtered"
   | "answer-refused"
   | "answer-empty"
+  | "answer-too-large"
   | "not-serialisable"
   | "duplicate-key"
   | "journal-locked"

@@ -17,6 +17,7 @@ import { CallEvents } from "./call/events.ts"
 import { ModelRequest } from "./call/model-request.ts"
 import { mayBeModelCall, recogniser } from "./call/recognise.ts"
 import { prices } from "./accounts/prices.ts"
+import { untimedFetch } from "./http/untimed-fetch.ts"
 import { type FetchInput, urlOf } from "./http/request.ts"
 import { SendTurns } from "./call/send-turns.ts"
 
@@ -106,7 +107,7 @@ export interface FetchContext
     Required<
       Pick<
         LimitedFetchOptions,
-        "clock" | "random" | "fetch" | "timeoutMs" | "idleTimeoutMs" | "prices" | "keys" | "fallback"
+        "clock" | "random" | "fetch" | "timeoutMs" | "idleTimeoutMs" | "maxAnswerBytes" | "prices" | "keys" | "fallback"
       >
     >,
     Pick<LimitedFetchOptions, "keyBy" | "priority" | "maxWaitMs" | "retry" | "onEvent"> {
@@ -131,6 +132,7 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     timeoutMs,
     idleTimeoutMs,
     maxWaitMs,
+    maxAnswerBytes,
     vendorBatches: _lanes,
     keys = [],
     fallback = [],
@@ -144,14 +146,15 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
   checkMs("timeoutMs", timeoutMs)
   checkMs("idleTimeoutMs", idleTimeoutMs)
   checkMs("maxWaitMs", maxWaitMs)
+  checkAbove0("maxAnswerBytes", maxAnswerBytes, "a number of bytes above 0")
   const all: Record<string, QuotaOptions> = { ...limits }
   if (Object.values(together).some((value) => value !== undefined)) all["*"] ??= together
   for (const [pattern, one] of Object.entries(all)) checkLimits(pattern, one)
   return {
     clock,
     random,
-    // Looked up at each call: a test or a tracer may replace it later.
-    fetch: fetch ?? ((input, init) => globalThis.fetch(input, init)),
+    fetch: fetch ?? untimedFetch,
+    maxAnswerBytes: maxAnswerBytes ?? limitedFetchDefaults.maxAnswerBytes,
     timeoutMs: timeoutMs ?? limitedFetchDefaults.timeoutMs,
     idleTimeoutMs: idleTimeoutMs ?? limitedFetchDefaults.idleTimeoutMs,
     keys,
@@ -183,12 +186,12 @@ function checkLimits(pattern: string, limits: QuotaOptions): void {
 }
 
 function checkMs(path: string, value: number | undefined): void {
+  checkAbove0(path, value, "a number of milliseconds above 0")
+}
+
+function checkAbove0(path: string, value: number | undefined, wanted: string): void {
   if (value === undefined || (typeof value === "number" && value > 0)) return
-  throw new SluiceError(
-    "invalid-option",
-    `limitedFetch: ${path} must be a number of milliseconds above 0, got ${String(value)}`,
-    {
-      details: { path, got: value },
-    },
-  )
+  throw new SluiceError("invalid-option", `limitedFetch: ${path} must be ${wanted}, got ${String(value)}`, {
+    details: { path, got: value },
+  })
 }

@@ -44,6 +44,8 @@ export interface LimitedFetchOptions extends Omit<QuotaOptions, "name"> {
   readonly timeoutMs?: number
   /** Silence inside a stream that ends it. Default 300,000. */
   readonly idleTimeoutMs?: number
+  /** A longer answer that is not streamed is an error, `answer-too-large`, so that none fills the memory. Default 256,000,000. */
+  readonly maxAnswerBytes?: number
   /** How long a call may wait for admission, all its attempts together. Default: as long as it takes. */
   readonly maxWaitMs?: number
   /** Secrets of several accounts: each call goes to the one with the most room. Held in memory, told to nobody. */
@@ -67,6 +69,7 @@ export const limitedFetchDefaults: {
   readonly savedRetries: number
   readonly timeoutMs: number
   readonly idleTimeoutMs: number
+  readonly maxAnswerBytes: number
 } = Object.freeze({
   /** Each refusal has waited a gate out: twenty are minutes of a vendor saying no. Finite, so that nothing hangs for good. */
   maxRefusals: 20,
@@ -76,4 +79,6 @@ export const limitedFetchDefaults: {
   timeoutMs: 600_000,
   /** Reasoning may be silent for minutes; undici's own limit between two chunks is the same. */
   idleTimeoutMs: 300_000,
+  /** The longest that a vendor sends: 2,048 embeddings of 3,072 numbers, written out, are 140 MB. */
+  maxAnswerBytes: 256_000_000,
 })

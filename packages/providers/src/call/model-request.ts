@@ -10,6 +10,7 @@ import { prepareCall, type PreparedCall } from "./prepare.ts"
 import { dollarsAtMost } from "../accounts/dollars-at-most.ts"
 import { usdOf } from "../accounts/prices.ts"
 import { readBody } from "../http/body.ts"
+import { fetchOnOrigin } from "../http/on-origin.ts"
 import { type FetchInput, headerReader, withHeader } from "../http/request.ts"
 import { type AttemptOwner, type Counted, type Exhausted, sendAttempt } from "./send.ts"
 import type { Learned, ModelCall, Usage, Vendor, Verdict } from "../vendors/vendor.ts"
@@ -188,7 +189,7 @@ export class ModelRequest implements AttemptOwner {
   }
 
   send(signal: AbortSignal): Promise<Response> {
-    return this.#context.fetch(this.#input, { ...this.#init, signal })
+    return fetchOnOrigin(this.#context.fetch, this.#input, { ...this.#init, signal })
   }
 
   spent(usage: Usage, how: Counted): number | undefined {
@@ -212,6 +213,13 @@ export class ModelRequest implements AttemptOwner {
     const { account, credential, quota } = this.#prepared
     if (what === "quota") account.exhaust(quota, response, bytes)
     else account.refuse(response, bytes, what === "credential" ? credential : undefined)
+  }
+
+  unreadable(error: unknown): void {
+    this.#events.warnOnce(
+      "unreadable-answer",
+      `${this.#vendor.name}: an answer could not be read (${String(error)}). It was handed on; what it cost is estimated.`,
+    )
   }
 
   failedLate(verdict: Verdict): void {
@@ -269,16 +277,30 @@ export class ModelRequest implements AttemptOwner {
     throw this.#unanswered(error.verdict, error.cause)
   }
 
-  #unanswered(verdict: Verdict, cause: unknown): VendorError {
-    const code = verdict.code === "timeout" ? "timeout" : "connection"
+  #unanswered({ code, message }: Verdict, cause: unknown): VendorError {
     const vendor = this.#vendor.name
     const { model } = this.#prepared.facts
+    const facts = { vendor, model, attempts: this.#failed, cause }
+    const made = this.#attempt === 1 ? "1 attempt" : `${this.#attempt} attempts`
     // OpenAI's and Anthropic's SDKs look for "timed out" to tell the two apart.
-    const said =
-      code === "timeout"
-        ? `timed out: ${verdict.message}, at the last of ${this.#attempt} attempts. Raise timeoutMs, or ask for less at once.`
-        : `no connection (${verdict.message}) in ${this.#attempt} attempts. Check the address and the network.`
-    return new VendorError(code, `${vendor} ${model}: ${said}`, { vendor, model, attempts: this.#failed, cause })
+    if (code === "timeout") {
+      const advice = message.includes("idleTimeoutMs")
+        ? "Raise idleTimeoutMs"
+        : "Raise timeoutMs, or ask for less at once"
+      return new VendorError(
+        "timeout",
+        `${vendor} ${model}: timed out: ${message}, at the last of ${made}. ${advice}.`,
+        facts,
+      )
+    }
+    if (code === "connection")
+      return new VendorError(
+        code,
+        `${vendor} ${model}: no connection (${message}) in ${made}. Check the address and the network.`,
+        facts,
+      )
+    const reason = code === "answer-too-large" ? code : "vendor-refused"
+    return new VendorError(reason, `${vendor} ${model}: ${message}`, { ...facts, retryable: false })
   }
 }
 

@@ -1,13 +1,15 @@
 import type { Cost, Permit } from "@sluice/core"
-import { AttemptFailure } from "./attempt-failure.ts"
 import { contentTypeOf } from "../http/content-type.ts"
+import { RedirectRefused } from "../http/on-origin.ts"
+import { readAtMost } from "../http/read-at-most.ts"
+import { errorResponse, refilledResponse, withoutOurHeaders } from "../http/response.ts"
 import type { FetchContext } from "../limited-fetch.ts"
-import type { PreparedCall } from "./prepare.ts"
-import { refilledResponse } from "../http/response.ts"
-import { settleAnswer, settleFailure } from "./settle.ts"
-import { StreamedAnswer } from "./stream.ts"
 import { usageInTail } from "../vendors/reading/usage-in-tail.ts"
 import type { Usage, Verdict } from "../vendors/vendor.ts"
+import { AttemptFailure } from "./attempt-failure.ts"
+import type { PreparedCall } from "./prepare.ts"
+import { settleAnswer, settleFailure, uncounted, unlessItThrows } from "./settle.ts"
+import { StreamedAnswer } from "./stream.ts"
 
 /** Who counted: the vendor; we, the pieces of a whole stream; we, those of one that was cut; nobody. */
 export type Counted = "counted" | "guessed" | "partial" | "unknown"
@@ -24,6 +26,8 @@ export interface AttemptOwner {
   send(signal: AbortSignal): Promise<Response>
   /** Told once per attempt that the vendor worked on. Answers its dollars. */
   spent(usage: Usage, how: Counted): number | undefined
+  /** The vendor's code cannot read this answer, which is handed on all the same. */
+  unreadable(error: unknown): void
   /** A stream failed after its head was handed to the caller. */
   failedLate(verdict: Verdict): void
   /** Told before the quota is, when waiting does not help. */
@@ -48,15 +52,13 @@ const decoder = new TextDecoder()
  */
 export async function sendAttempt(owner: AttemptOwner, permit: Permit, estimate: Cost): Promise<Response> {
   const { signal } = owner
-  const { clock, timeoutMs } = owner.context
+  const { clock, timeoutMs, maxAnswerBytes } = owner.context
   const attempt: Attempt = { owner, permit, estimate, startMs: clock.now() }
   const controller = new AbortController()
   const onAbort = (): void => controller.abort(signal!.reason)
   signal?.addEventListener("abort", onAbort)
-  let timedOut = false
   const disarm = clock.setTimer(timeoutMs, () => {
-    timedOut = true
-    controller.abort(new DOMException(`No answer within ${timeoutMs} ms`, "TimeoutError"))
+    controller.abort(new DOMException(`no answer within ${timeoutMs} ms (timeoutMs)`, "TimeoutError"))
   })
   const letGo = (): void => {
     disarm()
@@ -64,17 +66,14 @@ export async function sendAttempt(owner: AttemptOwner, permit: Permit, estimate:
   }
   try {
     if (signal?.aborted) onAbort()
-    const response = await owner.send(controller.signal)
+    const response = withoutOurHeaders(await owner.send(controller.signal))
     const isOk = response.status < 400
     const type = isOk ? contentTypeOf(response) : "json"
-    if (type !== "json" || (isOk && owner.prepared.facts.stream)) {
-      const stream = new StreamedAnswer(attempt, response, type === "events", controller, letGo)
-      const head = await stream.head()
-      disarm()
-      return head
-    }
-    const bytes = new Uint8Array(await response.arrayBuffer())
+    if (type !== "json" || (isOk && owner.prepared.facts.stream))
+      return await new StreamedAnswer(attempt, response, type, controller, disarm, letGo).head()
+    const { bytes, isCut } = await readAtMost(response, isOk ? maxAnswerBytes : longestError)
     if (!isOk) throw refused(attempt, response, bytes)
+    if (isCut) throw tooLarge(attempt)
     const answer = wholeAnswer(attempt, response, bytes)
     letGo()
     return answer
@@ -85,32 +84,48 @@ export async function sendAttempt(owner: AttemptOwner, permit: Permit, estimate:
       permit.settle("ignored")
       throw signal.reason
     }
-    permit.settle("ignored", undefined, { failed: true })
-    const verdict: Verdict = timedOut
-      ? { kind: "retry", code: "timeout", message: `no answer within ${timeoutMs} ms` }
-      : { kind: "retry", code: "connection", message: connectionMessage(error) }
+    const verdict = verdictWithoutAnswer(controller.signal.aborted ? controller.signal.reason : error)
+    permit.settle("ignored", undefined, verdict.kind === "retry" ? { failed: true } : {})
     throw new AttemptFailure(verdict, undefined, {}, error)
   }
 }
+
+// What a vendor says of an error fits in a page.
+const longestError = 1_048_576
 
 function refused(attempt: Attempt, response: Response, bytes: Uint8Array<ArrayBuffer>): AttemptFailure {
   const answer = { status: response.status, headers: response.headers, body: parsed(bytes) }
   return settleFailure(attempt, answer, refilledResponse(response, bytes), bytes)
 }
 
+/** Made and charged, and nothing that asking again would change. */
+function tooLarge({ owner, permit, estimate }: Attempt): AttemptFailure {
+  permit.settle("success", uncounted(owner, estimate))
+  const message = `the answer is longer than ${owner.context.maxAnswerBytes} bytes. Raise maxAnswerBytes, or ask for less at once.`
+  return new AttemptFailure({ kind: "fatal", scope: "request", code: "answer-too-large", message }, undefined, {})
+}
+
 function wholeAnswer(attempt: Attempt, response: Response, bytes: Uint8Array<ArrayBuffer>): Response {
+  const { prepared, context } = attempt.owner
+  const { vendor } = prepared
   const isLong = bytes.length > longBody
   const body = isLong ? usageInTail(bytes) : parsed(bytes)
   const isMalformed = body === undefined || typeof body === "string"
-  const whole = refilledResponse(response, bytes, isLong || isMalformed ? undefined : body)
   if (isMalformed) {
     attempt.permit.settle("ignored")
     const message = "the answer is not the JSON it claims to be"
-    throw new AttemptFailure({ kind: "retry", code: "malformed", message }, whole, {})
+    throw new AttemptFailure({ kind: "retry", code: "malformed", message }, refilledResponse(response, bytes), {})
   }
-  const { prepared, context } = attempt.owner
-  const answer = { status: response.status, headers: response.headers, body }
-  settleAnswer(attempt, answer, prepared.vendor.usage(body), { totalMs: context.clock.now() - attempt.startMs })
+  const { status, headers } = response
+  const usage = unlessItThrows(() => vendor.usage(body))
+  const hidden = unlessItThrows(() => vendor.hiddenError?.(body))
+  if (hidden) {
+    // Some routers charge for what the vendor behind them has written before it failed.
+    if (usage && usage.outputTokens > 0) attempt.owner.spent(usage, "counted")
+    throw settleFailure(attempt, { ...hidden, headers }, errorResponse(hidden.status, bytes, response), bytes)
+  }
+  const whole = refilledResponse(response, bytes, isLong ? undefined : body)
+  settleAnswer(attempt, { status, headers, body }, usage, { totalMs: context.clock.now() - attempt.startMs })
   return whole
 }
 
@@ -127,8 +142,32 @@ function parsed(bytes: Uint8Array): unknown {
   }
 }
 
-function connectionMessage(error: unknown): string {
+function verdictWithoutAnswer(error: unknown): Verdict {
+  if (error instanceof RedirectRefused)
+    return { kind: "fatal", scope: "request", code: "redirected", message: error.message }
+  const code = codeOf(error)
+  const limit = undiciLimits.get(code ?? "")
+  if (limit !== undefined)
+    return { kind: "retry", code: "timeout", message: `${limit} (${code}), a limit of the fetch in use` }
+  if (error instanceof DOMException && error.name === "TimeoutError")
+    return { kind: "retry", code: "timeout", message: error.message }
+  return { kind: "retry", code: "connection", message: code ?? messageOf(error) }
+}
+
+/** Where the `fetch` in use is not ours, its limits come before ours. */
+const undiciLimits: ReadonlyMap<string, string> = new Map([
+  ["UND_ERR_HEADERS_TIMEOUT", "no first byte in time"],
+  ["UND_ERR_BODY_TIMEOUT", "too long a silence inside the answer"],
+])
+
+function codeOf(error: unknown): string | undefined {
   const cause = error instanceof Error ? (error.cause ?? error) : error
-  const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : undefined
-  return code ?? (cause instanceof Error ? cause.message : "the connection failed")
+  // A DOMException has numbers for codes.
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
+  return typeof code === "string" ? code : undefined
+}
+
+function messageOf(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  return cause instanceof Error ? cause.message : "the connection failed"
 }

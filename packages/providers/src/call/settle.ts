@@ -1,10 +1,19 @@
 import type { Cost, Feedback, SettleOutcome } from "@sluice/core"
 import { LearnedTokens, learnedDefaults } from "../accounts/token-estimate.ts"
+import type { Answer, Usage, Verdict } from "../vendors/vendor.ts"
 import { AttemptFailure } from "./attempt-failure.ts"
 import type { PreparedCall } from "./prepare.ts"
 import type { Attempt, AttemptOwner, Counted, Exhausted } from "./send.ts"
-import type { Answer, Usage, Verdict } from "../vendors/vendor.ts"
-import { okVerdict } from "./verdict.ts"
+import { okVerdict, verdictOn } from "./verdict.ts"
+
+/** A vendor's reading of what it was sent, or nothing where it fails: no answer is lost, and no permit kept, for that. */
+export function unlessItThrows<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
 
 /** Settles a finished call: what it cost, and what the vendor said about its limits. */
 export function settleAnswer(
@@ -15,14 +24,14 @@ export function settleAnswer(
   how: Counted = "counted",
 ): void {
   const { vendor } = owner.prepared
-  const feedback = vendor.feedback(answer, okVerdict, owner.context.clock.wallNow())
+  const feedback = unlessItThrows(() => vendor.feedback(answer, okVerdict, owner.context.clock.wallNow()))
   if (!usage || !isPlausible(usage)) {
     // Some embeddings and local servers do not count: the estimate stands, in the quota and in the accounts.
     return permit.settle("success", uncounted(owner, estimate), { ...feedback, latency })
   }
   const usd = owner.spent(usage, how)
   const inputTokens = Math.min(usage.inputTokens, LearnedTokens.mostInputTokens(owner.prepared.facts.prompt))
-  const actual = vendor.charged(estimate, { ...usage, inputTokens })
+  const actual = unlessItThrows(() => vendor.charged(estimate, { ...usage, inputTokens })) ?? estimate
   permit.settle("success", usd === undefined ? actual : { ...actual, usd }, {
     ...feedback,
     latency: { ...latency, outputTokens: usage.outputTokens },
@@ -35,7 +44,7 @@ function isPlausible({ inputTokens, outputTokens }: Usage): boolean {
 }
 
 /** What stays charged of a call that nobody has counted: dollars were reserved for the longest answer there may be. */
-function uncounted(owner: AttemptOwner, estimate: Cost): Cost {
+export function uncounted(owner: AttemptOwner, estimate: Cost): Cost {
   const usd = owner.spent(likelyUsage(owner.prepared), "unknown")
   return usd === undefined ? estimate : { ...estimate, usd }
 }
@@ -57,8 +66,8 @@ export function settleFailure(
   bytes?: Uint8Array<ArrayBuffer>,
 ): AttemptFailure {
   const { vendor } = owner.prepared
-  const verdict = vendor.classify(answer)
-  const feedback = vendor.feedback(answer, verdict, owner.context.clock.wallNow())
+  const verdict = unlessItThrows(() => vendor.classify(answer)) ?? byStatus(answer.status)
+  const feedback = unlessItThrows(() => vendor.feedback(answer, verdict, owner.context.clock.wallNow())) ?? {}
   const what = exhaustedBy(answer, verdict, feedback)
   if (response && bytes && what) owner.exhausted(what, response, bytes)
   if (what === "credential") {
@@ -75,6 +84,11 @@ function exhaustedBy({ status }: Answer, { code }: Verdict, { refusal }: Feedbac
   if (refusal?.reason === "daily") return "quota"
   if (refusal?.reason !== "billing") return undefined
   return status === 401 || code === "API_KEY_INVALID" ? "credential" : "account"
+}
+
+function byStatus(status: number): Verdict {
+  const verdict = verdictOn(`http-${status}`, "")
+  return status === 429 ? verdict("wait") : status >= 500 ? verdict("retry") : verdict("fatal", "request")
 }
 
 function outcomeOf(verdict: Verdict): SettleOutcome {

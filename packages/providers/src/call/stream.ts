@@ -1,12 +1,18 @@
 import type { Clock } from "@sluice/core"
 import { meteredBody } from "../http/metered-body.ts"
-import { rebodiedResponse } from "../http/response.ts"
-import type { Attempt } from "./send.ts"
-import { settleAnswer, settleFailure } from "./settle.ts"
+import { errorResponse, rebodiedResponse } from "../http/response.ts"
 import { SseReader, type SseEvent } from "../http/sse.ts"
 import { usageInTail } from "../vendors/reading/usage-in-tail.ts"
 import type { Answer, Usage, Vendor } from "../vendors/vendor.ts"
+import type { Attempt } from "./send.ts"
+import { settleAnswer, settleFailure, unlessItThrows } from "./settle.ts"
 import { okVerdict } from "./verdict.ts"
+
+/** How an answer comes: as events, as one JSON object although a stream was asked for, or as bytes that nobody here reads. */
+type Form = "events" | "object" | "bytes"
+
+// So much may come before the first piece of an answer; then it is handed on as it is.
+const mostHeld = 262_144
 
 /** An answer that arrives piece by piece: its permit lives until the stream ends. */
 export class StreamedAnswer {
@@ -14,10 +20,13 @@ export class StreamedAnswer {
   readonly #vendor: Vendor
   readonly #clock: Clock
   readonly #response: Response
-  readonly #isEvents: boolean
   readonly #abort: AbortController
+  readonly #begun: () => void
   readonly #letGo: () => void
   readonly #events = new SseReader()
+  #form: Form
+  /** What the caller must not see before it is known whether an answer follows. */
+  #isHeld = true
   #usage: Partial<Usage> = {}
   #hasOutput = false
   /** Pieces of the answer that came after the last count. */
@@ -29,26 +38,58 @@ export class StreamedAnswer {
   #settled = false
   #disarmIdle: (() => void) | undefined
 
-  constructor(attempt: Attempt, response: Response, isEvents: boolean, abort: AbortController, letGo: () => void) {
+  /** `begun` is called at the first byte, `letGo` at the end. */
+  constructor(
+    attempt: Attempt,
+    response: Response,
+    type: "events" | "json" | "other",
+    abort: AbortController,
+    begun: () => void,
+    letGo: () => void,
+  ) {
     this.#attempt = attempt
     this.#vendor = attempt.owner.prepared.vendor
     this.#clock = attempt.owner.context.clock
     this.#response = response
-    this.#isEvents = isEvents
+    this.#form = type === "events" ? "events" : type === "json" ? "object" : "bytes"
     this.#abort = abort
+    this.#begun = begun
     this.#letGo = letGo
   }
 
-  /** The response, once its first bytes are there: an error in them can still be retried. */
+  /**
+   * The response, once its first piece of output is there: an error before it can still be retried.
+   *
+   * @throws AttemptFailure
+   */
   async head(): Promise<Response> {
     const reader = this.#response.body?.getReader()
     if (!reader) {
       this.#over("success")
       return this.#response
     }
-    const first = await reader.read()
-    if (first.value) this.#watch(first.value, true)
-    if (first.done) this.#end()
+    const held: Uint8Array<ArrayBuffer>[] = []
+    let error: Answer | undefined
+    let isOver = false
+    for (let bytes = 0; this.#isHeld && !error && !isOver;) {
+      this.#asking = true
+      const { done, value } = await reader.read()
+      if (held.length === 0) this.#firstByte()
+      isOver = done
+      if (done) {
+        error = this.#last(held)
+      } else {
+        if (held.length === 0 && this.#form === "object" && !mayBeError(value)) this.#form = "bytes"
+        held.push(value)
+        bytes += value.length
+        error = this.#watch(value)
+        if (this.#form === "bytes" || bytes > mostHeld) this.#isHeld = false
+      }
+    }
+    if (error && this.#isHeld) throw this.#failed(error)
+    this.#isHeld = false
+    this.#passed(error)
+    if (isOver) this.#over("success")
     const body = meteredBody(
       reader,
       {
@@ -57,57 +98,91 @@ export class StreamedAnswer {
           this.#asking = true
           if (!this.#disarmIdle) this.#armIdle()
         },
-        chunk: (bytes) => this.#watch(bytes, false),
-        end: () => this.#end(),
+        chunk: (bytes) => this.#passed(this.#watch(bytes)),
+        end: () => {
+          this.#passed(this.#last([]))
+          this.#over("success")
+        },
         fail: () => this.#over("ignored"),
         cancel: () => this.#over(this.#isCounted && this.#hasOutput ? "success" : "ignored"),
       },
-      first.value ? [first.value] : [],
+      held,
     )
-    if (!first.done) this.#armIdle()
     const handed = rebodiedResponse(this.#response, body)
     abandoned.register(body, this)
     return handed
   }
 
-  #watch(bytes: Uint8Array, atHead: boolean): void {
+  #firstByte(): void {
+    this.#begun()
+    this.#lastMs = this.#clock.now()
+    this.#armIdle()
+  }
+
+  /** Reads along. Returns the error that the bytes bring. Never throws: the bytes are the caller's, whatever they say. */
+  #watch(bytes: Uint8Array): Answer | undefined {
     this.#asking = false
     this.#lastMs = this.#clock.now()
-    if (this.#settled) return
+    if (this.#settled) return undefined
     this.#firstMs ??= this.#lastMs
-    if (this.#isEvents) this.#read(this.#events.push(bytes), atHead)
-    else this.#keepTail(bytes)
+    if (this.#form === "events") return this.#read(() => this.#events.push(bytes))
+    this.#keepTail(bytes)
+    return undefined
   }
 
-  #read(events: readonly SseEvent[], atHead: boolean): void {
-    for (const event of events) {
-      const fact = this.#vendor.streamEvent(event)
-      if (fact?.error) return this.#failed(fact.error, atHead)
-      if (fact?.output) {
-        this.#hasOutput = true
-        this.#uncounted++
-        atHead = false
+  #read(events: () => readonly SseEvent[]): Answer | undefined {
+    try {
+      for (const event of events()) {
+        const fact = this.#vendor.streamEvent(event)
+        if (fact?.error) return fact.error
+        if (!fact?.prelude) this.#isHeld = false
+        if (fact?.output) {
+          this.#hasOutput = true
+          this.#uncounted++
+        }
+        if (fact?.usage) {
+          this.#usage = { ...this.#usage, ...fact.usage }
+          if (fact.usage.outputTokens !== undefined) this.#uncounted = 0
+        }
       }
-      if (fact?.usage) {
-        this.#usage = { ...this.#usage, ...fact.usage }
-        if (fact.usage.outputTokens !== undefined) this.#uncounted = 0
-      }
+    } catch (error) {
+      this.#form = "bytes"
+      this.#attempt.owner.unreadable(error)
     }
+    return undefined
   }
 
-  #failed(error: Answer, atHead: boolean): void {
+  /** What the end of the stream brings, and the whole of one that is no stream. */
+  #last(held: readonly Uint8Array<ArrayBuffer>[]): Answer | undefined {
+    if (this.#settled) return undefined
+    if (this.#form === "events") {
+      const error = this.#read(() => this.#events.end())
+      return error ?? (this.#isHeld ? emptyAnswer : undefined)
+    }
+    const body = this.#form === "object" ? unlessItThrows(() => parsed(held)) : usageInTail(this.#tail)
+    this.#usage = unlessItThrows(() => this.#vendor.usage(body)) ?? {}
+    return this.#form === "object" ? unlessItThrows(() => this.#vendor.hiddenError?.(body)) : undefined
+  }
+
+  /** Before any output: the attempt has failed, and nobody has seen anything of it. */
+  #failed({ status, body }: Answer): Error {
     this.#settled = true
-    const bytes = new TextEncoder().encode(JSON.stringify(error.body))
-    const response = asResponse(error.status, bytes, this.#response)
-    const failure = settleFailure(this.#attempt, error, response, bytes)
-    // In the middle the caller gets the event as it is; the stream goes on as long as the vendor sends.
-    if (!atHead) {
-      this.#attempt.owner.spent(this.#soFar(), "partial")
-      return this.#attempt.owner.failedLate(failure.verdict)
-    }
     this.#release()
     this.#abort.abort()
-    throw failure
+    const bytes = new TextEncoder().encode(JSON.stringify(body))
+    const answer = { status, headers: this.#response.headers, body }
+    return settleFailure(this.#attempt, answer, errorResponse(status, bytes, this.#response), bytes)
+  }
+
+  /** In the middle the caller gets the event as it is; the stream goes on as long as the vendor sends. */
+  #passed(error: Answer | undefined): void {
+    if (!error || this.#settled) return
+    this.#settled = true
+    const answer = { ...error, headers: this.#response.headers }
+    const { owner } = this.#attempt
+    const failure = settleFailure(this.#attempt, answer)
+    owner.spent(this.#soFar(), "partial")
+    owner.failedLate(failure.verdict)
   }
 
   #keepTail(bytes: Uint8Array): void {
@@ -115,14 +190,6 @@ export class StreamedAnswer {
     joined.set(this.#tail)
     joined.set(bytes, this.#tail.length)
     this.#tail = joined.slice(-4096)
-  }
-
-  #end(): void {
-    if (!this.#settled) {
-      if (this.#isEvents) this.#read(this.#events.end(), false)
-      else this.#usage = this.#vendor.usage(usageInTail(this.#tail)) ?? {}
-    }
-    this.#over("success")
   }
 
   /** Nothing comes any more. */
@@ -142,13 +209,13 @@ export class StreamedAnswer {
         totalMs: this.#clock.now() - startMs,
         ...(this.#firstMs === undefined ? {} : { firstTokenMs: this.#firstMs - startMs }),
       }
-      const known = this.#isCounted || this.#isEvents ? usage : undefined
+      const known = this.#isCounted || this.#form === "events" ? usage : undefined
       return settleAnswer(this.#attempt, answer, known, latency, this.#isCounted ? "counted" : "guessed")
     }
     // The vendor has worked on it, and charges for that, whether or not anybody read the end.
     const usd = owner.spent(usage, "partial")
-    const actual = this.#vendor.charged(estimate, usage)
-    const feedback = this.#vendor.feedback(answer, okVerdict, this.#clock.wallNow())
+    const actual = unlessItThrows(() => this.#vendor.charged(estimate, usage)) ?? estimate
+    const feedback = unlessItThrows(() => this.#vendor.feedback(answer, okVerdict, this.#clock.wallNow()))
     permit.settle("ignored", usd === undefined ? actual : { ...actual, usd }, feedback)
   }
 
@@ -177,10 +244,12 @@ export class StreamedAnswer {
         return
       }
       this.#disarmIdle = undefined
-      this.#settle("ignored")
+      // While it is held, the attempt fails and can be made again.
+      if (!this.#isHeld) this.#settle("ignored")
       // A caller that is slow itself keeps its stream, without the permit.
       if (this.#asking) {
-        this.#abort.abort(new DOMException(`The stream was silent for ${idleTimeoutMs} ms`, "TimeoutError"))
+        const message = `the stream was silent for ${idleTimeoutMs} ms (idleTimeoutMs)`
+        this.#abort.abort(new DOMException(message, "TimeoutError"))
       }
     }
     this.#disarmIdle = clock.setTimer(idleTimeoutMs, check)
@@ -201,11 +270,20 @@ export class StreamedAnswer {
 
 const abandoned = new FinalizationRegistry<StreamedAnswer>((answer) => answer.abandon())
 
-/** An error that came as the first event, as the answer that it would have been. */
-function asResponse(status: number, bytes: Uint8Array<ArrayBuffer>, response: Response): Response {
-  const headers = new Headers(response.headers)
-  headers.set("content-type", "application/json")
-  const built = new Response(bytes, { status, headers })
-  Object.defineProperty(built, "url", { value: response.url })
-  return built
+/** What a router sends when the vendor behind it has hung up. */
+const emptyAnswer: Answer = {
+  status: 502,
+  headers: new Headers(),
+  body: { error: { type: "server_error", code: "empty-answer", message: "The stream ended before it began." } },
+}
+
+/** One JSON object, or Gemini's list that begins with an error: no stream. */
+function mayBeError(bytes: Uint8Array): boolean {
+  const start = new TextDecoder().decode(bytes.subarray(0, 100)).trimStart()
+  return start.startsWith("{") || /^\[\s{0,20}\{\s{0,20}"error"/.test(start)
+}
+
+function parsed(chunks: readonly Uint8Array<ArrayBuffer>[]): unknown {
+  const decoder = new TextDecoder()
+  return JSON.parse(chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join("")) as unknown
 }

@@ -92,3 +92,23 @@ export function rebodiedResponse(response: Response, body: ReadableStream<Uint8A
   const rebodied = new Response(body, { status, statusText, headers })
   return Object.defineProperties(rebodied, { url: { value: url }, redirected: { value: redirected } })
 }
+
+/** An error that came inside an answer, as the answer of its own that it would have been. */
+export function errorResponse(status: number, bytes: Uint8Array<ArrayBuffer>, response: Response): Response {
+  const headers = new Headers(response.headers)
+  headers.set("content-type", "application/json")
+  for (const name of ["content-length", "content-encoding"]) headers.delete(name)
+  const built = new Response(bytes, { status, headers })
+  return Object.defineProperty(built, "url", { value: response.url })
+}
+
+/** The response without the headers that only we may set: a vendor that sends them is not taken for us. */
+export function withoutOurHeaders(response: Response): Response {
+  const ours = [...response.headers.keys()].filter((name) => name.startsWith("x-sluice-"))
+  if (ours.length === 0) return response
+  const { status, statusText, url, redirected, body } = response
+  const headers = new Headers(response.headers)
+  for (const name of ours) headers.delete(name)
+  const clean = new Response(body, { status, statusText, headers })
+  return Object.defineProperties(clean, { url: { value: url }, redirected: { value: redirected } })
+}

@@ -4,12 +4,13 @@ export interface SseEvent {
   readonly data: string
 }
 
-// A line this long without an end is no event stream that we can read: it is dropped, not kept in memory.
-const longestLine = 8_000_000
+// Characters. Nothing that a vendor sends as one event is longer; what is, is let by, not kept in memory.
+const longestEvent = 8_000_000
 
 /**
  * Reads server-sent events out of a byte stream, chunk by chunk, whatever the chunk borders (also inside a
- * character). Holds at most the unfinished event.
+ * character). Holds at most the unfinished event; one of more than 8,000,000 characters is left out.
+ * Cost: each byte is looked at once.
  *
  * Source: WHATWG HTML §9.2.6.
  *
@@ -21,9 +22,12 @@ const longestLine = 8_000_000
  */
 export class SseReader {
   readonly #decoder = new TextDecoder()
+  /** The line that has not ended. */
   #rest = ""
+  #endedInReturn = false
   #event = ""
   #data: string | undefined
+  #isTooLong = false
 
   push(bytes: Uint8Array): SseEvent[] {
     return this.#lines(this.#decoder.decode(bytes, { stream: true }))
@@ -36,38 +40,53 @@ export class SseReader {
 
   #lines(text: string): SseEvent[] {
     const events: SseEvent[] = []
-    const all = this.#rest + text
-    let from = 0
-    for (;;) {
-      const to = lineEnd(all, from)
-      if (to < 0) break
-      this.#line(all.slice(from, to), events)
-      from = all.charCodeAt(to) === 13 && all.charCodeAt(to + 1) === 10 ? to + 2 : to + 1
+    if (text === "") return events
+    // The second half of a line end that the border of two chunks has cut.
+    let from = this.#endedInReturn && text.startsWith("\n") ? 1 : 0
+    this.#endedInReturn = text.endsWith("\r")
+    let newline = text.indexOf("\n", from)
+    let carriage = text.indexOf("\r", from)
+    while (newline >= 0 || carriage >= 0) {
+      const to = carriage < 0 || (newline >= 0 && newline < carriage) ? newline : carriage
+      this.#line(this.#rest + text.slice(from, to), events)
+      this.#rest = ""
+      from = to === carriage && newline === to + 1 ? to + 2 : to + 1
+      if (newline >= 0 && newline < from) newline = text.indexOf("\n", from)
+      if (carriage >= 0 && carriage < from) carriage = text.indexOf("\r", from)
     }
-    this.#rest = all.length - from > longestLine ? "" : all.slice(from)
+    this.#keep(text.slice(from))
     return events
+  }
+
+  /** Not searched again: only what comes next may end it. */
+  #keep(text: string): void {
+    if (text === "") return
+    this.#rest += text
+    if (this.#rest.length + (this.#data?.length ?? 0) <= longestEvent) return
+    this.#isTooLong = true
+    this.#data = undefined
+    // Any line that is not blank.
+    this.#rest = ":"
   }
 
   #line(line: string, events: SseEvent[]): void {
     if (line === "") {
-      if (this.#data !== undefined) events.push({ event: this.#event || "message", data: this.#data })
+      if (this.#data !== undefined && !this.#isTooLong)
+        events.push({ event: this.#event || "message", data: this.#data })
       this.#event = ""
       this.#data = undefined
+      this.#isTooLong = false
       return
     }
     const colon = line.indexOf(":")
     const field = colon < 0 ? line : line.slice(0, colon)
-    if (field !== "data" && field !== "event") return
+    if ((field !== "data" && field !== "event") || this.#isTooLong) return
     const value = colon < 0 ? "" : line.slice(line.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1)
     if (field === "event") this.#event = value
     else this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`
+    if (this.#data !== undefined && this.#data.length > longestEvent) {
+      this.#isTooLong = true
+      this.#data = undefined
+    }
   }
-}
-
-function lineEnd(text: string, from: number): number {
-  const newline = text.indexOf("\n", from)
-  const carriage = text.indexOf("\r", from)
-  if (carriage < 0 || (newline >= 0 && newline < carriage)) return newline
-  // A carriage return at the very end may be half of a pair: wait for the next chunk.
-  return carriage === text.length - 1 ? -1 : carriage
 }

@@ -1,6 +1,7 @@
 import type Anthropic from "@anthropic-ai/sdk"
 import { vendorMessage } from "../vendors/reading/vendor-message.ts"
-import { anthropic, anthropicStatus } from "../vendors/anthropic.ts"
+import { anthropic } from "../vendors/anthropic.ts"
+import { errorStatus } from "../vendors/reading/error-status.ts"
 import type { BatchRequest, BatchResult, BatchVendor } from "./batch-vendor.ts"
 
 type Params = Anthropic.Messages.BatchCreateParams.Request["params"]
@@ -107,6 +108,6 @@ function resultOf({ custom_id: customId, result }: Row): BatchResult {
     code: type,
     message: vendorMessage(message),
     again: type !== "invalid_request_error",
-    answer: { status: anthropicStatus(type), body: result.error },
+    answer: { status: errorStatus(result.error.error), body: result.error },
   }
 }

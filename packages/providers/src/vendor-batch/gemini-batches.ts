@@ -1,5 +1,6 @@
 import type { BatchJob, InlinedRequest } from "@google/genai"
 import { at, textAt } from "../vendors/reading/json-path.ts"
+import { errorStatus } from "../vendors/reading/error-status.ts"
 import { vendorMessage } from "../vendors/reading/vendor-message.ts"
 import { gemini } from "../vendors/gemini.ts"
 import type { BatchRequest, BatchResult, BatchVendor } from "./batch-vendor.ts"
@@ -106,16 +107,13 @@ function stateOf(state: string): "running" | "ended" | "failed" {
   return state === "JOB_STATE_FAILED" ? "failed" : endStates.has(state) ? "ended" : "running"
 }
 
-/** The HTTP status of each `google.rpc.Code`, by number. Source: google/rpc/code.proto. */
-const httpStatus = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401]
-
 function resultOf(customId: string, { response, error }: GeminiResult): BatchResult {
   if (response !== undefined && response !== null) {
     const usage = gemini.usage(response)
     return { customId, status: "ok", body: response, ...(usage ? { usage } : {}) }
   }
   const code = at(error, "code")
-  const status = (typeof code === "number" ? httpStatus[code] : undefined) ?? 500
+  const status = errorStatus(error)
   const again = status === 429 || status >= 499
   const message = vendorMessage(textAt(error, "message"))
   return {

@@ -1,4 +1,5 @@
 import type { Cost, Feedback, LimitReading } from "@sluice/core"
+import { errorStatus, isError } from "./reading/error-status.ts"
 import { at, countAt, countInHeader, textAt } from "./reading/json-path.ts"
 import { measurePrompt } from "../accounts/measure-prompt.ts"
 import { longestTrustedDelayMs, retryDelay } from "./reading/retry-delay.ts"
@@ -27,6 +28,7 @@ export const anthropic: Vendor = {
   classify,
   feedback,
   usage: (body) => usageOf(at(body, "usage")) as Usage | undefined,
+  hiddenError: (body) => (isError(at(body, "error")) && at(body, "content") === undefined ? asAnswer(body) : undefined),
   streamEvent,
   withModel: (url, body, model) => {
     if (!onVertex.test(url.pathname)) return { url, body: { ...body, model } }
@@ -168,35 +170,32 @@ function usageOf(usage: unknown): Partial<Usage> | undefined {
 }
 
 function streamEvent({ event, data }: { event: string; data: string }): StreamFact | undefined {
-  if (event === "ping") return undefined
+  if (event === "ping") return { prelude: true }
   if (event === "content_block_delta") return { output: true }
-  if (event !== "message_start" && event !== "message_delta" && event !== "error") return undefined
+  // Also by what is inside: a router may leave the name out.
+  const mayFail = event === "error" || data.includes('"error"')
+  const isStart = event === "message_start" || event === "content_block_start"
+  if (!isStart && event !== "message_delta" && !mayFail) return undefined
   let body: unknown
   try {
     body = JSON.parse(data)
   } catch {
     return undefined
   }
-  if (event === "error")
-    return { error: { status: anthropicStatus(textAt(body, "error", "type")), headers: new Headers(), body } }
-  const usage = usageOf(event === "message_start" ? at(body, "message", "usage") : at(body, "usage"))
-  return usage ? { usage } : undefined
+  if (event === "error" || (textAt(body, "type") ?? "error") === "error") {
+    const error = at(body, "error")
+    if (event === "error" || isError(error)) return { error: asAnswer(body) }
+  }
+  // What a tool or the vendor's own search found comes whole, with its block's start.
+  if (event === "content_block_start")
+    return { prelude: ["text", "thinking"].includes(textAt(body, "content_block", "type") ?? "") }
+  const prelude = event === "message_start"
+  const usage = usageOf(prelude ? at(body, "message", "usage") : at(body, "usage"))
+  return usage ? { usage, prelude } : { prelude }
 }
 
-const statuses: Readonly<Record<string, number>> = {
-  invalid_request_error: 400,
-  authentication_error: 401,
-  billing_error: 402,
-  permission_error: 403,
-  not_found_error: 404,
-  request_too_large: 413,
-  rate_limit_error: 429,
-  api_error: 500,
-  timeout_error: 504,
-  overloaded_error: 529,
-}
-
-/** The status that an error of this type has when it comes as an answer of its own. */
-export function anthropicStatus(type: string | undefined): number {
-  return statuses[type ?? ""] ?? 500
+function asAnswer(body: unknown): Answer {
+  const error = at(body, "error") ?? body
+  const told = typeof error === "string" ? { message: error } : error
+  return { status: errorStatus(told), headers: new Headers(), body: { type: "error", error: told } }
 }

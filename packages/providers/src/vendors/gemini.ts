@@ -1,4 +1,5 @@
 import type { Cost, Feedback, LimitReading } from "@sluice/core"
+import { errorStatus, isError } from "./reading/error-status.ts"
 import { goDuration } from "./reading/go-duration.ts"
 import { at, countAt, textAt } from "./reading/json-path.ts"
 import { measurePrompt } from "../accounts/measure-prompt.ts"
@@ -26,6 +27,7 @@ export const gemini: Vendor = {
   classify,
   feedback,
   usage: (body) => usageOf(Array.isArray(body) ? at(body.at(-1), "usageMetadata") : at(body, "usageMetadata")),
+  hiddenError: (body) => (isError(errorOf(body)) ? asAnswer(body) : undefined),
   streamEvent,
   withModel: (url, body, model) => {
     const next = new URL(url)
@@ -166,9 +168,18 @@ function streamEvent({ data }: { data: string }): StreamFact | undefined {
   } catch {
     return undefined
   }
-  const error = at(body, "error")
-  if (typeof error === "object" && error !== null)
-    return { error: { status: countAt(error, "code") ?? 500, headers: new Headers(), body } }
+  if (isError(at(body, "error"))) return { error: asAnswer(body) }
   const usage = usageOf(at(body, "usageMetadata"))
-  return usage ? { usage, output: true } : { output: true }
+  const candidate = at(body, "candidates", 0)
+  const prelude =
+    at(body, "promptFeedback") === undefined &&
+    at(candidate, "finishReason") === undefined &&
+    at(candidate, "content", "parts", 0) === undefined
+  return { ...(usage ? { usage } : {}), output: !prelude, prelude }
+}
+
+function asAnswer(body: unknown): Answer {
+  const error = errorOf(body)
+  const told = typeof error === "string" ? { message: error } : error
+  return { status: errorStatus(told), headers: new Headers(), body: { error: told } }
 }

@@ -1,4 +1,5 @@
 import type { Cost, Feedback, LimitReading } from "@sluice/core"
+import { errorStatus, isError } from "./reading/error-status.ts"
 import { goDuration } from "./reading/go-duration.ts"
 import { at, countAt, countIn, countInHeader, textAt } from "./reading/json-path.ts"
 import { measurePrompt } from "../accounts/measure-prompt.ts"
@@ -67,6 +68,7 @@ export function openAIShaped(shape: OpenAIShape): Vendor {
     classify,
     feedback: (answer, verdict, nowWallMs) => feedback(shape, answer, verdict, nowWallMs),
     usage: (body) => usageOf(at(body, "usage")),
+    hiddenError,
     streamEvent,
     withModel: (url, body, model) => {
       const next = new URL(url)
@@ -248,40 +250,89 @@ function usageOf(usage: unknown): Usage | undefined {
   }
 }
 
+/** Events of the Responses API before its first piece. */
+const preludes = new Set([
+  "response.created",
+  "response.queued",
+  "response.in_progress",
+  "response.output_item.added",
+  "response.content_part.added",
+  "ping",
+])
+
 function streamEvent({ event, data }: { event: string; data: string }): StreamFact | undefined {
-  if (data === "[DONE]") return undefined
+  if (data === "[DONE]") return { prelude: true }
   // Most events are pieces of text: parse only those that may carry more.
   const mayFail = data.includes('"error"') || data.includes("response.failed")
   const mayCount = data.includes('_tokens"')
-  const output = event === "message" || event.endsWith(".delta")
-  if (!mayFail && !mayCount) return { output }
+  const mayBeEmpty = emptySigns.some((sign) => data.includes(sign))
+  const plain = { output: event === "message" || event.endsWith(".delta"), prelude: preludes.has(event) }
+  if (!mayFail && !mayCount && !mayBeEmpty) return plain
   let body: unknown
   try {
     body = JSON.parse(data)
   } catch {
-    return { output }
+    return plain
   }
   const error = errorIn(event, body)
   if (error) return { error }
   const usage = usageOf(at(body, "usage") ?? at(body, "response", "usage") ?? at(body, "x_groq", "usage"))
-  return usage ? { usage } : { output }
+  const prelude = plain.prelude || isPrelude(body)
+  return usage ? { usage, prelude } : { output: plain.output && !prelude, prelude }
 }
+
+const emptySigns = ['"role"', '"content":""', '"choices":[]', '"choices": []']
+
+/** A chunk that says who will speak, or what a filter thought of the prompt, and nothing else. */
+function isPrelude(body: unknown): boolean {
+  const choices = at(body, "choices")
+  if (!Array.isArray(choices)) return false
+  return choices.every((choice) => {
+    const delta = at(choice, "delta")
+    if (at(choice, "finish_reason") || typeof delta !== "object" || delta === null) return false
+    return Object.entries(delta).every(
+      ([key, value]) => key === "role" || value === null || value === "" || isEmptyList(value),
+    )
+  })
+}
+
+const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0
 
 function errorIn(event: string, body: unknown): Answer | undefined {
   const type = textAt(body, "type")
-  const error = at(body, "error") ?? (type === "response.failed" ? at(body, "response", "error") : undefined)
+  const own = at(body, "error")
+  const error = isError(own) ? own : type === "response.failed" ? at(body, "response", "error") : errorInChoice(body)
   const found = type === "error" || event === "error" ? (error ?? body) : error
-  if (typeof found !== "object" || found === null) return undefined
-  return { status: statusOf(found), headers: new Headers(), body: { error: found } }
+  return isError(found) ? asAnswer(found, body) : undefined
 }
 
-/** The status that this error has when it comes before the stream. */
-function statusOf(error: object): number {
-  const code = at(error, "code") ?? at(error, "status")
-  if (typeof code === "number" && code >= 400 && code < 600) return code
-  const words = `${textAt(error, "code") ?? ""} ${textAt(error, "type") ?? ""}`
-  if (/rate_limit|slow_down|insufficient_quota|spend_limit/.test(words)) return 429
-  if (/overloaded|unavailable/.test(words)) return 503
-  if (/invalid_request|context_length|content_filter/.test(words)) return 400
-  return 500
+/** OpenRouter's, where the vendor behind it failed in the middle. */
+function errorInChoice(body: unknown): unknown {
+  const error = at(body, "choices", 0, "error")
+  return isError(error) ? error : undefined
+}
+
+function asAnswer(error: object | string, body: unknown): Answer {
+  const told = typeof error === "string" ? { ...(body as object), message: error } : error
+  return { status: errorStatus(told), headers: new Headers(), body: { error: told } }
+}
+
+function hiddenError(body: unknown): Answer | undefined {
+  const error = Array.isArray(body) ? at(body[0], "error") : at(body, "error")
+  const choices = at(body, "choices")
+  if (Array.isArray(choices)) {
+    const inChoice = errorInChoice(body)
+    if (isError(inChoice)) return asAnswer(inChoice, body)
+    if (choices.length > 0) return undefined
+  }
+  // Beside something else the field may be a warning.
+  const isAlone = ["data", "output", "results", "text"].every((key) => !at(body, key))
+  if (isError(error) && (isAlone || at(body, "status") === "failed"))
+    return asAnswer(error, Array.isArray(body) ? {} : body)
+  if (at(body, "object") === "error") return asAnswer(body as object, body)
+  if (choices === null) {
+    const message = "HTTP 200, and in it neither an answer nor an error: choices is null"
+    return { status: 502, headers: new Headers(), body: { error: { code: "no-answer", message } } }
+  }
+  return undefined
 }

@@ -71,6 +71,8 @@ export interface StreamFact {
   readonly error?: Answer
   /** The event carries a piece of the answer. */
   readonly output?: boolean
+  /** Nothing of the answer yet: an error after it can still be tried again, and the caller never knows. */
+  readonly prelude?: boolean
 }
 
 /**
@@ -100,6 +102,8 @@ export interface Vendor {
   readonly feedback: (answer: Answer, verdict: Verdict, nowWallMs: number) => Feedback
   readonly classify: (answer: Answer) => Verdict
   readonly usage: (body: unknown) => Usage | undefined
+  /** An error inside an answer of HTTP 200, as the answer that the vendor would have given with a status. */
+  readonly hiddenError?: (body: unknown) => Answer | undefined
   readonly streamEvent: (event: SseEvent) => StreamFact | undefined
   /** The caller's request for another model: its URL and body. */
   readonly withModel: (

@@ -1,0 +1,260 @@
+import Anthropic from "@anthropic-ai/sdk"
+import { GoogleGenAI } from "@google/genai"
+import type { SluiceEvent } from "@sluice/core"
+import OpenAI from "openai"
+import { describe, expect, it, vi } from "vitest"
+import { anthropicOptions, googleOptions, limitedFetch, type LimitedFetch, openaiOptions } from "../../src/index.ts"
+import { inFlight } from "../fake-vendor.ts"
+import { fastClock, scriptedServer } from "../scripted-server.ts"
+
+// Real HTTP on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
+
+const message = { role: "assistant", content: "fine" }
+const chat = {
+  id: "c",
+  object: "chat.completion",
+  created: 1,
+  model: "m",
+  choices: [{ index: 0, message, finish_reason: "stop" }],
+  usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+}
+const claude = {
+  id: "msg_1",
+  type: "message",
+  role: "assistant",
+  model: "m",
+  content: [{ type: "text", text: "fine" }],
+  stop_reason: "end_turn",
+  usage: { input_tokens: 1, output_tokens: 1 },
+}
+const google = {
+  candidates: [{ content: { role: "model", parts: [{ text: "fine" }] }, finishReason: "STOP" }],
+  usageMetadata: { promptTokenCount: 1, candidatesTokenCount: 1, totalTokenCount: 2 },
+}
+const response = {
+  id: "r",
+  object: "response",
+  status: "completed",
+  output: [],
+  usage: { input_tokens: 1, output_tokens: 1 },
+}
+const piece = (delta: object, finish: string | null = null): string =>
+  `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`
+const stream = `${piece({ role: "assistant", content: "" })}${piece({ content: "fine" }, "stop")}data: [DONE]\n\n`
+const asked = [{ role: "user" as const, content: "hi" }]
+
+type Send = (url: string, limited: LimitedFetch) => PromiseLike<unknown>
+const openai: Send = (url, limited) =>
+  new OpenAI({ baseURL: `${url}/v1`, apiKey: "k", ...openaiOptions(limited) }).chat.completions.create({
+    model: "m",
+    messages: asked,
+  })
+const responses: Send = (url, limited) =>
+  new OpenAI({ baseURL: `${url}/v1`, apiKey: "k", ...openaiOptions(limited) }).responses.create({
+    model: "m",
+    input: "hi",
+  })
+const streamed: Send = async (url, limited) => {
+  const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: "k", ...openaiOptions(limited) })
+  let text = ""
+  for await (const chunk of await client.chat.completions.create({ model: "m", messages: asked, stream: true }))
+    text += chunk.choices[0]?.delta.content ?? ""
+  return text
+}
+const anthropic: Send = (url, limited) =>
+  new Anthropic({ baseURL: url, apiKey: "k", ...anthropicOptions(limited) }).messages.create({
+    model: "m",
+    max_tokens: 9,
+    messages: asked,
+  })
+const gemini: Send = (url, limited) =>
+  new GoogleGenAI({ apiKey: "k", httpOptions: { baseUrl: url, ...googleOptions(limited) } }).models.generateContent({
+    model: "m",
+    contents: "hi",
+  })
+
+const rateLimited = { error: { code: 429, message: "Rate limited upstream. Try again in 3s" } }
+const noKey = { error: { code: 401, message: "No auth credentials found" } }
+
+interface Case {
+  readonly send: Send
+  readonly bad: unknown
+  readonly good: unknown
+  readonly kind: "wait" | "retry"
+  readonly type?: string
+}
+const cases: Record<string, Case> = {
+  "openai, 429": { send: openai, bad: rateLimited, good: chat, kind: "wait" },
+  "openai, a code that is a word": {
+    send: openai,
+    bad: { error: { code: "rate_limit_exceeded", message: "slow" } },
+    good: chat,
+    kind: "wait",
+  },
+  "openai, a text": { send: openai, bad: { error: "upstream connect error" }, good: chat, kind: "retry" },
+  "openai, a text that names its status": {
+    send: openai,
+    bad: { error: "overloaded", code: 503 },
+    good: chat,
+    kind: "retry",
+  },
+  "openai, choices: null": { send: openai, bad: { ...chat, choices: null }, good: chat, kind: "retry" },
+  "openai, choices: null beside an error": {
+    send: openai,
+    bad: { ...chat, choices: null, ...rateLimited },
+    good: chat,
+    kind: "wait",
+  },
+  "openai, an error in the choice": {
+    send: openai,
+    bad: {
+      ...chat,
+      choices: [
+        {
+          index: 0,
+          message: { role: "assistant", content: "" },
+          finish_reason: "error",
+          error: { code: 502, message: "Upstream" },
+        },
+      ],
+    },
+    good: chat,
+    kind: "retry",
+  },
+  "openai, responses that failed": {
+    send: responses,
+    bad: { ...response, status: "failed", error: { code: "rate_limit_exceeded", message: "slow" } },
+    good: response,
+    kind: "wait",
+  },
+  "openai, streamed as JSON": {
+    send: streamed,
+    bad: rateLimited,
+    good: stream,
+    kind: "wait",
+    type: "application/json",
+  },
+  "openai, a stream's first event": {
+    send: streamed,
+    bad: `data: ${JSON.stringify(rateLimited)}\n\n`,
+    good: stream,
+    kind: "wait",
+  },
+  "openai, a stream's first event is a text": {
+    send: streamed,
+    bad: 'data: {"error":"no capacity"}\n\n',
+    good: stream,
+    kind: "retry",
+  },
+  "openai, an empty stream": { send: streamed, bad: "", good: stream, kind: "retry" },
+  "openai, a stream of comments only": {
+    send: streamed,
+    bad: ": PROCESSING\n\n: PROCESSING\n\n",
+    good: stream,
+    kind: "retry",
+  },
+  "openai, a stream of nothing but its end": { send: streamed, bad: "data: [DONE]\n\n", good: stream, kind: "retry" },
+  "anthropic, overloaded": {
+    send: anthropic,
+    bad: { type: "error", error: { type: "overloaded_error", message: "Overloaded" } },
+    good: claude,
+    kind: "retry",
+  },
+  "anthropic, rate": {
+    send: anthropic,
+    bad: { type: "error", error: { type: "rate_limit_error", message: "slow" } },
+    good: claude,
+    kind: "wait",
+  },
+  "gemini, 429": {
+    send: gemini,
+    bad: { error: { code: 429, status: "RESOURCE_EXHAUSTED", message: "slow" } },
+    good: google,
+    kind: "wait",
+  },
+  "gemini, as an array": {
+    send: gemini,
+    bad: [{ error: { code: 503, status: "UNAVAILABLE", message: "busy" } }],
+    good: google,
+    kind: "retry",
+  },
+}
+
+describe.each(Object.entries(cases))("HTTP 200 with an error inside: %s", (_name, { send, bad, good, kind, type }) => {
+  const text = (body: unknown): string => (typeof body === "string" ? body : JSON.stringify(body))
+  const typeOf = (body: unknown): string =>
+    type ?? (typeof body === "string" ? "text/event-stream" : "application/json")
+
+  it("is the error that it says it is: tried again, and the SDK never knows", async () => {
+    const clock = fastClock()
+    const server = await scriptedServer((n, answer) => {
+      const body = n === 0 ? bad : good
+      answer
+        .writeHead(200, {
+          "content-type": n === 0 ? typeOf(body) : typeof body === "string" ? "text/event-stream" : "application/json",
+        })
+        .end(text(body))
+    })
+    const events: SluiceEvent[] = []
+    const limited = limitedFetch({ clock, onEvent: (event) => events.push(event) })
+    const got = await send(server.url, limited)
+    if (typeof got === "string") expect(got).toBe("fine")
+    expect([server.calls.length, inFlight(limited)]).toEqual([2, 0])
+    expect(events.filter(({ type: of }) => of === "http-attempt")).toMatchObject([
+      { decision: kind },
+      { decision: "ok" },
+    ])
+    await limited.close()
+  })
+})
+
+it("an error that is final comes to the SDK with its own status, and ends the account's other calls", async () => {
+  const server = await scriptedServer((_n, answer) => {
+    answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(noKey))
+  })
+  const limited = limitedFetch()
+  for (let call = 0; call < 3; call++)
+    await expect(openai(server.url, limited)).rejects.toMatchObject({
+      status: 401,
+      message: expect.stringContaining("No auth credentials"),
+    })
+  expect(server.calls).toHaveLength(1)
+  await limited.close()
+})
+
+it("choices: null to the end: the SDK throws instead of handing over nothing", async () => {
+  const server = await scriptedServer((_n, answer) => {
+    answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ ...chat, choices: null }))
+  })
+  const limited = limitedFetch({ clock: fastClock(), retry: { maxAttempts: 3 } })
+  await expect(openai(server.url, limited)).rejects.toMatchObject({ status: 502 })
+  expect(server.calls).toHaveLength(3)
+  await limited.close()
+})
+
+it("an empty stream to the end: the SDK throws", async () => {
+  const server = await scriptedServer((_n, answer) => {
+    answer.writeHead(200, { "content-type": "text/event-stream" }).end()
+  })
+  const limited = limitedFetch({ clock: fastClock(), retry: { maxAttempts: 3 } })
+  await expect(streamed(server.url, limited)).rejects.toMatchObject({ status: 502 })
+  expect([server.calls.length, inFlight(limited)]).toEqual([3, 0])
+  await limited.close()
+})
+
+it("an answer that merely carries a field called error, empty or beside its text, stays an answer", async () => {
+  const bodies = [
+    { ...chat, error: null },
+    { ...chat, error: {} },
+    { ...chat, error: "" },
+    { ...chat, error: { message: "a warning" } },
+  ]
+  const server = await scriptedServer((n, answer) => {
+    answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(bodies[n]))
+  })
+  const limited = limitedFetch()
+  for (const body of bodies) expect(await openai(server.url, limited)).toMatchObject(body)
+  expect(server.calls).toHaveLength(bodies.length)
+  await limited.close()
+})
