@@ -56,11 +56,11 @@ export function oracle(
   }
 
   function serve(call: VendorCall, { firstTokenMs, totalMs, fault, finish }: Admission): void {
-    const failed = fault !== undefined
+    const failed = fault !== undefined && fault !== "offSchema"
     // It knows that a hung call will not come back.
     const endsMs = nowMs + (failed ? (fault === "hang" ? 0 : Math.min(firstTokenMs, totalMs)) : totalMs)
     const end = (): void => {
-      finish(fault ?? "answered")
+      finish(failed ? fault : "answered")
       if (failed) return
       answered++
       lastMs = Math.max(lastMs, endsMs)

@@ -4,11 +4,14 @@ import type { VendorCall } from "./vendor-options.ts"
 /**
  * Instead of serving: `error503`, `error529`, `outage` (the connection is torn down at once), `billing`, `keyRefused`.
  * After taking the call from the quota: `error500`, `reset` (torn down before the answer), `hang` (no answer ever),
- * `truncate`, `malformed` (not JSON), `streamError` (an error event after HTTP 200).
+ * `truncate`, `malformed` (not JSON), `streamError` (an error event after HTTP 200); `offSchema`: a whole answer that does not
+ * fit the schema that was asked for (no fault where none was).
  */
 export type FaultKind = RefusingFault | ServingFault
 export type RefusingFault = "error503" | "error529" | "outage" | "billing" | "keyRefused"
-export type ServingFault = "error500" | "reset" | "hang" | "truncate" | "malformed" | "streamError"
+export type ServingFault = BreakingFault | "offSchema"
+/** There is no whole answer. */
+export type BreakingFault = "error500" | "reset" | "hang" | "truncate" | "malformed" | "streamError"
 
 export interface FaultOptions {
   /** Share of calls that meet each fault, 0–1. */

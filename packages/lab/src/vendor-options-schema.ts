@@ -20,6 +20,7 @@ const faultKinds = [
   "truncate",
   "malformed",
   "streamError",
+  "offSchema",
 ] as const satisfies readonly FaultKind[]
 
 const rate = z

@@ -87,7 +87,9 @@ export function createVirtualVendor(options: VirtualVendorOptions): VirtualVendo
           if (verdict.status === 0) return later(travelMs(), reset)
           later(travelMs(), () => resolve({ ...spoken(verdict), totalMs: clock.now() - sentMs }))
         }
-        function serve({ fault, firstTokenMs, totalMs, outputTokens, limits, finish }: Admission): void {
+        function serve({ fault: drawn, firstTokenMs, totalMs, outputTokens, limits, finish }: Admission): void {
+          // There is no text here that could fit a schema or not.
+          const fault = drawn === "offSchema" ? undefined : drawn
           if (fault === "hang") {
             cancelTimer = () => undefined
             return

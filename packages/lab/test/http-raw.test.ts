@@ -22,7 +22,7 @@ function answerTo(port: number, bytes: Uint8Array | string): Promise<string> {
 }
 
 const body = JSON.stringify(call)
-const head = (rest: string): string => `POST ${path} HTTP/1.1\r\nhost: x\r\n${rest}\r\n\r\n`
+const head = (rest: string): string => `POST ${path} HTTP/1.1\r\nhost: localhost\r\n${rest}\r\n\r\n`
 
 const nonsense = fc.oneof(
   fc.uint8Array({ maxLength: 600 }),

@@ -3,12 +3,18 @@ export type JsonSchema = boolean | { readonly [keyword: string]: unknown }
 
 /** Values nest no deeper than this once only optional parts remain. */
 const MAX_DEPTH = 24
+/** What one answer may hold: a schema that asks for more is refused, as vendors do. */
+const MAX_VALUES = 10_000
+const MAX_CHARACTERS = 1_000_000
+/** References and parts that one place may lead through. */
+const MAX_HOPS = 1_000
 
 /**
  * A value that conforms to a JSON schema, with the text in its strings: what a vendor's structured output
  * would be if the model had nothing else to say. Knows types, objects, arrays, enums, `const`, `anyOf` / `oneOf` / `allOf`,
  * `$ref`, lengths, bounds, `multipleOf` and the common formats. `pattern` and `uniqueItems` of more than one item are not generated.
  * Optional properties are filled too, except where a schema contains itself. Deterministic.
+ * Throws a TypeError for a schema that is none, or that only more than 10,000 values or a million characters could fulfil.
  *
  * @example
  * ```ts
@@ -17,7 +23,13 @@ const MAX_DEPTH = 24
  * ```
  */
 export function conformToSchema(schema: JsonSchema, text: string): unknown {
-  return valueFor(schema, { root: schema, text, depth: 0, open: [] })
+  return valueFor(schema, {
+    root: schema,
+    text,
+    depth: 0,
+    open: [],
+    left: { values: MAX_VALUES, characters: MAX_CHARACTERS },
+  })
 }
 
 interface Walk {
@@ -26,19 +38,22 @@ interface Walk {
   readonly depth: number
   /** References being resolved: a second visit means that the schema contains itself. */
   readonly open: readonly string[]
+  /** Of the whole answer. */
+  readonly left: { values: number; characters: number }
 }
 
 function valueFor(given: JsonSchema, walk: Walk): unknown {
+  if (--walk.left.values < 0) throw new TypeError(`schema: it takes more than ${MAX_VALUES} values to fulfil it`)
   if (typeof given === "boolean" || walk.depth > MAX_DEPTH) return null
-  const schema = resolve(given, walk.root)
+  const schema = resolve(given, walk.root, { left: MAX_HOPS })
   const deeper: Walk = {
     ...walk,
     depth: walk.depth + 1,
     open: typeof given["$ref"] === "string" ? [...walk.open, given["$ref"]] : walk.open,
   }
-  if ("const" in schema) return schema["const"]
-  if (Array.isArray(schema["enum"])) return schema["enum"][0]
-  if ("default" in schema && schema["default"] !== null && walk.depth > 0) return schema["default"]
+  if ("const" in schema) return stated(schema["const"], walk)
+  if (Array.isArray(schema["enum"])) return stated(schema["enum"][0], walk)
+  if ("default" in schema && schema["default"] !== null && walk.depth > 0) return stated(schema["default"], walk)
   for (const keyword of ["anyOf", "oneOf"]) {
     const options = schema[keyword]
     if (!Array.isArray(options)) continue
@@ -51,7 +66,7 @@ function valueFor(given: JsonSchema, walk: Walk): unknown {
     case "array":
       return arrayFor(schema, deeper)
     case "string":
-      return stringFor(schema, walk.text)
+      return stringFor(schema, walk)
     case "integer":
       return numberFor(schema, 1)
     case "number":
@@ -71,6 +86,7 @@ function objectFor(schema: Record<string, unknown>, walk: Walk): Record<string, 
   const entries = Object.entries(properties).filter(
     ([name, property]) => required.has(name) || !leadsBack(property, walk),
   )
+  for (const [name] of entries) charge(walk.left, name.length)
   const filled = entries.map(([name, property]) => [name, valueFor(property, walk)] as const)
   const extra =
     typeof schema["additionalProperties"] === "object" ? (schema["additionalProperties"] as JsonSchema) : true
@@ -85,7 +101,11 @@ function arrayFor(schema: Record<string, unknown>, walk: Walk): unknown[] {
   const items = schema["items"] as JsonSchema | undefined
   const least = Number(schema["minItems"] ?? 0)
   const most = Number(schema["maxItems"] ?? Infinity)
-  const wanted = Math.min(most, Math.max(least, first.length, items === undefined || leadsBack(items, walk) ? 0 : 1))
+  const wanted = Math.min(
+    walk.left.values + 1,
+    most,
+    Math.max(least, first.length, items === undefined || leadsBack(items, walk) ? 0 : 1),
+  )
   return Array.from({ length: wanted }, (_, index) => valueFor(first[index] ?? items ?? { type: "string" }, walk))
 }
 
@@ -102,12 +122,24 @@ const FORMATS: Readonly<Record<string, string>> = {
   uuid: "00000000-0000-4000-8000-000000000000",
 }
 
-function stringFor(schema: Record<string, unknown>, text: string): string {
+function stringFor(schema: Record<string, unknown>, { text, left }: Walk): string {
   const format = FORMATS[String(schema["format"])]
   if (format !== undefined) return format
   const least = Number(schema["minLength"] ?? 0)
   const most = Number(schema["maxLength"] ?? Infinity)
+  charge(left, Math.min(most, Math.max(least, text.length)))
   return text.length < least ? text.padEnd(least, ".") : text.slice(0, most)
+}
+
+function charge(left: Walk["left"], characters: number): void {
+  left.characters -= characters
+  if (left.characters < 0) throw new TypeError(`schema: it takes more than ${MAX_CHARACTERS} characters to fulfil it`)
+}
+
+/** A value that the schema itself holds. */
+function stated(value: unknown, { left }: Walk): unknown {
+  charge(left, JSON.stringify(value)?.length ?? 0)
+  return value
 }
 
 function numberFor(schema: Record<string, unknown>, integerStep: 0 | 1): number {
@@ -141,18 +173,23 @@ function leadsBack(schema: JsonSchema, walk: Walk): boolean {
 }
 
 /** `$ref` followed and `allOf` merged, so that the rest sees one plain schema. */
-function resolve(schema: { readonly [keyword: string]: unknown }, root: JsonSchema): Record<string, unknown> {
+function resolve(
+  schema: { readonly [keyword: string]: unknown },
+  root: JsonSchema,
+  hops: { left: number },
+): Record<string, unknown> {
   let plain: Record<string, unknown> = { ...schema }
-  for (let hops = 0; typeof plain["$ref"] === "string" && hops < 16; hops++) {
+  while (typeof plain["$ref"] === "string") {
+    if (--hops.left < 0) throw new TypeError("schema: its references lead nowhere")
     const { $ref, ...beside } = plain
     plain = merge(beside, lookUp($ref, root))
   }
   const { allOf, ...rest } = plain
   if (!Array.isArray(allOf)) return plain
-  return (allOf as JsonSchema[]).reduce<Record<string, unknown>>(
-    (whole, part) => merge(whole, typeof part === "object" ? resolve(part, root) : {}),
-    rest,
-  )
+  return (allOf as JsonSchema[]).reduce<Record<string, unknown>>((whole, part) => {
+    if (--hops.left < 0) throw new TypeError("schema: it has too many parts")
+    return merge(whole, typeof part === "object" ? resolve(part, root, hops) : {})
+  }, rest)
 }
 
 function lookUp(reference: string, root: JsonSchema): JsonSchema {
@@ -180,8 +217,8 @@ function merge(a: Record<string, unknown>, b: JsonSchema): Record<string, unknow
 }
 
 function typeOf(schema: Record<string, unknown>): string {
-  const stated = schema["type"]
-  const types = (Array.isArray(stated) ? stated : [stated])
+  const named = schema["type"]
+  const types = (Array.isArray(named) ? named : [named])
     .filter((type) => typeof type === "string")
     .map((type) => type.toLowerCase())
   const type = types.find((name) => name !== "null") ?? types[0]

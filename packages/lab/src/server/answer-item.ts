@@ -1,5 +1,5 @@
 import { hash } from "node:crypto"
-import { composeAnswer } from "../answers/answer.ts"
+import { answerTo } from "./answer-to.ts"
 import type { ModelCall } from "./model-call.ts"
 import type { VendorState } from "./vendor-state.ts"
 import type { WireFormat } from "./wire-format.ts"
@@ -18,9 +18,7 @@ export function answerItem({ format, call }: BatchItem, fails: boolean, state: V
     state.memory.countItem(bodyHash)
     return undefined
   }
-  const answer = format.silent
-    ? ({ text: "", finish: "stop", outputTokens: 0 } as const)
-    : composeAnswer(call, state.answer)
+  const answer = answerTo(format, call, state)
   state.memory.countItem(bodyHash, { input: call.inputTokens, output: answer.outputTokens })
   const createdS = Math.floor(state.clock.wallNow() / 1000)
   return format.body({ id: state.memory.nextId(""), createdS, call }, answer)

@@ -14,6 +14,8 @@ export interface Delivery {
   readonly voice: VendorVoice
   readonly exchange: Exchange
   readonly answer: Answer
+  /** How it ends when nothing goes wrong on the way. */
+  readonly ending: "answered" | "offSchema"
   readonly admission: Admission
   readonly headers: Readonly<Record<string, string>>
   /** Aborted when the client has gone or the vendor stops. */

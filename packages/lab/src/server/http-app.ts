@@ -30,13 +30,20 @@ export function vendorOfPath(url: string): VendorName {
   return GEMINI_PATH.test(url) ? "gemini" : "openai"
 }
 
+export interface HttpAppOptions {
+  readonly maxBodyBytes: number
+  readonly nextRequestId: () => string
+  readonly onBadRequest: () => void
+  /** Whoever takes longer to send a request is cut off: half-sent ones would be kept for ever. Default 60,000. */
+  readonly sendWithinMs?: number
+}
+
 /** An empty fastify app: bodies come as buffers, every error is answered in the voice of the path's vendor, closing cuts every socket. */
-export function createHttpApp(
-  maxBodyBytes: number,
-  nextRequestId: () => string,
-  onBadRequest: () => void,
-): FastifyInstance {
+export function createHttpApp(options: HttpAppOptions): FastifyInstance {
+  const { maxBodyBytes, nextRequestId, onBadRequest, sendWithinMs = 60_000 } = options
   const app = fastify({
+    requestTimeout: sendWithinMs,
+    http: { headersTimeout: sendWithinMs, connectionsCheckingInterval: Math.min(30_000, sendWithinMs) },
     bodyLimit: maxBodyBytes,
     forceCloseConnections: true,
     genReqId: nextRequestId,

@@ -1,10 +1,10 @@
-import type { ServingFault } from "../vendor-faults.ts"
+import type { BreakingFault } from "../vendor-faults.ts"
 import { pause } from "./pause.ts"
 import { abandon, sendReply, type Delivery } from "./delivery.ts"
 import { sendStream } from "./send-stream.ts"
 
 /** Lets an admitted call go wrong, after the time it would have taken. */
-export async function sendFaulty(delivery: Delivery, fault: ServingFault): Promise<void> {
+export async function sendFaulty(delivery: Delivery, fault: BreakingFault): Promise<void> {
   const { request, reply, state, admission, gone, exchange } = delivery
   switch (fault) {
     case "hang":

@@ -12,7 +12,7 @@ const BUFFERED_CHARACTERS = 32_768
 
 /** Streams the answer at the model's pace; with a fault only half of it, and then the break. */
 export async function sendStream(delivery: Delivery, fault?: StreamFault): Promise<void> {
-  const { reply, state, format, exchange, answer, admission, headers, gone } = delivery
+  const { reply, state, format, exchange, answer, ending, admission, headers, gone } = delivery
   const { firstTokenMs, totalMs } = admission
   if (!(await pause(state.clock, firstTokenMs, gone))) return abandon(delivery)
 
@@ -44,7 +44,7 @@ export async function sendStream(delivery: Delivery, fault?: StreamFault): Promi
   }
 
   if (fault === undefined) {
-    admission.finish("answered")
+    admission.finish(ending, ending === "answered" ? undefined : answer.outputTokens)
     response.end(waiting + script.closing())
     return
   }

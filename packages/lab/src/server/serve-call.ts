@@ -1,7 +1,9 @@
 import { hash } from "node:crypto"
 import type { FastifyReply, FastifyRequest } from "fastify"
-import { composeAnswer, type Answer } from "../answers/answer.ts"
+import type { Answer } from "../answers/answer.ts"
+import { luckOf } from "../seeded-random.ts"
 import type { Refusal } from "../vendor-refusal.ts"
+import { answerOffSchema, answerTo } from "./answer-to.ts"
 import { abandon, goneSignal, sendReply, type Delivery } from "./delivery.ts"
 import { voices } from "./http-app.ts"
 import type { ModelCall } from "./model-call.ts"
@@ -12,8 +14,6 @@ import { sendStream } from "./send-stream.ts"
 import type { VendorState } from "./vendor-state.ts"
 import type { VendorVoice } from "./vendor-voice.ts"
 import type { WireFormat } from "./wire-format.ts"
-
-const SILENCE: Answer = { text: "", finish: "stop", outputTokens: 0 }
 
 /** Reads a call, asks the core, waits as long as the model takes, answers or fails as the core says. */
 export async function serveCall(
@@ -27,9 +27,10 @@ export async function serveCall(
   const call = format.readCall(parseJson(request.body), params)
   // Composed only when the core asks for its length: a refused call costs no answer.
   let composed: Answer | undefined
-  const answer = (): Answer => (composed ??= format.silent ? SILENCE : composeAnswer(call, state.answer))
+  const answer = (): Answer => (composed ??= answerTo(format, call, state))
+  const id = state.identify?.(call) ?? hash("sha1", request.body as Buffer)
   const verdict = state.core.arrive({
-    id: state.identify?.(call) ?? hash("sha1", request.body as Buffer),
+    id,
     key: keyOf(request),
     inputTokens: call.inputTokens,
     get outputTokens() {
@@ -39,6 +40,8 @@ export async function serveCall(
   })
   if (!verdict.admitted) return refuse(verdict, voice, call, request, reply, state)
 
+  const isOff = verdict.fault === "offSchema"
+  const off = isOff ? answerOffSchema(call, answer(), luckOf(state.seed, "off-schema", id)) : undefined
   const delivery: Delivery = {
     request,
     reply,
@@ -46,7 +49,8 @@ export async function serveCall(
     format,
     voice,
     exchange: { id: request.id.replace("req_", ""), createdS: Math.floor(state.clock.wallNow() / 1000), call },
-    answer: answer(),
+    answer: off ?? answer(),
+    ending: off ? "offSchema" : "answered",
     admission: verdict,
     headers: {
       ...voice.requestHeaders(request.id),
@@ -54,14 +58,14 @@ export async function serveCall(
     },
     gone: goneSignal(reply, state.stopping),
   }
-  if (verdict.fault !== undefined) return sendFaulty(delivery, verdict.fault)
+  if (verdict.fault !== undefined && verdict.fault !== "offSchema") return sendFaulty(delivery, verdict.fault)
   return call.stream ? sendStream(delivery) : sendWhole(delivery)
 }
 
 async function sendWhole(delivery: Delivery): Promise<void> {
-  const { reply, state, format, exchange, answer, admission, headers, gone } = delivery
+  const { reply, state, format, exchange, answer, ending, admission, headers, gone } = delivery
   if (!(await pause(state.clock, admission.totalMs, gone))) return abandon(delivery)
-  admission.finish("answered")
+  admission.finish(ending, ending === "answered" ? undefined : answer.outputTokens)
   await reply.headers(headers).send(format.body(exchange, answer))
 }
 

@@ -2,6 +2,7 @@ import { z } from "zod"
 import type { Clock } from "@sluice/core"
 import type { AnswerRequest, AnswerSource } from "../answers/answer.ts"
 import { checkOptions, strict } from "../check-options.ts"
+import { loopbackHost } from "./loopback-host.ts"
 import type { VendorOptions } from "../vendor-options.ts"
 import { vendorShape } from "../vendor-options-schema.ts"
 
@@ -19,6 +20,8 @@ export interface ServerOptions extends VendorOptions {
   readonly exposed?: "to the network"
   /** Larger bodies get 413. Default 16 MiB. */
   readonly maxBodyBytes?: number
+  /** Uploads and batches beyond so many bytes get 413 until some are deleted. Default 256 MiB. */
+  readonly maxKeptBytes?: number
   /** Keys that are let in; others, and calls without one, get 401. Default: everybody. */
   readonly apiKeys?: readonly string[]
   /** The code of billing refusals, e.g. `organization_spend_limit_exceeded`. Default: the usual one of each vendor. */
@@ -46,13 +49,12 @@ export interface BatchOptions {
   readonly maxEnqueuedTokens?: number
 }
 
-const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|::1|localhost)$/
-
 const checked = strict({
   port: z.int().min(0).max(65_535).optional(),
   host: z.string().min(1).optional(),
   exposed: z.literal("to the network").optional(),
   maxBodyBytes: z.int().min(1).optional(),
+  maxKeptBytes: z.int().min(1).optional(),
   apiKeys: z.array(z.string()).optional(),
   billingCode: z.string().min(1).optional(),
   models: z.array(z.string().min(1)).optional(),
@@ -75,7 +77,7 @@ const checked = strict({
     maxEnqueuedTokens: z.number().min(0).optional(),
   }).optional(),
   ...vendorShape,
-}).refine(({ host = "127.0.0.1", exposed }) => LOOPBACK.test(host) || exposed !== undefined, {
+}).refine(({ host = "127.0.0.1", exposed }) => loopbackHost.test(host) || exposed !== undefined, {
   path: ["host"],
   message: 'is not a loopback address: the server has no passwords. Say exposed: "to the network" if that is meant',
 })

@@ -7,6 +7,7 @@ import { registerGemini } from "./gemini/gemini-routes.ts"
 import { createHttpApp } from "./http-app.ts"
 import { registerLab } from "../page/lab-routes.ts"
 import { registerOpenai } from "./openai/openai-routes.ts"
+import { refuseStrangers } from "./refuse-strangers.ts"
 import { refuseKeys } from "./refuse-keys.ts"
 import type { VendorState } from "./vendor-state.ts"
 import { readStats, type VendorStats } from "./vendor-stats.ts"
@@ -32,6 +33,8 @@ const DEFAULTS = Object.freeze({
   host: "127.0.0.1",
   // A prompt of a few million tokens still fits.
   maxBodyBytes: 16 * 2 ** 20,
+  // The largest batch of any vendor fits.
+  maxKeptBytes: 256 * 2 ** 20,
   answer: Object.freeze({ text: "OK." }),
   models: Object.freeze(["lab-small", "lab-large"]),
 })
@@ -62,7 +65,7 @@ export async function startVendor(options: ServerOptions = {}): Promise<Vendor> 
   let memory: VendorMemory
   const reset = (): void => {
     core = createVendorCore({ ...current, clock })
-    memory = new VendorMemory()
+    memory = new VendorMemory(current.maxKeptBytes ?? DEFAULTS.maxKeptBytes)
   }
   reset()
   const stopping = new AbortController()
@@ -97,11 +100,12 @@ export async function startVendor(options: ServerOptions = {}): Promise<Vendor> 
 
   const stats = (): VendorStats => readStats(core, memory)
   let requests = 0
-  const app = createHttpApp(
-    options.maxBodyBytes ?? DEFAULTS.maxBodyBytes,
-    () => `req_${String(++requests).padStart(12, "0")}`,
-    () => memory.badRequests++,
-  )
+  const app = createHttpApp({
+    maxBodyBytes: options.maxBodyBytes ?? DEFAULTS.maxBodyBytes,
+    nextRequestId: () => `req_${String(++requests).padStart(12, "0")}`,
+    onBadRequest: () => memory.badRequests++,
+  })
+  refuseStrangers(app, options.exposed !== undefined)
   refuseKeys(app, () => current.apiKeys, state)
   registerOpenai(app, state)
   registerAzure(app, state)

@@ -1,3 +1,5 @@
+import { BadRequest } from "./model-call.ts"
+
 /** What batch jobs came to, beside the truth about calls: they have no share in its limits. */
 export interface BatchTruth {
   readonly jobs: number
@@ -13,6 +15,9 @@ export interface BatchTruth {
 export class VendorMemory {
   /** By kind and id: `files`, `batches`, … */
   readonly #shelves = new Map<string, Map<string, unknown>>()
+  readonly #kept = new Map<string, number>()
+  readonly #maxKeptBytes: number
+  #keptBytes = 0
   readonly #answeredBodies = new Set<string>()
   #ids = 0
   #truth: BatchTruth = { jobs: 0, answered: 0, failed: 0, inputTokens: 0, outputTokens: 0, repeats: 0 }
@@ -21,10 +26,30 @@ export class VendorMemory {
   refusedKeys = 0
   badRequests = 0
 
+  constructor(maxKeptBytes: number) {
+    this.#maxKeptBytes = maxKeptBytes
+  }
+
   shelf<T>(kind: string): Map<string, T> {
     let shelf = this.#shelves.get(kind)
     if (shelf === undefined) this.#shelves.set(kind, (shelf = new Map()))
     return shelf as Map<string, T>
+  }
+
+  /** Counts what is kept under `id` for a client. Throws `BadRequest` when it would be too much. */
+  keep(id: string, bytes: number): void {
+    if (this.#keptBytes + bytes > this.#maxKeptBytes) {
+      const kept = `${this.#keptBytes} of ${this.#maxKeptBytes} bytes are kept, ${bytes} more were sent`
+      throw new BadRequest(`Storage is full: ${kept}. Delete files or batches, or reset the vendor.`, null, 413)
+    }
+    this.#kept.set(id, bytes)
+    this.#keptBytes += bytes
+  }
+
+  /** Makes room again. */
+  forget(id: string): void {
+    this.#keptBytes -= this.#kept.get(id) ?? 0
+    this.#kept.delete(id)
   }
 
   nextId(prefix: string): string {

@@ -95,7 +95,8 @@ export function trafficOracle(
     if (!verdict.admitted) return void after(2 * networkMs, again)
     running++
     const allowed = ceiling.arrive(asked.call)
-    const { fault, firstTokenMs, totalMs, finish } = verdict
+    const { fault: drawn, firstTokenMs, totalMs, finish } = verdict
+    const fault = drawn === "offSchema" ? undefined : drawn
     const givenUpMs = asked.call.abortMs === undefined ? Infinity : asked.atMs + asked.call.abortMs - nowMs
     const isGivenUp = givenUpMs <= totalMs + networkMs
     // It knows that a hung call will not come back.

@@ -4,6 +4,7 @@ import { answerItem, type BatchItem } from "../answer-item.ts"
 import { BatchJob } from "../batch-job.ts"
 import { jsonLines } from "../json-lines.ts"
 import { BadRequest } from "../model-call.ts"
+import { checkAnswerable } from "../answer-to.ts"
 import { parseFields, parseJson } from "../parse-body.ts"
 import type { VendorState } from "../vendor-state.ts"
 import { messages } from "./messages.ts"
@@ -47,6 +48,7 @@ export function registerAnthropicBatches(app: FastifyInstance, state: VendorStat
       id: state.memory.nextId("msgbatch_"),
       job: new BatchJob(items, state.clock.now(), state.batch, state.seed),
     }
+    state.memory.keep(batch.id, (body as Buffer).length)
     shelf().set(batch.id, batch)
     state.memory.countJob()
     return show(batch, state, host)
@@ -66,6 +68,7 @@ export function registerAnthropicBatches(app: FastifyInstance, state: VendorStat
     const batch = byId(params)
     if (!isEnded(batch, state)) throw new BadRequest(`Batch ${batch.id} cannot be deleted while it is in progress.`)
     shelf().delete(batch.id)
+    state.memory.forget(batch.id)
     return { id: batch.id, type: "message_batch_deleted" }
   })
   app.get(`${base}/:id/results`, ({ params }, reply) => {
@@ -81,7 +84,9 @@ function readItems(requests: z.infer<typeof creation>["requests"]): Item[] {
     if (seen.has(customId)) throw new BadRequest(`requests.${index}.custom_id: duplicate custom_id ${customId}`)
     seen.add(customId)
     try {
-      return { customId, format: messages, call: messages.readCall(params, {}) }
+      const call = messages.readCall(params, {})
+      checkAnswerable(call)
+      return { customId, format: messages, call }
     } catch (error) {
       if (error instanceof BadRequest) return { customId, invalid: error.message }
       throw error

@@ -3,6 +3,7 @@ import { z } from "zod"
 import { answerItem, type BatchItem } from "../answer-item.ts"
 import { BatchJob, type BatchPhase } from "../batch-job.ts"
 import { BadRequest } from "../model-call.ts"
+import { checkAnswerable } from "../answer-to.ts"
 import { parseFields, parseJson } from "../parse-body.ts"
 import type { VendorState } from "../vendor-state.ts"
 import { geminiVoice } from "./gemini-voice.ts"
@@ -70,7 +71,9 @@ export function registerGeminiBatches(app: FastifyInstance, state: VendorState):
       return {}
     })
     app.delete(`${base}/:target`, (request) => {
-      shelfOf(state).delete(byId(targetOf(request)).name)
+      const { name } = byId(targetOf(request))
+      shelfOf(state).delete(name)
+      state.memory.forget(name)
       return {}
     })
   }
@@ -105,6 +108,7 @@ export function createGeminiBatch(
     items,
     job: new BatchJob(items, state.clock.now(), state.batch, state.seed),
   }
+  state.memory.keep(batch.name, (body as Buffer).length)
   shelfOf(state).set(batch.name, batch)
   state.memory.countJob()
   return show(batch, state)
@@ -120,6 +124,7 @@ function readItem(
   const customId = typeof key === "string" ? key : `${index}`
   try {
     const call = generateContent.readCall(request, { model, method: "generateContent" })
+    checkAnswerable(call)
     return { customId, metadata, format: generateContent, call }
   } catch (error) {
     if (error instanceof BadRequest) return { customId, metadata, invalid: error.message }

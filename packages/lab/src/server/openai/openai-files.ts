@@ -29,7 +29,11 @@ export function registerFiles(app: FastifyInstance, state: VendorState): void {
     const purpose = form.get("purpose")
     if (file === null || typeof file === "string") throw new BadRequest("'file' is a required property", "file")
     if (typeof purpose !== "string") throw new BadRequest("'purpose' is a required property", "purpose")
-    return storeFile(state, file.name, purpose, Buffer.from(await file.arrayBuffer()))
+    const content = Buffer.from(await file.arrayBuffer())
+    const id = state.memory.nextId("file-")
+    // What batches write is in proportion to what they were given.
+    state.memory.keep(id, content.length)
+    return storeFile(state, file.name, purpose, content, id)
   })
   app.get("/v1/files", () => {
     const data = [...files(state.memory).values()].map(({ object }) => object).toReversed()
@@ -42,6 +46,7 @@ export function registerFiles(app: FastifyInstance, state: VendorState): void {
   app.delete("/v1/files/:id", ({ params }) => {
     const { id } = byId(params).object
     files(state.memory).delete(id)
+    state.memory.forget(id)
     return { id, object: "file", deleted: true }
   })
 }
@@ -51,9 +56,10 @@ export function storeFile(
   filename: string,
   purpose: string,
   content: Buffer,
+  id: string = memory.nextId("file-"),
 ): FileObject {
   const object: FileObject = {
-    id: memory.nextId("file-"),
+    id,
     object: "file",
     bytes: content.length,
     created_at: Math.floor(clock.wallNow() / 1000),

@@ -1,5 +1,7 @@
 import { z } from "zod"
 import type { BatchItem } from "../answer-item.ts"
+import { checkAnswerable } from "../answer-to.ts"
+import { isDeeper, MAX_DEPTH } from "../parse-body.ts"
 import type { WireFormat } from "../wire-format.ts"
 
 /** Why a job fails in validation, as the API shows it. */
@@ -56,7 +58,9 @@ export function readBatchInput(
     else {
       seen.add(customId)
       try {
-        items.push({ customId, format, call: format.readCall(body, {}) })
+        const call = format.readCall(body, {})
+        checkAnswerable(call)
+        items.push({ customId, format, call })
       } catch (error) {
         fail("invalid_request", error instanceof Error ? error.message : String(error), "body", number)
       }
@@ -77,7 +81,8 @@ export function readBatchInput(
 
 function parseLine(line: string): unknown {
   try {
-    return JSON.parse(line)
+    const value: unknown = JSON.parse(line)
+    return isDeeper(value, MAX_DEPTH) ? undefined : value
   } catch {
     return undefined
   }
