@@ -26,6 +26,7 @@ export {
   random,
   recordOf,
   type Shape,
+  show,
   text,
 } from "./options.ts"
 export { concurrency, onError, order, policyChecks, retry } from "./items/item-checks.ts"

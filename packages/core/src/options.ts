@@ -21,7 +21,7 @@ export type Shape<T> = { readonly [Key in keyof Required<T>]: Check }
  *
  * @throws SluiceError `invalid-option`: `where: path must be … (got …).`, or the name that is unknown with the nearest that is known.
  */
-export function checkOptions<T extends object>(where: string, options: T, shape: Shape<T>): void {
+export function checkOptions<T extends object>(where: string, options: T, shape: Shape<NoInfer<T>>): void {
   const fault = fields(shape)(options)
   if (!fault) return
   const { path, wanted, got, known = [] } = fault
@@ -158,7 +158,8 @@ function fault(wanted: string, got: unknown): Fault {
   return { path: "", wanted, got }
 }
 
-function show(value: unknown): string {
+/** A value as an error shows it. */
+export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value)
   if (typeof value === "function") return "a function"
   if (Array.isArray(value)) return "a list"

@@ -118,6 +118,6 @@ describe("options", () => {
   })
 
   it("that are no object at all", () => {
-    expect(() => checkOptions("thing", 5 as never, shape)).toThrow("thing: options must be an object (got 5).")
+    expect(() => checkOptions<Options>("thing", 5 as never, shape)).toThrow("thing: options must be an object (got 5).")
   })
 })

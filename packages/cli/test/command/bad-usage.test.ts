@@ -235,13 +235,13 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "a limit that is unknown",
     { ...input, "c.json": '{"model":"lab:","limits":{"*":{"requestsPerMinit":3}}}' },
     "run $/in.jsonl -p a --config $/c.json -o $/o",
-    '$/c.json: limits["*"]: unknown option requestsPerMinit. Known: requestsPerSecond, requestsPerMinute',
+    '$/c.json: limits["*"]: unknown option "requestsPerMinit". Did you mean "requestsPerMinute"?',
   ],
   [
     "a limit of the configuration that is no number",
     { ...input, "c.json": '{"model":"lab:","limits":{"*":{"requestsPerMinute":"many"}}}' },
     "run $/in.jsonl -p a --config $/c.json -o $/o",
-    '$/c.json: limits["*"]: requestsPerMinute must be a number, got "many".',
+    '$/c.json: limits["*"]: requestsPerMinute must be a number above 0 (got "many").',
   ],
   [
     "a configuration without a default export",

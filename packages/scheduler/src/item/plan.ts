@@ -1,6 +1,5 @@
 import type { Clock, ItemOptions, ItemWork, Random } from "@sluice/core"
-import { checkCount, checkMs, invalidOption } from "../invalid-option.ts"
-import { checkBackoff } from "./retry-policy.ts"
+import { callable, invalidOption, limiter as isLimiter, milliseconds, retry, type Shape } from "@sluice/core/internal"
 
 /** What is done with each item of a map, with the ports that it needs. */
 export interface ItemPlan<I, O> {
@@ -19,17 +18,22 @@ export function itemPlan<I, O>(work: ItemWork<I, O>, clock: Clock, random: Rando
   return { work, policy, clock, random, maxAttempts, isSingle: maxAttempts === 1 && !policy.fallback && !work.known }
 }
 
-/** @throws SluiceError `invalid-option` naming the path. */
-export function checkItemOptions<I, O>(options: ItemOptions<I, O>): void {
-  const { retry, timeoutMs, limiter, limiterKey, cost } = options
-  if (retry) {
-    checkCount("retry.maxAttempts", retry.maxAttempts ?? 1)
-    checkBackoff("retry.backoff", retry.backoff)
-  }
-  if (timeoutMs !== undefined) checkMs("timeoutMs", timeoutMs)
-  if (cost && !limiter) throw invalidOption("limiter", "given when cost is: nothing else charges it", limiter)
+export const itemChecks: Shape<ItemOptions<never, never>> = {
+  retry,
+  timeoutMs: milliseconds,
+  fallback: callable,
+  limiter: isLimiter,
+  limiterKey: callable,
+  cost: callable,
+}
+
+/** What no option says alone. */
+export function checkItemOptions<I, O>(where: string, { limiter, limiterKey, cost }: ItemOptions<I, O>): void {
+  if (cost && !limiter) throw invalidOption(where, "limiter", "given when cost is: nothing else charges it", limiter)
   if (limiter?.isKeyed && !limiterKey) {
-    throw invalidOption("limiterKey", "given with a keyed limiter: (item) => key, or take limiter.of(key)", limiterKey)
+    const wanted = "given with a keyed limiter: (item) => key, or take limiter.of(key)"
+    throw invalidOption(where, "limiterKey", wanted, limiterKey)
   }
-  if (limiterKey && !limiter?.isKeyed) throw invalidOption("limiter", "keyed(...) when limiterKey is given", limiter)
+  if (limiterKey && !limiter?.isKeyed)
+    throw invalidOption(where, "limiter", "keyed(...) when limiterKey is given", limiter)
 }

@@ -1,4 +1,4 @@
-import { invalidOption } from "../invalid-option.ts"
+import { between, checkOptions } from "@sluice/core/internal"
 
 /** Bounds the share of retries among all calls, over everybody who holds the same budget. */
 export interface RetryBudget {
@@ -35,9 +35,8 @@ export const retryBudgetDefaults: { readonly share: number; readonly reserve: nu
  * ```
  */
 export function retryBudget(options: { readonly share?: number; readonly reserve?: number } = {}): RetryBudget {
+  checkOptions("retryBudget", options, { share: between(0, Infinity), reserve: between(1, Infinity) })
   const { share, reserve } = { ...retryBudgetDefaults, ...options }
-  if (!(share >= 0)) throw invalidOption("retryBudget.share", "a number from 0 up", share)
-  if (!(reserve >= 1)) throw invalidOption("retryBudget.reserve", "a number from 1 up", reserve)
   let retries = reserve
   return {
     earn() {

@@ -1,5 +1,4 @@
 import { SluiceError, type Backoff, type Random } from "@sluice/core"
-import { checkMs, invalidOption } from "../invalid-option.ts"
 
 /** What kind of failure an attempt ended in. Vendors' modules make it from an answer, `classifyError` from an error. */
 export interface Failure {
@@ -93,14 +92,4 @@ export function classifyError(error: unknown): Failure {
   return typeof retryAfterMs === "number" && retryAfterMs >= 0
     ? { retryable: true, reason, retryAfterMs }
     : { retryable: true, reason }
-}
-
-/** @throws SluiceError `invalid-option` naming the path, when a backoff cannot be. */
-export function checkBackoff(path: string, backoff: Partial<Backoff> | undefined): void {
-  if (backoff === undefined) return
-  const { initialMs, factor, maxMs, jitter } = { ...retryDefaults.backoff, ...backoff }
-  checkMs(`${path}.initialMs`, initialMs)
-  checkMs(`${path}.maxMs`, maxMs)
-  if (!(factor >= 1)) throw invalidOption(`${path}.factor`, "a number from 1 up", factor)
-  if (jitter !== "full" && jitter !== "none") throw invalidOption(`${path}.jitter`, '"full" or "none"', jitter)
 }

@@ -8,7 +8,7 @@ import {
   type Limiter,
   type Permit,
 } from "@sluice/core"
-import { checkCount, invalidOption } from "../invalid-option.ts"
+import { callable, checkOptions, clock as isClock, count, invalidOption } from "@sluice/core/internal"
 import { onAbort } from "../queue/on-abort.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
 import { sleep } from "../runtime/sleep.ts"
@@ -60,7 +60,7 @@ export interface BottleneckLimiterOptions {
  */
 export function bottleneckLimiter(bottleneck: BottleneckLike, options: BottleneckLimiterOptions = {}): Limiter {
   const { weigh, maxConcurrent = Infinity, clock = systemClock } = options
-  checkCount("bottleneckLimiter.maxConcurrent", maxConcurrent)
+  checkOptions("bottleneckLimiter", options, { weigh: callable, maxConcurrent: count(), clock: isClock })
   const waiting = new Map<string, Waiter>()
   // With `rejectOnDrop: false` this event is all there is. Otherwise the rejection says more, and comes a moment later.
   bottleneck.on("dropped", ({ options: { id = "" } }) => {
@@ -74,7 +74,8 @@ export function bottleneckLimiter(bottleneck: BottleneckLike, options: Bottlenec
   const weightOf = (cost: Cost): number => {
     const weight = weigh?.(cost) ?? 1
     // Bottleneck takes a weight of 0.5 or "2" and counts wrong from then on.
-    if (!Number.isInteger(weight) || weight < 0) throw invalidOption("weigh(cost)", "a whole number from 0 up", weight)
+    if (!Number.isInteger(weight) || weight < 0)
+      throw invalidOption("bottleneckLimiter", "weigh(cost)", "a whole number from 0 up", weight)
     if (weight > maxConcurrent) throw tooHeavy(`A call of weight ${weight} can never fit into ${maxConcurrent}.`)
     return weight
   }

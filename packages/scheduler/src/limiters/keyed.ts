@@ -1,5 +1,5 @@
 import { SluiceError, type AdmitOptions, type Clock, type Cost, type Limiter, type Permit } from "@sluice/core"
-import { checkMs } from "../invalid-option.ts"
+import { callable, checkOptions, clock as isClock, milliseconds, type Shape } from "@sluice/core/internal"
 import { systemClock } from "../runtime/system-clock.ts"
 
 export interface KeyedOptions<L> {
@@ -28,6 +28,8 @@ interface Entry<L> {
 
 const defaultIdleMs = 600_000
 
+const checks: Shape<KeyedOptions<never>> = { idleMs: milliseconds, onForget: callable, clock: isClock }
+
 /**
  * One limiter per key, made by `factory` when the key first comes up.
  *
@@ -45,7 +47,7 @@ const defaultIdleMs = 600_000
  */
 export function keyed<L extends Limiter>(factory: (key: string) => L, options: KeyedOptions<L> = {}): Keyed {
   const { idleMs = defaultIdleMs, onForget, clock = systemClock } = options
-  checkMs("keyed.idleMs", idleMs)
+  checkOptions("keyed", options, checks)
   // In the order of last use, so the longest idle come first.
   const entries = new Map<string, Entry<L>>()
 

@@ -10,7 +10,16 @@ import {
   type Permit,
   type TaskScope,
 } from "@sluice/core"
-import { checkCount, invalidOption } from "../invalid-option.ts"
+import {
+  callable,
+  checkOptions,
+  clock as isClock,
+  count,
+  invalidOption,
+  needed,
+  type Shape,
+  text,
+} from "@sluice/core/internal"
 import { onAbort } from "../queue/on-abort.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
 import { systemClock } from "../runtime/system-clock.ts"
@@ -42,6 +51,14 @@ export interface Semaphore extends Limiter {
 /** 100,000 waiters take about 30 MB: more than any healthy queue, and less than harm. */
 const defaultMaxQueue = 100_000
 
+const checks: Shape<SemaphoreOptions> = {
+  limit: needed(count()),
+  name: text,
+  weigh: callable,
+  maxQueue: count(0),
+  clock: isClock,
+}
+
 /**
  * A counting semaphore.
  *
@@ -62,6 +79,7 @@ const defaultMaxQueue = 100_000
  * ```
  */
 export function semaphore(options: SemaphoreOptions): Semaphore {
+  checkOptions("semaphore", options, checks)
   return new CountingSemaphore(options)
 }
 
@@ -91,8 +109,6 @@ class CountingSemaphore implements Semaphore {
   #tickets = 0
 
   constructor({ limit, name = "semaphore", weigh, maxQueue = defaultMaxQueue, clock = systemClock }: SemaphoreOptions) {
-    checkCount("semaphore.limit", limit)
-    checkCount("semaphore.maxQueue", maxQueue, 0)
     this.#limit = limit
     this.#name = name
     this.#weigh = weigh
@@ -105,7 +121,7 @@ class CountingSemaphore implements Semaphore {
   }
 
   set limit(limit: number) {
-    checkCount("semaphore.limit", limit)
+    checkOptions("semaphore", { limit }, { limit: needed(count()) })
     this.#limit = limit
     this.#admitWaiters()
   }
@@ -164,7 +180,7 @@ class CountingSemaphore implements Semaphore {
   #weightOf(cost: Cost): number {
     if (!this.#weigh) return 1
     const weight = this.#weigh(cost)
-    if (!(weight >= 0)) throw invalidOption("semaphore.weigh(cost)", "a number from 0 up", weight)
+    if (!(weight >= 0)) throw invalidOption("semaphore", "weigh(cost)", "a number from 0 up", weight)
     if (weight <= this.#limit) return weight
     throw new SluiceError(
       "cost-exceeds-limit",

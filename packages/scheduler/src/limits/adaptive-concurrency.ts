@@ -1,3 +1,4 @@
+import { checkOptions, count } from "@sluice/core/internal"
 import { LatencyByLoad } from "./latency-by-load.ts"
 
 /** Bounds of a concurrency limit that finds itself. */
@@ -44,6 +45,7 @@ const patientStepsByLatency = 6
  * ```
  */
 export function adaptive(options: AdaptiveOptions = {}): Adaptive {
+  checkOptions("adaptive", options, { min: count(), max: count(), initial: count() })
   return { kind: "adaptive", ...adaptiveDefaults, ...options }
 }
 

@@ -1,4 +1,4 @@
-import type { ItemFunction, ParallelMapOptions } from "./options.ts"
+import { checkMapAllOptions, type ParallelMapOptions, type ItemFunction } from "./options.ts"
 import { parallelMap } from "./parallel-map.ts"
 
 /** What `parallelMap` takes, but for what would change what comes back. */
@@ -23,5 +23,6 @@ export function mapAll<I, O>(
   fn: ItemFunction<I, O>,
   options: MapAllOptions<I, O> = {},
 ): Promise<O[]> {
+  checkMapAllOptions(options)
   return Array.fromAsync(parallelMap(items, fn, options).values())
 }

@@ -1,5 +1,18 @@
 import type { AttemptContext, AttemptEnd, Clock, ItemOptions, MapOptions, Outcome, Random } from "@sluice/core"
-import { checkCount, invalidOption } from "../invalid-option.ts"
+import {
+  abortSignal,
+  callable,
+  checkOptions,
+  clock,
+  concurrency,
+  count,
+  number,
+  onError,
+  order,
+  random,
+  type Shape,
+} from "@sluice/core/internal"
+import { checkItemOptions, itemChecks } from "../item/plan.ts"
 
 /** One attempt at one item. */
 export type ItemFunction<I, O> = (item: I, context: AttemptContext) => O | PromiseLike<O>
@@ -26,27 +39,36 @@ export interface ParallelMap<O> extends AsyncIterableIterator<Outcome<O>, undefi
  */
 export const defaultReorderWindow: number = 4_096
 
-/** @throws SluiceError `invalid-option` naming the path. */
-export function checkMapOptions(options: MapOptions): void {
-  const { concurrency, order, onError, reorderWindow, priority } = options
-  if (concurrency !== undefined) checkConcurrency(concurrency)
-  if (order !== undefined && order !== "input" && order !== "completion") {
-    throw invalidOption("order", '"input" or "completion"', order)
-  }
-  if (reorderWindow !== undefined) checkCount("reorderWindow", reorderWindow)
-  if (priority !== undefined && Number.isNaN(priority)) throw invalidOption("priority", "a number", priority)
-  if (typeof onError === "object") {
-    const { maxFailures, maxFailureRatio, after } = onError
-    if (maxFailures !== undefined) checkCount("onError.maxFailures", maxFailures, 0)
-    if (maxFailureRatio !== undefined && !(maxFailureRatio >= 0 && maxFailureRatio <= 1)) {
-      throw invalidOption("onError.maxFailureRatio", "a number from 0 to 1", maxFailureRatio)
-    }
-    if (after !== undefined) checkCount("onError.after", after, 0)
-  } else if (onError !== undefined && onError !== "stop" && onError !== "collect") {
-    throw invalidOption("onError", '"stop", "collect" or a budget of failures', onError)
-  }
+const checks: Shape<ParallelMapOptions<never, never>> = {
+  ...itemChecks,
+  concurrency,
+  order,
+  onError,
+  reorderWindow: count(),
+  priority: number,
+  signal: abortSignal,
+  onAttempt: callable,
+  clock,
+  random,
 }
 
-export function checkConcurrency(concurrency: unknown): void {
-  if (concurrency !== "auto") checkCount("concurrency", concurrency)
+/** @throws SluiceError `invalid-option` naming the path. */
+export function checkMapOptions<I, O>(options: ParallelMapOptions<I, O>): void {
+  checkOptions("parallelMap", options, checks)
+  checkItemOptions("parallelMap", options)
+}
+
+const { order: _order, onError: _onError, reorderWindow: _window, ...forAll } = checks
+
+/** @throws SluiceError `invalid-option` naming the path. */
+export function checkMapAllOptions<I, O>(
+  options: Omit<ParallelMapOptions<I, O>, "order" | "onError" | "reorderWindow">,
+): void {
+  checkOptions("mapAll", options, forAll)
+  checkItemOptions("mapAll", options)
+}
+
+/** @throws SluiceError `invalid-option` naming the path. */
+export function checkConcurrency(to: unknown): void {
+  checkOptions("parallelMap", { concurrency: to }, { concurrency })
 }

@@ -1,7 +1,7 @@
 import { currentScope, type Clock, type ItemWork, type MapOptions, type Outcome, type Random } from "@sluice/core"
 import { failurePolicy, type FailurePolicy } from "@sluice/core/internal"
 import { captureContext } from "../runtime/async-context.ts"
-import { checkItemOptions, itemPlan, type ItemPlan } from "../item/plan.ts"
+import { itemPlan, type ItemPlan } from "../item/plan.ts"
 import { OutcomeStream } from "./outcome-stream.ts"
 import { MapLife } from "./map-life.ts"
 import {
@@ -45,6 +45,7 @@ export function parallelMap<I, O>(
   fn: ItemFunction<I, O>,
   options: ParallelMapOptions<I, O> = {},
 ): ParallelMap<O> {
+  checkMapOptions(options)
   const { onAttempt, clock = systemClock, random = systemRandom } = options
   const work = { attempt: fn, policy: options, ...(onAttempt && { attempted: onAttempt }) }
   return mapItems(source, work, options, clock, random)
@@ -58,8 +59,6 @@ export function mapItems<I, O>(
   clock: Clock,
   random: Random,
 ): ParallelMap<O> {
-  checkMapOptions(options)
-  if (work.policy) checkItemOptions(work.policy)
   return new Mapping(source, itemPlan(work, clock, random), options)
 }
 

@@ -1,6 +1,6 @@
 import pLimit from "p-limit"
 import { autoDefaults, AutoGate } from "./auto-gate.ts"
-import { invalidOption } from "../invalid-option.ts"
+import { invalidOption } from "@sluice/core/internal"
 
 /** Who may work for a map: how many workers, and when one has to leave. */
 export interface Slots {
@@ -29,7 +29,7 @@ export function fixedSlots(concurrency: number): Slots {
       return concurrency
     },
     set concurrency(to) {
-      if (to === "auto") throw invalidOption("concurrency", "a number, as it was at the start", to)
+      if (to === "auto") throw invalidOption("parallelMap", "concurrency", "a number, as it was at the start", to)
       limit.concurrency = concurrency = to
     },
     get floor() {
@@ -57,7 +57,7 @@ export function autoSlots(onOpen: () => void): Slots {
       return "auto"
     },
     set concurrency(to) {
-      if (to !== "auto") throw invalidOption("concurrency", '"auto", as it was at the start', to)
+      if (to !== "auto") throw invalidOption("parallelMap", "concurrency", '"auto", as it was at the start', to)
     },
     floor: autoDefaults.lookAhead,
     // One by one: what a new item will do, wait or run free, shows a little after it began.

@@ -1,6 +1,24 @@
 import { type Clock, type EventSink, type Random, SluiceError } from "@sluice/core"
-import * as z from "zod"
-import { type Adaptive, adaptiveDefaults } from "../limits/adaptive-concurrency.ts"
+import {
+  be,
+  between,
+  callable,
+  type Check,
+  checkOptions,
+  clock,
+  fields,
+  milliseconds,
+  needed,
+  objectOr,
+  oneOf,
+  positive,
+  random,
+  recordOf,
+  type Shape,
+  show,
+  text,
+} from "@sluice/core/internal"
+import type { Adaptive } from "../limits/adaptive-concurrency.ts"
 import type { Dimension } from "../limits/budget.ts"
 import type { RateKind } from "../limits/rate-limit-options.ts"
 
@@ -97,59 +115,52 @@ export function windowOf(name: RateName, rate: number | RateOptions): number {
   return (typeof rate === "object" ? rate.windowMs : undefined) ?? rates[name].windowMs
 }
 
-const positive = z.number().positive()
-const rateOptions = z.union([
-  positive,
-  z.strictObject({
-    limit: positive,
-    kind: z.enum(["bucket", "sliding", "fixed"]).optional(),
-    burst: positive.optional(),
-    windowMs: positive.optional(),
-    resetAt: positive.optional(),
-  }),
-])
 const rateNames = Object.keys(rates) as RateName[]
-const limits = {
-  ...(Object.fromEntries(rateNames.map((name) => [name, rateOptions.optional()])) as Record<
-    RateName,
-    z.ZodOptional<typeof rateOptions>
-  >),
-  concurrency: z
-    .union([
-      z.number().int().positive(),
-      z.strictObject({
-        kind: z.literal("adaptive"),
-        min: z.number().int().positive().default(adaptiveDefaults.min),
-        max: z.number().int().positive().default(adaptiveDefaults.max),
-        initial: z.number().int().positive().default(adaptiveDefaults.initial),
-      }),
-    ])
-    .optional(),
-  budgetUsd: positive.optional(),
+
+const rate: Check = objectOr(
+  fields<RateOptions>({
+    limit: needed(positive),
+    kind: oneOf("bucket", "sliding", "fixed"),
+    burst: positive,
+    windowMs: positive,
+    resetAt: positive,
+  }),
+  positive,
+)
+const places: Check = be("a whole number of at least 1", (value) => Number.isInteger(value) && (value as number) >= 1)
+const adaptive: Shape<Adaptive> = {
+  kind: needed(oneOf("adaptive")),
+  min: places,
+  max: places,
+  initial: places,
 }
-const retuneSchema = z.strictObject(limits)
-const quotaSchema = z.strictObject({
-  ...limits,
-  name: z.string().min(1).optional(),
-  maxQueue: z.number().nonnegative().or(z.literal(Infinity)).optional(),
-  onExhausted: z.enum(["fail", "pause"]).optional(),
-  chargeRefused: z.enum(["requests", "all", "none"]).optional(),
-  jitterMs: z.number().nonnegative().optional(),
-  weights: z.record(z.string(), positive).optional(),
-  clock: z.custom<Clock>().optional(),
-  random: z.custom<Random>().optional(),
-  onEvent: z.custom<EventSink>((value) => typeof value === "function", "must be a function").optional(),
-})
+const limitChecks: Shape<QuotaLimits> = {
+  ...(Object.fromEntries(rateNames.map((name) => [name, rate])) as Record<RateName, Check>),
+  concurrency: objectOr(fields(adaptive), places),
+  budgetUsd: positive,
+}
+const quotaChecks: Shape<QuotaOptions> = {
+  ...limitChecks,
+  name: text,
+  maxQueue: between(0, Infinity),
+  onExhausted: oneOf("fail", "pause"),
+  chargeRefused: oneOf("requests", "all", "none"),
+  jitterMs: milliseconds,
+  weights: recordOf(positive),
+  clock,
+  random,
+  onEvent: callable,
+}
 
 /** Checks options once; the error names path, wanted and got. */
 export function checkQuotaOptions(options: QuotaOptions): void {
-  check(quotaSchema, "createQuota", options)
+  checkOptions("createQuota", options, quotaChecks)
   checkToldOnce("createQuota", options)
 }
 
 /** Checks what a running quota is told, beside what it was told before. */
 export function checkRetune(limits: QuotaLimits, told: QuotaLimits): void {
-  check(retuneSchema, "quota.retune", limits)
+  checkOptions("quota.retune", limits, limitChecks)
   checkToldOnce("quota.retune", mergeTold(told, limits))
   for (const name of rateNames) {
     const [from, to] = [told[name], limits[name]]
@@ -189,41 +200,4 @@ function checkToldOnce(where: string, limits: QuotaLimits): void {
     const message = `${where}: ${other} and ${name} are one limit, ${identity}. Keep one of them.`
     throw new SluiceError("invalid-option", message, { details: { path: name, got: rate } })
   }
-}
-
-function check(schema: z.ZodType, where: string, options: unknown): void {
-  const result = schema.safeParse(options)
-  if (result.success) return
-  const issue = deepest(result.error.issues[0]!)
-  const path = issue.path.join(".")
-  let got: unknown = options
-  for (const step of issue.path) got = (got as Record<PropertyKey, unknown> | undefined)?.[step]
-  const unknown = issue.code === "unrecognized_keys" ? issue.keys.join(", ") : undefined
-  const message = unknown
-    ? `${where}: unknown option ${path ? `${path}.` : ""}${unknown}. Known: ${Object.keys(limits).join(", ")}`
-    : `${where}: ${path || "options"} ${wanted(issue)}, got ${show(got)}`
-  throw new SluiceError("invalid-option", message, { details: { path: unknown ?? path, got } })
-}
-
-type Issue = z.core.$ZodIssue
-
-// Of a union, the branch that got furthest is the one the user meant.
-function deepest(issue: Issue): Issue {
-  if (issue.code !== "invalid_union") return issue
-  const branches = issue.errors.flat().map((one): Issue => ({ ...deepest(one), path: [...issue.path, ...one.path] }))
-  const meant = branches.find((one) => one.code !== "invalid_type") ?? branches[0]
-  return meant ?? issue
-}
-
-function wanted(issue: Issue): string {
-  if (issue.code === "too_small") return `must be ${issue.inclusive ? "at least" : "greater than"} ${issue.minimum}`
-  if (issue.code === "invalid_type") return `must be a ${issue.expected}`
-  if (issue.code === "invalid_value") return `must be one of ${issue.values.map((one) => show(one)).join(", ")}`
-  return issue.message
-}
-
-function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value)
-  if (typeof value === "object" && value !== null) return "an object"
-  return String(value)
 }

@@ -31,6 +31,6 @@ it("saves no more than the reserve in quiet times", () => {
 })
 
 it("refuses what cannot be", () => {
-  expect(() => retryBudget({ share: -1 })).toThrow("retryBudget.share must be a number from 0 up, got -1")
-  expect(() => retryBudget({ reserve: 0 })).toThrow("retryBudget.reserve must be a number from 1 up, got 0")
+  expect(() => retryBudget({ share: -1 })).toThrow("retryBudget: share must be a number from 0 up (got -1).")
+  expect(() => retryBudget({ reserve: 0 })).toThrow("retryBudget: reserve must be a number from 1 up (got 0).")
 })

@@ -1,13 +1,8 @@
 import { SluiceError } from "@sluice/core"
+import { parallelMap } from "@sluice/scheduler"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import {
-  backoffDelayMs,
-  checkBackoff,
-  classifyError,
-  retryDecision,
-  retryDefaults,
-} from "../../src/item/retry-policy.ts"
+import { backoffDelayMs, classifyError, retryDecision, retryDefaults } from "../../src/item/retry-policy.ts"
 
 const fixed = (value: number): { next: () => number } => ({ next: () => value })
 
@@ -101,11 +96,11 @@ describe("defaults and checks", () => {
   })
 
   it.each([
-    [{ initialMs: -1 }, "retry.backoff.initialMs must be a number of milliseconds from 0 up, got -1"],
-    [{ maxMs: Number.NaN }, "retry.backoff.maxMs must be a number of milliseconds from 0 up, got NaN"],
-    [{ factor: 0.5 }, "retry.backoff.factor must be a number from 1 up, got 0.5"],
-    [{ jitter: "some" as "full" }, 'retry.backoff.jitter must be "full" or "none", got "some"'],
+    [{ initialMs: -1 }, "retry.backoff.initialMs must be a number of milliseconds from 0 up (got -1)."],
+    [{ maxMs: Number.NaN }, "retry.backoff.maxMs must be a number of milliseconds from 0 up (got NaN)."],
+    [{ factor: 0.5 }, "retry.backoff.factor must be a number from 1 up (got 0.5)."],
+    [{ jitter: "some" as "full" }, 'retry.backoff.jitter must be "full" or "none" (got "some").'],
   ])("%o is refused by name", (backoff, message) => {
-    expect(() => checkBackoff("retry.backoff", backoff)).toThrow(message)
+    expect(() => parallelMap([], (n) => n, { retry: { maxAttempts: 2, backoff } })).toThrow(message)
   })
 })

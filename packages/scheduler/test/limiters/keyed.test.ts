@@ -90,6 +90,6 @@ describe("keyed", () => {
   })
 
   it("refuses an idle time that cannot be", () => {
-    expect(() => keyed(() => semaphore({ limit: 1 }), { idleMs: -1 })).toThrow("keyed.idleMs must be a number")
+    expect(() => keyed(() => semaphore({ limit: 1 }), { idleMs: -1 })).toThrow("keyed: idleMs must be a number")
   })
 })

@@ -313,9 +313,9 @@ describe("semaphore", () => {
   })
 
   it("refuses limits that cannot be", () => {
-    expect(() => semaphore({ limit: 0 })).toThrow("semaphore.limit must be a whole number from 1 up, got 0")
+    expect(() => semaphore({ limit: 0 })).toThrow("semaphore: limit must be a whole number of at least 1 (got 0).")
     const sem = semaphore({ limit: 1 })
-    expect(() => (sem.limit = 1.5)).toThrow("semaphore.limit must be a whole number from 1 up, got 1.5")
-    expect(() => semaphore({ limit: 1, weigh: () => -1 }).tryAdmit()).toThrow("semaphore.weigh(cost)")
+    expect(() => (sem.limit = 1.5)).toThrow("semaphore: limit must be a whole number of at least 1 (got 1.5).")
+    expect(() => semaphore({ limit: 1, weigh: () => -1 }).tryAdmit()).toThrow("semaphore: weigh(cost)")
   })
 })

@@ -89,6 +89,15 @@ describe("mapAll", () => {
     )
     await expect(mapping).rejects.toBe(reason)
   })
+
+  it("refuses what would make it something else", () => {
+    // @ts-expect-error -- the first failure stops it; parallelMap collects
+    expect(() => mapAll([1], (n) => n, { onError: "collect" })).toThrow('mapAll: unknown option "onError"')
+    // @ts-expect-error -- values come in input order
+    expect(() => mapAll([1], (n) => n, { order: "completion" })).toThrow('mapAll: unknown option "order"')
+    // @ts-expect-error -- misspelt
+    expect(() => mapAll([1], (n) => n, { concurency: 2 })).toThrow('Did you mean "concurrency"?')
+  })
 })
 
 describe("values() of parallelMap", () => {

@@ -127,7 +127,9 @@ describe("parallelMap", () => {
     expect(running).toBe(3)
     map.concurrency = 100
     expect(await clock.run(all)).toHaveLength(10_000)
-    expect(() => (map.concurrency = "auto")).toThrow('concurrency must be a number, as it was at the start, got "auto"')
+    expect(() => (map.concurrency = "auto")).toThrow(
+      'concurrency must be a number, as it was at the start (got "auto").',
+    )
   })
 
   describe("pulls, never drains", () => {
@@ -712,18 +714,21 @@ describe("parallelMap", () => {
   })
 
   it.each([
-    [{ concurrency: 0 }, "concurrency must be a whole number from 1 up, got 0"],
-    [{ concurrency: 2.5 }, "concurrency must be a whole number from 1 up, got 2.5"],
-    [{ concurrency: "many" as "auto" }, 'concurrency must be a whole number from 1 up, got "many"'],
-    [{ order: "random" as "input" }, 'order must be "input" or "completion", got "random"'],
-    [{ onError: "ignore" as "stop" }, 'onError must be "stop", "collect" or a budget of failures, got "ignore"'],
-    [{ onError: { maxFailureRatio: 2 } }, "onError.maxFailureRatio must be a number from 0 to 1, got 2"],
-    [{ onError: { maxFailures: -1 } }, "onError.maxFailures must be a whole number from 0 up, got -1"],
-    [{ reorderWindow: 0 }, "reorderWindow must be a whole number from 1 up, got 0"],
-    [{ retry: { maxAttempts: 0 } }, "retry.maxAttempts must be a whole number from 1 up, got 0"],
-    [{ retry: { maxAttempts: 2, backoff: { factor: 0 } } }, "retry.backoff.factor must be a number from 1 up, got 0"],
-    [{ timeoutMs: Number.NaN }, "timeoutMs must be a number of milliseconds from 0 up, got NaN"],
-    [{ cost: () => ({}) }, "limiter must be given when cost is: nothing else charges it, got undefined"],
+    [{ concurrency: 0 }, "concurrency must be a whole number of at least 1 (got 0)."],
+    [{ concurrency: 2.5 }, "concurrency must be a whole number of at least 1 (got 2.5)."],
+    [{ concurrency: "many" as "auto" }, 'concurrency must be a whole number of at least 1 (got "many").'],
+    [{ order: "random" as "input" }, 'order must be "input" or "completion" (got "random").'],
+    [
+      { onError: "ignore" as "stop" },
+      'onError must be "stop", "collect" or { maxFailures, maxFailureRatio, after } (got "ignore").',
+    ],
+    [{ onError: { maxFailureRatio: 2 } }, "onError.maxFailureRatio must be a number from 0 to 1 (got 2)."],
+    [{ onError: { maxFailures: -1 } }, "onError.maxFailures must be a whole number of at least 0 (got -1)."],
+    [{ reorderWindow: 0 }, "reorderWindow must be a whole number of at least 1 (got 0)."],
+    [{ retry: { maxAttempts: 0 } }, "retry.maxAttempts must be a whole number of at least 1 (got 0)."],
+    [{ retry: { maxAttempts: 2, backoff: { factor: 0 } } }, "retry.backoff.factor must be a number from 1 up (got 0)."],
+    [{ timeoutMs: Number.NaN }, "timeoutMs must be a number of milliseconds from 0 up (got NaN)."],
+    [{ cost: () => ({}) }, "limiter must be given when cost is: nothing else charges it (got undefined)."],
   ])("refuses %o, naming the option", (options, message) => {
     expect(() => parallelMap([1], (n) => n, options)).toThrow(message)
   })

@@ -29,11 +29,14 @@ const scope = (site: string, parent?: TaskScope): TaskScope => ({ parent, site, 
 
 describe("options", () => {
   it.each([
-    [{ requestsPerMinute: 0 }, "createQuota: requestsPerMinute must be greater than 0, got 0"],
-    [{ tokensPerMinute: "5" }, 'createQuota: tokensPerMinute must be a number, got "5"'],
-    [{ requestPerMinute: 5 }, "createQuota: unknown option requestPerMinute"],
+    [{ requestsPerMinute: 0 }, "createQuota: requestsPerMinute must be a number above 0 (got 0)."],
+    [{ tokensPerMinute: "5" }, 'createQuota: tokensPerMinute must be a number above 0 (got "5").'],
+    [{ requestPerMinute: 5 }, 'createQuota: unknown option "requestPerMinute". Did you mean "requestsPerMinute"?'],
     [{ concurrency: 1.5 }, "createQuota: concurrency must be"],
-    [{ requestsPerMinute: { limit: 5, kind: "leaky" } }, "createQuota: requestsPerMinute.kind must be one of"],
+    [
+      { requestsPerMinute: { limit: 5, kind: "leaky" } },
+      'createQuota: requestsPerMinute.kind must be "bucket", "sliding" or "fixed" (got "leaky").',
+    ],
   ])("%j says path, wanted and got", (options, message) => {
     expect(() => createQuota(options as never)).toThrow(message)
   })
