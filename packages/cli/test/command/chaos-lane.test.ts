@@ -54,7 +54,7 @@ test.each(["SIGKILL", "SIGTERM"] as const)(
     let ends = 0
     for (let round = 1; round <= kills; round++) {
       writeInputs(folder, round * perRound)
-      const child = startSluice(args, folder, fastProgram)
+      const child = startSluice(args, folder, { main: fastProgram })
       const end = ended(child)
       while (!existsSync(path)) await pause(5)
       await pause(Math.random() * 1_500)
@@ -70,7 +70,7 @@ test.each(["SIGKILL", "SIGTERM"] as const)(
     }
     const count = (kills + 1) * perRound
     writeInputs(folder, count)
-    expect(await ended(startSluice(args, folder, fastProgram))).toMatchObject({ code: 0, stderr: "" })
+    expect(await ended(startSluice(args, folder, { main: fastProgram }))).toMatchObject({ code: 0, stderr: "" })
     expectWhole(folder, count)
     expect(ends).toBeGreaterThan(0)
     const { arrived, batches } = await jsonAt<Stats>(`${url}/lab/stats`)

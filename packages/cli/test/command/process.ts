@@ -14,8 +14,13 @@ export const program: string = join(import.meta.dirname, "../../src/main.ts")
 export const fastProgram: string = join(import.meta.dirname, "fixtures/fast-main.ts")
 
 /** Starts a program of ours from source as a process of its own; the command when none is named. */
-export function startSluice(args: readonly string[], cwd: string, main = program): ChildProcessWithoutNullStreams {
-  return spawn(process.execPath, ["--conditions=@sluice/source", main, ...args], { cwd })
+export function startSluice(
+  args: readonly string[],
+  cwd: string,
+  { main = program, env = {} }: { main?: string; env?: Readonly<Record<string, string>> } = {},
+): ChildProcessWithoutNullStreams {
+  const environment = { ...process.env, ...env }
+  return spawn(process.execPath, ["--conditions=@sluice/source", main, ...args], { cwd, env: environment })
 }
 
 /**
