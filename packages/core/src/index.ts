@@ -44,6 +44,7 @@ export type {
   SettleOutcome,
 } from "./ports/ports.ts"
 export type { Redrivable } from "./model/redrive.ts"
+export { runPlace } from "./model/run-place.ts"
 export type { RunOptions } from "./run/run.ts"
 export { sequentialExecutor } from "./items/sequential.ts"
 export { sequentialRuntime } from "./run/sequential-runtime.ts"

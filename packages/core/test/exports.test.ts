@@ -15,6 +15,7 @@ test("the runtime exports are these", () => {
     "define",
     "enterScope",
     "runInScope",
+    "runPlace",
     "sequentialExecutor",
     "sequentialRuntime",
   ])

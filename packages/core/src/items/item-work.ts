@@ -45,9 +45,15 @@ export function itemWork<Item, Result>(
   const open = (_item: Item, index: number, signal: AbortSignal): Work => work.openItem(index, signal)
   const attempt = (item: Item, context: AttemptContext): MaybePromise<Result> => exec(item, context as Work)
 
+  const base = {
+    open,
+    attempt,
+    ...(policy && { policy }),
+    ...(recorded && { place: { path: work.path, visit, runId: run.runId, params } }),
+  }
   // One plain call, no journal, nobody listening: nothing is done that this does not need.
   if (!policy && !task.kept && !run.journal && !run.emit) {
-    return { open, attempt, settled: (outcome, item, scope) => counted(named(outcome, item, scope as Work)) }
+    return { ...base, settled: (outcome, item, scope) => counted(named(outcome, item, scope as Work)) }
   }
 
   const replayed = (scope: Work, outcome: Outcome<Result>): Outcome<Result> => {
@@ -62,10 +68,7 @@ export function itemWork<Item, Result>(
     record && replayed(scope, named({ ...record, index: scope.index } as Outcome<Result>, item, scope))
 
   return {
-    open,
-    attempt,
-    ...(policy && { policy }),
-    ...(recorded && { place: { path: work.path, visit, runId: run.runId, params } }),
+    ...base,
     known(item, given) {
       const scope = given as Work
       const { index } = scope

@@ -10,7 +10,7 @@ import type { Frame } from "../run/frame.ts"
 import { innerFrame } from "../run/inner-frame.ts"
 import type { ItemTask } from "../items/item-work.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
-import { type ActionsOf, type Answer, enter, type Node, type NodeJSON, type ParamsOf } from "./node.ts"
+import { type ActionsOf, type Answer, enter, inside, type Node, type NodeJSON, type ParamsOf } from "./node.ts"
 import type { Outcome } from "../outcome.ts"
 import type { OnError } from "../ports/executor.ts"
 import { type Kept, redrivable, type Redrivable } from "./redrive.ts"
@@ -120,7 +120,8 @@ export function createBatchFlow<Shared>(kit: Kit<Shared>, options: PlainBatchFlo
     const data = deliveryJSON(options)
     return { kind: "batch-flow", name, flow: flow.toJSON(), ...(Object.keys(data).length > 0 && { options: data }) }
   }
-  const node = createNode(kit, { kind: "batch-flow", name, [enter]: run, toJSON })
+  const find = (wanted: string): Node<Shared> | undefined => (wanted === flow.name ? flow : undefined)
+  const node = createNode(kit, { kind: "batch-flow", name, [enter]: run, [inside]: find, toJSON })
   return Object.freeze({ ...node, ...redrivable(kit, node, run) })
 }
 

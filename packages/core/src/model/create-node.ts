@@ -1,4 +1,4 @@
-import { enter, type Node } from "./node.ts"
+import { type enter, type inside, type Node } from "./node.ts"
 import type { Runtime } from "../ports/ports.ts"
 import { runNode } from "../run/run.ts"
 import type { SharedCheck } from "./shared-check.ts"
@@ -15,7 +15,7 @@ export interface Kit<Shared> {
 /** The part of a node that its kind decides, plus what all kinds have. Frozen: a flow is its graph. */
 export function createNode<Shared>(
   kit: Kit<Shared>,
-  part: Pick<Node<Shared>, "kind" | "name" | "toJSON" | typeof enter>,
+  part: Pick<Node<Shared>, "kind" | "name" | "toJSON" | typeof enter | typeof inside>,
 ): Node<Shared> {
   const node: Node<Shared> = {
     ...part,

@@ -4,7 +4,7 @@ import { checkNode, nodeName } from "../items/item-checks.ts"
 import { anything, callable, flag, having, invalidOption, needed, recordOf, type Shape } from "../options.ts"
 import { createGraph, type GraphSource } from "./graph.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
-import { type ActionsOf, type Answer, enter, type Node, type NodeJSON } from "./node.ts"
+import { type ActionsOf, type Answer, enter, inside, type Node, type NodeJSON } from "./node.ts"
 import { innerFrame } from "../run/inner-frame.ts"
 import { createNode, type Kit } from "./create-node.ts"
 import { innerRecord } from "../run/visits.ts"
@@ -109,5 +109,6 @@ export function createFlow<Shared>(kit: Kit<Shared>, options: PlainFlow<Shared>)
         ]),
     ),
   })
-  return createNode(kit, { kind: "flow", name: options.name, [enter]: run, toJSON })
+  const find = (name: string): Node<Shared> | undefined => graph.places.find(({ node }) => node.name === name)?.node
+  return createNode(kit, { kind: "flow", name: options.name, [enter]: run, [inside]: find, toJSON })
 }

@@ -20,6 +20,7 @@ export interface NodeJSON {
 
 // `Symbol.for`: nodes made by two copies of the package work in one flow.
 export const enter: unique symbol = Symbol.for("sluice.enter") as never
+export const inside: unique symbol = Symbol.for("sluice.inside") as never
 declare const actions: unique symbol
 declare const needs: unique symbol
 
@@ -41,6 +42,8 @@ export interface Node<Shared, Action extends string = string, P = never> {
   readonly toMermaid: () => string
   /** Internal: prep, exec, post inside an open run. */
   readonly [enter]: (shared: Shared, work: Work) => Promise<Answer>
+  /** Internal: the node of this name directly inside this one, of the kinds that have nodes inside. */
+  readonly [inside]?: (name: string) => Node<Shared> | undefined
   /** Only a type. */
   readonly [actions]?: Action
   /** Only a type. */

@@ -8,7 +8,7 @@ import { innerFrame } from "../run/inner-frame.ts"
 import { closeLane, openLane } from "./lane.ts"
 import { LinkedAbort } from "../run/linked-abort.ts"
 import { isPromiseLike } from "../maybe-promise.ts"
-import { type ActionsOf, type Answer, enter, type Node, type NodeJSON, type ParamsOfAll } from "./node.ts"
+import { type ActionsOf, type Answer, enter, inside, type Node, type NodeJSON, type ParamsOfAll } from "./node.ts"
 import type { Outcome } from "../outcome.ts"
 import { type Collector, createCollector } from "../items/collector.ts"
 import { deliver } from "../items/deliver.ts"
@@ -62,7 +62,8 @@ export function createPipeline<Shared>(
   }
 
   const toJSON = (): NodeJSON => ({ kind: "pipeline", name, stages: batches.map((batch) => batch.toJSON()) })
-  return createNode(kit, { kind: "pipeline", name, [enter]: run, toJSON })
+  const find = (wanted: string): Node<Shared> | undefined => batches.find((batch) => batch.name === wanted)
+  return createNode(kit, { kind: "pipeline", name, [enter]: run, [inside]: find, toJSON })
 }
 
 /** What a pipeline would ignore is refused, so that nothing is silently dropped. */

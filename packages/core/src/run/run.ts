@@ -12,11 +12,12 @@ import {
 } from "../options.ts"
 import type { Params } from "./params.ts"
 import type { Kit } from "../model/create-node.ts"
-import type { Frame, NewEvent, RunState } from "./frame.ts"
+import type { Frame, RunState } from "./frame.ts"
 import { messageOf } from "../message-of.ts"
 import type { Node } from "../model/node.ts"
 import type { EventSink, Journal, Runtime } from "../ports/ports.ts"
 import { checkShared } from "../model/shared-check.ts"
+import { stamped } from "./stamped.ts"
 import { visitNode } from "./visit-node.ts"
 
 /** How one run is run. */
@@ -106,16 +107,6 @@ async function closeAfterError(run: RunState, status: "failed" | "cancelled"): P
       code: "journal-write",
       message: `The journal could not close the run: ${messageOf(error)}`,
     })
-  }
-}
-
-function stamped(sink: EventSink, runtime: Runtime): (event: NewEvent) => void {
-  return (event) => {
-    try {
-      sink({ ...event, atMs: runtime.clock.now() })
-    } catch {
-      // By contract a sink that throws does not disturb the run.
-    }
   }
 }
 
