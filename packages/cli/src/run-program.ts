@@ -25,7 +25,10 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   } catch (error) {
     // Commander has printed its own message already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
-    const text = SluiceError.isInstance(error) ? error.message : ((error as Error).stack ?? String(error))
+    const { code: cause, syscall, message, stack } = error as NodeJS.ErrnoException
+    if (cause === "EPIPE") return exitCodes.done
+    // What the system says of a file or a pipe says enough; anything else is a fault of ours.
+    const text = SluiceError.isInstance(error) || syscall !== undefined ? message : (stack ?? String(error))
     terminal.stderr.write(`sluice: ${redactSecrets(text, keysIn(terminal.env))}\n`)
     return SluiceError.isInstance(error) && usageCodes.has(error.code) ? exitCodes.usage : exitCodes.someFailed
   }

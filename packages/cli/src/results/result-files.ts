@@ -1,26 +1,31 @@
-import { rmSync } from "node:fs"
-import type { Clock } from "@sluice/core"
+import { existsSync, rmSync } from "node:fs"
+import { type Clock, SluiceError } from "@sluice/core"
 import type { SqliteRunJournal } from "@sluice/journal"
-import { z } from "zod"
-import { FileTarget, type LineTarget, StreamTarget } from "../input/line-target.ts"
+import { FileTarget, type LineTarget, StreamTarget } from "./line-target.ts"
 import { pickFields, type StoredAnswer } from "./result-fields.ts"
+import {
+  besideOf,
+  checkBeside,
+  positionOf,
+  putPosition,
+  realPlace,
+  type ResultPlaces,
+  type ResultPosition,
+} from "./result-places.ts"
 
 /** Where the items of a `sluice run` are in its journal. */
 export const batch = { node: "run", visit: 0, params: {} } as const
 
-const position = z.object({ next: z.number().int(), outBytes: z.number(), failedBytes: z.number(), fields: z.string() })
-
-export interface ResultFilesOptions {
-  /** `"-"` is `stdout`. */
-  readonly out: string
-  readonly failed: string
+export interface ResultFilesOptions extends ResultPlaces {
   readonly fields: readonly string[]
   readonly order: "input" | "completion"
   readonly stdout: NodeJS.WritableStream
   readonly run: SqliteRunJournal
   readonly clock: Clock
-  /** The files cannot be written any more: told once, and thrown by `close`. */
+  /** Nothing can be written any more: told once, and thrown by `close`. */
   readonly onFailure: (error: unknown) => void
+  /** Whoever read standard output has gone (`| head`): told once. */
+  readonly onUnread: () => void
 }
 
 const page = 256
@@ -33,35 +38,59 @@ const recordEveryMs = 2_000
  * The result files: what the journal holds, a line per item. They are written from the journal alone, in input order up
  * to the first item that is not settled, so they hold nothing that could be lost, and memory holds no results.
  * After a kill the files are cut back to the last recorded position and go on from there: never a half line, none twice.
+ * Files that have to be written anew are written beside those that are there, and take their place once they hold as much.
  */
 export class ResultFiles {
   readonly #options: ResultFilesOptions
-  readonly #out: LineTarget
-  readonly #failed: LineTarget
+  readonly #places: ResultPlaces
+  /** A file of failures that was there and empty is somebody else's: it stays. */
+  readonly #mayRemove: boolean
+  #out: LineTarget
+  #failed: LineTarget
   /** The number of each settled item's record by index, 0 where there is none: four bytes an item, so that files can be begun anew. */
   #records = new Uint32Array(1_024)
   /** In the order of completion: settled and not yet written. */
   #waiting: number[] = []
   /** In input order: all items before this one are written. */
   #next = 0
+  #lines = 0
+  /** The files that are there hold so much; new ones are beside them. */
+  #before: ResultPosition | undefined
+  #isBeside = false
+  /** Of the items that are in the files that are there: how many were seen, and the last one. */
+  #earlier = { count: 0, last: -1 }
   #recordAt = 0
-  #begunAnew = false
+  #isNoted = false
   #isClosed = false
+  #isUnread = false
   #cancelTimer: (() => void) | undefined
   #failure: { readonly error: unknown } | undefined
 
+  /** Opens the files; `checkPlaces` has found them to be this run's. Throws when one cannot be written. */
   constructor(options: ResultFilesOptions) {
     const { out, failed, run, fields, order, stdout } = options
     this.#options = options
-    this.#out = out === "-" ? new StreamTarget(stdout) : new FileTarget(out)
-    this.#failed = new FileTarget(failed)
-    const stored = position.safeParse(run.note("results"))
-    const usable = stored.success && stored.data.fields === fields.join() && order === "input" && out !== "-"
-    if (usable && this.#out.size >= stored.data.outBytes && this.#failed.size >= stored.data.failedBytes) {
-      this.#next = stored.data.next
-      this.#out.cut(stored.data.outBytes)
-      this.#failed.cut(stored.data.failedBytes)
-    } else {
+    this.#before = positionOf(run)
+    this.#mayRemove = this.#before !== undefined || !existsSync(failed)
+    this.#failed = new FileTarget(failed, { follow: false })
+    try {
+      this.#out = out === "-" ? new StreamTarget(stdout) : new FileTarget(out, { follow: true })
+    } catch (error) {
+      this.#failed.close()
+      this.#removeIfEmpty()
+      throw error
+    }
+    this.#places = { out: realPlace(out), failed: realPlace(failed) }
+    if (out === "-") stdout.on("error", this.#streamFailed)
+    const before = this.#before
+    const usable = before && !before.rewriting && before.fields === fields.join() && order === "input" && out !== "-"
+    if (usable && this.#out.size >= before.outBytes && this.#failed.size >= before.failedBytes) {
+      this.#next = before.next
+      this.#lines = before.lines
+      this.#out.cut(before.outBytes)
+      this.#failed.cut(before.failedBytes)
+      this.#isNoted = true
+    } else if (this.#out.size + this.#failed.size > 0) {
       this.restart()
     }
   }
@@ -73,20 +102,38 @@ export class ResultFiles {
 
   /** Begins the files anew: an item that is in them will have another result. */
   restart(): void {
+    if (this.#isBeside) {
+      this.#out.cut(0)
+      this.#failed.cut(0)
+    } else {
+      this.#before = { ...this.#position(), ...this.#before, lines: Math.max(this.#lines, this.#before?.lines ?? 0) }
+      this.#out = this.#beside(this.#out, this.#places.out)
+      this.#failed = this.#beside(this.#failed, this.#places.failed)
+      this.#isBeside = true
+    }
     this.#next = 0
-    this.#begunAnew = true
-    this.#out.cut(0)
-    this.#failed.cut(0)
+    this.#lines = 0
+    this.#isNoted = false
   }
 
-  /** The journal holds the result of the item at `index` in `record`; its line follows. */
-  settled(index: number, record: number): void {
+  #beside(target: LineTarget, path: string): LineTarget {
+    if (target instanceof StreamTarget) return target
+    checkBeside(besideOf(path), this.#before?.rewriting ?? false)
+    const beside = new FileTarget(besideOf(path), { follow: false })
+    beside.cut(0)
+    target.close()
+    return beside
+  }
+
+  /** The journal holds the result of the item at `index` in `record`; its line follows. `isEarlier`: it has one in the files that are there. */
+  settled(index: number, record: number, isEarlier: boolean): void {
     if (index >= this.#records.length) {
       const larger = new Uint32Array(2 * index)
       larger.set(this.#records)
       this.#records = larger
     }
     this.#records[index] = record
+    if (isEarlier) this.#earlier = { count: this.#earlier.count + 1, last: Math.max(this.#earlier.last, index) }
     if (this.#options.order === "completion") this.#waiting.push(index)
     this.#schedule()
   }
@@ -97,16 +144,16 @@ export class ResultFiles {
   }
 
   async #tick(): Promise<void> {
-    const { clock, onFailure } = this.#options
+    const { clock } = this.#options
     try {
-      await this.#recordBeginning()
+      await this.#noteBeginning()
       this.#project()
+      if (this.#isBeside && this.#holdsAsMuch()) await this.#takePlace()
       if (clock.now() < this.#recordAt) return
       this.#recordAt = clock.now() + recordEveryMs
       await this.#record()
     } catch (error) {
-      this.#failure = { error }
-      onFailure(error)
+      this.#fail(error)
     } finally {
       // One tick at a time; what was settled meanwhile has its own.
       this.#cancelTimer = undefined
@@ -114,11 +161,33 @@ export class ResultFiles {
     }
   }
 
-  /** A position on record from before would cut files that were begun anew in the middle of a line. */
-  async #recordBeginning(): Promise<void> {
-    if (!this.#begunAnew) return
-    this.#begunAnew = false
-    await this.#record()
+  #fail(error: unknown): void {
+    if (this.#failure) return
+    this.#failure = { error }
+    this.#options.onFailure(error)
+  }
+
+  readonly #streamFailed = (error: NodeJS.ErrnoException): void => {
+    if (this.#isUnread) return
+    if (error.code === "EPIPE") {
+      this.#isUnread = true
+      this.#options.onUnread()
+      return
+    }
+    this.#fail(
+      new SluiceError("journal-write", `Cannot write standard output: ${error.message}.`, {
+        cause: error,
+      }),
+    )
+  }
+
+  /** Before the first line: a position from before would cut new files in the middle of a line, and files are ours by it. */
+  async #noteBeginning(): Promise<void> {
+    if (this.#isNoted) return
+    this.#isNoted = true
+    const { run } = this.#options
+    if (this.#isBeside && this.#before) await putPosition(run, { ...this.#before, rewriting: true })
+    else await this.#record()
   }
 
   #project(): void {
@@ -133,22 +202,66 @@ export class ResultFiles {
     this.#put()
   }
 
-  /** Writes the rest, puts the position on record and closes the files. */
-  async close(): Promise<void> {
+  /** The new files have a line for every item that those have which are there. */
+  #holdsAsMuch(): boolean {
+    const { count, last } = this.#earlier
+    if (count < (this.#before?.lines ?? 0)) return false
+    return this.#options.order === "completion" || this.#next > last
+  }
+
+  async #takePlace(): Promise<void> {
+    this.#out.sync()
+    this.#failed.sync()
+    this.#out.moveTo(this.#places.out)
+    this.#failed.moveTo(this.#places.failed)
+    this.#isBeside = false
+    await this.#record()
+  }
+
+  /** Writes the rest, puts the position on record and closes the files. `whole`: nothing will come that is missing now. */
+  async close({ whole }: { readonly whole: boolean }): Promise<void> {
     this.#isClosed = true
     this.#cancelTimer?.()
+    try {
+      if (!this.#failure) {
+        await this.#noteBeginning()
+        this.#project()
+        if (this.#isBeside && (whole || this.#holdsAsMuch())) await this.#takePlace()
+        await this.#record()
+        await this.#flush()
+      }
+    } finally {
+      this.#out.close()
+      this.#failed.close()
+      if (this.#isBeside || this.#before?.rewriting) this.#dropBeside()
+      if (!this.#isBeside) this.#removeIfEmpty()
+      this.#options.stdout.off("error", this.#streamFailed)
+    }
     if (this.#failure) throw this.#failure.error
-    await this.#recordBeginning()
-    this.#project()
-    await this.#record()
-    this.#out.close()
-    this.#failed.close()
-    // No failures, no file of failures.
-    if (this.#failed.size === 0) rmSync(this.#options.failed, { force: true })
+  }
+
+  /** What standard output has taken: an error comes later than the write. */
+  #flush(): Promise<void> {
+    const { out, stdout } = this.#options
+    if (out !== "-") return Promise.resolve()
+    return new Promise((resolve) => stdout.write("", () => resolve()))
+  }
+
+  /** Half of new files is worth less than whole old ones. */
+  #dropBeside(): void {
+    for (const path of [this.#places.out, this.#places.failed]) {
+      if (path !== "-") rmSync(besideOf(path), { force: true })
+    }
+  }
+
+  /** No failures, no file of failures. */
+  #removeIfEmpty(): void {
+    if (this.#failed.size === 0 && this.#mayRemove) rmSync(this.#options.failed, { force: true })
   }
 
   #write(index: number): void {
     const item = this.#options.run.read(this.#records[index] ?? 0)
+    this.#lines++
     if (item.status === "ok") {
       const line = pickFields(this.#options.fields, index, item, item.value as StoredAnswer)
       this.#out.line(JSON.stringify(line))
@@ -173,15 +286,23 @@ export class ResultFiles {
     this.#failed.put()
   }
 
+  /** Of files that are written beside there is nothing to tell: after a kill they are begun anew. */
   async #record(): Promise<void> {
+    if (this.#isBeside) return
     this.#out.sync()
     this.#failed.sync()
-    const { run, fields } = this.#options
-    await run.putNote("results", {
+    await putPosition(this.#options.run, this.#position())
+  }
+
+  #position(): ResultPosition {
+    return {
+      ...this.#places,
       next: this.#next,
+      lines: this.#lines,
       outBytes: this.#out.size,
       failedBytes: this.#failed.size,
-      fields: fields.join(),
-    })
+      fields: this.#options.fields.join(),
+      rewriting: false,
+    }
   }
 }

@@ -13,6 +13,7 @@ import { parallelMap } from "@sluice/scheduler"
 import { type Answer, AnswerFailure } from "./answer.ts"
 import type { Asker } from "./create-asker.ts"
 import { FirstCall } from "./first-call.ts"
+import type { Interruption } from "./interruption.ts"
 import { emptyNotes, type ItemNotes, takingNotes } from "./item-notes.ts"
 import { emptyInput, type Input } from "../input/read-input.ts"
 import { keyOf } from "../input/input-key.ts"
@@ -41,10 +42,7 @@ export interface BulkRunOptions {
   /** The vendors' batches that the calls go into; `undefined`: they go online. */
   readonly lane: LaneScope | undefined
   readonly maxAttempts: number
-  /** Aborted: nothing more is started. */
-  readonly drain: AbortSignal
-  /** Aborted: what runs is ended too. */
-  readonly abort: AbortController
+  readonly interruption: Interruption
   readonly clock: Clock
   readonly onEvent: EventSink
 }
@@ -56,12 +54,18 @@ export interface BulkRunResult {
   readonly replayed: number
   /** What ended the run early: a budget, a quota, an account. */
   readonly stopped: SluiceError | undefined
+  /** Every input was gone through, and none stays open. */
+  readonly isWhole: boolean
 }
 
 interface Item extends Input {
   readonly index: number
   readonly identity: RecordIdentity
   readonly notes: ItemNotes
+  /** Ends what it waits for; it stays open. */
+  readonly leaving: AbortController
+  /** The result files that are there have a line for it. */
+  isEarlier: boolean
 }
 
 /**
@@ -69,12 +73,15 @@ interface Item extends Input {
  * whatever ends the process, what is repeated later was in flight then. Holds only the items in flight.
  */
 export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
-  const { run, files, lane, drain, abort, clock, onEvent } = options
+  const { run, files, lane, interruption, clock, onEvent } = options
+  const { drain } = interruption
   const count = { ok: 0, failed: 0, replayed: 0 }
   let stopped: SluiceError | undefined
   let inputError: unknown
   const first = new FirstCall(clock, !lane && !options.hasAnswers)
   const refused = new RefusedAlike(options.keepGoing || options.hasAnswers)
+  /** On its way to the disk: it counts, also when the run is left meanwhile. */
+  const settling = new Set<Promise<void>>()
   const told = (item: { readonly index: number }) =>
     ({ atMs: clock.now(), runId: run.runId, spanId: item.index + 1, node: batch.node, index: item.index }) as const
 
@@ -89,6 +96,7 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
 
   const known = (item: Item): boolean => {
     const found = run.find(item.identity)
+    item.isEarlier = found !== undefined || item.index < files.written
     if (!found || (found.status === "failed" && options.retryFailed)) {
       if (!found) checkMoved(item)
       if (item.index < files.written) files.restart()
@@ -97,7 +105,7 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
     const { status } = found
     count[status]++
     count.replayed++
-    files.settled(item.index, found.item)
+    files.settled(item.index, found.item, true)
     onEvent({ type: "item-start", ...told(item) })
     onEvent({ type: "item-end", ...told(item), status, attempts: 0, replayed: true })
     return true
@@ -128,25 +136,44 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
   ): Promise<void> => {
     let status: "ok" | "failed" = "error" in outcome ? "failed" : "ok"
     const { index } = item
+    const stored = run.settle(item.identity, { ...outcome, status, index, attempts } as never, item.notes.cost)
+    settling.add(stored)
     try {
-      await run.settle(item.identity, { ...outcome, status, index, attempts } as never, item.notes.cost)
+      await stored
     } catch (error) {
       // An answer that cannot be stored is that item's failure.
       if (status === "ok" && SluiceError.isInstance(error) && error.code === "not-serialisable") {
         return settle(item, { error: withNotes(error, item) }, attempts)
       }
       // Without a journal nothing may go on: what it does not have is lost.
-      abort.abort(error)
+      interruption.fail(error)
       throw error
+    } finally {
+      settling.delete(stored)
     }
     count[status]++
-    files.settled(item.index, run.find(item.identity)?.item ?? Number.NaN)
+    files.settled(item.index, run.find(item.identity)?.item ?? Number.NaN, item.isEarlier)
     onEvent({ type: "item-end", ...told(item), status, attempts, ...("error" in outcome && { error: outcome.error }) })
   }
 
-  const answer = async (item: Item, signal: AbortSignal): Promise<Answer> => {
-    const { record, where, notes } = item
+  // Whoever waits leaves at once when the run is to end; whoever is with the vendor is finished.
+  const asked = new Set<Item>()
+  const leaveWaiting = (): void => {
+    for (const { notes, leaving } of asked) if (!notes.isSent) leaving.abort(drain.reason)
+  }
+  drain.addEventListener("abort", leaveWaiting)
+
+  const answer = async (item: Item, callSignal: AbortSignal): Promise<Answer> => {
+    const { record, where, notes, leaving } = item
+    notes.isSent = false
+    notes.onWait = () => {
+      if (drain.aborted) leaving.abort(drain.reason)
+    }
+    asked.add(item)
     try {
+      notes.onWait()
+      const signal = AbortSignal.any([callSignal, leaving.signal])
+      signal.throwIfAborted()
       return await takingNotes(notes, () => options.ask({ record, where, signal, before: notes.before }))
     } catch (error) {
       if (error instanceof AnswerFailure) {
@@ -155,6 +182,8 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
       }
       if (error instanceof Error) notes.errors.push({ name: error.name, message: error.message })
       throw error
+    } finally {
+      asked.delete(item)
     }
   }
 
@@ -166,7 +195,7 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
     parallelMap(
       unsettled(),
       async (item, { attempt, signal }) => {
-        await first.turn(abort.signal)
+        await first.turn(drain)
         if (stopped || drain.aborted) throw notBegun
         if (attempt === 1) onEvent({ type: "item-start", ...told(item) })
         const { output, ...facts } = await answer(item, signal)
@@ -186,29 +215,34 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
           retryIf: (error) => error instanceof AnswerFailure && error.retryable,
         },
         fallback: async (item, error, { attempt }) => {
-          if (error === notBegun) return
+          if (error === notBegun || item.leaving.signal.aborted) return
           const failure = (): Promise<void> => settle(item, { error: withNotes(error, item) }, attempt)
           const reason = stopFor(error, item) ?? (await refused.failed(error, failure))
           stopped ??= reason
           first.open()
         },
-        signal: abort.signal,
+        signal: interruption.abort,
         clock,
       },
     )
-  let isFinished = false
+  let isWhole = false
   try {
     const outcomes = lane ? runInScope({ ...emptyScope(), lane }, map) : map()
     for await (const outcome of outcomes) if (outcome.status === "failed") throw outcome.error
     if (!stopped) await refused.over()
     if (inputError) throw inputError
-    isFinished = !stopped && !drain.aborted
+    isWhole = !stopped && !drain.aborted
+  } catch (error) {
+    // What was settled before somebody left counts.
+    if (!interruption.wasLeft) throw error
   } finally {
+    drain.removeEventListener("abort", leaveWaiting)
     // Batches are forgotten only when no input can ask for their answers any more.
-    await lane?.end(isFinished)
+    await lane?.end(isWhole)
+    await Promise.allSettled(settling)
   }
   if (stopped?.code === "usage") throw stopped
-  return { ...count, stopped }
+  return { ...count, stopped, isWhole }
 }
 
 /** Was waiting for its turn when the run ended: it stays open. */
@@ -219,9 +253,9 @@ function emptyScope(): TaskScope {
 }
 
 function itemOf(input: Input, index: number, { keyField, version }: BulkRunOptions): Item {
-  const identity = { ...batch, index, input: input.record, version }
-  if (keyField === undefined) return { ...input, index, identity, notes: emptyNotes() }
-  return { ...input, index, identity: { ...identity, key: keyOf(input, keyField) }, notes: emptyNotes() }
+  const unkeyed = { ...batch, index, input: input.record, version }
+  const identity = keyField === undefined ? unkeyed : { ...unkeyed, key: keyOf(input, keyField) }
+  return { ...input, index, identity, notes: emptyNotes(), leaving: new AbortController(), isEarlier: false }
 }
 
 /** The error with that of every attempt, the input, and what came of the answer. */

@@ -1,4 +1,3 @@
-import { existsSync, statSync } from "node:fs"
 import type { Lane } from "@sluice/core"
 import type { SqliteRunJournal } from "@sluice/journal"
 import { z } from "zod"
@@ -16,7 +15,7 @@ export interface EarlierCheck {
   readonly hasAnswers: () => boolean
 }
 
-/** Guards what an earlier run has paid for, and files that are not ours. */
+/** Guards what an earlier run has paid for. */
 export function checkEarlier(check: EarlierCheck): void {
   checkSame(check)
   checkLeft(check)
@@ -24,11 +23,6 @@ export function checkEarlier(check: EarlierCheck): void {
 
 function checkSame({ run, version, out, acceptChanges, parts, hasAnswers }: EarlierCheck): void {
   const before = run.note("version")
-  if (before === undefined && out !== "-" && existsSync(out) && statSync(out).size > 0) {
-    throw usageError(
-      `${out} exists and is not the result of a run recorded in its journal. Move it away, or choose another --out.`,
-    )
-  }
   if (before === undefined || before === version || acceptChanges || !hasAnswers()) return
   throw usageError(
     `${out} holds answers to another question: ${changeIn(run.note("question"), parts)} changed. Choose another --out, or give --accept-changes to ask everything again.`,

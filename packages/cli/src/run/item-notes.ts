@@ -12,18 +12,32 @@ export interface ItemNotes {
   /** How long the last call held its permit: from leaving to the end of its answer. */
   latencyMs?: number
   readonly cost: { requests: number; inputTokens: number; outputTokens: number; usd?: number }
+  /** A call of it is with the vendor: it neither waits to be admitted nor to be sent again. */
+  isSent: boolean
+  /** Called when it waits again. */
+  onWait?: () => void
 }
 
 const storage = new AsyncLocalStorage<ItemNotes>()
 
 export function emptyNotes(): ItemNotes {
-  return { errors: [], cost: { requests: 0, inputTokens: 0, outputTokens: 0 } }
+  return { errors: [], cost: { requests: 0, inputTokens: 0, outputTokens: 0 }, isSent: false }
 }
 
 /** Runs an item's attempt, so that `noteEvent` finds whose calls events are about. */
 export function takingNotes<T>(notes: ItemNotes, fn: () => T): T {
   return storage.run(notes, fn)
 }
+
+/** The network, noting whose call is sent. */
+export const notingFetch: typeof globalThis.fetch = (input, init) => {
+  const notes = storage.getStore()
+  if (notes) notes.isSent = true
+  return globalThis.fetch(input, init)
+}
+
+/** What an attempt ended with that another one follows. */
+const waiting: ReadonlySet<string> = new Set(["retry", "wait", "reduce"])
 
 /** Adds an event to the notes of the item whose call it is about. */
 export function noteEvent(event: SluiceEvent): void {
@@ -33,6 +47,10 @@ export function noteEvent(event: SluiceEvent): void {
     notes.cost.requests++
     const { status, decision, attempt, error } = event
     if (decision === "ok") return
+    if (waiting.has(decision)) {
+      notes.isSent = false
+      notes.onWait?.()
+    }
     if (decision === "fatal" && (status === 401 || status === 402 || status === 429))
       notes.refusal = `${status} ${typeof error === "string" ? error : ""}`.trim()
     notes.errors.push({

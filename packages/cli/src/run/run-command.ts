@@ -2,9 +2,9 @@ import { hash } from "node:crypto"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
-import { type Clock, type Lane, LaneScope, SluiceError } from "@sluice/core"
+import { type Clock, type EventSink, type Lane, LaneScope, SluiceError, type SluiceEvent } from "@sluice/core"
 import { cachedFetch, openJournal, type SqliteJournal, type SqliteRunJournal } from "@sluice/journal"
-import { limitedFetch } from "@sluice/providers"
+import { type LimitedFetch, limitedFetch } from "@sluice/providers"
 import { BatchTally } from "../display/batch-tally.ts"
 import { formatDuration } from "../display/quantities.ts"
 import { bulkRun, type BulkRunResult } from "./bulk-run.ts"
@@ -12,13 +12,16 @@ import { checkEarlier } from "./check-earlier.ts"
 import { loadConfig, type SluiceConfig } from "../commands/config-file.ts"
 import { compileQuestion, type Question } from "../input/compile-question.ts"
 import { exitCodes } from "../exit-codes.ts"
-import { noteEvent } from "./item-notes.ts"
+import { noteEvent, notingFetch } from "./item-notes.ts"
+import type { Asker } from "./create-asker.ts"
+import { Interruption } from "./interruption.ts"
 import { laneOf } from "./lane-option.ts"
 import { checkBudget } from "./model-money.ts"
 import { keysIn, parseModelName } from "./model-name.ts"
 import { openModel } from "./open-model.ts"
 import { checkFields, defaultFields } from "../results/result-fields.ts"
-import { ResultFiles } from "../results/result-files.ts"
+import { ResultFiles, type ResultFilesOptions } from "../results/result-files.ts"
+import { checkLink, checkPlaces, type ResultPlaces } from "../results/result-places.ts"
 import { expandInputs, type Input, type InputOptions, readInput } from "../input/read-input.ts"
 import { limitsOf, type RunLimits } from "./run-limits.ts"
 import { forgetDeadline, leftOf } from "./run-deadline.ts"
@@ -34,7 +37,7 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
   const given = options.model ?? config.model
   if (given === undefined)
     throw usageError("Give a model: --model openai:gpt-5-mini, or --model lab: to try without a key.")
-  const model = (Object.hasOwn(config.models ?? {}, given) ? config.models?.[given] : undefined) ?? given
+  const model = config.models?.[given] ?? given
   parseModelName(model)
   const question = await compileQuestion(options)
   const files = expandInputs(inputs)
@@ -51,14 +54,16 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
   const out = options.out ?? "-"
   const version = hash("sha256", JSON.stringify([model, question.fingerprint]), "hex").slice(0, 16)
   const temporary = options.journal === false || (options.journal === undefined && out === "-")
-  const folder = temporary ? mkdtempSync(join(tmpdir(), "sluice-run-")) : undefined
-  const path = folder ? join(folder, "journal") : ((options.journal as string | undefined) ?? `${out}.journal`)
-  const isNew = !existsSync(path)
-  const journal = openForWriting(path, terminal)
+  const path = temporary ? undefined : (options.journal ?? `${out}.journal`)
+  // Nobody has named it: what lies there is not followed.
+  if (options.journal === undefined && path !== undefined) checkLink(path)
+  const isNew = path !== undefined && !existsSync(path)
+  const journal = path === undefined ? openTemporary(terminal) : openForWriting(path, terminal)
   try {
     const runId = out === "-" ? "stdout" : basename(out)
     const run = await journal.openRun({ runId, flow: "sluice run", takeOver: options.takeOver ?? false })
     const check = async (): Promise<number | undefined> => {
+      checkPlaces(placesOf(out, path), run)
       checkEarlier({
         run,
         version,
@@ -94,7 +99,7 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
         run,
         version,
         total,
-        path: folder ? undefined : path,
+        path,
       },
       terminal,
     )
@@ -103,7 +108,6 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
     const isEmpty = isNew && journal.runs().length === 0
     await journal.close()
     if (isEmpty) for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true })
-    if (folder) rmSync(folder, { recursive: true })
   }
 }
 
@@ -126,107 +130,139 @@ interface CheckedRun {
 }
 
 async function runChecked(checked: CheckedRun, terminal: Terminal): Promise<number> {
-  const { files, out, fields, model, question, options, journal, run, version, total } = checked
-  const { clock, stdout, stdin, env } = terminal
-  const drain = new AbortController()
-  const abort = new AbortController()
-  const batches = new BatchTally()
-  let progress: Progress | undefined
-  // What lies in a batch is not waited for, as hours may pass: the same command collects it.
-  const leaveBatches = (): void => {
-    if (drain.signal.aborted && batches.open > 0) abort.abort(new Error("interrupted"))
-  }
+  const { model, question, options, journal, run } = checked
+  const listeners: EventSink[] = [noteEvent]
   const fetch = limitedFetch({
     ...checked.limits,
     ...(checked.config.prices && { prices: checked.config.prices }),
     ...(options.timeoutS !== undefined && { timeoutMs: options.timeoutS * 1_000 }),
-    clock,
+    clock: terminal.clock,
+    fetch: notingFetch,
     onEvent: (event) => {
-      noteEvent(event)
-      progress?.observe(event)
+      for (const listener of listeners) listener(event)
+    },
+  })
+  try {
+    const opened = await openModel(model, {
+      env: terminal.env,
+      fetch: options.cache ? cachedFetch(journal.responses, fetch) : fetch,
+      baseUrl: options.baseUrl,
+      question,
+      acceptTruncated: options.acceptTruncated ?? false,
+      warn: (code, message) => {
+        const event: SluiceEvent = { type: "warning", atMs: terminal.clock.now(), code, message }
+        for (const listener of listeners) listener(event)
+      },
+    }).catch(leaving(run))
+    try {
+      return await runOpened(checked, terminal, { ask: opened.ask, fetch, listeners })
+    } finally {
+      await opened.close()
+    }
+  } finally {
+    await fetch.close()
+  }
+}
+
+interface Calls {
+  readonly ask: Asker
+  readonly fetch: LimitedFetch
+  /** Who hears what the calls do. */
+  readonly listeners: EventSink[]
+}
+
+async function runOpened(checked: CheckedRun, terminal: Terminal, { ask, fetch, listeners }: Calls): Promise<number> {
+  const { out, model, question, options, run, version, total } = checked
+  const { clock } = terminal
+  const interruption = new Interruption()
+  let isUnread = false
+  const listening = {
+    onFailure: (error: unknown) => interruption.fail(error),
+    onUnread: () => {
+      isUnread = true
+      // What is in flight is paid for: where it is kept, it is waited for.
+      if (checked.path === undefined) interruption.leave()
+      else interruption.finish()
+    },
+  }
+  const files = await openFiles(checked, terminal, listening).catch(leaving(run))
+  const hasAnswers = answersIn(checked.journal, run.runId) > 0
+  let result: BulkRunResult | undefined
+  let progress: Progress | undefined
+  let lane: Lane
+  try {
+    await run.putNote("version", version)
+    await run.putNote("question", partsOf(model, question))
+    lane = await leftOf(checked.lane, run, clock)
+    if (lane !== "online") await run.putNote("lane", "batch")
+    progress = openProgress({ terminal, options, title: `${basename(out)} with ${model}`, total, fetch })
+    const batches = new BatchTally()
+    listeners.push(progress.observe, (event) => {
       if (event.type !== "vendor-batch") return
       batches.observe(event)
       leaveBatches()
-    },
-  })
-  const opened = await openModel(model, {
-    env,
-    fetch: options.cache ? cachedFetch(journal.responses, fetch) : fetch,
-    baseUrl: options.baseUrl,
-    question,
-    acceptTruncated: options.acceptTruncated ?? false,
-    warn: (code, message) => progress?.observe({ type: "warning", atMs: clock.now(), code, message }),
-  }).catch(leaving(run))
-  const hasAnswers = answersIn(journal, run.runId) > 0
-  await run.putNote("version", version)
-  await run.putNote("question", partsOf(model, question))
-  const lane = await leftOf(checked.lane, run, clock)
-  progress = openProgress({ terminal, options, title: `${basename(out)} with ${model}`, total, fetch })
-  const stopListening = terminal.onInterrupt(() => {
-    if (drain.signal.aborted) abort.abort(new Error("interrupted"))
-    else {
-      drain.abort()
-      progress.print(
-        batches.open > 0
-          ? "Leaving. The batches go on at the vendor; the same command collects their answers."
-          : "Finishing what is in flight. Ctrl-C again stops now.",
-      )
-      leaveBatches()
-    }
-  })
-  const results = new ResultFiles({
-    out,
-    failed: out === "-" ? failedName(checked.path) : `${out}.failed.jsonl`,
-    fields,
-    order: options.asCompleted ? "completion" : "input",
-    stdout,
-    run,
-    clock,
-    onFailure: (error) => abort.abort(error),
-  })
-  if (lane !== "online") await run.putNote("lane", "batch")
-  if (lane !== checked.lane && typeof lane === "object") tellLeft(lane.deadlineMs, progress, clock)
-  let result: BulkRunResult | undefined
-  try {
-    result = await bulkRun({
-      inputs: readInput(files, inputOptions(options), stdin),
-      ask: opened.ask,
-      run,
-      files: results,
-      version,
-      keyField: options.key,
-      retryFailed: options.retryFailed ?? false,
-      keepGoing: options.keepGoing ?? false,
-      acceptChanges: options.acceptChanges ?? false,
-      hasAnswers,
-      check: total === undefined ? fitting(question, fields) : undefined,
-      concurrency: concurrencyOf(checked),
-      lane: laneScope(lane, checked),
-      maxAttempts: options.attempts,
-      drain: drain.signal,
-      abort,
-      clock,
-      onEvent: progress.observe,
     })
-  } catch (error) {
-    if (!abort.signal.aborted || !drain.signal.aborted) throw error
+    // What lies in a batch is not waited for, as hours may pass: the same command collects it.
+    const leaveBatches = (): void => {
+      if (interruption.drain.aborted && batches.open > 0) interruption.leave()
+    }
+    const stopListening = terminal.onInterrupt(() => {
+      if (interruption.drain.aborted) return interruption.leave()
+      interruption.finish()
+      progress?.print(batches.open > 0 ? leavingBatches : finishing)
+      leaveBatches()
+    })
+    try {
+      if (lane !== checked.lane && typeof lane === "object") tellLeft(lane.deadlineMs, progress, clock)
+      result = await bulkRun({
+        inputs: readInput(checked.files, inputOptions(options), terminal.stdin),
+        ask,
+        run,
+        files,
+        version,
+        keyField: options.key,
+        retryFailed: options.retryFailed ?? false,
+        keepGoing: options.keepGoing ?? false,
+        acceptChanges: options.acceptChanges ?? false,
+        hasAnswers,
+        check: total === undefined ? fitting(question, checked.fields) : undefined,
+        concurrency: concurrencyOf(checked),
+        lane: laneScope(lane, checked),
+        maxAttempts: options.attempts,
+        interruption,
+        clock,
+        onEvent: progress.observe,
+      })
+    } finally {
+      stopListening()
+    }
   } finally {
-    stopListening()
-    progress.stop()
-    await results.close()
-    await fetch.close()
-    await opened.close()
+    progress?.stop()
+    await files.close({ whole: result?.isWhole ?? false })
   }
-  const interrupted = drain.signal.aborted
-  if (lane !== "online" && result && !result.stopped && !interrupted) {
+  const interrupted = interruption.drain.aborted
+  if (lane !== "online" && result.isWhole) {
     await run.putNote("lane", "online")
     await forgetDeadline(run)
   }
-  await run.end(interrupted ? "cancelled" : result && !result.stopped && result.failed === 0 ? "ok" : "failed")
-  progress.summary(result, { out, journal: checked.path, interrupted })
-  if (interrupted) return exitCodes.interrupted
-  if (result?.stopped) return exitCodes.stopped
-  return result?.failed ? exitCodes.someFailed : exitCodes.done
+  await run.end(interrupted ? "cancelled" : !result.stopped && result.failed === 0 ? "ok" : "failed")
+  // Nobody reads what is not kept: `| head` has seen enough.
+  if (!isUnread || checked.path !== undefined) progress.summary(result, { out, journal: checked.path, interrupted })
+  if (interrupted) return isUnread ? exitCodes.done : exitCodes.interrupted
+  if (result.stopped) return exitCodes.stopped
+  return result.failed > 0 ? exitCodes.someFailed : exitCodes.done
+}
+
+const finishing = "Finishing what is in flight. Ctrl-C again stops now."
+const leavingBatches = "Leaving. The batches go on at the vendor; the same command collects their answers."
+
+async function openFiles(
+  { out, fields, path, run, options }: CheckedRun,
+  { stdout, clock }: Terminal,
+  listeners: Pick<ResultFilesOptions, "onFailure" | "onUnread">,
+): Promise<ResultFiles> {
+  const order = options.asCompleted ? "completion" : "input"
+  return new ResultFiles({ ...placesOf(out, path), fields, order, stdout, run, clock, ...listeners })
 }
 
 /** What is checked of each input before it is asked about. */
@@ -258,6 +294,22 @@ function openForWriting(path: string, { env, clock }: Terminal): SqliteJournal {
     return openJournal({ path, secrets: keysIn(env), clock })
   } catch (error) {
     throw SluiceError.isInstance(error) && error.code === "journal-write" ? usageError(error.message) : error
+  }
+}
+
+/**
+ * A journal for this process alone. Its file has no name from the start: whatever ends the process, no answer is left behind.
+ */
+function openTemporary(terminal: Terminal): SqliteJournal {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-run-"))
+  const remove = (): void => rmSync(folder, { recursive: true, force: true })
+  try {
+    const journal = openForWriting(join(folder, "journal"), terminal)
+    // Windows removes no file that is open.
+    if (process.platform === "win32") process.once("exit", remove)
+    return journal
+  } finally {
+    if (process.platform !== "win32") remove()
   }
 }
 
@@ -300,6 +352,7 @@ function concurrencyOf({ lane, model, options }: CheckedRun): number | "auto" {
   return options.concurrency ?? (model.startsWith("noop:") ? noopConcurrency : "auto")
 }
 
-function failedName(journalPath: string | undefined): string {
-  return journalPath === undefined ? "sluice.failed.jsonl" : `${journalPath}.failed.jsonl`
+function placesOf(out: string, journalPath: string | undefined): ResultPlaces {
+  const beside = out === "-" ? (journalPath ?? "sluice") : out
+  return { out, failed: `${beside}.failed.jsonl` }
 }

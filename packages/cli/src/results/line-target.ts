@@ -1,4 +1,15 @@
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs"
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from "node:fs"
 import { SluiceError } from "@sluice/core"
 import { usageError } from "../usage-error.ts"
 
@@ -9,24 +20,29 @@ export interface LineTarget {
   line(text: string): void
   /** Writes the lines since the last `put`. */
   put(): void
-  /** Returns when what was written is on disk. */
+  /** Resolves when what was written is on disk, or with whoever reads it. */
   sync(): void
   /** Drops everything after `size`. */
   cut(size: number): void
+  /** Takes the place of the file at `path`. */
+  moveTo(path: string): void
   close(): void
 }
 
 /** A file that holds whole lines only, also when the disk is full: a line that does not fit is taken back. */
 export class FileTarget implements LineTarget {
-  readonly #path: string
+  #path: string
   readonly #file: number
   #lines: string[] = []
   #size: number
 
-  constructor(path: string) {
+  /** `follow`: a link that somebody chose is followed; one that merely lies there is not. */
+  constructor(path: string, { follow }: { readonly follow: boolean }) {
     this.#path = path
+    const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants
     try {
-      this.#file = openSync(path, "a", 0o600)
+      // Windows has no O_NOFOLLOW, and lets nobody but an administrator make links.
+      this.#file = openSync(path, O_APPEND | O_CREAT | O_WRONLY | (follow ? 0 : (O_NOFOLLOW ?? 0)), 0o600)
     } catch (error) {
       throw usageError(`Cannot write ${path}: ${(error as Error).message}.`)
     }
@@ -69,6 +85,13 @@ export class FileTarget implements LineTarget {
     this.#size = size
   }
 
+  moveTo(path: string): void {
+    const replaced = statSync(path, { throwIfNoEntry: false })
+    if (replaced) fchmodSync(this.#file, replaced.mode)
+    renameSync(this.#path, path)
+    this.#path = path
+  }
+
   close(): void {
     closeSync(this.#file)
   }
@@ -95,5 +118,6 @@ export class StreamTarget implements LineTarget {
 
   sync(): void {}
   cut(): void {}
+  moveTo(): void {}
   close(): void {}
 }

@@ -1,0 +1,105 @@
+import { lstatSync, realpathSync, type Stats, statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import type { SqliteRunJournal } from "@sluice/journal"
+import { z } from "zod"
+import { usageError } from "../usage-error.ts"
+
+/** Where the results of a run go. */
+export interface ResultPlaces {
+  /** `"-"` is standard output. */
+  readonly out: string
+  readonly failed: string
+}
+
+const note = "results"
+
+/** How far the result files are, as the journal keeps it: what they are known by, and where a killed run goes on. */
+export interface ResultPosition extends ResultPlaces {
+  /** In input order: the first item that is not in them. */
+  readonly next: number
+  readonly lines: number
+  readonly outBytes: number
+  readonly failedBytes: number
+  readonly fields: string
+  /** New files are being written beside: what this says of those that are there need not be true any more. */
+  readonly rewriting: boolean
+}
+
+const position: z.ZodType<ResultPosition> = z.object({
+  out: z.string(),
+  failed: z.string(),
+  next: z.number().int(),
+  lines: z.number().int(),
+  outBytes: z.number(),
+  failedBytes: z.number(),
+  fields: z.string(),
+  rewriting: z.boolean(),
+})
+
+/** The position on record; `undefined` when the run has written nothing yet. */
+export function positionOf(run: SqliteRunJournal): ResultPosition | undefined {
+  const stored = position.safeParse(run.note(note))
+  return stored.success ? stored.data : undefined
+}
+
+export async function putPosition(run: SqliteRunJournal, next: ResultPosition): Promise<void> {
+  await run.putNote(note, next)
+}
+
+/** Where new files are written until they are whole. */
+export function besideOf(path: string): string {
+  return `${path}.partial`
+}
+
+/** Throws when a file that would be written or replaced is not this run's. Writes nothing. */
+export function checkPlaces({ out, failed }: ResultPlaces, run: SqliteRunJournal): void {
+  const before = positionOf(run)
+  if (out !== "-") {
+    checkFolder(out)
+    const stat = statSync(out, { throwIfNoEntry: false })
+    if (stat && !stat.isFile())
+      throw usageError(`${out} is not a file. Choose another --out, or - for standard output.`)
+    if (stat && stat.size > 0 && !isOurs(out, stat, before?.out, before?.outBytes)) {
+      throw usageError(
+        `${out} exists and is not the result of a run recorded in its journal. Move it away, or choose another --out.`,
+      )
+    }
+    checkBeside(besideOf(out), before?.rewriting ?? false)
+  }
+  checkFolder(failed)
+  const stat = checkLink(failed)
+  if (stat && stat.size > 0 && !isOurs(failed, stat, before?.failed, before?.failedBytes)) {
+    throw usageError(`${failed} exists and holds no failures of this run. Move it away.`)
+  }
+  checkBeside(besideOf(failed), before?.rewriting ?? false)
+}
+
+function checkFolder(path: string): void {
+  const folder = dirname(path)
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return
+  throw usageError(`Cannot write ${path}: there is no folder ${folder}.`)
+}
+
+/** By its place; or it was moved together with its journal, and nobody has changed it since. */
+function isOurs(path: string, { size }: Stats, place: string | undefined, bytes: number | undefined): boolean {
+  return place !== undefined && (realpathSync(path) === place || size === bytes)
+}
+
+/** Throws when what lies where new files are written is not ours. */
+export function checkBeside(path: string, isOurs: boolean): void {
+  const stat = checkLink(path)
+  if (stat && stat.size > 0 && !isOurs) throw usageError(`${path} exists and is not of this run. Move it away.`)
+}
+
+/** What nobody has named is not followed, wherever it leads. */
+export function checkLink(path: string): Stats | undefined {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat?.isSymbolicLink()) throw usageError(`${path} is a link, which is not followed. Move it away.`)
+  if (stat && !stat.isFile()) throw usageError(`${path} is not a file. Move it away.`)
+  return stat
+}
+
+/** The place itself, once the file is there. */
+export function realPlace(path: string): string {
+  return path === "-" ? path : realpathSync(resolve(path))
+}
