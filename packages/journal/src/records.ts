@@ -53,7 +53,7 @@ function fits(value: unknown, depth: number): boolean {
 }
 
 /** What a `Date` takes. */
-const moment = z.number().int().min(0).max(8.64e15)
+const moment = z.number().min(0).max(8.64e15)
 const amount = z.number().optional()
 const cost = z.object({ requests: amount, inputTokens: amount, outputTokens: amount, usd: amount })
 

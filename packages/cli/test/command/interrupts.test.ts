@@ -9,6 +9,9 @@ vi.setConfig({ testTimeout: 60_000 })
 const out = ["-o", "out.jsonl"]
 const until = (fn: () => boolean): Promise<unknown> => vi.waitUntil(fn, { timeout: 20_000, interval: 5 })
 
+/** A second, and what a busy machine takes for the rest. What is waited for takes minutes. */
+const soonMs = 4_000
+
 /** How long it takes from the signal to the end, and how it ended. */
 async function interrupted(child: ReturnType<typeof start>, signal: NodeJS.Signals) {
   const end = ended(child)
@@ -25,7 +28,7 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
     const child = start(here, [...here.args, ...out, "--rpm", "5"])
     await until(() => vendor.stats().answered === 5)
     const { code, stderr, ms } = await interrupted(child, signal)
-    expect({ code, ms: ms < 1_000 }).toEqual({ code: 130, ms: true })
+    expect({ code, ms: ms < soonMs }).toEqual({ code: 130, ms: true })
     expect(stderr).toContain("Interrupted. 5 ok, 0 failed.")
     expect(vendor.stats().arrived).toBe(5)
     expect(linesOf(join(here.folder, "out.jsonl"))).toHaveLength(5)
@@ -34,12 +37,12 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
 )
 
 test("while the vendor's gate is closed for a minute", async () => {
-  const vendor = await labVendor({ limits: { requests: { limit: 3, model: "fixed" } } })
+  const vendor = await labVendor({ limits: { requests: { limit: 3, model: "fixed" } }, headers: "none" })
   const here = place(50, vendor)
   const child = start(here, [...here.args, ...out])
   await until(() => vendor.stats().arrived > vendor.stats().answered && vendor.stats().answered === 3)
   const { code, stderr, ms } = await interrupted(child, "SIGINT")
-  expect({ code, ms: ms < 1_000 }).toEqual({ code: 130, ms: true })
+  expect({ code, ms: ms < soonMs }).toEqual({ code: 130, ms: true })
   expect(stderr).toContain("Interrupted. 3 ok, 0 failed.")
 })
 
@@ -50,7 +53,7 @@ test("while a call waits to be sent again", async () => {
   // The fourth try comes seconds after the third.
   await until(() => vendor.stats().arrived >= 3)
   const { code, stderr, ms } = await interrupted(child, "SIGINT")
-  expect({ code, ms: ms < 1_000 }).toEqual({ code: 130, ms: true })
+  expect({ code, ms: ms < soonMs }).toEqual({ code: 130, ms: true })
   expect(stderr).toContain("Interrupted. 0 ok, 0 failed.")
 })
 
@@ -58,12 +61,13 @@ test("only what is in flight is finished", async () => {
   const vendor = await labVendor({ latency: { baseMs: 1_500, perOutputTokenMs: 0 } })
   const here = place(50, vendor)
   const child = start(here, [...here.args, ...out, "--concurrency", "4"])
-  await until(() => vendor.stats().arrived === 4)
+  // The first goes alone.
+  await until(() => vendor.stats().arrived === 5)
   const { code, stderr } = await interrupted(child, "SIGTERM")
   expect(code).toBe(130)
-  expect(stderr).toContain("Interrupted. 4 ok, 0 failed.")
-  expect(vendor.stats()).toMatchObject({ arrived: 4, answered: 4 })
-  expect(linesOf(join(here.folder, "out.jsonl"))).toHaveLength(4)
+  expect(stderr).toContain("Interrupted. 5 ok, 0 failed.")
+  expect(vendor.stats()).toMatchObject({ arrived: 5, answered: 5 })
+  expect(linesOf(join(here.folder, "out.jsonl"))).toHaveLength(5)
 })
 
 test("after a second Ctrl-C the summary counts what is on disk", async () => {
