@@ -31,6 +31,7 @@ export type {
   Clock,
   EventSink,
   Feedback,
+  Latency,
   Journal,
   Limiter,
   LimitReading,
@@ -41,7 +42,8 @@ export type {
   RunJournal,
   Runtime,
   SettledRecord,
-  SettleOutcome,
+  Refusal,
+  Settlement,
 } from "./ports/ports.ts"
 export type { Redrivable } from "./model/redrive.ts"
 export { runPlace } from "./model/run-place.ts"

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest"
-import { define, type Limiter, type SettleOutcome, SluiceError } from "@sluice/core"
+import { define, type Settlement, type Limiter, SluiceError } from "@sluice/core"
 
 interface Shared {
   seen: unknown[]
@@ -189,7 +189,7 @@ test("a limiter admits each attempt and learns how it ended", async () => {
   const limiter: Limiter = {
     admit: async (cost, options) => {
       log.push(cost, options?.priority)
-      return { settle: (outcome: SettleOutcome) => void log.push(outcome) }
+      return { settle: ({ outcome }: Settlement) => void log.push(outcome) }
     },
     tryAdmit: () => undefined,
   }

@@ -18,7 +18,7 @@ export interface VirtualAnswer {
   readonly status: number
   readonly limits?: readonly LimitReading[]
   readonly retryAfterMs?: number
-  /** The vendor's no, ready for a quota's feedback. Absent where the status says it all (401, 413, 500). */
+  /** The vendor's no, ready for a permit's end. Absent where the status says it all (401, 413, 500). */
   readonly refusal?: NonNullable<Feedback["refusal"]>
   /** Of an answer with status 200. */
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number }

@@ -1,4 +1,4 @@
-import type { Clock, Limiter, Permit } from "@sluice/core"
+import type { Settlement, Clock, Limiter, Permit } from "@sluice/core"
 import { createQuota } from "@sluice/scheduler"
 import { describe, expect, it } from "vitest"
 import { testQuota, type CreateQuota, type ToldQuota, type ToldRate } from "../src/index.ts"
@@ -25,9 +25,13 @@ const through =
     }
   }
 
+/** The same end, without a word of the vendor's. */
+const silent = ({ outcome, actual }: Settlement): Settlement =>
+  outcome === "throttled" ? { outcome, actual, reason: "rate" } : { outcome, actual }
+
 /** Told of a rate so many times as high, and deaf to what the vendor says of it. */
 const misjudging = (factor: number): CreateQuota => {
-  const deaf = through({ settle: (permit) => (outcome, actual) => permit.settle(outcome, actual) })
+  const deaf = through({ settle: (permit) => (end) => permit.settle(silent(end)) })
   const misjudged = (rate: number | ToldRate): number | ToldRate =>
     typeof rate === "number" ? rate * factor : { ...rate, limit: rate.limit * factor }
   return ({ clock, random, concurrency, ...told }) => {
@@ -46,9 +50,9 @@ const oneByOne: CreateQuota = ({ clock, random, requestsPerMinute, ...rest }) =>
       const first = await requests.admit({}, options)
       const second = await others.admit(cost, options)
       return {
-        settle(outcome, ...more) {
-          first.settle(outcome)
-          second.settle(outcome, ...more)
+        settle(end) {
+          first.settle({ outcome: end.outcome === "success" ? "success" : "ignored" })
+          second.settle(end)
         },
       }
     },
@@ -89,9 +93,10 @@ const herding: CreateQuota = (options) => {
       if (waitMs > 0) await new Promise<void>((resolve) => void options.clock.setTimer(waitMs, resolve))
       const permit = await quota.admit(...args)
       return {
-        settle(_outcome, actual, feedback) {
-          closedUntilMs = options.clock.now() + (feedback?.retryAfterMs ?? 0)
-          permit.settle("ignored", actual)
+        settle(end) {
+          const delayMs = end.outcome === "throttled" ? (end.retryAfterMs ?? 0) : 0
+          closedUntilMs = options.clock.now() + delayMs
+          permit.settle({ outcome: "ignored", actual: end.actual })
         },
       }
     },
@@ -108,7 +113,7 @@ const flaws: Record<string, readonly [CreateQuota, ...string[]]> = {
   "5 % too slow": [misjudging(0.95), ...["requests-bind", "told-slices"].map(scenario)],
   "one limiter after the other": [oneByOne, "takes every dimension at once or none"],
   "the estimate stands for ever": [
-    through({ settle: (permit) => (outcome, _actual, feedback) => permit.settle(outcome, undefined, feedback) }),
+    through({ settle: (permit) => (end) => permit.settle({ ...end, actual: undefined }) }),
     "gives back what was not used, and collects what was used beyond",
   ],
   "what can never fit is cut to size": [
@@ -120,7 +125,7 @@ const flaws: Record<string, readonly [CreateQuota, ...string[]]> = {
   ],
   "deadlines are not looked at": [
     through({
-      admit: (admit) => (cost, options) => admit(cost, { ...options, deadlineMs: 1e9 }),
+      admit: (admit) => (cost, options) => admit(cost, { ...options, maxWaitMs: 1e9 }),
     }),
     "refuses at once a deadline that cannot be met",
   ],
@@ -128,18 +133,23 @@ const flaws: Record<string, readonly [CreateQuota, ...string[]]> = {
     smallestFirst,
     "admits in the order of asking, large behind small and small behind large",
   ],
-  "keys are not looked at": [
+  "tenants are not looked at": [
     through({
-      admit: (admit) => (cost, options) => admit(cost, { ...options, key: "everybody" }),
+      admit: (admit) => (cost, options) => admit(cost, { ...options, tenant: "everybody" }),
     }),
-    "shares among keys: one call of another key does not wait for a hundred",
+    "shares among tenants: one call of another does not wait for a hundred",
   ],
   "everybody goes when the vendor's delay is over": [
     herding,
     "closes for everybody as long as the vendor says, then sends one ahead",
   ],
   "a refusal is a failure like any other": [
-    through({ settle: (permit) => (_outcome, actual) => permit.settle("ignored", actual) }),
+    through({
+      settle:
+        (permit) =>
+        ({ actual }) =>
+          permit.settle({ outcome: "ignored", actual }),
+    }),
     "closes for everybody as long as the vendor says, then sends one ahead",
     "ends the whole queue with one clear error when the account cannot pay",
     "believes the vendor's headers over what it was told",

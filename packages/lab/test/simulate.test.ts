@@ -149,7 +149,7 @@ describe("simulate", () => {
   it("passes on what the client's wire can carry, and no more", async () => {
     const heard: unknown[] = []
     const limiter = (): SimulatedLimiter => {
-      const permit: Permit = { settle: (_outcome, _actual, feedback) => void heard.push(feedback) }
+      const permit: Permit = { settle: (end) => void heard.push({ ...end, actual: undefined }) }
       return limiterOf(async () => permit)
     }
     const short = shape(stream({ calls: 2, arrivals: { kind: "bursts", size: 2, everyMs: 0 } }))
@@ -159,7 +159,7 @@ describe("simulate", () => {
       return heard.slice(0, 2)
     }
     expect(await byWire("openai")).toMatchObject([
-      { retryAfterMs: 1000, refusal: { reason: "rate", dimension: "requests" } },
+      { retryAfterMs: 1000, reason: "rate", dimension: "requests" },
       {
         retryAfterMs: expect.any(Number),
         limits: [{ dimension: "requests", limit: 60, remaining: 0, resetMs: expect.any(Number) }],
@@ -168,7 +168,12 @@ describe("simulate", () => {
     expect((await byWire("azure"))[0]).toMatchObject({ limits: [{ dimension: "requests", limit: 60, remaining: 0 }] })
     expect(JSON.stringify(await byWire("azure"))).not.toContain("resetMs")
     expect((await byWire("gemini"))[0]).toMatchObject({ limits: [{ dimension: "requests", limit: 60, remaining: 0 }] })
-    expect((await byWire("bare"))[0]).toEqual({ retryAfterMs: 1000, refusal: { reason: "rate" } })
+    expect((await byWire("bare"))[0]).toEqual({
+      outcome: "throttled",
+      actual: undefined,
+      retryAfterMs: 1000,
+      reason: "rate",
+    })
   })
 
   it("same seed, same draw and same report; another seed, another", async () => {

@@ -1,7 +1,8 @@
 import type { Backoff, Clock, EventSink, Limiter, Random } from "@sluice/core"
-import type { QuotaOptions, RetryBudget } from "@sluice/scheduler"
+import type { Quota, QuotaOptions, RetryBudget } from "@sluice/scheduler"
 import type { LaneOptions } from "./vendor-batch/lane-options.ts"
 import type { Fallback } from "./call/fallback.ts"
+import type { NamedQuota } from "./accounts/accounts.ts"
 import type { Prices } from "./accounts/prices.ts"
 import type { Vendor } from "./vendors/vendor.ts"
 
@@ -18,8 +19,11 @@ export interface CallIdentity {
 export interface LimitedFetchOptions extends Omit<QuotaOptions, "name"> {
   /** Limits by model or pattern: all models that a pattern fits share one quota. A model that none fits learns its own. */
   readonly limits?: Readonly<Record<string, QuotaOptions>>
-  /** A limiter of yours for every model call, in place of all limits here. */
-  readonly quota?: Limiter
+  /**
+   * A limiter of yours for every model call, in place of all limits here; or what makes the quota of each account and model pattern, in
+   * place of `createQuota`.
+   */
+  readonly quota?: Limiter | ((options: NamedQuota) => Quota)
   /**
    * The vendor, where URLs do not tell. A name of `vendors`: every POST that is not plainly something else is a call to it.
    * One of your own: its `recognise` decides.

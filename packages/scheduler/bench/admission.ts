@@ -47,13 +47,13 @@ for (let round = 0; round < rounds; round++) {
   note(
     "admit + settle, four dimensions, uncontended",
     await timed(200_000, async () => {
-      for (let i = 0; i < 200_000; i++) (await quota.admit(cost)).settle("success")
+      for (let i = 0; i < 200_000; i++) (await quota.admit(cost)).settle({ outcome: "success" })
     }),
   )
   note(
     "tryAdmit + settle, four dimensions, uncontended",
     await timed(200_000, async () => {
-      for (let i = 0; i < 200_000; i++) quota.tryAdmit(cost)!.settle("success")
+      for (let i = 0; i < 200_000; i++) quota.tryAdmit(cost)!.settle({ outcome: "success" })
     }),
   )
   const items = 300_000
@@ -63,7 +63,7 @@ for (let round = 0; round < rounds; round++) {
       await workers(100, items, async () => {
         const permit = await quota.admit(cost)
         await Promise.resolve()
-        permit.settle("success")
+        permit.settle({ outcome: "success" })
       })
     }),
   )

@@ -260,7 +260,7 @@ describe("a cancel reaches every wait, at once and with its reason", () => {
     const run = app.run({}, { signal: controller.signal, onEvent: (event) => events.push(event) })
     await expect(clock.run(run)).rejects.toBe(reason)
     expect(clock.now()).toBe(100)
-    taken?.settle("success")
+    taken?.settle({ outcome: "success" })
     expect(limiter.snapshot()).toMatchObject({ inUse: 0, waiting: 0 })
     expect(events.at(-1)).toMatchObject({ type: "run-end", status: "cancelled", error: reason })
   })

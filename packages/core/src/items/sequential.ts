@@ -89,13 +89,13 @@ async function tryOnce<I, O>(item: I, context: Scope, { attempt, policy = {} }: 
   const { limiter, limiterKey, cost } = policy
   const { signal, priority } = context
   const key = limiterKey?.(item, context)
-  const permit = await limiter?.admit(cost?.(item), { signal, priority, ...(key !== undefined && { key }) })
+  const permit = await limiter?.admit(cost?.(item), { signal, priority, ...(key !== undefined && { tenant: key }) })
   try {
     const value = await attempt(item, context)
-    permit?.settle("success")
+    permit?.settle({ outcome: "success" })
     return value
   } catch (error) {
-    permit?.settle("ignored")
+    permit?.settle({ outcome: "ignored" })
     throw error
   }
 }

@@ -1,4 +1,5 @@
 import type { Cost } from "../cost.ts"
+import type { Settlement } from "./ports.ts"
 
 /**
  * Everything a run or a quota tells, in one union. `atMs` is monotonic.
@@ -59,7 +60,7 @@ export type SluiceEvent = { readonly atMs: number } & (
       /** Whose credentials: a name, or a hash of them. */
       readonly account?: string
       /** The tenant in whose queue the call waited, where `keyBy` names one. */
-      readonly key?: string
+      readonly tenant?: string
       /** The vendor has not counted: a stream that was cut, or one that carries no usage. */
       readonly estimated?: boolean
       /** Answered in a vendor's batch, at its price; absent online. */
@@ -82,14 +83,14 @@ export type SluiceEvent = { readonly atMs: number } & (
   | ({
       readonly type: "permit-wait"
       readonly quota: string
-      readonly key: string
+      readonly tenant: string
       readonly blockedBy: string
       readonly waiting: number
     } & Partial<Span>)
   | ({
       readonly type: "permit-admit"
       readonly quota: string
-      readonly key: string
+      readonly tenant: string
       readonly waitedMs: number
       readonly inFlight: number
       readonly cost: Cost
@@ -97,7 +98,7 @@ export type SluiceEvent = { readonly atMs: number } & (
   | ({
       readonly type: "permit-settle"
       readonly quota: string
-      readonly outcome: "success" | "ignored" | "throttled"
+      readonly outcome: Settlement["outcome"]
       readonly heldMs: number
       readonly inFlight: number
     } & Partial<Span>)

@@ -40,28 +40,69 @@ export interface RetryOptions {
 
 /** The right to have started. Ends exactly once; a second `settle` does nothing. */
 export interface Permit {
-  settle(outcome: SettleOutcome, actual?: Cost, feedback?: Feedback): void
+  settle(end: Settlement): void
 }
 
 /**
- * `success`: the vendor did the work. `ignored`: no evidence about the quota (our bug, a cancelled call, a 5xx).
- * `throttled`: the vendor said no.
+ * How a call ended, as far as its limiter is concerned. `actual` is what it took in the end, when that is known: what was estimated
+ * beyond it is given back.
+ *
+ * `success`: the vendor did the work · `throttled`: it said no · `failed`: no answer, or a 5xx that says nothing about limits, of
+ * which many in a row mean that the vendor is down · `ignored`: it says nothing at all (our bug, a cancelled call).
  */
-export type SettleOutcome = "success" | "ignored" | "throttled"
+export type Settlement =
+  | {
+      readonly outcome: "success"
+      readonly actual?: Cost | undefined
+      readonly limits?: readonly LimitReading[]
+      readonly latency?: Latency
+    }
+  | ({
+      readonly outcome: "throttled"
+      readonly actual?: Cost | undefined
+      readonly limits?: readonly LimitReading[]
+      /** The vendor's own delay before the next call. Obeyed by everybody, however long. */
+      readonly retryAfterMs?: number
+    } & Refusal)
+  | { readonly outcome: "failed"; readonly actual?: Cost | undefined; readonly retryAfterMs?: number }
+  | { readonly outcome: "ignored"; readonly actual?: Cost | undefined }
+
+/** A vendor's no. */
+export interface Refusal {
+  /**
+   * `rate`: too fast · `places`: too many at once · `ramp`: growing too fast · `overloaded`: no capacity (503, 529) ·
+   * `daily`: a day's total is gone · `billing`: money or access; waiting does not help.
+   */
+  readonly reason: "rate" | "places" | "ramp" | "overloaded" | "daily" | "billing"
+  readonly dimension?: LimitReading["dimension"]
+  /** The vendor's words, for the error that people see. Never a key or a prompt. */
+  readonly message?: string
+}
+
+/** How long an answer took. */
+export interface Latency {
+  readonly totalMs: number
+  readonly firstTokenMs?: number
+  readonly outputTokens?: number
+}
 
 export interface AdmitOptions {
   readonly signal?: AbortSignal
   /** Higher goes first; waiting counts too, so nothing starves. Default 0. */
   readonly priority?: number
-  /** FIFO inside a key, weighted fair queueing across keys. Default: one key for all. */
-  readonly key?: string
+  /** Whose queue it waits in: first in first out inside one, weighted fair queueing across them. Default: one for all. */
+  readonly tenant?: string
   /**
    * What of the cost is certain; left out, all of it. A cost that is partly estimated and above a limit waits until the limit is
    * full and then goes alone: only what is certain is refused for good.
    */
   readonly certain?: Cost
   /** Fail at once when the permit cannot be had within this many milliseconds. */
-  readonly deadlineMs?: number
+  readonly maxWaitMs?: number
+  /** `false`: takes no place among the calls in flight, as money that is reserved ahead does. Default true. */
+  readonly place?: boolean
+  /** When it first asked, on the limiter's clock: a call that was refused keeps its place in time. Default now. */
+  readonly since?: number
 }
 
 /** Whatever admits calls: a quota, a semaphore, an adapter around another limiter. */
@@ -89,25 +130,8 @@ export interface LimitReading {
 /** What an answer said about the quota. */
 export interface Feedback {
   readonly limits?: readonly LimitReading[]
-  /** The vendor's own delay before the next call. Obeyed by everybody, however long. */
   readonly retryAfterMs?: number
-  readonly refusal?: {
-    /**
-     * `rate`: too fast · `ramp`: growing too fast · `overloaded`: no capacity (503, 529) ·
-     * `daily`: a day's total is gone · `billing`: money or access; waiting does not help.
-     */
-    readonly reason: "rate" | "ramp" | "overloaded" | "daily" | "billing"
-    readonly dimension?: LimitReading["dimension"]
-    /** The vendor's words, for the error that people see. Never a key or a prompt. */
-    readonly message?: string
-  }
-  /** No answer, or a 5xx: no evidence about the quota, but many in a row mean that the vendor is down. */
-  readonly failed?: boolean
-  readonly latency?: {
-    readonly totalMs: number
-    readonly firstTokenMs?: number
-    readonly outputTokens?: number
-  }
+  readonly refusal?: Refusal
 }
 
 /** What names one settled piece of work across runs. */

@@ -48,7 +48,7 @@ async function tryItem<I, O>(time: VirtualTime, item: I, scope: Scope, work: Ite
     try {
       const permit = await options.limiter?.admit(options.cost?.(item), { signal: outer })
       const value = await Promise.resolve(runInScope(context, work.attempt, item, context)).finally(() =>
-        permit?.settle("ignored"),
+        permit?.settle({ outcome: "ignored" }),
       )
       work.attempted?.({ index, attempt }, scope)
       return { status: "ok", index, value, attempts: attempt }

@@ -32,7 +32,7 @@ export const admission: Measure = {
         let count = 0
         for (let i = 0; i < items; i++) {
           const permit = quota.tryAdmit(cost)
-          permit?.settle("success", cost)
+          permit?.settle({ outcome: "success", actual: cost })
           if (permit) count++
         }
         return count
@@ -42,7 +42,7 @@ export const admission: Measure = {
       name: "sluice quota, admit + settle",
       run(items) {
         const quota = createQuota(limits)
-        return repeated(items, async () => (await quota.admit(cost)).settle("success", cost))
+        return repeated(items, async () => (await quota.admit(cost)).settle({ outcome: "success", actual: cost }))
       },
     },
     {

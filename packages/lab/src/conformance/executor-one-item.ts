@@ -126,7 +126,7 @@ export function testOneItem(setUp: () => ExecutorBench, { describe, it }: TestFr
         tryAdmit: () => undefined,
         admit: async (cost?: object): Promise<Permit> => {
           log.push(`admit ${JSON.stringify(cost)}`)
-          return { settle: (outcome) => log.push(outcome) }
+          return { settle: ({ outcome }) => log.push(outcome) }
         },
       }
       await clock.run(

@@ -51,10 +51,10 @@ export function testQuota(create: CreateQuota, { describe, it }: TestFramework):
 
     it("takes every dimension at once or none", async () => {
       const { quota } = setUp({ requestsPerMinute: bucket(60, 3.5), inputTokensPerMinute: bucket(1_200, 1_000) })
-      await quota.admit({ inputTokens: 900 }, { key: "a" })
-      const blocked = watch(quota.admit({ inputTokens: 900 }, { key: "a" }))
+      await quota.admit({ inputTokens: 900 }, { tenant: "a" })
+      const blocked = watch(quota.admit({ inputTokens: 900 }, { tenant: "a" }))
       // Two requests are left, for others: who waits for tokens holds none.
-      const others = [0, 1].map(() => watch(quota.admit({}, { key: "b" })))
+      const others = [0, 1].map(() => watch(quota.admit({}, { tenant: "b" })))
       await turns()
       assert.deepEqual([blocked.state, ...others.map(({ state }) => state)], ["pending", "resolved", "resolved"])
     })
@@ -63,10 +63,10 @@ export function testQuota(create: CreateQuota, { describe, it }: TestFramework):
       const { clock, quota } = setUp({ inputTokensPerMinute: bucket(60_000, 10_000) })
       const permit = await quota.admit({ inputTokens: 9_000 })
       const next = watch(quota.admit({ inputTokens: 8_000 }))
-      permit.settle("success", { inputTokens: 500 })
+      permit.settle({ outcome: "success", actual: { inputTokens: 500 } })
       await turns()
       assert.equal(next.state, "resolved")
-      next.value?.settle("success", { inputTokens: 20_000 })
+      next.value?.settle({ outcome: "success", actual: { inputTokens: 20_000 } })
       const last = watch(quota.admit({ inputTokens: 1_000 }))
       await clock.advance(11_000)
       assert.equal(last.state, "pending")
@@ -88,10 +88,10 @@ export function testQuota(create: CreateQuota, { describe, it }: TestFramework):
     it("refuses at once a deadline that cannot be met", async () => {
       const { clock, quota } = setUp({ inputTokensPerMinute: bucket(60_000, 10_000) })
       await quota.admit({ inputTokens: 9_000 })
-      const tooLate = quota.admit({ inputTokens: 9_000 }, { deadlineMs: 2_000 })
+      const tooLate = quota.admit({ inputTokens: 9_000 }, { maxWaitMs: 2_000 })
       await clock.run(assert.rejects(tooLate, hasCode("deadline-unreachable")))
       assert.equal(clock.now(), 5_000)
-      await clock.run(quota.admit({ inputTokens: 9_000 }, { deadlineMs: 20_000 }))
+      await clock.run(quota.admit({ inputTokens: 9_000 }, { maxWaitMs: 20_000 }))
     })
 
     it("admits in the order of asking, large behind small and small behind large", async () => {
@@ -102,19 +102,19 @@ export function testQuota(create: CreateQuota, { describe, it }: TestFramework):
       const all = costs.map(async (inputTokens, index) => {
         const permit = await quota.admit({ inputTokens })
         order.push(index)
-        permit.settle("success", { inputTokens })
+        permit.settle({ outcome: "success", actual: { inputTokens } })
       })
       await clock.run(Promise.all(all))
       assert.deepEqual(order, [0, 1, 2, 3, 4, 5])
     })
 
-    it("shares among keys: one call of another key does not wait for a hundred", async () => {
+    it("shares among tenants: one call of another does not wait for a hundred", async () => {
       const { clock, quota } = setUp({ requestsPerMinute: bucket(60, 2) })
       const order: string[] = []
       const ask = async (key: string): Promise<void> => {
-        const permit = await quota.admit({}, { key })
+        const permit = await quota.admit({}, { tenant: key })
         order.push(key)
-        permit.settle("success")
+        permit.settle({ outcome: "success" })
       }
       const crowd = Array.from({ length: 100 }, () => ask("crowd"))
       await turns()
@@ -126,21 +126,20 @@ export function testQuota(create: CreateQuota, { describe, it }: TestFramework):
       const { clock, quota } = setUp({ requestsPerMinute: bucket(600) })
       const permits = await Promise.all([0, 1, 2].map(() => quota.admit()))
       const closedMs = clock.now()
-      for (const permit of permits)
-        permit.settle("throttled", undefined, { retryAfterMs: 90_000, refusal: { reason: "rate" } })
+      for (const permit of permits) permit.settle({ outcome: "throttled", reason: "rate", retryAfterMs: 90_000 })
       const admittedMs: number[] = []
       let probe: Permit | undefined
       const crowd = Array.from({ length: 20 }, async () => {
         const permit = await quota.admit()
         admittedMs.push(clock.now() - closedMs)
-        if (probe) permit.settle("success")
+        if (probe) permit.settle({ outcome: "success" })
         probe ??= permit
       })
       await clock.advance(89_999)
       assert.deepEqual(admittedMs, [])
       for (let step = 0; step < 300 && admittedMs.length === 0; step++) await clock.advance(100)
       assert.equal(admittedMs.length, 1, "one probe ahead of the others")
-      probe?.settle("success")
+      probe?.settle({ outcome: "success" })
       await clock.run(Promise.all(crowd))
       assert.ok(admittedMs.every((ms) => ms >= 90_000))
     })
@@ -149,9 +148,7 @@ export function testQuota(create: CreateQuota, { describe, it }: TestFramework):
       const { clock, quota } = setUp({ requestsPerMinute: bucket(60, 2) })
       const permit = await quota.admit()
       const waiters = [0, 1, 2].map(() => watch(quota.admit()))
-      permit.settle("throttled", undefined, {
-        refusal: { reason: "billing", message: "You exceeded your current quota" },
-      })
+      permit.settle({ outcome: "throttled", message: "You exceeded your current quota", reason: "billing" })
       await turns()
       const stuck = waiters.filter(({ state }) => state !== "resolved")
       assert.ok(stuck.length >= 2)
@@ -164,11 +161,11 @@ export function testQuota(create: CreateQuota, { describe, it }: TestFramework):
       const { clock, quota } = setUp({ requestsPerMinute: bucket(6_000) })
       const permit = await quota.admit()
       const limits = [{ dimension: "requests", limit: 60, remaining: 0, resetMs: 60_000 }] as const
-      permit.settle("success", undefined, { limits })
+      permit.settle({ outcome: "success", limits })
       const startMs = clock.now()
       const crowd = Array.from({ length: 10 }, async () => {
         const next = await quota.admit()
-        next.settle("success")
+        next.settle({ outcome: "success" })
       })
       await clock.run(Promise.all(crowd))
       const tookMs = clock.now() - startMs
@@ -180,7 +177,7 @@ export function testQuota(create: CreateQuota, { describe, it }: TestFramework):
       const startMs = clock.now()
       const crowd = Array.from({ length: 10 }, async () => {
         const permit = await quota.admit()
-        permit.settle("success")
+        permit.settle({ outcome: "success" })
       })
       clock.jumpWall(-3_600_000)
       await clock.run(Promise.all(crowd))
@@ -208,7 +205,7 @@ export function testQuota(create: CreateQuota, { describe, it }: TestFramework):
             assert.ok(++running <= 4, `seed ${seed}: ${running} at once`)
             await after(random.next() * 500)
             running--
-            permit.settle(random.next() < 0.7 ? "success" : "ignored", { inputTokens })
+            permit.settle({ outcome: random.next() < 0.7 ? "success" : "ignored", actual: { inputTokens } })
           }
           leave?.()
         }

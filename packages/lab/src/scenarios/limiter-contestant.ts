@@ -1,4 +1,4 @@
-import type { Cost, Feedback, Limiter, SettleOutcome } from "@sluice/core"
+import type { Settlement, Cost, Limiter } from "@sluice/core"
 import { chargedAhead } from "../max-tokens-charge.ts"
 import type { VirtualAnswer } from "../virtual-vendor.ts"
 import type { Contestant, ContestantEnv } from "./run-scenario.ts"
@@ -47,7 +47,7 @@ export async function callThrough(
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     const permit = await limiter.admit(estimate(call, env))
     const answer = await env.call(call).catch(() => undefined)
-    permit.settle(outcomeOf(answer), actualOf(call, answer, env), feedbackOf(answer))
+    permit.settle(endOf(call, answer, env))
     if (answer?.status === 200 || answer?.refusal?.reason === "billing") return
     // Who was refused waits in the limiter; a fault is the call's own.
     if (!answer?.refusal) {
@@ -64,25 +64,15 @@ function exactly(call: Call, { chargesMaxTokens }: Charging): Cost {
   return { inputTokens: call.inputTokens, outputTokens }
 }
 
-function outcomeOf(answer: VirtualAnswer | undefined): SettleOutcome {
-  if (answer?.status === 200) return "success"
-  return answer?.refusal ? "throttled" : "ignored"
-}
-
-function actualOf(call: Call, answer: VirtualAnswer | undefined, env: Charging): Cost | undefined {
-  if (!answer?.usage) return undefined
-  return env.chargesMaxTokens ? exactly(call, env) : answer.usage
-}
-
-function feedbackOf(answer: VirtualAnswer | undefined): Feedback | undefined {
-  if (!answer) return undefined
+function endOf(call: Call, answer: VirtualAnswer | undefined, env: Charging): Settlement {
+  if (!answer) return { outcome: "ignored" }
   const { limits, retryAfterMs, refusal, usage, totalMs, firstTokenMs } = answer
-  return {
-    ...(limits ? { limits } : {}),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(refusal ? { refusal } : {}),
-    ...(usage && firstTokenMs !== undefined
-      ? { latency: { totalMs, firstTokenMs, outputTokens: usage.outputTokens } }
-      : {}),
-  }
+  const heard = limits ? { limits } : {}
+  if (refusal)
+    return { outcome: "throttled", ...refusal, ...heard, ...(retryAfterMs !== undefined && { retryAfterMs }) }
+  if (!usage) return { outcome: "ignored" }
+  const actual = env.chargesMaxTokens ? exactly(call, env) : usage
+  const latency =
+    firstTokenMs === undefined ? {} : { latency: { totalMs, firstTokenMs, outputTokens: usage.outputTokens } }
+  return { outcome: "success", actual, ...heard, ...latency }
 }

@@ -40,15 +40,16 @@ export async function sendCall(client: TrafficClient, call: TrafficCall, signal:
   const options: AdmitOptions = {
     signal,
     ...(call.priority === 0 ? {} : { priority: call.priority }),
-    ...(call.tenant === undefined ? {} : { key: call.tenant }),
+    ...(call.tenant === undefined ? {} : { tenant: call.tenant }),
   }
   let refusals = 0
+  let since = client.clock.now()
   for (let failures = 0; ;) {
     let permit: Permit
     try {
       permit =
         client.limiter.tryAdmit(cost, options) ??
-        (await counted(client, "waiting", client.limiter.admit(cost, options)))
+        (await counted(client, "waiting", client.limiter.admit(cost, { ...options, since })))
     } catch (error) {
       if (signal.aborted) return "aborted"
       if (SluiceError.isInstance(error)) return error.code
@@ -77,6 +78,8 @@ export async function sendCall(client: TrafficClient, call: TrafficCall, signal:
     } catch {
       return "aborted"
     }
+    // Who was refused keeps its place in time; who failed has lost it.
+    since = client.clock.now()
   }
 }
 
@@ -124,18 +127,25 @@ function settle(
   heard: Heard,
   isAborted: boolean,
 ): void {
-  if (!answer) return permit.settle("ignored", undefined, isAborted ? undefined : { failed: true })
+  if (!answer) return permit.settle({ outcome: isAborted ? "ignored" : "failed" })
   const { status, usage, totalMs, firstTokenMs } = answer
+  const { limits, retryAfterMs, refusal } = heard
+  const told = { ...(limits && { limits }), ...(retryAfterMs !== undefined && { retryAfterMs }) }
   if (status === 200) {
     const latency = {
       totalMs,
       ...(firstTokenMs === undefined ? {} : { firstTokenMs }),
       ...(usage ? { outputTokens: usage.outputTokens } : {}),
     }
-    return permit.settle("success", usage && chargeOf(client, call, usage), { ...heard, latency })
+    const actual = usage && chargeOf(client, call, usage)
+    return permit.settle({ outcome: "success", actual, ...(limits && { limits }), latency })
   }
-  if (status === 429 || status === 401) return permit.settle("throttled", { requests: 1 }, heard)
-  permit.settle("ignored", { requests: 1 }, status >= 500 ? { ...heard, failed: true } : heard)
+  const actual = { requests: 1 }
+  if (status === 429 || status === 401 || refusal) {
+    return permit.settle({ outcome: "throttled", actual, reason: "rate", ...refusal, ...told })
+  }
+  if (status < 500) return permit.settle({ outcome: "ignored", actual })
+  permit.settle({ outcome: "failed", actual, ...(retryAfterMs !== undefined && { retryAfterMs }) })
 }
 
 function estimateOf({ chargesMaxTokens }: TrafficClient, call: TrafficCall): Cost {

@@ -3,22 +3,34 @@ import { createQuota, type Quota, type QuotaOptions, type QuotaSnapshot } from "
 import { Account } from "./account.ts"
 import { bestPattern } from "./model-pattern.ts"
 
+/** What a quota is made of, told for which account and model. */
+export type NamedQuota = QuotaOptions & { readonly name: string }
+
 /** Which quota a call belongs to: one per vendor, account and model pattern, made at its first call. */
 export class Accounts {
   readonly #limits: Readonly<Record<string, QuotaOptions>>
   readonly #patterns: readonly string[]
   readonly #shared: QuotaOptions
   readonly #given: Limiter | undefined
+  readonly #make: (options: NamedQuota) => Quota
   readonly #accounts = new Map<string, Account>()
   readonly #quotas: Quota[] = []
   #closed = false
 
-  /** `shared`: clock, randomness and events of every quota here. */
-  constructor(limits: Readonly<Record<string, QuotaOptions>>, shared: QuotaOptions, given?: Limiter) {
+  /**
+   * `shared`: clock, randomness and events of every quota here. `given`: the limiter of all calls, or what makes the quotas in place of
+   * `createQuota`.
+   */
+  constructor(
+    limits: Readonly<Record<string, QuotaOptions>>,
+    shared: QuotaOptions,
+    given: Limiter | ((options: NamedQuota) => Quota) = createQuota,
+  ) {
     this.#limits = limits
     this.#patterns = Object.keys(limits)
     this.#shared = shared
-    this.#given = given
+    this.#given = typeof given === "function" ? undefined : given
+    this.#make = typeof given === "function" ? given : createQuota
   }
 
   account(vendor: string, label: string): Account {
@@ -42,7 +54,7 @@ export class Accounts {
 
   #create(account: Account, scope: string): Limiter {
     if (this.#closed) throw new SluiceError("limiter-closed", "limitedFetch is closed. Make a new one.")
-    const quota = createQuota({ ...this.#shared, ...this.#limits[scope], name: `${account.label}/${scope}` })
+    const quota = this.#make({ ...this.#shared, ...this.#limits[scope], name: `${account.label}/${scope}` })
     this.#quotas.push(quota)
     return quota
   }

@@ -8,7 +8,7 @@ export interface UsageReport {
   /** By the path of the node; calls outside any flow are under `""`. */
   readonly byNode: Readonly<Record<string, Cost>>
   /** By the tenant of `keyBy`, else by the account. */
-  readonly byKey: Readonly<Record<string, Cost>>
+  readonly byTenant: Readonly<Record<string, Cost>>
   readonly byModel: Readonly<Record<string, Cost>>
   /** By `node[index]`; empty unless asked for. */
   readonly byItem: Readonly<Record<string, Cost>>
@@ -22,10 +22,10 @@ export interface UsageTally {
 }
 
 /**
- * Adds up what calls used and cost, by run, node, key and model.
+ * Adds up what calls used and cost, by run, node, tenant and model.
  *
  * Counts each call once, also when a run and its calls tell the same sink. Memory grows with the number of runs, nodes,
- * keys and models; with `items` also with the number of items.
+ * tenants and models; with `items` also with the number of items.
  *
  * @example
  * ```ts
@@ -38,7 +38,7 @@ export function usageTally(options: { readonly items?: boolean } = {}): UsageTal
   const sums = {
     byRun: new Map<string, Cost>(),
     byNode: new Map<string, Cost>(),
-    byKey: new Map<string, Cost>(),
+    byTenant: new Map<string, Cost>(),
     byModel: new Map<string, Cost>(),
     byItem: new Map<string, Cost>(),
   }
@@ -51,7 +51,7 @@ export function usageTally(options: { readonly items?: boolean } = {}): UsageTal
   }
 
   const use = (event: SluiceEvent & { type: "usage" }): void => {
-    const { cost, model, account, key } = event
+    const { cost, model, account, tenant } = event
     const isFirst = !counted.has(cost)
     const seen = counted.get(cost) ?? { told: false }
     counted.set(cost, seen)
@@ -66,7 +66,7 @@ export function usageTally(options: { readonly items?: boolean } = {}): UsageTal
     if (seen.told || (model === undefined && account === undefined)) return
     seen.told = true
     add(sums.byModel, model, cost)
-    add(sums.byKey, key ?? account, cost)
+    add(sums.byTenant, tenant ?? account, cost)
   }
 
   return {
@@ -81,7 +81,7 @@ export function usageTally(options: { readonly items?: boolean } = {}): UsageTal
       total,
       byRun: Object.fromEntries(sums.byRun),
       byNode: Object.fromEntries(sums.byNode),
-      byKey: Object.fromEntries(sums.byKey),
+      byTenant: Object.fromEntries(sums.byTenant),
       byModel: Object.fromEntries(sums.byModel),
       byItem: Object.fromEntries(sums.byItem),
     }),

@@ -41,7 +41,7 @@ export class CallEvents {
 
   /** What one item pays; `cachedShare` of its input came from the vendor's cache. */
   usage(
-    { facts, account, admitOptions: { key } }: PreparedCall,
+    { facts, account, admitOptions: { tenant } }: PreparedCall,
     { scope, cost }: { readonly scope: TaskScope | undefined; readonly cost: Cost },
     cachedShare: number,
     estimated: boolean,
@@ -54,7 +54,7 @@ export class CallEvents {
       cost,
       model: facts.model,
       account: account.label,
-      ...(key === undefined ? {} : { key }),
+      ...(tenant === undefined ? {} : { tenant }),
       cachedInputTokens: (cost.inputTokens ?? 0) * cachedShare,
       ...(estimated ? { estimated } : {}),
       ...(lane ? { lane } : {}),

@@ -128,11 +128,13 @@ export class ModelRequest implements AttemptOwner {
     const maxRefusals = this.#prepared.body.repeatable
       ? (this.#context.retry?.maxRefusals ?? limitedFetchDefaults.maxRefusals)
       : 0
+    // Who is refused keeps its place in time; after a failure it queues anew, or one call would be every probe of an outage.
+    const since = this.#context.clock.now()
     for (let refusals = 0; ; refusals++) {
       const turn = this.#context.turns.take()
       if (turn) await turn
       const estimate = this.#estimate()
-      const permit = this.#admitNow(estimate) ?? (await this.#admit(estimate))
+      const permit = this.#admitNow(estimate) ?? (await this.#admit(estimate, since))
       this.#attempt++
       try {
         this.#hasFailedLate = false
@@ -168,7 +170,7 @@ export class ModelRequest implements AttemptOwner {
     return quota.tryAdmit(cost, admitOptions)
   }
 
-  async #admit(cost: Cost): Promise<Permit> {
+  async #admit(cost: Cost, since: number): Promise<Permit> {
     const { maxWaitMs, clock } = this.#context
     const { account, credential, quota, admitOptions } = this.#prepared
     // The account may be refused while this call waits in the queue of another model.
@@ -176,13 +178,9 @@ export class ModelRequest implements AttemptOwner {
     const stop = account.onRefused(credential, () => controller.abort(accountRefused))
     const signal = this.signal ? AbortSignal.any([this.signal, controller.signal]) : controller.signal
     try {
-      const deadlineMs = maxWaitMs === undefined ? undefined : Math.max(0, this.#startMs + maxWaitMs - clock.now())
-      return await quota.admit(cost, {
-        ...admitOptions,
-        certain: this.#certain(cost),
-        signal,
-        ...(deadlineMs === undefined ? {} : { deadlineMs }),
-      })
+      const leftMs = maxWaitMs === undefined ? undefined : Math.max(0, this.#startMs + maxWaitMs - clock.now())
+      const patience = leftMs === undefined ? {} : { maxWaitMs: leftMs }
+      return await quota.admit(cost, { ...admitOptions, certain: this.#certain(cost), signal, since, ...patience })
     } finally {
       stop()
     }

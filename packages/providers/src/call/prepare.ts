@@ -61,7 +61,7 @@ export function prepareCall(
     admitOptions: {
       ...(signal ? { signal } : {}),
       ...(wanted !== undefined ? { priority: wanted } : {}),
-      ...(key?.tenant !== undefined ? { key: key.tenant } : {}),
+      ...(key?.tenant !== undefined ? { tenant: key.tenant } : {}),
     },
   }
 }

@@ -81,11 +81,11 @@ export async function sendAttempt(owner: AttemptOwner, permit: Permit, estimate:
     letGo()
     if (error instanceof AttemptFailure) throw error
     if (signal?.aborted) {
-      permit.settle("ignored")
+      permit.settle({ outcome: "ignored" })
       throw signal.reason
     }
     const verdict = verdictWithoutAnswer(controller.signal.aborted ? controller.signal.reason : error)
-    permit.settle("ignored", undefined, verdict.kind === "retry" ? { failed: true } : {})
+    permit.settle({ outcome: verdict.kind === "retry" ? "failed" : "ignored" })
     throw new AttemptFailure(verdict, undefined, {}, error)
   }
 }
@@ -100,7 +100,7 @@ function refused(attempt: Attempt, response: Response, bytes: Uint8Array<ArrayBu
 
 /** Made and charged, and nothing that asking again would change. */
 function tooLarge({ owner, permit, estimate }: Attempt): AttemptFailure {
-  permit.settle("success", uncounted(owner, estimate))
+  permit.settle({ outcome: "success", actual: uncounted(owner, estimate) })
   const message = `the answer is longer than ${owner.context.maxAnswerBytes} bytes. Raise maxAnswerBytes, or ask for less at once.`
   return new AttemptFailure({ kind: "fatal", scope: "request", code: "answer-too-large", message }, undefined, {})
 }
@@ -112,7 +112,7 @@ function wholeAnswer(attempt: Attempt, response: Response, bytes: Uint8Array<Arr
   const body = isLong ? usageInTail(bytes) : parsed(bytes)
   const isMalformed = body === undefined || typeof body === "string"
   if (isMalformed) {
-    attempt.permit.settle("ignored")
+    attempt.permit.settle({ outcome: "ignored" })
     const message = "the answer is not the JSON it claims to be"
     throw new AttemptFailure({ kind: "retry", code: "malformed", message }, refilledResponse(response, bytes), {})
   }

@@ -1,4 +1,4 @@
-import type { Cost, Feedback, SettleOutcome } from "@sluice/core"
+import type { Settlement, Cost, Feedback, Latency } from "@sluice/core"
 import { LearnedTokens, learnedDefaults } from "../accounts/token-estimate.ts"
 import type { Answer, Usage, Verdict } from "../vendors/vendor.ts"
 import { AttemptFailure } from "./attempt-failure.ts"
@@ -20,20 +20,23 @@ export function settleAnswer(
   { owner, permit, estimate }: Attempt,
   answer: Answer,
   usage: Usage | undefined,
-  latency: NonNullable<Feedback["latency"]>,
+  latency: Latency,
   how: Counted = "counted",
 ): void {
   const { vendor } = owner.prepared
   const feedback = unlessItThrows(() => vendor.feedback(answer, okVerdict, owner.context.clock.wallNow()))
+  const heard = feedback?.limits ? { limits: feedback.limits } : {}
   if (!usage || !isPlausible(usage)) {
     // Some embeddings and local servers do not count: the estimate stands, in the quota and in the accounts.
-    return permit.settle("success", uncounted(owner, estimate), { ...feedback, latency })
+    return permit.settle({ outcome: "success", actual: uncounted(owner, estimate), ...heard, latency })
   }
   const usd = owner.spent(usage, how)
   const inputTokens = Math.min(usage.inputTokens, LearnedTokens.mostInputTokens(owner.prepared.facts.prompt))
   const actual = unlessItThrows(() => vendor.charged(estimate, { ...usage, inputTokens })) ?? estimate
-  permit.settle("success", usd === undefined ? actual : { ...actual, usd }, {
-    ...feedback,
+  permit.settle({
+    outcome: "success",
+    actual: usd === undefined ? actual : { ...actual, usd },
+    ...heard,
     latency: { ...latency, outputTokens: usage.outputTokens },
   })
 }
@@ -72,12 +75,21 @@ export function settleFailure(
   if (response && bytes && what) owner.exhausted(what, response, bytes)
   if (what === "credential") {
     // Another token of the same account may be good: its quota goes on.
-    permit.settle("ignored", { requests: 1 })
+    permit.settle({ outcome: "ignored", actual: { requests: 1 } })
     return new AttemptFailure(verdict, response, {})
   }
-  const failed = answer.status >= 500
-  permit.settle(outcomeOf(verdict), { requests: 1 }, failed ? { ...feedback, failed } : feedback)
+  permit.settle(endOf(verdict, feedback, answer.status))
   return new AttemptFailure(verdict, response, feedback)
+}
+
+/** What a refused call says about the limits: a no, a server that is down, or nothing. */
+function endOf({ kind, scope }: Verdict, { refusal, ...heard }: Feedback, status: number): Settlement {
+  const actual = { requests: 1 }
+  const isNo = kind === "wait" || kind === "reduce" || (kind === "fatal" && scope === "account")
+  if (isNo || refusal) return { outcome: "throttled", actual, reason: "rate", ...refusal, ...heard }
+  if (status < 500) return { outcome: "ignored", actual }
+  const { retryAfterMs } = heard
+  return { outcome: "failed", actual, ...(retryAfterMs !== undefined && { retryAfterMs }) }
 }
 
 function exhaustedBy({ status }: Answer, { code }: Verdict, { refusal }: Feedback): Exhausted | undefined {
@@ -90,9 +102,3 @@ function byStatus(status: number): Verdict {
   const verdict = verdictOn(`http-${status}`, "")
   return status === 429 ? verdict("wait") : status >= 500 ? verdict("retry") : verdict("fatal", "request")
 }
-
-function outcomeOf(verdict: Verdict): SettleOutcome {
-  return verdict.kind === "wait" || verdict.kind === "reduce" || isRefusal(verdict) ? "throttled" : "ignored"
-}
-
-const isRefusal = (verdict: Verdict): boolean => verdict.kind === "fatal" && verdict.scope === "account"

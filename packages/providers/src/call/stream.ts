@@ -6,7 +6,6 @@ import { usageInTail } from "../vendors/reading/usage-in-tail.ts"
 import type { Answer, Usage, Vendor } from "../vendors/vendor.ts"
 import type { Attempt } from "./send.ts"
 import { settleAnswer, settleFailure, unlessItThrows } from "./settle.ts"
-import { okVerdict } from "./verdict.ts"
 
 /** How an answer comes: as events, as one JSON object although a stream was asked for, or as bytes that nobody here reads. */
 type Form = "events" | "object" | "bytes"
@@ -215,8 +214,7 @@ export class StreamedAnswer {
     // The vendor has worked on it, and charges for that, whether or not anybody read the end.
     const usd = owner.spent(usage, "partial")
     const actual = unlessItThrows(() => this.#vendor.charged(estimate, usage)) ?? estimate
-    const feedback = unlessItThrows(() => this.#vendor.feedback(answer, okVerdict, this.#clock.wallNow()))
-    permit.settle("ignored", usd === undefined ? actual : { ...actual, usd }, feedback)
+    permit.settle({ outcome: "ignored", actual: usd === undefined ? actual : { ...actual, usd } })
   }
 
   get #isCounted(): boolean {

@@ -35,8 +35,9 @@ export class DollarsAhead {
     if (!till) this.#tills.set(quota, (till = { open: 0, waiting: new Set() }))
     await take(ahead, prepared, till, scope)
     return (usd) => {
-      // While the quota's gate is shut or others wait, the estimate stands.
-      quota.tryAdmit({ requests: 0 })?.settle("ignored", { requests: 0, usd: usd - ahead })
+      quota
+        .tryAdmit({ requests: 0 }, { place: false })
+        ?.settle({ outcome: "ignored", actual: { requests: 0, usd: usd - ahead } })
       till.open--
       wakeNext(till)
       // Nothing more comes back: whoever still waits learns that the budget is spent.
@@ -64,9 +65,9 @@ async function take(
 ): Promise<void> {
   for (;;) {
     try {
-      const permit = await quota.admit({ requests: 0, usd }, admitOptions)
-      // Settled at once: the call runs at the vendor, and holds no place here.
-      permit.settle("ignored", { requests: 0, usd })
+      // The call runs at the vendor, and holds no place here.
+      const permit = await quota.admit({ requests: 0, usd }, { ...admitOptions, place: false })
+      permit.settle({ outcome: "ignored", actual: { requests: 0, usd } })
       till.open++
       wakeNext(till)
       return

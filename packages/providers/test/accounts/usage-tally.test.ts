@@ -84,7 +84,7 @@ describe("usage from events", () => {
     expect(report.byNode[""]).toEqual(each)
     expect(report.byItem).toEqual({ "digest/many[0]": each, "digest/many[1]": each, "digest/many[2]": each })
     expect(report.byRun[runId!]!.requests).toBe(4)
-    expect(report.byKey).toEqual({ a: { ...times(4), usd: expect.closeTo(0.006) as number }, b: each })
+    expect(report.byTenant).toEqual({ a: { ...times(4), usd: expect.closeTo(0.006) as number }, b: each })
     expect(report.byModel).toEqual({
       "gpt-5-mini": times(4),
       other: { requests: 1, inputTokens: 1000, outputTokens: 100 },

@@ -89,7 +89,7 @@ describe("quotas", () => {
     })
     await clock.run(Promise.all([chat({ key: "a" }), chat({ key: "b" })]))
     expect(fetch.snapshot().map((one) => one.name)).toEqual(["openai/team/gpt-5-mini"])
-    expect(events.filter((event) => event.type === "permit-admit").map((event) => event.key)).toEqual(["a", "b"])
+    expect(events.filter((event) => event.type === "permit-admit").map((event) => event.tenant)).toEqual(["a", "b"])
   })
 
   const told = (remaining: number, reset: string): Response =>

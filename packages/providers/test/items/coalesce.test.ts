@@ -131,7 +131,7 @@ describe("coalesce as the exec of a batch", () => {
         most = Math.max(most, ++inFlight)
         await new Promise<void>((resolve) => void clock.setTimer(1000, resolve))
         inFlight--
-        permit.settle("success")
+        permit.settle({ outcome: "success" })
         return items.map((item) => item * 2)
       },
       unpack: (answer) => answer,

@@ -1,4 +1,4 @@
-import { runInScope, SluiceError, type AttemptContext, type Feedback, type Outcome, type Scope } from "@sluice/core"
+import { runInScope, SluiceError, type AttemptContext, type Outcome, type Scope } from "@sluice/core"
 import { onAbort } from "../queue/on-abort.ts"
 import { LentPermit } from "./lent-permit.ts"
 import type { ItemPlan } from "./plan.ts"
@@ -38,7 +38,7 @@ export class Attempt<I, O> {
 
   succeed(value: O): Outcome<O> {
     const { index, attempt } = this.#context
-    this.#release()?.settle("success")
+    this.#release()?.settle({ outcome: "success" })
     this.#plan.work.attempted?.({ index, attempt }, this.#scope)
     return { status: "ok", index, value, attempts: attempt }
   }
@@ -110,7 +110,10 @@ function settleFailed(permit: LentPermit | undefined, error: unknown): void {
   if (!permit) return
   const { status, statusCode, retryAfterMs } = (error ?? {}) as Record<string, unknown>
   const code = status ?? statusCode
-  if (code !== 429 && code !== 529) return permit.settle("ignored")
-  const feedback: Feedback = { refusal: { reason: code === 429 ? "rate" : "overloaded" } }
-  permit.settle("throttled", typeof retryAfterMs === "number" ? { ...feedback, retryAfterMs } : feedback)
+  if (code !== 429 && code !== 529) return permit.settle({ outcome: "ignored" })
+  permit.settle({
+    outcome: "throttled",
+    reason: code === 429 ? "rate" : "overloaded",
+    ...(typeof retryAfterMs === "number" && { retryAfterMs }),
+  })
 }

@@ -1,14 +1,4 @@
-import type {
-  AdmitOptions,
-  Cost,
-  Feedback,
-  LendablePermit,
-  Limiter,
-  Permit,
-  Scope,
-  SettleOutcome,
-  TaskScope,
-} from "@sluice/core"
+import type { AdmitOptions, Cost, LendablePermit, Limiter, Permit, Scope, Settlement, TaskScope } from "@sluice/core"
 
 /**
  * The permit that an executor holds for one attempt, and lends to the attempt's children while it waits for them:
@@ -57,26 +47,26 @@ export class LentPermit implements LendablePermit {
   }
 
   /** The attempt ended. */
-  settle(outcome: SettleOutcome, feedback?: Feedback): void {
+  settle(end: Settlement): void {
     this.#ended = true
     this.#scope.permit = undefined
-    this.#release()?.settle(outcome, undefined, feedback)
+    this.#release()?.settle(end)
   }
 
   /** Gives the place back until the returned function is called, which waits until it is had again. */
   lend(): () => Promise<void> {
     // What the attempt costs stays charged; only its place among those in flight is free.
-    if (this.#lentTo++ === 0) this.#release()?.settle("ignored")
+    if (this.#lentTo++ === 0) this.#release()?.settle({ outcome: "ignored" })
     let returned = false
     return async () => {
       if (returned) return
       returned = true
       if (--this.#lentTo > 0 || this.#ended) return
       const { signal, priority } = this.#scope
-      const key = this.#key === undefined ? {} : { key: this.#key }
+      const tenant = this.#key === undefined ? {} : { tenant: this.#key }
       // Started work goes before new work, and is not charged again.
-      const permit = await this.limiter.admit({ requests: 0 }, { signal, priority: priority + 1, ...key })
-      if (this.#lentTo > 0 || this.#ended) permit.settle("ignored")
+      const permit = await this.limiter.admit({ requests: 0 }, { signal, priority: priority + 1, ...tenant })
+      if (this.#lentTo > 0 || this.#ended) permit.settle({ outcome: "ignored" })
       else this.#permit = permit
     }
   }
@@ -92,7 +82,7 @@ export class LentPermit implements LendablePermit {
 function admitOptions(scope: Scope, key: string | undefined): AdmitOptions {
   if (key === undefined) return scope
   const { signal, priority } = scope
-  return { signal, priority, key }
+  return { signal, priority, tenant: key }
 }
 
 const nothingLent = (): Promise<void> => Promise.resolve()

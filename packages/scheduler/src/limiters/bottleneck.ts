@@ -33,7 +33,7 @@ export interface BottleneckLimiterOptions {
  * An existing Bottleneck limiter behind the `Limiter` contract: a permit is a job of it that ends when the permit is settled.
  *
  * What it adds to Bottleneck:
- * - an abort and `deadlineMs` end a wait at once;
+ * - an abort and `maxWaitMs` end a wait at once;
  * - a job that Bottleneck drops (high-water strategies, `stop`, even with `rejectOnDrop: false`) rejects with `queue-full` or
  *   `limiter-closed`, and one that is too heavy with `cost-exceeds-limit`: nothing hangs and nothing resolves to `undefined`;
  * - `throttled` with a delay holds everybody back until the delay has passed.
@@ -44,7 +44,7 @@ export interface BottleneckLimiterOptions {
  * - `actual` at settle is ignored, so an estimate that was too high or too low is not corrected;
  * - `priority` maps to Bottleneck's ten classes (5 - priority, within 0 and 9), which do not age: low ones may starve;
  * - a heavy job at the head blocks the light ones behind it, one heavier than a reservoir's refresh waits for ever (give
- *   `deadlineMs`), and `updateSettings` stops a reservoir's refresh (Bottleneck #185);
+ *   `maxWaitMs`), and `updateSettings` stops a reservoir's refresh (Bottleneck #185);
  * - time is the wall clock: a step back of an hour stops refills for an hour;
  * - about 400 admissions a second;
  * - in a cluster a killed process keeps its permits for ever, and a restarted Redis is not recovered from.
@@ -82,7 +82,7 @@ export function bottleneckLimiter(bottleneck: BottleneckLike, options: Bottlenec
 
   const limiter: Limiter = {
     tryAdmit: () => undefined,
-    admit(cost: Cost = {}, { signal: given, priority, deadlineMs }: AdmitOptions = {}): Promise<Permit> {
+    admit(cost: Cost = {}, { signal: given, priority, maxWaitMs }: AdmitOptions = {}): Promise<Permit> {
       const scope = currentScope()
       const signal = given ?? scope?.signal
       if (signal?.aborted) return Promise.reject(signal.reason as Error)
@@ -102,7 +102,7 @@ export function bottleneckLimiter(bottleneck: BottleneckLike, options: Bottlenec
       waiter.atEnd(() => waiting.delete(id))
       waiter.atEnd(endReentry)
       waiter.atEnd(signal && onAbort(signal, () => waiter.fail(signal.reason)))
-      if (deadlineMs !== undefined) waiter.atEnd(clock.setTimer(deadlineMs, () => waiter.fail(late(deadlineMs))))
+      if (maxWaitMs !== undefined) waiter.atEnd(clock.setTimer(maxWaitMs, () => waiter.fail(late(maxWaitMs))))
 
       const job = async (): Promise<void> => {
         while (!waiter.gone && clock.now() < closedUntilMs) {
@@ -114,11 +114,11 @@ export function bottleneckLimiter(bottleneck: BottleneckLike, options: Bottlenec
         await new Promise<void>((release) => {
           let isHeld = true
           waiter.admit({
-            settle(outcome, _actual, feedback) {
+            settle(end) {
               if (!isHeld) return
               isHeld = false
-              if (outcome === "throttled") {
-                closedUntilMs = Math.max(closedUntilMs, clock.now() + (feedback?.retryAfterMs ?? 0))
+              if (end.outcome === "throttled") {
+                closedUntilMs = Math.max(closedUntilMs, clock.now() + (end.retryAfterMs ?? 0))
               }
               countInScope(scope, "holding", -1)
               release()
@@ -147,10 +147,10 @@ function tooHeavy(message: string, cause?: unknown): SluiceError {
   return new SluiceError("cost-exceeds-limit", message, { cause })
 }
 
-function late(deadlineMs: number): SluiceError {
-  return new SluiceError("deadline-unreachable", `Bottleneck gave no permit within ${deadlineMs} ms.`, {
+function late(maxWaitMs: number): SluiceError {
+  return new SluiceError("deadline-unreachable", `Bottleneck gave no permit within ${maxWaitMs} ms.`, {
     retryable: true,
-    details: { deadlineMs },
+    details: { maxWaitMs },
   })
 }
 

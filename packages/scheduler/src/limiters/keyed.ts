@@ -10,7 +10,7 @@ export interface KeyedOptions<L> {
   readonly clock?: Clock
 }
 
-/** A limiter for each key: tenant, model, host. As a `Limiter` it goes by `options.key`, and refuses a call that has none. */
+/** A limiter for each key: tenant, model, host. As a `Limiter` it goes by `options.tenant`, and refuses a call that has none. */
 export interface Keyed extends Limiter {
   readonly isKeyed: true
   /** The limiter of one key, to be handed on: it finds the present one at each call. */
@@ -40,7 +40,7 @@ const checks: Shape<KeyedOptions<never>> = { idleMs: milliseconds, onForget: cal
  * @example
  * ```ts
  * const perTenant = keyed((tenant) => semaphore({ limit: 2, name: `tenant ${tenant}` }))
- * const permit = await perTenant.admit({}, { key: "acme" })
+ * const permit = await perTenant.admit({}, { tenant: "acme" })
  * perTenant.size // => 1
  * permit.settle("success")
  * ```
@@ -77,8 +77,8 @@ export function keyed<L extends Limiter>(factory: (key: string) => L, options: K
   const wrap = (key: string, entry: Entry<L>, permit: Permit): Permit => {
     let isOut = true
     return {
-      settle(...args) {
-        permit.settle(...args)
+      settle(end) {
+        permit.settle(end)
         if (isOut) leave(key, entry)
         isOut = false
       },
@@ -109,8 +109,8 @@ export function keyed<L extends Limiter>(factory: (key: string) => L, options: K
 
   return {
     isKeyed: true,
-    admit: (cost, admitOptions) => admit(admitOptions?.key, cost, admitOptions),
-    tryAdmit: (cost, admitOptions) => tryAdmit(admitOptions?.key, cost, admitOptions),
+    admit: (cost, admitOptions) => admit(admitOptions?.tenant, cost, admitOptions),
+    tryAdmit: (cost, admitOptions) => tryAdmit(admitOptions?.tenant, cost, admitOptions),
     of: (key) => ({
       admit: (cost, admitOptions) => admit(key, cost, admitOptions),
       tryAdmit: (cost, admitOptions) => tryAdmit(key, cost, admitOptions),
@@ -126,6 +126,6 @@ function checkKey(key: string | undefined): string {
   if (key !== undefined) return key
   throw new SluiceError(
     "invalid-option",
-    "A keyed limiter was asked for a permit without a key. Give a batch, step or parallelMap a limiterKey: (item) => key, pass { key } to admit, or take limiter.of(key).",
+    "A keyed limiter was asked for a permit without a key. Give a batch, step or parallelMap a limiterKey: (item) => key, pass { tenant } to admit, or take limiter.of(key).",
   )
 }

@@ -35,7 +35,7 @@ export interface SemaphoreOptions {
   readonly weigh?: (cost: Cost) => number
   /** A call that would be one more in the queue is refused. Default 100,000. */
   readonly maxQueue?: number
-  /** Times `deadlineMs`. */
+  /** Times `maxWaitMs`. */
   readonly clock?: Clock
 }
 
@@ -167,10 +167,10 @@ class CountingSemaphore implements Semaphore {
     }
     try {
       const value = await runInScope(scope, fn)
-      permit.settle("success")
+      permit.settle({ outcome: "success" })
       return value
     } catch (error) {
-      permit.settle("ignored")
+      permit.settle({ outcome: "ignored" })
       throw error
     } finally {
       held.length = 0
@@ -210,7 +210,7 @@ class CountingSemaphore implements Semaphore {
     signal: AbortSignal | undefined,
     scope: TaskScope | undefined,
   ): Promise<Permit> {
-    const { priority = scope?.priority ?? 0, deadlineMs } = options
+    const { priority = scope?.priority ?? 0, maxWaitMs } = options
     const waiting = this.#queue.size
     if (waiting >= this.#maxQueue) {
       throw new SluiceError(
@@ -233,18 +233,18 @@ class CountingSemaphore implements Semaphore {
     waiter.atEnd(() => this.#queue.remove(waiter))
     waiter.atEnd(endReentry)
     waiter.atEnd(signal && onAbort(signal, () => fail(signal.reason)))
-    if (deadlineMs !== undefined) {
-      waiter.atEnd(this.#clock.setTimer(deadlineMs, () => fail(this.#late(deadlineMs))))
+    if (maxWaitMs !== undefined) {
+      waiter.atEnd(this.#clock.setTimer(maxWaitMs, () => fail(this.#late(maxWaitMs))))
     }
     return promise
   }
 
-  #late(deadlineMs: number): SluiceError {
+  #late(maxWaitMs: number): SluiceError {
     const { limit, inUse, waiting, name } = this.snapshot()
     return new SluiceError(
       "deadline-unreachable",
-      `No permit of ${name} within ${deadlineMs} ms: ${inUse} of ${limit} places are taken and ${waiting} other calls wait.`,
-      { retryable: true, details: { deadlineMs, limit, inUse, waiting } },
+      `No permit of ${name} within ${maxWaitMs} ms: ${inUse} of ${limit} places are taken and ${waiting} other calls wait.`,
+      { retryable: true, details: { maxWaitMs, limit, inUse, waiting } },
     )
   }
 

@@ -58,6 +58,8 @@ export class RateLimit implements Budget {
   readonly #measured = new MeasuredRate()
   /** When the call left whose answer last corrected the level. */
   #evidenceMs = -Infinity
+  /** When an answer first named the limit: there was nothing yet to compare with what remains. */
+  #learnedMs = -Infinity
   /** When an answer last said what remains. */
   #heardMs = -Infinity
 
@@ -226,7 +228,8 @@ export class RateLimit implements Budget {
     }
     // Most of the window is used, as we believe: the vendor's moves on a little later than ours.
     if (this.#kind !== "bucket" && refusal.retryAfterMs === undefined && this.level(nowMs) < this.limit / 2) return
-    const heard = nowMs - this.#heardMs <= trustHeadersMs
+    const compared = nowMs - this.#heardMs <= trustHeadersMs
+    const heard = compared || nowMs - this.#learnedMs <= trustHeadersMs
     // Beyond any rounding, which not every vendor admits to.
     const contradicted = refusal.remaining !== undefined && refusal.remaining >= amount + this.limit * 0.02
     if (episode) this.#learn(nowMs, amount, refusal, episode, { heard, contradicted })
@@ -238,7 +241,7 @@ export class RateLimit implements Budget {
     this.#evidenceMs = refusal.admittedMs
     this.#correct(nowMs, fair - level)
     // One burst of refusals is one observation, however many calls were in it.
-    if (heard && episode && !contradicted) {
+    if (compared && episode && !contradicted) {
       if (this.#highest < this.limit / 2) this.#depth.refusedBeyond(this.#highest, amount, this.ratePerMs)
       this.#noticeOthers(nowMs, fair - level)
     }
@@ -304,7 +307,7 @@ export class RateLimit implements Budget {
     if (heard) {
       this.#heardLimit = this.#toldLimit
       // Also the answer that refuses explains itself: nothing has to be searched.
-      this.#heardMs = nowMs
+      this.#learnedMs = nowMs
     }
     this.#model.setLevel(nowMs, level)
   }

@@ -4,7 +4,8 @@ import { IndexedHeap } from "./indexed-heap.ts"
 export interface Queued {
   readonly key: string
   readonly priority: number
-  readonly enqueuedMs: number
+  /** When it first asked: its place among those of its key and priority. */
+  readonly sinceMs: number
   /** It left by itself (abort, deadline): a tombstone, skipped when its turn comes. */
   readonly gone: boolean
 }
@@ -65,7 +66,7 @@ export class FairQueue<W extends Queued> {
     }
     let cls = lane.classes.find((one) => one.priority === waiter.priority)
     if (!cls) lane.classes.push((cls = { priority: waiter.priority, items: [], head: 0 }))
-    cls.items.push(waiter)
+    insert(cls, waiter)
     this.#live++
     if (lane.live++ === 0) {
       lane.virtualMs = Math.max(lane.virtualMs, this.#virtualMs)
@@ -73,7 +74,7 @@ export class FairQueue<W extends Queued> {
       this.#heap.push(lane)
       return true
     }
-    if (lane.classes.length === 1) return false
+    if (lane.classes.length === 1) return this.#head(lane) === waiter
     this.#reorder(lane)
     return true
   }
@@ -190,6 +191,20 @@ export class FairQueue<W extends Queued> {
   }
 }
 
+/** Behind all that asked no later: nearly always the end. */
+function insert<W extends Queued>(cls: Lane<W>["classes"][number], waiter: W): void {
+  const { items } = cls
+  let low = cls.head
+  let high = items.length
+  if (high === low || items[high - 1]!.sinceMs <= waiter.sinceMs) return void items.push(waiter)
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (items[middle]!.sinceMs <= waiter.sinceMs) low = middle + 1
+    else high = middle
+  }
+  items.splice(low, 0, waiter)
+}
+
 function clear<W extends Queued>(lane: Lane<W>): void {
   for (const cls of lane.classes) {
     cls.items = cls.items.slice(cls.head).filter((one) => !one!.gone)
@@ -199,5 +214,5 @@ function clear<W extends Queued>(lane: Lane<W>): void {
 }
 
 function seniority(waiter: Queued): number {
-  return waiter.enqueuedMs - waiter.priority * headStartMs
+  return waiter.sinceMs - waiter.priority * headStartMs
 }

@@ -39,14 +39,14 @@ export function queueFull(quota: string, maxQueue: number): SluiceError {
   )
 }
 
-export function deadline(quota: string, by: string, needsMs: number | undefined, deadlineMs: number): SluiceError {
+export function deadline(quota: string, by: string, needsMs: number | undefined, maxWaitMs: number): SluiceError {
   const message =
     needsMs === undefined
-      ? `${quota}: not admitted within its deadline of ${seconds(deadlineMs)}; blocked by ${by}.`
-      : `${quota}: ${by} admits this call in ${seconds(needsMs)} at the earliest, after its deadline of ${seconds(deadlineMs)}.`
+      ? `${quota}: not admitted within its deadline of ${seconds(maxWaitMs)}; blocked by ${by}.`
+      : `${quota}: ${by} admits this call in ${seconds(needsMs)} at the earliest, after its deadline of ${seconds(maxWaitMs)}.`
   return new SluiceError("deadline-unreachable", `${message} Allow more time, or raise ${by}.`, {
     retryable: true,
-    details: { by, needsMs, deadlineMs },
+    details: { by, needsMs, maxWaitMs },
   })
 }
 

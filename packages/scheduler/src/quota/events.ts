@@ -1,63 +1,55 @@
-import type { EventSink, Feedback, SettleOutcome, SluiceEvent, TaskScope } from "@sluice/core"
+import type { Settlement, EventSink, SluiceEvent, TaskScope } from "@sluice/core"
 import type { LivePermit } from "./permit.ts"
-import type { QuotaBeliefs } from "./state.ts"
-import type { Verdict } from "./learning.ts"
+import type { Ledger, Verdict } from "./ledger.ts"
 import type { QueuedCall } from "./queued-call.ts"
 
 /** What a quota tells its listener. Made only when there is one. */
 export class QuotaEvents {
   readonly #quota: string
   readonly #sink: EventSink
-  readonly #beliefs: QuotaBeliefs
+  readonly #ledger: Ledger
 
-  constructor(quota: string, sink: EventSink, beliefs: QuotaBeliefs) {
+  constructor(quota: string, sink: EventSink, ledger: Ledger) {
     this.#quota = quota
     this.#sink = sink
-    this.#beliefs = beliefs
+    this.#ledger = ledger
   }
 
   waiting(atMs: number, waiter: QueuedCall, waiting: number): void {
-    const blockedBy = this.#beliefs.block(atMs, waiter.cost)?.by ?? "the calls ahead of it"
-    const { key, scope } = waiter
-    this.#tell({ type: "permit-wait", atMs, quota: this.#quota, key, blockedBy, waiting, ...spanOf(scope) })
+    const blockedBy = this.#ledger.block(atMs, waiter)?.by ?? "the calls ahead of it"
+    const { key: tenant, scope } = waiter
+    this.#tell({ type: "permit-wait", atMs, quota: this.#quota, tenant, blockedBy, waiting, ...spanOf(scope) })
   }
 
-  admitted(atMs: number, permit: LivePermit, key: string, sinceMs: number, opened: boolean): void {
+  admitted(atMs: number, permit: LivePermit, tenant: string, sinceMs: number): void {
     const quota = this.#quota
-    const { cost, inFlight, scope } = permit
-    if (opened) this.#tell({ type: "gate-open", atMs, quota, closedMs: atMs - this.#beliefs.gate.closedAtMs })
+    const { cost, inFlight, scope, openedAfterMs } = permit
+    if (openedAfterMs !== undefined) this.#tell({ type: "gate-open", atMs, quota, closedMs: openedAfterMs })
     const waitedMs = atMs - sinceMs
-    this.#tell({ type: "permit-admit", atMs, quota, key, waitedMs, inFlight, cost, ...spanOf(scope) })
+    this.#tell({ type: "permit-admit", atMs, quota, tenant, waitedMs, inFlight, cost, ...spanOf(scope) })
   }
 
-  settled(
-    atMs: number,
-    permit: LivePermit,
-    outcome: SettleOutcome,
-    feedback: Feedback | undefined,
-    verdict: Verdict,
-  ): void {
+  settled(atMs: number, permit: LivePermit, end: Settlement, verdict: Verdict): void {
     const quota = this.#quota
+    const { outcome } = end
     const span = spanOf(permit.scope)
     const heldMs = atMs - permit.admittedMs
-    const inFlight = this.#beliefs.concurrency.running
+    const inFlight = this.#ledger.places().running
     this.#tell({ type: "permit-settle", atMs, quota, outcome, heldMs, inFlight, ...span })
     if (outcome === "throttled") {
-      const { refusal, retryAfterMs } = feedback ?? {}
+      const { reason, dimension, retryAfterMs } = end
       this.#tell({
         type: "throttle",
         atMs,
         quota,
-        reason: refusal?.reason ?? "rate",
-        ...(refusal?.dimension && { dimension: refusal.dimension }),
+        reason,
+        ...(dimension && { dimension }),
         ...(retryAfterMs !== undefined && { retryAfterMs }),
         ...span,
       })
     }
     for (const change of verdict.changes) this.#tell({ type: "limit-change", atMs, quota, ...change })
-    if (verdict.closed) {
-      this.#tell({ type: "gate-close", atMs, quota, untilMs: this.#beliefs.gate.closedUntilMs, reason: verdict.closed })
-    }
+    if (verdict.closed) this.#tell({ type: "gate-close", atMs, quota, ...verdict.closed })
   }
 
   #tell(event: SluiceEvent): void {

@@ -1,24 +1,25 @@
 import type { LivePermit } from "./permit.ts"
-import type { QuotaBeliefs } from "./state.ts"
+import type { Ledger } from "./ledger.ts"
 import type { WaitExplanation } from "./snapshot.ts"
 import type { QueuedCall } from "./queued-call.ts"
 
 /** Why each of the first `count` calls of `queue` waits, for whom, and until when. */
 export function explainWaits(
   queue: Iterable<QueuedCall>,
-  beliefs: QuotaBeliefs,
+  ledger: Ledger,
   newest: LivePermit | undefined,
   nowMs: number,
   count: number,
 ): WaitExplanation[] {
   const holders = holdersOf(newest, nowMs)
   const explanations: WaitExplanation[] = []
-  for (const { cost, scope, key, priority, enqueuedMs } of queue) {
+  for (const waiter of queue) {
     if (explanations.length === count) break
-    const block = beliefs.block(nowMs, cost)
+    const { scope, key: tenant, priority, enqueuedMs } = waiter
+    const block = ledger.block(nowMs, waiter)
     explanations.push({
       site: scope?.site,
-      key,
+      tenant,
       priority,
       waitedMs: nowMs - enqueuedMs,
       ahead: explanations.length,

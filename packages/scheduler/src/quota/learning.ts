@@ -1,45 +1,21 @@
-import type { Cost, Feedback, LimitReading, SettleOutcome } from "@sluice/core"
+import type { Settlement, Cost, LimitReading } from "@sluice/core"
 import { AdaptiveConcurrency, adaptiveDefaults } from "../limits/adaptive-concurrency.ts"
 import type { Measured } from "./episodes.ts"
+import type { Change, SentCall, Verdict } from "./ledger.ts"
 import { growthDefaults, rampGrowth } from "./learned-share.ts"
 import { amountOf, type Dimension } from "../limits/budget.ts"
 import { RateLimit } from "../limits/rate-limit.ts"
 import { type QuotaBeliefs, sends } from "./state.ts"
 import { quotaDefaults } from "./options.ts"
 
-/** A call that left, as learning looks at it. */
-export interface SentCall {
-  readonly cost: Cost
-  readonly admittedMs: number
-  /** In flight when it left, itself included. */
-  readonly inFlight: number
-  /** The rates' `anchors()` of when it left. */
-  readonly anchors: readonly number[]
-}
-
-/** How it ended. */
-export interface Settlement {
-  readonly outcome: SettleOutcome
-  readonly actual: Cost | undefined
-  readonly feedback: Feedback | undefined
-}
-
-export interface Change {
-  readonly dimension: string
-  readonly from: number
-  readonly to: number
-  readonly reason: string
-}
-
-/** What a settled call changed. */
-export interface Verdict {
+/** A verdict in the making. */
+interface Finding {
   readonly changes: Change[]
-  /** The gate closed (again) for this reason. */
-  closed?: string
-  /** Waiting does not help: the queue ends. */
-  fatal?: "billing" | "daily" | "never"
-  exhaustedMs?: number
+  closed?: { reason: string; untilMs: number }
+  fatal?: { why: "billing" | "daily" | "never"; resetMs?: number }
 }
+
+type Throttled = Extract<Settlement, { outcome: "throttled" }>
 
 const nothing: Verdict = Object.freeze({ changes: [] })
 const none: Cost = Object.freeze({ requests: 0 })
@@ -66,40 +42,44 @@ export class QuotaLearning {
     this.#random = random
   }
 
-  settle(nowMs: number, call: SentCall, settlement: Settlement): Verdict {
-    const { feedback, outcome } = settlement
+  /** Gives back what was not used and charges what was used beyond. What it was used for is of no account. */
+  reconcile(nowMs: number, call: SentCall, end: Settlement): void {
     const beliefs = this.#beliefs
-    beliefs.concurrency.give()
-    if (!sends(call.cost)) {
-      // Nothing was asked of the vendor.
-      this.#reconcile(nowMs, call, { ...settlement, outcome: "ignored" })
-      return nothing
-    }
-    beliefs.requestsInFlight--
-    beliefs.outputInFlight -= call.cost.outputTokens ?? 0
-    beliefs.inputInFlight -= call.cost.inputTokens ?? 0
-    this.#reconcile(nowMs, call, settlement)
-    if (outcome !== "throttled") beliefs.gate.answered(nowMs, call.admittedMs)
-    if (outcome === "success") {
+    if (call.place) beliefs.concurrency.give()
+    if (sends(call.cost)) {
+      beliefs.requestsInFlight--
+      beliefs.outputInFlight -= call.cost.outputTokens ?? 0
+      beliefs.inputInFlight -= call.cost.inputTokens ?? 0
+      this.#giveBack(nowMs, call, end)
+    } else this.#giveBack(nowMs, call, { outcome: "ignored", actual: end.actual })
+  }
+
+  /** What the end of a call says of the vendor. */
+  learn(nowMs: number, call: SentCall, end: Settlement): Verdict {
+    const beliefs = this.#beliefs
+    // Nothing was asked of the vendor.
+    if (!sends(call.cost)) return nothing
+    if (end.outcome === "ignored") return nothing
+    const isRefused = end.outcome === "throttled" && end.reason !== "overloaded"
+    if (!isRefused) beliefs.gate.answered(nowMs, call.admittedMs)
+    if (end.outcome === "success") {
       // What left before the trouble began says nothing about it.
       if (call.admittedMs >= this.#failingSinceMs) this.#failures = 0
       beliefs.gate.passed(call.admittedMs)
+      if (!end.limits && !end.latency && !beliefs.adaptive) return nothing
     }
-    if (!feedback && outcome !== "throttled" && !(outcome === "success" && beliefs.adaptive)) return nothing
-    const verdict: Verdict = { changes: [] }
-    if (outcome === "success" && this.#beliefs.overloads.served(call.admittedMs)) this.#back(verdict)
-    if (feedback?.limits) this.#hear(nowMs, call, believable(feedback.limits, settlement), verdict)
-    if (outcome === "success") {
-      const reason = beliefs.adaptive?.sample({ inFlight: call.inFlight, ...feedback?.latency })
+    const verdict: Finding = { changes: [] }
+    if (end.outcome === "success" && beliefs.overloads.served(call.admittedMs)) this.#back(verdict)
+    if (end.outcome !== "failed" && end.limits) this.#hear(nowMs, call, believable(end.limits, end), verdict)
+    if (end.outcome === "success") {
+      const reason = beliefs.adaptive?.sample({ inFlight: call.inFlight, ...end.latency })
       if (reason) this.#adapt(reason, verdict)
-    }
-    const refusal = feedback?.refusal
-    if (outcome === "throttled" || refusal) this.#refused(nowMs, call, settlement, verdict)
-    else if (feedback?.failed) this.#failed(nowMs, call.admittedMs, feedback, verdict)
+    } else if (end.outcome === "throttled") this.#refused(nowMs, call, end, verdict)
+    else this.#failed(nowMs, call.admittedMs, end.retryAfterMs, verdict)
     return verdict
   }
 
-  #reconcile(nowMs: number, { cost, admittedMs }: SentCall, { outcome, actual }: Settlement): void {
+  #giveBack(nowMs: number, { cost, admittedMs }: SentCall, { outcome, actual }: Settlement): void {
     let used = actual
     if (outcome === "throttled") {
       this.#beliefs.episodes.refused(cost, admittedMs)
@@ -123,7 +103,7 @@ export class QuotaLearning {
     for (const rate of this.#beliefs.rates) rate.move(nowMs, amountOf(output, rate.dimension), admittedMs)
   }
 
-  #hear(nowMs: number, call: SentCall, readings: readonly LimitReading[], verdict: Verdict): void {
+  #hear(nowMs: number, call: SentCall, readings: readonly LimitReading[], verdict: Finding): void {
     for (const reading of readings) {
       const windowMs = reading.windowMs ?? 60_000
       const index = this.#beliefs.rates.findIndex((one) => sameLimit(reading, one))
@@ -141,7 +121,7 @@ export class QuotaLearning {
       this.#beliefs.gate.hasten()
   }
 
-  #learn(nowMs: number, reading: LimitReading, windowMs: number, verdict: Verdict): void {
+  #learn(nowMs: number, reading: LimitReading, windowMs: number, verdict: Finding): void {
     const limit = reading.limit!
     const daily = windowMs >= 86_400_000
     const rate = new RateLimit({
@@ -178,30 +158,28 @@ export class QuotaLearning {
     return dimension === "requests" ? this.#beliefs.concurrency.running : 0
   }
 
-  #refused(nowMs: number, { cost, admittedMs }: SentCall, { feedback, outcome }: Settlement, verdict: Verdict): void {
-    const refusal = feedback?.refusal
-    const reason = refusal?.reason ?? "rate"
-    const retryAfterMs = feedback?.retryAfterMs
+  #refused(nowMs: number, { cost, admittedMs }: SentCall, end: Throttled, verdict: Finding): void {
+    const { reason, retryAfterMs, limits } = end
     if (reason === "billing") {
-      verdict.fatal = "billing"
+      verdict.fatal = { why: "billing" }
       return
     }
-    if (outcome === "throttled" && feedback?.limits?.some(({ limit }) => limit === 0)) {
-      verdict.fatal = "never"
+    if (limits?.some(({ limit }) => limit === 0)) {
+      verdict.fatal = { why: "never" }
       return
     }
     if (reason === "daily") {
-      const reset = feedback?.limits?.find((one) => (one.windowMs ?? 0) >= 86_400_000)?.resetMs
+      const reset = limits?.find((one) => (one.windowMs ?? 0) >= 86_400_000)?.resetMs
       const waitMs = retryAfterMs ?? reset ?? 60_000
-      verdict.exhaustedMs = waitMs
-      if (this.#beliefs.failsDaily) verdict.fatal = "daily"
-      else if (this.#beliefs.gate.close(nowMs, nowMs + waitMs, admittedMs)) verdict.closed = "daily"
+      if (this.#beliefs.options.onExhausted !== "pause") verdict.fatal = { why: "daily", resetMs: waitMs }
+      else if (this.#beliefs.gate.close(nowMs, nowMs + waitMs, admittedMs))
+        verdict.closed = { reason: "daily", untilMs: this.#beliefs.gate.closedUntilMs }
       return
     }
     const isNew = this.#beliefs.gate.isNewEpisode(admittedMs)
-    if (reason === "overloaded" || outcome !== "throttled" || this.#hasRoom(cost, feedback)) {
+    if (reason === "overloaded" || reason === "places" || this.#hasRoom(cost, end)) {
       this.#overloaded(nowMs, admittedMs, verdict)
-      this.#failed(nowMs, admittedMs, feedback, verdict)
+      this.#failed(nowMs, admittedMs, retryAfterMs, verdict)
       return
     }
     const episode = isNew ? this.#beliefs.episodes.begin(nowMs) : undefined
@@ -209,9 +187,9 @@ export class QuotaLearning {
       if (episode) this.#govern(nowMs, episode, verdict)
       return this.#close(nowMs, retryAfterMs ?? 1_000, admittedMs, reason, verdict)
     }
-    const named = this.#beliefs.rates.filter((rate) => rate.dimension === refusal?.dimension)
+    const named = this.#beliefs.rates.filter((rate) => rate.dimension === end.dimension)
     const empty = this.#beliefs.rates.filter((rate) =>
-      feedback?.limits?.some(
+      limits?.some(
         (one) =>
           one.dimension === rate.dimension && (one.remaining ?? Infinity) < Math.max(1, amountOf(cost, rate.dimension)),
       ),
@@ -220,7 +198,7 @@ export class QuotaLearning {
     for (const rate of suspects) {
       const from = rate.ratePerMs
       const amount = amountOf(cost, rate.dimension)
-      const remaining = feedback?.limits?.find((one) => sameLimit(one, rate))?.remaining
+      const remaining = limits?.find((one) => sameLimit(one, rate))?.remaining
       rate.refuse(
         nowMs,
         amount,
@@ -254,19 +232,18 @@ export class QuotaLearning {
   }
 
   /** A refusal that names neither limit nor time, while every limit has room: what is short is places. */
-  #hasRoom(cost: Cost, feedback: Feedback | undefined): boolean {
+  #hasRoom(cost: Cost, { dimension, retryAfterMs, limits }: Throttled): boolean {
     const { rates } = this.#beliefs
-    if (rates.length === 0 || feedback?.refusal?.dimension !== undefined) return false
-    if (feedback?.retryAfterMs !== undefined) return false
+    if (rates.length === 0 || dimension !== undefined || retryAfterMs !== undefined) return false
     return rates.every((rate) =>
-      feedback?.limits?.some(
+      limits?.some(
         (one) => sameLimit(one, rate) && (one.remaining ?? 0) >= amountOf(cost, rate.dimension) + rate.limit * 0.02,
       ),
     )
   }
 
   /** The server had no room: as many as run now are all it takes, unless that was bad luck. */
-  #overloaded(nowMs: number, admittedMs: number, verdict: Verdict): void {
+  #overloaded(nowMs: number, admittedMs: number, verdict: Finding): void {
     const { adaptive, concurrency, options } = this.#beliefs
     const accepted = concurrency.running
     const kind = this.#beliefs.overloads.refused(nowMs, admittedMs, accepted)
@@ -287,7 +264,7 @@ export class QuotaLearning {
   }
 
   /** A server that was down is back: nothing was learned of its places. */
-  #back(verdict: Verdict): void {
+  #back(verdict: Finding): void {
     const before = this.#limitBefore
     this.#limitBefore = undefined
     const { adaptive } = this.#beliefs
@@ -304,7 +281,7 @@ export class QuotaLearning {
   }
 
   /** No header, no number: the rate is what was admitted until now, and refined by each later episode. */
-  #guess(nowMs: number, cost: Cost, episode: Measured, verdict: Verdict): void {
+  #guess(nowMs: number, cost: Cost, episode: Measured, verdict: Finding): void {
     for (const dimension of ["requests", "tokens"] as const) {
       const admitted = episode[dimension]
       if (admitted <= 0) continue
@@ -333,7 +310,7 @@ export class QuotaLearning {
   }
 
   /** The vendor limits growth, whatever the quota: hold the pace it took, and raise it slowly. */
-  #govern(nowMs: number, episode: Measured, verdict: Verdict): void {
+  #govern(nowMs: number, episode: Measured, verdict: Finding): void {
     const windowMs = 10_000
     const known = this.#beliefs.rates.find((rate) => rate.isGovernor)
     const from = known ? known.ratePerMs * windowMs : Infinity
@@ -361,10 +338,9 @@ export class QuotaLearning {
     return governor
   }
 
-  #failed(nowMs: number, admittedMs: number, feedback: Feedback | undefined, verdict: Verdict): void {
+  #failed(nowMs: number, admittedMs: number, retryAfterMs: number | undefined, verdict: Finding): void {
     const many = this.#beliefs.overloads.failed()
     if (this.#failures++ === 0) this.#failingSinceMs = nowMs
-    const retryAfterMs = feedback?.retryAfterMs
     if (retryAfterMs !== undefined) this.#close(nowMs, retryAfterMs, admittedMs, "overloaded", verdict)
     else if (many && this.#failures >= outageFailures) {
       this.#close(
@@ -377,15 +353,15 @@ export class QuotaLearning {
     }
   }
 
-  #close(nowMs: number, waitMs: number, admittedMs: number, reason: string, verdict: Verdict): void {
+  #close(nowMs: number, waitMs: number, admittedMs: number, reason: string, verdict: Finding): void {
     // Several processes behind one quota must not come back in the same millisecond.
     const jitterMs = this.#random() * Math.min(100, waitMs * 0.1)
     const wasClosed = this.#beliefs.gate.closed
     const isNew = this.#beliefs.gate.close(nowMs, nowMs + waitMs + jitterMs, admittedMs)
-    if (isNew || !wasClosed) verdict.closed = reason
+    if (isNew || !wasClosed) verdict.closed = { reason, untilMs: this.#beliefs.gate.closedUntilMs }
   }
 
-  #adapt(reason: string, verdict: Verdict): void {
+  #adapt(reason: string, verdict: Finding): void {
     const from = this.#beliefs.concurrency.limit
     const to = this.#beliefs.adaptive!.limit
     this.#beliefs.concurrency.retune(to)

@@ -1,43 +1,40 @@
-import type { Cost, Feedback, Permit, SettleOutcome, TaskScope } from "@sluice/core"
-import type { SentCall } from "./learning.ts"
+import type { Settlement, Cost, Permit, TaskScope } from "@sluice/core"
+import type { Ask, SentCall, Taken } from "./ledger.ts"
 
 /** Whoever hands out permits and takes them back. */
 interface Issuer {
-  settled(permit: LivePermit, outcome: SettleOutcome, actual: Cost | undefined, feedback: Feedback | undefined): void
+  settled(permit: LivePermit, end: Settlement): void
 }
 
 /** A permit that is held, in its quota's list of those. */
 export class LivePermit implements Permit, SentCall {
   readonly cost: Cost
+  readonly place: boolean
   readonly admittedMs: number
   readonly scope: TaskScope | undefined
   readonly inFlight: number
   readonly anchors: readonly number[]
+  readonly openedAfterMs: number | undefined
   /** The list is its members' own: a set would cost as much as the arithmetic of admission. */
   previous: LivePermit | undefined = undefined
   next: LivePermit | undefined = undefined
   #issuer: Issuer | undefined
 
-  constructor(
-    issuer: Issuer,
-    cost: Cost,
-    admittedMs: number,
-    scope: TaskScope | undefined,
-    inFlight: number,
-    anchors: readonly number[],
-  ) {
+  constructor(issuer: Issuer, { cost, place }: Ask, admittedMs: number, scope: TaskScope | undefined, taken: Taken) {
     this.#issuer = issuer
     this.cost = cost
+    this.place = place
     this.admittedMs = admittedMs
     this.scope = scope
-    this.inFlight = inFlight
-    this.anchors = anchors
+    this.inFlight = taken.inFlight
+    this.anchors = taken.anchors
+    this.openedAfterMs = taken.openedAfterMs
   }
 
-  settle(outcome: SettleOutcome, actual?: Cost, feedback?: Feedback): void {
+  settle(end: Settlement): void {
     const issuer = this.#issuer
     if (!issuer) return
     this.#issuer = undefined
-    issuer.settled(this, outcome, actual, feedback)
+    issuer.settled(this, end)
   }
 }

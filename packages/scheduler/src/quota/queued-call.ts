@@ -1,33 +1,38 @@
 import type { Cost, TaskScope } from "@sluice/core"
 import type { AbortGroup } from "../queue/abort-groups.ts"
+import type { Ask } from "./ledger.ts"
 import type { Queued } from "../queue/fair-queue.ts"
 import { Waiter } from "../queue/waiter.ts"
 
 /** A call in a quota's queue. */
-export class QueuedCall extends Waiter implements Queued {
+export class QueuedCall extends Waiter implements Queued, Ask {
   /** Less than was asked for where a limit was lowered below an estimate. */
   cost: Cost
   readonly certain: Cost | undefined
+  readonly place: boolean
   readonly key: string
   readonly priority: number
-  /** Whole: a fraction would cost 16 bytes. */
+  /** Since when it waits. Whole: a fraction would cost 16 bytes. */
   readonly enqueuedMs: number
+  /** When it first asked, which is its place in the queue. */
+  readonly sinceMs: number
   group: AbortGroup | undefined = undefined
 
   constructor(
-    cost: Cost,
+    { cost, place }: Ask,
     certain: Cost | undefined,
-    key: string,
-    priority: number,
+    line: { readonly key: string; readonly priority: number; readonly sinceMs: number },
     enqueuedMs: number,
     scope: TaskScope | undefined,
   ) {
     super(scope)
     this.cost = cost
     this.certain = certain
-    this.key = key
-    this.priority = priority
+    this.place = place
+    this.key = line.key
+    this.priority = line.priority
     this.enqueuedMs = Math.floor(enqueuedMs)
+    this.sinceMs = Math.floor(Math.min(line.sinceMs, enqueuedMs))
   }
 }
 

@@ -1,13 +1,12 @@
 import {
   type AdmitOptions,
+  type Settlement,
   type Clock,
   type Cost,
   countInScope,
   currentScope,
-  type Feedback,
   type Limiter,
   type Permit,
-  type SettleOutcome,
   SluiceError,
   type TaskScope,
 } from "@sluice/core"
@@ -18,10 +17,11 @@ import { IndexedHeap } from "../queue/indexed-heap.ts"
 import { LivePermit } from "./permit.ts"
 import { onAbort } from "../queue/on-abort.ts"
 import { type Deadline, QueuedCall } from "./queued-call.ts"
-import { type Block, QuotaBeliefs, sends, uses } from "./state.ts"
+import type { Ask, Block, Ledger } from "./ledger.ts"
+import { LocalLedger } from "./local-ledger.ts"
+import { sends } from "./state.ts"
 import * as errors from "./errors.ts"
 import { QuotaEvents } from "./events.ts"
-import { QuotaLearning } from "./learning.ts"
 import {
   checkQuotaOptions,
   checkRetune,
@@ -31,8 +31,8 @@ import {
   type QuotaOptions,
 } from "./options.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
-import { type QuotaSnapshot, snapshotOf, type WaitExplanation } from "./snapshot.ts"
-import { systemClock, systemRandom } from "../runtime/system-clock.ts"
+import type { QuotaSnapshot, WaitExplanation } from "./snapshot.ts"
+import { systemClock } from "../runtime/system-clock.ts"
 
 /** The limits of one vendor account and model, and the queue before them. */
 export interface Quota extends Limiter, AsyncDisposable {
@@ -77,7 +77,20 @@ export interface Quota extends Limiter, AsyncDisposable {
  */
 export function createQuota(options: QuotaOptions = {}): Quota {
   checkQuotaOptions(options)
-  return new LiveQuota(options)
+  return quotaOn(new LocalLedger(options), options)
+}
+
+/**
+ * The queue of a quota before a ledger of its own, which counts where and as it likes: `createQuota` is this over a `LocalLedger`. What
+ * belongs to the queue (`name`, `maxQueue`, `onExhausted`, `weights`, `clock`, `onEvent`) is taken from `options`.
+ *
+ * @example
+ * ```ts
+ * const quota = quotaOn(new LocalLedger({ requestsPerMinute: 60 }), { name: "mine" })
+ * ```
+ */
+export function quotaOn(ledger: Ledger, options: QuotaOptions = {}): Quota {
+  return new LiveQuota(ledger, options)
 }
 
 /**
@@ -95,10 +108,10 @@ class LiveQuota implements Quota {
   readonly name: string
   readonly #clock: Clock
   readonly #events: QuotaEvents | undefined
-  readonly #learning: QuotaLearning
+  readonly #ledger: Ledger
   readonly #maxQueue: number
+  readonly #failsDaily: boolean
   readonly #weights: Readonly<Record<string, number>>
-  readonly #beliefs: QuotaBeliefs
   readonly #queue: FairQueue<QueuedCall>
   readonly #groups = new AbortGroups<QueuedCall>((waiter, reason) => this.#leave(waiter, reason))
   readonly #deadlines = new IndexedHeap<Deadline>((a, b) => a.atMs < b.atMs)
@@ -112,23 +125,28 @@ class LiveQuota implements Quota {
   #fatalUntilMs = Infinity
   #closing: { readonly done: Promise<void>; readonly resolve: () => void } | undefined
 
-  constructor(options: QuotaOptions) {
+  constructor(ledger: Ledger, options: QuotaOptions) {
     this.name = options.name ?? quotaDefaults.name
     this.#told = options
     this.#clock = options.clock ?? systemClock
     this.#maxQueue = options.maxQueue ?? quotaDefaults.maxQueue
+    this.#failsDaily = (options.onExhausted ?? quotaDefaults.onExhausted) === "fail"
     this.#weights = options.weights ?? {}
-    const random = options.random ?? systemRandom
-    this.#beliefs = new QuotaBeliefs(options, this.#clock.now(), this.#clock.wallNow())
-    this.#learning = new QuotaLearning(this.#beliefs, () => random.next())
-    this.#events = options.onEvent && new QuotaEvents(this.name, options.onEvent, this.#beliefs)
-    this.#queue = new FairQueue((key) => this.#weights[key] ?? 1)
+    this.#ledger = ledger
+    this.#events = options.onEvent && new QuotaEvents(this.name, options.onEvent, ledger)
+    this.#queue = new FairQueue((tenant) => this.#weights[tenant] ?? 1)
+    ledger.attach(
+      () => this.#dispatch(),
+      (error) => this.#end(error, Infinity),
+    )
   }
 
   tryAdmit(cost: Cost = oneRequest, options?: AdmitOptions): Permit | undefined {
     if ((this.#queue.size > 0 && sends(cost)) || this.#closedBy() || options?.signal?.aborted) return undefined
     const nowMs = this.#clock.now()
-    return this.#beliefs.fits(nowMs, cost) ? this.#grant(nowMs, nowMs, cost, options?.key, currentScope()) : undefined
+    const ask: Ask = { cost, place: options?.place !== false }
+    if (!this.#ledger.fits(nowMs, ask)) return undefined
+    return this.#grant(nowMs, nowMs, ask, options?.tenant, currentScope())
   }
 
   admit(cost: Cost = oneRequest, options?: AdmitOptions): Promise<Permit> {
@@ -139,27 +157,34 @@ class LiveQuota implements Quota {
     const ended = this.#closedBy()
     if (ended) return Promise.reject(ended)
     const nowMs = this.#clock.now()
-    if (this.#queue.size === 0 && this.#beliefs.fits(nowMs, cost)) {
-      return Promise.resolve(this.#grant(nowMs, nowMs, cost, options?.key, scope))
+    const ask: Ask = { cost, place: options?.place !== false }
+    if (this.#queue.size === 0 && this.#ledger.fits(nowMs, ask)) {
+      return Promise.resolve(this.#grant(nowMs, nowMs, ask, options?.tenant, scope))
     }
-    const oversize = this.#beliefs.oversize(options?.certain ?? cost)
+    const oversize = this.#ledger.oversize(options?.certain ?? cost)
     if (oversize) return Promise.reject(errors.oversize(this.name, oversize))
-    return this.#enqueue(nowMs, options?.certain ? this.#beliefs.within(cost) : cost, options, scope, signal)
+    return this.#enqueue(
+      nowMs,
+      options?.certain ? { ...ask, cost: this.#ledger.within(cost) } : ask,
+      options,
+      scope,
+      signal,
+    )
   }
 
   snapshot(): QuotaSnapshot {
-    return snapshotOf(this.name, this.#beliefs, this.#clock.now(), this.#queue.size)
+    return { name: this.name, waiting: this.#queue.size, ...this.#ledger.snapshot(this.#clock.now()) }
   }
 
   explain(count = 20): WaitExplanation[] {
-    return explainWaits(this.#queue, this.#beliefs, this.#newest, this.#clock.now(), count)
+    return explainWaits(this.#queue, this.#ledger, this.#newest, this.#clock.now(), count)
   }
 
   retune(limits: QuotaLimits): void {
     checkRetune(limits, this.#told)
     this.#told = mergeTold(this.#told, limits)
     this.#fatal = undefined
-    this.#beliefs.retune(limits, this.#clock.now(), this.#clock.wallNow())
+    this.#ledger.retune(limits, this.#clock.now(), this.#clock.wallNow())
     this.#dispatch()
   }
 
@@ -172,6 +197,7 @@ class LiveQuota implements Quota {
     if (options.reject) this.#failQueue(errors.closed(this.name))
     this.#finishClosing()
     await this.#closing.done
+    await this.#ledger.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -179,19 +205,27 @@ class LiveQuota implements Quota {
   }
 
   /** Called by a permit, once. */
-  settled(permit: LivePermit, outcome: SettleOutcome, actual: Cost | undefined, feedback: Feedback | undefined): void {
+  settled(permit: LivePermit, end: Settlement): void {
     const nowMs = this.#clock.now()
     this.#unlink(permit)
     if (permit.scope) countInScope(permit.scope, "holding", -1)
-    const verdict = this.#learning.settle(nowMs, permit, { outcome, actual, feedback })
-    this.#events?.settled(nowMs, permit, outcome, feedback, verdict)
+    const verdict = this.#ledger.settle(nowMs, permit, end)
+    this.#events?.settled(nowMs, permit, end, verdict)
     if (verdict.fatal) {
-      this.#fatal = errors.exhausted(this.name, verdict.fatal, feedback?.refusal?.message, verdict.exhaustedMs)
-      this.#fatalUntilMs = verdict.fatal === "daily" ? nowMs + (verdict.exhaustedMs ?? Infinity) : Infinity
-      this.#failQueue(this.#fatal)
+      const { why, resetMs } = verdict.fatal
+      const said = end.outcome === "throttled" ? end.message : undefined
+      const untilMs = why === "daily" ? nowMs + (resetMs ?? Infinity) : Infinity
+      this.#end(errors.exhausted(this.name, why, said, resetMs), untilMs)
     }
     if (this.#queue.size > 0) this.#dispatch()
     else this.#finishClosing()
+  }
+
+  /** Nothing is admitted until then, and nobody waits for it. */
+  #end(error: SluiceError, untilMs: number): void {
+    this.#fatal = error
+    this.#fatalUntilMs = untilMs
+    this.#failQueue(error)
   }
 
   #closedBy(): SluiceError | undefined {
@@ -202,27 +236,28 @@ class LiveQuota implements Quota {
 
   #enqueue(
     nowMs: number,
-    cost: Cost,
+    ask: Ask,
     options: AdmitOptions | undefined,
     scope: TaskScope | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Permit> {
     if (this.#queue.size >= this.#maxQueue) return Promise.reject(errors.queueFull(this.name, this.#maxQueue))
-    const deadlineMs = options?.deadlineMs
-    if (deadlineMs !== undefined) {
-      const block = this.#beliefs.block(nowMs, cost)
-      if (block && Number.isFinite(block.ms) && block.ms > deadlineMs) {
-        return Promise.reject(errors.deadline(this.name, block.by, block.ms, deadlineMs))
+    const maxWaitMs = options?.maxWaitMs
+    if (maxWaitMs !== undefined) {
+      const block = this.#ledger.block(nowMs, ask)
+      if (block && Number.isFinite(block.ms) && block.ms > maxWaitMs) {
+        return Promise.reject(errors.deadline(this.name, block.by, block.ms, maxWaitMs))
       }
     }
+    const sinceMs = options?.since ?? nowMs
     // What sends no request is held back by no gate and no rate, and goes past those that are.
-    const [key, priority] = sends(cost)
-      ? [options?.key ?? "", options?.priority ?? scope?.priority ?? 0]
-      : [noRequest, Infinity]
-    const waiter = new QueuedCall(cost, options?.certain, key, priority, nowMs, scope)
+    const line = sends(ask.cost)
+      ? { key: options?.tenant ?? "", priority: options?.priority ?? scope?.priority ?? 0, sinceMs }
+      : { key: noRequest, priority: Infinity, sinceMs }
+    const waiter = new QueuedCall(ask, options?.certain, line, nowMs, scope)
     try {
       // Rates come back by themselves; places that are held by those who wait for more of them never do.
-      if (scope) waiter.atEnd(assertNoReentry(this, scope, this.#beliefs.concurrency.limit))
+      if (scope) waiter.atEnd(assertNoReentry(this, scope, this.#ledger.places().limit))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -232,14 +267,14 @@ class LiveQuota implements Quota {
     if (shared) this.#groups.join(waiter, shared)
     if (signal && signal !== shared) waiter.atEnd(onAbort(signal, () => this.#leave(waiter, signal.reason)))
     const mayBeNext = this.#queue.push(waiter)
-    if (deadlineMs !== undefined) {
-      const deadline: Deadline = { atMs: nowMs + deadlineMs, waiter, heapIndex: -1 }
+    if (maxWaitMs !== undefined) {
+      const deadline: Deadline = { atMs: nowMs + maxWaitMs, waiter, heapIndex: -1 }
       this.#deadlines.push(deadline)
       waiter.atEnd(() => this.#deadlines.remove(deadline))
     }
     this.#events?.waiting(nowMs, waiter, this.#queue.size)
     // A newcomer behind others changes nothing for the head.
-    if (mayBeNext || deadlineMs !== undefined) this.#dispatch()
+    if (mayBeNext || maxWaitMs !== undefined) this.#dispatch()
     return promise
   }
 
@@ -255,11 +290,11 @@ class LiveQuota implements Quota {
       this.#dispatchOnce()
     } while (this.#again)
     this.#dispatching = false
+    this.#ledger.want?.(this.#queue, this.#queue.size)
     this.#finishClosing()
   }
 
   #dispatchOnce(): void {
-    const beliefs = this.#beliefs
     const nowMs = this.#clock.now()
     this.#expire(nowMs)
     for (let admitted = 0; ;) {
@@ -268,7 +303,7 @@ class LiveQuota implements Quota {
       let soonest = Infinity
       const waiter = this.#queue.next((candidate) => {
         if (blocked && uses(candidate.cost, blocked)) return "skip"
-        const block = beliefs.block(nowMs, candidate.cost)
+        const block = this.#ledger.block(nowMs, candidate)
         if (!block) return "take"
         if (block.total && this.#endsQueue(block)) {
           hopeless = { waiter: candidate, block }
@@ -299,22 +334,19 @@ class LiveQuota implements Quota {
   #endsQueue(block: Block): boolean {
     if (block.total === "never") return true
     if (block.total === "budget") return this.#newest === undefined
-    return this.#closing !== undefined || this.#beliefs.failsDaily
+    return this.#closing !== undefined || this.#failsDaily
   }
 
   #endHopeless(nowMs: number, waiter: QueuedCall, block: Block): void {
     if (block.total === "day") {
-      this.#fatal = errors.exhausted(this.name, "daily", undefined, block.ms)
-      this.#fatalUntilMs = nowMs + block.ms
-      this.#failQueue(this.#fatal)
-      return
+      return this.#end(errors.exhausted(this.name, "daily", undefined, block.ms), nowMs + block.ms)
     }
-    const oversize = this.#beliefs.oversize(waiter.certain ?? waiter.cost)
+    const oversize = this.#ledger.oversize(waiter.certain ?? waiter.cost)
     if (block.total === "never" && !oversize) {
-      waiter.cost = this.#beliefs.within(waiter.cost)
+      waiter.cost = this.#ledger.within(waiter.cost)
       return
     }
-    const left = this.#beliefs.budgetLeft()
+    const left = this.#ledger.budgetLeft()
     this.#leave(
       waiter,
       oversize ? errors.oversize(this.name, oversize) : errors.budget(this.name, waiter.cost.usd ?? 0, left),
@@ -323,22 +355,18 @@ class LiveQuota implements Quota {
 
   #admitWaiter(nowMs: number, waiter: QueuedCall): void {
     this.#groups.part(waiter)
-    waiter.admit(this.#grant(nowMs, waiter.enqueuedMs, waiter.cost, waiter.key, waiter.scope))
+    waiter.admit(this.#grant(nowMs, waiter.enqueuedMs, waiter, waiter.key, waiter.scope))
   }
 
-  #grant(nowMs: number, sinceMs: number, cost: Cost, key: string | undefined, scope: TaskScope | undefined): Permit {
-    const beliefs = this.#beliefs
-    const opened = beliefs.take(nowMs, cost)
-    if (key !== undefined && this.#queue.size > 0) this.#queue.charge(key, beliefs.weighMs(cost))
-    // Where places alone are scarce, those who wait leave in the same moment as far as there are any: they run beside this one.
-    const together = beliefs.rates.length === 0 ? Math.min(this.#queue.size, beliefs.concurrency.level()) : 0
-    const inFlight = beliefs.concurrency.running + together
-    const permit = new LivePermit(this, cost, nowMs, scope, inFlight, beliefs.anchors(nowMs))
+  #grant(nowMs: number, sinceMs: number, ask: Ask, tenant: string | undefined, scope: TaskScope | undefined): Permit {
+    const taken = this.#ledger.take(nowMs, ask, this.#queue.size)
+    if (tenant !== undefined && this.#queue.size > 0) this.#queue.charge(tenant, this.#ledger.weighMs(ask.cost))
+    const permit = new LivePermit(this, ask, nowMs, scope, taken)
     permit.next = this.#newest
     if (this.#newest) this.#newest.previous = permit
     this.#newest = permit
     if (scope) countInScope(scope, "holding", 1)
-    this.#events?.admitted(nowMs, permit, key ?? "", sinceMs, opened)
+    this.#events?.admitted(nowMs, permit, tenant ?? "", sinceMs)
     return permit
   }
 
@@ -364,7 +392,7 @@ class LiveQuota implements Quota {
     for (let first = this.#deadlines.first(); first && first.atMs <= nowMs; first = this.#deadlines.first()) {
       const { waiter } = first
       const waitedMs = nowMs - waiter.enqueuedMs
-      const by = this.#beliefs.block(nowMs, waiter.cost)?.by ?? "the calls ahead of it"
+      const by = this.#ledger.block(nowMs, waiter)?.by ?? "the calls ahead of it"
       this.#leave(waiter, errors.deadline(this.name, by, undefined, waitedMs))
     }
   }
@@ -392,4 +420,16 @@ class LiveQuota implements Quota {
       this.#dispatch()
     })
   }
+}
+
+/** Whether `cost` takes anything of these dimensions; requests and places apart, which every call takes. */
+function uses(cost: Cost, dimensions: ReadonlySet<Block["dimension"]>): boolean {
+  const input = (cost.inputTokens ?? 0) > 0
+  const output = (cost.outputTokens ?? 0) > 0
+  return (
+    (dimensions.has("tokens") && (input || output)) ||
+    (dimensions.has("inputTokens") && input) ||
+    (dimensions.has("outputTokens") && output) ||
+    (dimensions.has("usd") && (cost.usd ?? 0) > 0)
+  )
 }

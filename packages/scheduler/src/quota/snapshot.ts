@@ -17,20 +17,24 @@ export interface LimitSnapshot {
   readonly effective?: number
 }
 
-/** A quota as plain data. No key, prompt or header is in it. */
-export interface QuotaSnapshot {
-  readonly name: string
+/** What is known of the limits, as plain data. */
+export interface LedgerSnapshot {
   readonly inFlight: number
-  readonly waiting: number
   readonly gate: { readonly state: "open" | "closed" | "ramping"; readonly reopensInMs?: number }
   readonly limits: readonly LimitSnapshot[]
+}
+
+/** A quota as plain data. No key, prompt or header is in it. */
+export interface QuotaSnapshot extends LedgerSnapshot {
+  readonly name: string
+  readonly waiting: number
 }
 
 /** Why one call waits. */
 export interface WaitExplanation {
   /** The item that made the call, where there is one: `digest/summarise[3]`. */
   readonly site: string | undefined
-  readonly key: string
+  readonly tenant: string
   readonly priority: number
   readonly waitedMs: number
   readonly ahead: number
@@ -41,13 +45,11 @@ export interface WaitExplanation {
   readonly heldBy: readonly { readonly site: string | undefined; readonly heldMs: number }[]
 }
 
-export function snapshotOf(name: string, beliefs: QuotaBeliefs, nowMs: number, waiting: number): QuotaSnapshot {
+export function snapshotOf(beliefs: QuotaBeliefs, nowMs: number): LedgerSnapshot {
   const { gate, concurrency } = beliefs
   const shut = nowMs < gate.closedUntilMs
   return {
-    name,
     inFlight: concurrency.running,
-    waiting,
     gate: shut
       ? { state: "closed", reopensInMs: gate.closedUntilMs - nowMs }
       : { state: gate.ramping ? "ramping" : "open" },

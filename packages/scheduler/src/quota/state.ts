@@ -2,22 +2,13 @@ import type { Cost } from "@sluice/core"
 import { AdaptiveConcurrency, adaptiveDefaults } from "../limits/adaptive-concurrency.ts"
 import { Episodes } from "./episodes.ts"
 import { Gate } from "./gate.ts"
-import { amountOf, type Budget, type Dimension } from "../limits/budget.ts"
+import type { Ask, Block, Oversize, Taken } from "./ledger.ts"
+import { amountOf, type Budget } from "../limits/budget.ts"
 import { ConcurrencyLimit } from "../limits/concurrency-limit.ts"
 import { RateLimit } from "../limits/rate-limit.ts"
 import { Reservoir } from "../limits/reservoir.ts"
 import { Overloads } from "./overloads.ts"
 import { quotaDefaults, type QuotaLimits, type QuotaOptions, type RateName, rates, windowOf } from "./options.ts"
-
-/** Why a call cannot start now, and for how long. */
-export interface Block {
-  readonly by: string
-  readonly dimension: Dimension | "gate"
-  /** `Infinity`: not before a call in flight settles. */
-  readonly ms: number
-  /** Time alone does not help, or not before tomorrow: dollars, a day's total, or a cost above the limit (which may have been lowered). */
-  readonly total?: "budget" | "day" | "never"
-}
 
 const dayMs = 86_400_000
 /**
@@ -67,13 +58,14 @@ export class QuotaBeliefs {
   }
 
   /** The first thing in the way of `cost`, or nothing. Of several limits, the one that takes longest. */
-  block(nowMs: number, cost: Cost): Block | undefined {
+  block(nowMs: number, { cost, place }: Ask): Block | undefined {
     const alone = this.requestsInFlight === 0
     const gateMs = sends(cost) ? this.gate.msUntil(nowMs, alone) : 0
     let worst: Block | undefined = gateMs > 0 ? { by: "gate", dimension: "gate", ms: gateMs } : undefined
     const { budgets } = this
     for (let i = 0; i < budgets.length; i++) {
       const budget = budgets[i]!
+      if (budget === this.concurrency && !place) continue
       const ms = budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone)
       if (ms > 0 && (worst === undefined || ms > worst.ms)) {
         const total = totalOf(budget, ms)
@@ -84,35 +76,40 @@ export class QuotaBeliefs {
   }
 
   /** Whether `cost` fits now: `block` without its answer, for the fast path. */
-  fits(nowMs: number, cost: Cost): boolean {
+  fits(nowMs: number, { cost, place }: Ask): boolean {
     const alone = this.requestsInFlight === 0
     if (sends(cost) && this.gate.msUntil(nowMs, alone) > 0) return false
     const { budgets } = this
     for (let i = 0; i < budgets.length; i++) {
       const budget = budgets[i]!
+      if (budget === this.concurrency && !place) continue
       if (budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone) > 0) return false
     }
     return true
   }
 
-  /** Takes `cost` in every dimension. Answers whether this start opened the gate. */
-  take(nowMs: number, cost: Cost): boolean {
+  /** Takes the call's cost in every dimension. */
+  take(nowMs: number, { cost, place }: Ask, waiting: number): Taken {
     const budgets = this.budgets
     for (let i = 0; i < budgets.length; i++) {
       const budget = budgets[i]!
+      if (budget === this.concurrency && !place) continue
       const amount = amountOf(cost, budget.dimension)
       if (amount !== 0) budget.take(nowMs, amount)
     }
-    if (!sends(cost)) return false
+    // Where places alone are scarce, those who wait leave in the same moment as far as there are any: they run beside this one.
+    const together = this.rates.length === 0 ? Math.min(waiting, this.concurrency.level()) : 0
+    const taken: Taken = { inFlight: this.concurrency.running + together, anchors: this.#anchors(nowMs) }
+    if (!sends(cost)) return taken
     this.requestsInFlight++
     this.episodes.started(cost)
     this.overloads.started(this.concurrency.running)
     this.outputInFlight += cost.outputTokens ?? 0
     this.inputInFlight += cost.inputTokens ?? 0
-    return this.gate.started(nowMs)
+    return this.gate.started(nowMs) ? { ...taken, openedAfterMs: nowMs - this.gate.closedAtMs } : taken
   }
 
-  anchors(nowMs: number): number[] {
+  #anchors(nowMs: number): number[] {
     const { rates } = this
     const anchors = new Array<number>(rates.length)
     for (let i = 0; i < rates.length; i++) anchors[i] = rates[i]!.anchor(nowMs)
@@ -120,7 +117,7 @@ export class QuotaBeliefs {
   }
 
   /** The limit that `cost` can never fit into. */
-  oversize(cost: Cost): { readonly name: string; readonly amount: number; readonly largest: number } | undefined {
+  oversize(cost: Cost): Oversize | undefined {
     for (const budget of this.budgets) {
       const amount = amountOf(cost, budget.dimension)
       if (amount > budget.largest()) return { name: budget.name, amount, largest: budget.largest() }
@@ -146,10 +143,6 @@ export class QuotaBeliefs {
     let most = 1
     for (const rate of this.rates) most = Math.max(most, rate.weighMs(amountOf(cost, rate.dimension)))
     return most
-  }
-
-  get failsDaily(): boolean {
-    return this.options.onExhausted !== "pause"
   }
 
   budgetLeft(): number {
@@ -224,16 +217,4 @@ function nextUtcMidnight(wallMs: number): number {
 /** Whether a call of this cost sends a request. */
 export function sends(cost: Cost): boolean {
   return (cost.requests ?? 1) > 0
-}
-
-/** Whether `cost` takes anything of these dimensions; requests and places apart, which every call takes. */
-export function uses(cost: Cost, dimensions: ReadonlySet<Block["dimension"]>): boolean {
-  const input = (cost.inputTokens ?? 0) > 0
-  const output = (cost.outputTokens ?? 0) > 0
-  return (
-    (dimensions.has("tokens") && (input || output)) ||
-    (dimensions.has("inputTokens") && input) ||
-    (dimensions.has("outputTokens") && output) ||
-    (dimensions.has("usd") && (cost.usd ?? 0) > 0)
-  )
 }

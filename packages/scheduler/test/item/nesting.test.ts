@@ -201,7 +201,7 @@ describe("nesting rule", () => {
     await clock.advance(20)
     controller.abort("out")
     expect(await clock.run(ended)).toEqual(["out", 25])
-    ;(await thief).settle("success")
+    ;(await thief).settle({ outcome: "success" })
     expect(shared.snapshot()).toMatchObject({ inUse: 0, waiting: 0 })
   })
 
@@ -234,7 +234,7 @@ describe("permits of a map", () => {
         if (n === 0) {
           behind = sleep(clock, 15).then(async () => {
             const permit = await shared.admit()
-            permit.settle("success")
+            permit.settle({ outcome: "success" })
             return [currentScope()?.site, clock.now()]
           })
         }
@@ -252,7 +252,7 @@ describe("permits of a map", () => {
       tryAdmit: () => undefined,
       admit: (cost) => {
         log.push(`${clock.now()} admit ${cost?.inputTokens} in ${currentScope()?.site}`)
-        return Promise.resolve({ settle: (outcome) => void log.push(`${clock.now()} ${outcome}`) })
+        return Promise.resolve({ settle: ({ outcome }) => void log.push(`${clock.now()} ${outcome}`) })
       },
     }
     const fn = async (_n: number, { attempt }: { attempt: number }): Promise<void> => {

@@ -19,10 +19,10 @@ describe("bottleneckLimiter", () => {
     for (let i = 0; i < 3; i++) void limiter.admit().then((permit) => got.push(permit))
     await until(() => bottleneck.counts().EXECUTING === 2 && bottleneck.counts().QUEUED === 1)
     expect(got).toHaveLength(2)
-    got[0]!.settle("success")
-    got[0]!.settle("success")
+    got[0]!.settle({ outcome: "success" })
+    got[0]!.settle({ outcome: "success" })
     await until(() => got.length === 3)
-    for (const permit of got) permit.settle("ignored")
+    for (const permit of got) permit.settle({ outcome: "ignored" })
     await until(() => bottleneck.empty() && bottleneck.counts().EXECUTING === 0)
   })
 
@@ -60,8 +60,8 @@ describe("bottleneckLimiter", () => {
     await expect(left).rejects.toBe(reason)
     await expect(limiter.admit({}, { signal: controller.signal })).rejects.toBe(reason)
     expect(getEventListeners(controller.signal, "abort")).toHaveLength(0)
-    permit.settle("success")
-    ;(await next).settle("success")
+    permit.settle({ outcome: "success" })
+    ;(await next).settle({ outcome: "success" })
     await until(() => bottleneck.counts().EXECUTING === 0 && bottleneck.empty())
   })
 
@@ -69,10 +69,10 @@ describe("bottleneckLimiter", () => {
     const clock = new VirtualClock()
     const limiter = bottleneckLimiter(new Bottleneck({ maxConcurrent: 1 }), { clock })
     const permit = await limiter.admit()
-    const late = expect(limiter.admit({}, { deadlineMs: 50 })).rejects.toMatchObject({ code: "deadline-unreachable" })
+    const late = expect(limiter.admit({}, { maxWaitMs: 50 })).rejects.toMatchObject({ code: "deadline-unreachable" })
     await clock.advance(50)
     await late
-    permit.settle("success")
+    permit.settle({ outcome: "success" })
     expect(clock.pending).toBe(0)
   })
 
@@ -85,12 +85,12 @@ describe("bottleneckLimiter", () => {
       const ends: unknown[] = []
       const calls = [1, 2, 3].map((n) =>
         limiter.admit().then(
-          (got) => (ends.push(n), got.settle("success")),
+          (got) => (ends.push(n), got.settle({ outcome: "success" })),
           (error: { code: string }) => ends.push(`${n} ${error.code}`),
         ),
       )
       await until(() => ends.length === 2)
-      permit.settle("success")
+      permit.settle({ outcome: "success" })
       await Promise.all(calls)
       expect(ends.filter((end) => String(end).endsWith("queue-full"))).toHaveLength(2)
     }
@@ -122,12 +122,12 @@ describe("bottleneckLimiter", () => {
     const clock = new VirtualClock()
     const limiter = bottleneckLimiter(new Bottleneck({ maxConcurrent: 5 }), { clock })
     const [first, second] = await Promise.all([limiter.admit(), limiter.admit()])
-    second.settle("success")
-    first.settle("throttled", undefined, { retryAfterMs: 90_000 })
+    second.settle({ outcome: "success" })
+    first.settle({ outcome: "throttled", reason: "rate", retryAfterMs: 90_000 })
     let inAt = -1
     const next = limiter.admit().then((permit) => {
       inAt = clock.now()
-      permit.settle("success")
+      permit.settle({ outcome: "success" })
     })
     await until(() => clock.pending === 1)
     await clock.advance(89_999)

@@ -9,12 +9,12 @@ describe("keyed", () => {
   it("keeps a limiter for each key, made once", async () => {
     const made: string[] = []
     const perHost = keyed((host) => (made.push(host), semaphore({ limit: 1 })))
-    const a = perHost.tryAdmit({}, { key: "a" })!
-    expect(perHost.tryAdmit({}, { key: "a" })).toBeUndefined()
+    const a = perHost.tryAdmit({}, { tenant: "a" })!
+    expect(perHost.tryAdmit({}, { tenant: "a" })).toBeUndefined()
     const b = await perHost.of("b").admit()
-    a.settle("success")
-    ;(await perHost.of("a").admit()).settle("success")
-    b.settle("success")
+    a.settle({ outcome: "success" })
+    ;(await perHost.of("a").admit()).settle({ outcome: "success" })
+    b.settle({ outcome: "success" })
     expect(made).toEqual(["a", "b"])
   })
 
@@ -23,12 +23,12 @@ describe("keyed", () => {
     const forgotten: string[] = []
     const options = { idleMs: 1_000, clock, onForget: (key: string) => forgotten.push(key) }
     const perTenant = keyed(() => semaphore({ limit: 1 }), options)
-    for (const key of ["a", "b"]) (await perTenant.admit({}, { key })).settle("success")
+    for (const key of ["a", "b"]) (await perTenant.admit({}, { tenant: key })).settle({ outcome: "success" })
     await clock.advance(999)
-    ;(await perTenant.admit({}, { key: "b" })).settle("success")
+    ;(await perTenant.admit({}, { tenant: "b" })).settle({ outcome: "success" })
     expect(perTenant.size).toBe(2)
     await clock.advance(1)
-    ;(await perTenant.admit({}, { key: "c" })).settle("success")
+    ;(await perTenant.admit({}, { tenant: "c" })).settle({ outcome: "success" })
     expect(forgotten).toEqual(["a"])
     expect(perTenant.size).toBe(2)
     expect(clock.pending).toBe(0)
@@ -37,17 +37,17 @@ describe("keyed", () => {
   it("forgets nothing that is in use: a permit out, or a call that waits", async () => {
     const clock = new VirtualClock()
     const perTenant = keyed(() => semaphore({ limit: 1 }), { idleMs: 10, clock })
-    const permit = perTenant.tryAdmit({}, { key: "a" })!
-    const waiting = perTenant.admit({}, { key: "a" })
+    const permit = perTenant.tryAdmit({}, { tenant: "a" })!
+    const waiting = perTenant.admit({}, { tenant: "a" })
     await clock.advance(10_000)
-    expect(perTenant.tryAdmit({}, { key: "a" })).toBeUndefined()
-    permit.settle("success")
-    permit.settle("success")
+    expect(perTenant.tryAdmit({}, { tenant: "a" })).toBeUndefined()
+    permit.settle({ outcome: "success" })
+    permit.settle({ outcome: "success" })
     await clock.advance(10_000)
-    expect(perTenant.tryAdmit({}, { key: "a" })).toBeUndefined()
-    ;(await waiting).settle("success")
+    expect(perTenant.tryAdmit({}, { tenant: "a" })).toBeUndefined()
+    ;(await waiting).settle({ outcome: "success" })
     await clock.advance(10_000)
-    perTenant.tryAdmit({}, { key: "b" })
+    perTenant.tryAdmit({}, { tenant: "b" })
     expect(perTenant.size).toBe(1)
   })
 
@@ -58,9 +58,9 @@ describe("keyed", () => {
       idleMs: 0,
       clock,
     })
-    await expect(perTenant.admit({}, { key: "a" })).rejects.toBe(broken)
-    expect(perTenant.tryAdmit({}, { key: "b" })).toBeUndefined()
-    perTenant.tryAdmit({}, { key: "c" })
+    await expect(perTenant.admit({}, { tenant: "a" })).rejects.toBe(broken)
+    expect(perTenant.tryAdmit({}, { tenant: "b" })).toBeUndefined()
+    perTenant.tryAdmit({}, { tenant: "c" })
     expect(perTenant.size).toBe(1)
   })
 
@@ -74,13 +74,13 @@ describe("keyed", () => {
           const out = new Map<string, Permit>()
           for (const [key, waitMs, holdMs] of calls) {
             await clock.advance(waitMs)
-            const permit = perKey.tryAdmit({}, { key })
+            const permit = perKey.tryAdmit({}, { tenant: key })
             expect(permit === undefined).toBe(out.has(key))
             if (!permit) continue
             out.set(key, permit)
             clock.setTimer(holdMs, () => {
               out.delete(key)
-              permit.settle("success")
+              permit.settle({ outcome: "success" })
             })
           }
         },

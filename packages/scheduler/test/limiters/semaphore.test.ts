@@ -35,11 +35,11 @@ describe("semaphore", () => {
     await turn()
     expect(log).toEqual(["a", "b"])
     expect(sem.snapshot()).toEqual({ name: "semaphore", limit: 2, inUse: 2, waiting: 2 })
-    calls[1]!.permit()!.settle("success")
-    calls[1]!.permit()!.settle("success") // once is enough
+    calls[1]!.permit()!.settle({ outcome: "success" })
+    calls[1]!.permit()!.settle({ outcome: "success" }) // once is enough
     await turn()
     expect(log).toEqual(["a", "b", "c"])
-    calls[0]!.permit()!.settle("success")
+    calls[0]!.permit()!.settle({ outcome: "success" })
     await turn()
     expect(log).toEqual(["a", "b", "c", "d"])
   })
@@ -48,10 +48,10 @@ describe("semaphore", () => {
     const sem = semaphore({ limit: 1 })
     const permit = sem.tryAdmit()!
     const queued = sem.admit()
-    permit.settle("success")
+    permit.settle({ outcome: "success" })
     expect(sem.tryAdmit()).toBeUndefined()
     expect(sem.snapshot()).toMatchObject({ inUse: 1, waiting: 0 })
-    ;(await queued).settle("success")
+    ;(await queued).settle({ outcome: "success" })
     expect(sem.snapshot().inUse).toBe(0)
   })
 
@@ -60,8 +60,8 @@ describe("semaphore", () => {
     const permit = sem.tryAdmit({ requests: 2 })!
     const heavy = sem.admit({ requests: 3 })
     expect(sem.tryAdmit({ requests: 1 })).toBeUndefined()
-    permit.settle("success")
-    ;(await heavy).settle("success")
+    permit.settle({ outcome: "success" })
+    ;(await heavy).settle({ outcome: "success" })
   })
 
   it("row 13: a heavy call is not starved by light ones", async () => {
@@ -73,7 +73,7 @@ describe("semaphore", () => {
     await turn()
     for (const light of lights) {
       expect(heavy.permit()).toBeUndefined()
-      light.permit()!.settle("success")
+      light.permit()!.settle({ outcome: "success" })
       await turn()
     }
     expect(log).toEqual(["light 1", "light 2", "light 3", "light 4", "heavy"])
@@ -95,7 +95,7 @@ describe("semaphore", () => {
     const waiters = [start(sem, log, "first")]
     for (let i = 0; i < 150; i++) waiters.push(start(sem, log, `urgent ${i}`, { priority: 1 }))
     for (let i = 0; i < 151; i++) {
-      held.settle("success")
+      held.settle({ outcome: "success" })
       await turn()
       held = waiters.find((each) => each.permit() && each.permit() !== held && !done.has(each.permit()!))!.permit()!
       done.add(held)
@@ -119,8 +119,8 @@ describe("semaphore", () => {
     for (const each of await all) expect((each as PromiseRejectedResult).reason).toBe(reason)
     expect(sem.snapshot()).toMatchObject({ inUse: 1, waiting: 1 })
     await expect(sem.admit({}, { signal: controller.signal })).rejects.toBe(reason)
-    permit.settle("success")
-    ;(await last).settle("success")
+    permit.settle({ outcome: "success" })
+    ;(await last).settle({ outcome: "success" })
     expect(sem.snapshot()).toMatchObject({ inUse: 0, waiting: 0 })
   })
 
@@ -132,8 +132,8 @@ describe("semaphore", () => {
     const light = sem.admit()
     controller.abort("left")
     await expect(heavy).rejects.toBe("left")
-    ;(await light).settle("success")
-    permit.settle("success")
+    ;(await light).settle({ outcome: "success" })
+    permit.settle({ outcome: "success" })
     expect(sem.snapshot().inUse).toBe(0)
   })
 
@@ -141,12 +141,12 @@ describe("semaphore", () => {
     const clock = new VirtualClock()
     const sem = semaphore({ limit: 1, clock })
     const permit = sem.tryAdmit()!
-    const refused = expect(sem.admit({}, { deadlineMs: 100 })).rejects.toMatchObject({ code: "deadline-unreachable" })
-    const later = sem.admit({}, { deadlineMs: 1_000 })
+    const refused = expect(sem.admit({}, { maxWaitMs: 100 })).rejects.toMatchObject({ code: "deadline-unreachable" })
+    const later = sem.admit({}, { maxWaitMs: 1_000 })
     await clock.advance(200)
     await refused
-    permit.settle("success")
-    ;(await later).settle("success")
+    permit.settle({ outcome: "success" })
+    ;(await later).settle({ outcome: "success" })
     expect(clock.pending).toBe(0)
   })
 
@@ -166,11 +166,11 @@ describe("semaphore", () => {
     await turn()
     expect(log).toEqual(["a", "b", "c"])
     sem.limit = 1
-    calls[0]!.permit()!.settle("success")
-    calls[1]!.permit()!.settle("success")
+    calls[0]!.permit()!.settle({ outcome: "success" })
+    calls[1]!.permit()!.settle({ outcome: "success" })
     await turn()
     expect(log).toHaveLength(3)
-    calls[2]!.permit()!.settle("success")
+    calls[2]!.permit()!.settle({ outcome: "success" })
     await turn()
     expect(log).toHaveLength(4)
   })
@@ -193,9 +193,9 @@ describe("semaphore", () => {
     const scope: TaskScope = { parent: outer, site: "x", waiting: 0, holding: 0 }
     const [first, second] = runInScope(scope, () => [sem.admit(), sem.admit()])
     expect(outer).toMatchObject({ waiting: 1, holding: 1 })
-    ;(await first).settle("success")
+    ;(await first).settle({ outcome: "success" })
     expect(scope).toMatchObject({ waiting: 0, holding: 1 })
-    ;(await second).settle("success")
+    ;(await second).settle({ outcome: "success" })
     expect(outer).toMatchObject({ waiting: 0, holding: 0 })
   })
 
@@ -292,7 +292,7 @@ describe("semaphore", () => {
                   const { inUse } = sem.snapshot()
                   expect(inUse).toBeLessThanOrEqual(Math.max(6, sem.limit))
                   await sleep(clock, ms)
-                  permit.settle("success")
+                  permit.settle({ outcome: "success" })
                   return "served"
                 } catch (error) {
                   return error === "left" ? "left" : error

@@ -18,7 +18,7 @@ const waiter = (key: string, options: Partial<Omit<Waiter, "key" | "id">> = {}):
   id: ids++,
   key,
   priority: 0,
-  enqueuedMs: 0,
+  sinceMs: 0,
   gone: false,
   cost: 1_000,
   ...options,
@@ -141,10 +141,10 @@ describe("a fair queue", () => {
     it("goes ahead within a key by five seconds a step", () => {
       const queue = new FairQueue<Waiter>()
       const plain = waiter("a")
-      const soon = waiter("a", { priority: 1, enqueuedMs: 4_999 })
-      const late = waiter("a", { priority: 1, enqueuedMs: 5_001 })
-      const urgent = waiter("a", { priority: 3, enqueuedMs: 6_000 })
-      const background = waiter("a", { priority: -1, enqueuedMs: 0 })
+      const soon = waiter("a", { priority: 1, sinceMs: 4_999 })
+      const late = waiter("a", { priority: 1, sinceMs: 5_001 })
+      const urgent = waiter("a", { priority: 3, sinceMs: 6_000 })
+      const background = waiter("a", { priority: -1, sinceMs: 0 })
       pushAll(queue, [background, plain, soon, late, urgent])
       expect([...queue]).toEqual([urgent, soon, plain, late, background])
       expect(serveMany(queue, 5)).toEqual([urgent, soon, plain, late, background])
@@ -165,7 +165,7 @@ describe("a fair queue", () => {
       queue.push(old)
       let servedAtMs = -1
       for (let nowMs = 0; servedAtMs < 0 && nowMs < 60_000; nowMs += 1_000) {
-        queue.push(waiter("a", { priority: 2, enqueuedMs: nowMs }))
+        queue.push(waiter("a", { priority: 2, sinceMs: nowMs }))
         if (serve(queue) === old) servedAtMs = nowMs
       }
       expect(servedAtMs).toBe(10_000)
@@ -175,7 +175,7 @@ describe("a fair queue", () => {
   it("skips those who left, and gives their key's place to nobody", () => {
     const queue = new FairQueue<Waiter>()
     const [a, b, c] = pushAll(queue, many(3, "a")) as [Waiter, Waiter, Waiter]
-    const [other] = pushAll(queue, [waiter("b", { enqueuedMs: 1 })])
+    const [other] = pushAll(queue, [waiter("b", { sinceMs: 1 })])
     leave(queue, a)
     leave(queue, b)
     expect(queue.size).toBe(2)
@@ -271,7 +271,7 @@ describe("a fair queue", () => {
         }
         actions.forEach(({ kind, key, priority, cost, pick }, nowMs) => {
           if (kind === "push") {
-            const one = waiter(key, { priority, cost, enqueuedMs: nowMs })
+            const one = waiter(key, { priority, cost, sinceMs: nowMs })
             waiting.push(one)
             queue.push(one)
           } else if (kind === "serve") take()

@@ -54,8 +54,8 @@ export function awake(
     throw new Error(`${waiting} wait, nothing runs and no timer is set: nothing ever wakes them (gate ${gate.state})`)
   }
   const checked = (permit: Permit): Permit => ({
-    settle(...end) {
-      permit.settle(...end)
+    settle(end) {
+      permit.settle(end)
       check()
     },
   })

@@ -1,4 +1,4 @@
-import type { Feedback, LimitReading } from "@sluice/core"
+import type { Settlement, LimitReading } from "@sluice/core"
 import { seededRandom, VirtualClock } from "@sluice/lab"
 import { describe, expect, it } from "vitest"
 import { createQuota, type Quota, type QuotaOptions } from "../../src/index.ts"
@@ -8,7 +8,12 @@ function setUp(options: QuotaOptions = {}): { clock: VirtualClock; quota: Quota 
   return { clock, quota: createQuota({ clock, random: seededRandom(1), ...options }) }
 }
 
-const refused = (limits: readonly LimitReading[]): Feedback => ({ limits, refusal: { reason: "rate" } })
+const refused = (limits: readonly LimitReading[]): Settlement => ({
+  outcome: "throttled",
+  reason: "rate",
+  actual: { requests: 1 },
+  limits,
+})
 
 describe("a 429 with headers and no delay, heard first, nothing told", () => {
   const firsts: readonly (readonly [string, LimitReading, number])[] = [
@@ -21,7 +26,7 @@ describe("a 429 with headers and no delay, heard first, nothing told", () => {
       const { clock, quota } = setUp()
       const permit = await quota.admit()
       await clock.advance(30)
-      permit.settle("throttled", { requests: 1 }, refused([reading]))
+      permit.settle(refused([reading]))
       await clock.run(quota.admit())
       expect(clock.now() - 1_030).toBeLessThanOrEqual(boundMs)
     })
@@ -31,32 +36,33 @@ describe("a 429 with headers and no delay, heard first, nothing told", () => {
     const { clock, quota } = setUp()
     const reading: LimitReading = { dimension: "requests", limit: 60, remaining: 0, resetMs: 1_000 }
     const first = await quota.admit()
-    const others = Array.from({ length: 10 }, async () => (await quota.admit()).settle("success"))
-    first.settle("throttled", undefined, refused([reading]))
+    const others = Array.from({ length: 10 }, async () => (await quota.admit()).settle({ outcome: "success" }))
+    first.settle(refused([reading]))
     await clock.run(Promise.all(others))
     expect(clock.now() - 1_000).toBeLessThanOrEqual(11_000)
   })
 })
 
 describe("a limit is one limit, however it became known", () => {
-  const headers = (limit: number): Feedback => ({ limits: [{ dimension: "requests", limit, remaining: limit - 1 }] })
+  const headers = (limit: number): Settlement => ({
+    outcome: "success",
+    limits: [{ dimension: "requests", limit, remaining: limit - 1 }],
+  })
 
   it("learned and then told: the number told is kept and goes on hearing", async () => {
     const { quota } = setUp()
-    ;(await quota.admit()).settle("success", undefined, headers(600))
+    ;(await quota.admit()).settle(headers(600))
     quota.retune({ requestsPerMinute: 300 })
     expect(quota.snapshot().limits.map(({ dimension, windowMs, limit }) => [dimension, windowMs, limit])).toEqual([
       ["requests", 60_000, 300],
     ])
-    ;(await quota.admit()).settle("success", undefined, headers(120))
+    ;(await quota.admit()).settle(headers(120))
     expect(quota.snapshot().limits).toMatchObject([{ limit: 120 }])
   })
 
   it("learned and then told how it is counted: counts so, at the level that it has", async () => {
     const { clock, quota } = setUp()
-    ;(await quota.admit()).settle("success", undefined, {
-      limits: [{ dimension: "requests", limit: 600, remaining: 9 }],
-    })
+    ;(await quota.admit()).settle({ outcome: "success", limits: [{ dimension: "requests", limit: 600, remaining: 9 }] })
     quota.retune({ requestsPerMinute: { limit: 600, kind: "sliding" } })
     expect(quota.snapshot().limits).toMatchObject([{ name: "requestsPerMinute", kind: "sliding", level: 9 }])
     await clock.run(Promise.all(Array.from({ length: 9 }, () => quota.admit())))
@@ -72,14 +78,14 @@ describe("a limit is one limit, however it became known", () => {
       windowMs: 86_400_000,
       resetMs: 3_600_000,
     } as const
-    ;(await quota.admit()).settle("success", undefined, { limits: [day] })
+    ;(await quota.admit()).settle({ outcome: "success", limits: [day] })
     quota.retune({ requestsPerDay: 500 })
     expect(quota.snapshot().limits.filter(({ windowMs }) => windowMs === 86_400_000)).toMatchObject([{ limit: 500 }])
   })
 
   it("a vendor that limits growth does not hide one told for the same window", async () => {
     const { quota } = setUp({ requestsPerMinute: { limit: 50, windowMs: 10_000 } })
-    ;(await quota.admit()).settle("throttled", undefined, { refusal: { reason: "ramp" } })
+    ;(await quota.admit()).settle({ outcome: "throttled", reason: "ramp" })
     quota.retune({ requestsPerMinute: 40 })
     expect(quota.snapshot().limits.map(({ name, limit }) => [name, name === "growth" ? 0 : limit])).toEqual([
       ["requestsPerMinute", 40],
@@ -100,9 +106,11 @@ describe("a limit of 0", () => {
     const first = await quota.admit()
     const others = Array.from({ length: 20 }, () => quota.admit())
     const sent = Promise.allSettled(others)
-    first.settle("throttled", undefined, {
+    first.settle({
+      outcome: "throttled",
+      message: "Quota exceeded, limit: 0",
+      reason: "rate",
       limits: [{ dimension: "requests", limit: 0, remaining: 0 }],
-      refusal: { reason: "rate", message: "Quota exceeded, limit: 0" },
       retryAfterMs: 20_000,
     })
     for (const end of await clock.run(sent)) {
@@ -114,7 +122,7 @@ describe("a limit of 0", () => {
 
   it("named beside an answer that was served is no limit", async () => {
     const { quota } = setUp()
-    ;(await quota.admit()).settle("success", undefined, { limits: [{ dimension: "requests", limit: 0, remaining: 0 }] })
+    ;(await quota.admit()).settle({ outcome: "success", limits: [{ dimension: "requests", limit: 0, remaining: 0 }] })
     await expect(quota.admit()).resolves.toBeDefined()
   })
 })
@@ -123,7 +131,7 @@ describe("a permit that sends no request", () => {
   const closed = async (): Promise<{ clock: VirtualClock; quota: Quota }> => {
     const { clock, quota } = setUp({ concurrency: 8, requestsPerMinute: { limit: 600, kind: "bucket" }, budgetUsd: 5 })
     const permit = await quota.admit()
-    permit.settle("throttled", undefined, { retryAfterMs: 5_000, refusal: { reason: "rate" } })
+    permit.settle({ outcome: "throttled", reason: "rate", retryAfterMs: 5_000 })
     return { clock, quota }
   }
 
@@ -133,7 +141,7 @@ describe("a permit that sends no request", () => {
     expect(clock.now()).toBe(1_000)
     expect(quota.snapshot().gate.state).toBe("closed")
     await clock.advance(5_200)
-    money.settle("ignored")
+    money.settle({ outcome: "ignored" })
     const admittedMs: number[] = []
     const crowd = Array.from({ length: 5 }, async () => {
       await quota.admit()
@@ -156,9 +164,9 @@ describe("a permit that sends no request", () => {
     const { clock, quota } = setUp({ requestsPerMinute: 6_000 })
     // A first wave of ten, which only answers may widen.
     const held = await Promise.all(Array.from({ length: 10 }, () => quota.admit()))
-    for (let i = 0; i < 100; i++) (await quota.admit({ requests: 0 })).settle("success")
+    for (let i = 0; i < 100; i++) (await quota.admit({ requests: 0 })).settle({ outcome: "success" })
     expect(quota.tryAdmit()).toBeUndefined()
-    for (const permit of held) permit.settle("success")
+    for (const permit of held) permit.settle({ outcome: "success" })
     await clock.advance(0)
   })
 })

@@ -1,4 +1,4 @@
-import type { Feedback, LimitReading, SettleOutcome } from "@sluice/core"
+import type { Settlement, LimitReading } from "@sluice/core"
 import { createVirtualVendor, limiterContestant, randomScenario, seededRandom, toldAt, VirtualClock } from "@sluice/lab"
 import { describe, expect, it } from "vitest"
 import { createQuota, parallelMap, type QuotaOptions } from "../../src/index.ts"
@@ -6,11 +6,6 @@ import { awake } from "./awake.ts"
 
 const sleep = (clock: VirtualClock, ms: number): Promise<void> =>
   new Promise((resolve) => void clock.setTimer(ms, resolve))
-
-interface Answer {
-  readonly outcome: SettleOutcome
-  readonly feedback?: Feedback
-}
 
 /** A vendor of 600 requests a minute that sends headers with every answer. */
 function headers(nowMs: number, used: number[]): readonly LimitReading[] {
@@ -23,7 +18,7 @@ function headers(nowMs: number, used: number[]): readonly LimitReading[] {
 async function oneAfterTheOther(
   options: QuotaOptions,
   count: number,
-  answer: (n: number, limits: readonly LimitReading[], nowMs: number) => Answer,
+  answer: (n: number, limits: readonly LimitReading[], nowMs: number) => Settlement,
   thinkMs = 0,
 ): Promise<number> {
   const clock = new VirtualClock({ startMs: 1_000 })
@@ -33,8 +28,8 @@ async function oneAfterTheOther(
     for (let n = 1; n <= count; n++) {
       const permit = await limiter.admit({ inputTokens: 100, outputTokens: 20 })
       await sleep(clock, 50)
-      const { outcome, feedback } = answer(n, headers(clock.now(), used), clock.now() - 1_000)
-      permit.settle(outcome, undefined, feedback)
+      const end = answer(n, headers(clock.now(), used), clock.now() - 1_000)
+      permit.settle(end)
       await sleep(clock, thinkMs)
     }
   }
@@ -44,15 +39,15 @@ async function oneAfterTheOther(
   return clock.now() - 1_000
 }
 
-const ok = (limits: readonly LimitReading[]): Answer => ({ outcome: "success", feedback: { limits } })
+const ok = (limits: readonly LimitReading[]): Settlement => ({ outcome: "success", limits })
 
 describe("a single caller, one call after the other, told nothing, headers in every answer", () => {
-  const firsts: readonly (readonly [string, (limits: readonly LimitReading[]) => Answer, number])[] = [
+  const firsts: readonly (readonly [string, (limits: readonly LimitReading[]) => Settlement, number])[] = [
     ["an answer", ok, 0],
-    ["a 4xx", (limits) => ({ outcome: "ignored", feedback: { limits } }), 0],
-    ["a 5xx", (limits) => ({ outcome: "ignored", feedback: { limits, failed: true } }), 0],
-    ["a 529", (limits) => ({ outcome: "throttled", feedback: { limits, refusal: { reason: "overloaded" } } }), 2_000],
-    ["a 429", (limits) => ({ outcome: "throttled", feedback: { limits, refusal: { reason: "rate" } } }), 2_000],
+    ["a 4xx", () => ({ outcome: "ignored" }), 0],
+    ["a 5xx", () => ({ outcome: "failed" }), 0],
+    ["a 529", (limits) => ({ outcome: "throttled", reason: "overloaded", limits }), 2_000],
+    ["a 429", (limits) => ({ outcome: "throttled", reason: "rate", limits }), 2_000],
   ]
   for (const [name, first, extraMs] of firsts) {
     for (const thinkMs of [0, 3_000]) {
@@ -76,7 +71,7 @@ describe("a single caller, one call after the other, told nothing, headers in ev
     const call = async (n: number): Promise<number> => {
       const permit = await limiter.admit()
       await sleep(clock, 50)
-      permit.settle("success", undefined, { limits: headers(clock.now(), used) })
+      permit.settle({ outcome: "success", limits: headers(clock.now(), used) })
       return n
     }
     const run = async (): Promise<number> => {
@@ -93,10 +88,8 @@ describe("a single caller, one call after the other, told nothing, headers in ev
 describe("a server that is down for its first 6 s, the rate told", () => {
   for (const status of ["overloaded", "failed"] as const) {
     it(`${status}: goes on when it is back`, async () => {
-      const down: Answer =
-        status === "failed"
-          ? { outcome: "ignored", feedback: { failed: true } }
-          : { outcome: "throttled", feedback: { failed: true, refusal: { reason: "overloaded" } } }
+      const down: Settlement =
+        status === "failed" ? { outcome: "failed" } : { outcome: "throttled", reason: "overloaded" }
       let answered = 0
       const tookMs = await oneAfterTheOther({ requestsPerMinute: 600 }, 200, (_, limits, nowMs) => {
         if (nowMs < 6_000) return down

@@ -65,7 +65,7 @@ describe("chargeRefused", () => {
       chargeRefused,
     })
     const permit = quota.tryAdmit({ inputTokens: 10 })!
-    permit.settle("throttled", undefined, { refusal: { reason: "overloaded" } })
+    permit.settle({ outcome: "throttled", reason: "overloaded" })
     const levels = Object.fromEntries(quota.snapshot().limits.map(({ name, level }) => [name, level]))
     expect(levels).toMatchObject({ requestsPerDay: requests, tokensPerDay: tokens })
   })
@@ -81,7 +81,11 @@ describe("weights", () => {
     const all: Promise<unknown>[] = []
     for (const key of ["free", "paid"] as const) {
       for (let i = 0; i < 400; i++) {
-        all.push(quota.admit({}, { key }).then((permit: Permit) => (served[key]++, permit.settle("success"))))
+        all.push(
+          quota
+            .admit({}, { tenant: key })
+            .then((permit: Permit) => (served[key]++, permit.settle({ outcome: "success" }))),
+        )
       }
     }
     await clock.advance(40 * second)
@@ -135,22 +139,22 @@ describe("events", () => {
     })
     const first = quota.tryAdmit()!
     void quota.tryAdmit()
-    const waiting = quota.admit({}, { key: "a" })
-    void quota.admit({}, { key: "a" })
+    const waiting = quota.admit({}, { tenant: "a" })
+    void quota.admit({}, { tenant: "a" })
     await clock.advance(400)
-    first.settle("success")
+    first.settle({ outcome: "success" })
     await clock.run(waiting)
     expect(events.filter(({ type }) => type === "permit-wait")).toMatchObject([
-      { key: "a", blockedBy: "concurrency", waiting: 1 },
-      { key: "a", blockedBy: "concurrency", waiting: 2 },
+      { tenant: "a", blockedBy: "concurrency", waiting: 1 },
+      { tenant: "a", blockedBy: "concurrency", waiting: 2 },
     ])
     // The place was free after 400 ms, the next request after 1,000.
     expect(events.filter((event) => event.type === "permit-admit" && event.waitedMs > 0)).toMatchObject([
-      { key: "a", waitedMs: 1_000 },
+      { tenant: "a", waitedMs: 1_000 },
     ])
     expect(quota.explain()).toMatchObject([
       {
-        key: "a",
+        tenant: "a",
         blockedBy: "concurrency",
         untilMs: undefined,
         waitedMs: 1_000,

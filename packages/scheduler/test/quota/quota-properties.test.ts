@@ -1,4 +1,4 @@
-import type { Cost, Feedback, SluiceEvent } from "@sluice/core"
+import type { Settlement, Cost, SluiceEvent } from "@sluice/core"
 import { createLimitModel, seededRandom, VirtualClock, type LimitModel } from "@sluice/lab"
 import fc from "fast-check"
 import { getEventListeners } from "node:events"
@@ -16,7 +16,7 @@ interface Call {
   readonly inputTokens: number
   readonly outputTokens: number
   readonly usd: number
-  readonly key: string
+  readonly tenant: string
   readonly priority: number
   readonly holdMs: number
   readonly ends: "success" | "ignored" | "throttled" | "failed" | "overloaded" | "ramp" | "daily" | "billing"
@@ -25,7 +25,7 @@ interface Call {
   readonly used: number
   readonly header: { readonly limit: number; readonly remaining: number } | undefined
   readonly abortAfterMs: number | undefined
-  readonly deadlineMs: number | undefined
+  readonly maxWaitMs: number | undefined
   /** Several calls share a signal. */
   readonly signal: number
 }
@@ -38,7 +38,7 @@ const call: fc.Arbitrary<Call> = fc.record({
   inputTokens: fc.integer({ min: 0, max: 2_000 }),
   outputTokens: fc.integer({ min: 0, max: 1_000 }),
   usd: fc.integer({ min: 0, max: 10 }),
-  key: fc.constantFrom("a", "b", "c"),
+  tenant: fc.constantFrom("a", "b", "c"),
   priority: fc.constantFrom(0, 0, 0, 1, 3, -1),
   holdMs: fc.integer({ min: 0, max: 8_000 }),
   ends: fc.oneof(
@@ -52,17 +52,17 @@ const call: fc.Arbitrary<Call> = fc.record({
     fc.record({ limit: fc.integer({ min: 1, max: 1_000 }), remaining: fc.integer({ min: 0, max: 1_000 }) }),
   ),
   abortAfterMs: maybe(fc.integer({ min: 0, max: 20_000 })),
-  deadlineMs: maybe(fc.integer({ min: 0, max: 20_000 })),
+  maxWaitMs: maybe(fc.integer({ min: 0, max: 20_000 })),
   signal: fc.integer({ min: 0, max: 5 }),
 })
 
 /** A well-behaved call: it ends well, uses what it asked for, and waits as long as it takes. */
-const plain = ({ atMs, inputTokens, outputTokens, key, holdMs }: Call): Call => ({
+const plain = ({ atMs, inputTokens, outputTokens, tenant, holdMs }: Call): Call => ({
   atMs,
   inputTokens,
   outputTokens,
   usd: 0,
-  key,
+  tenant,
   priority: 0,
   holdMs,
   ends: "success",
@@ -70,7 +70,7 @@ const plain = ({ atMs, inputTokens, outputTokens, key, holdMs }: Call): Call => 
   used: 1,
   header: undefined,
   abortAfterMs: undefined,
-  deadlineMs: undefined,
+  maxWaitMs: undefined,
   signal: 0,
 })
 
@@ -126,16 +126,15 @@ interface Hooks {
   readonly onRetune?: (nowMs: number, limits: QuotaLimits) => void
 }
 
-function feedbackOf({ ends, retryAfterMs, header }: Call): Feedback | undefined {
-  const reason = ends === "throttled" ? "rate" : ends
-  const refused = reason !== "success" && reason !== "ignored" && reason !== "failed"
-  if (!refused && ends !== "failed" && !header && ends === "ignored") return undefined
-  return {
-    ...(header && { limits: [{ dimension: "requests", ...header }] }),
-    ...(refused && { refusal: { reason }, ...(retryAfterMs !== undefined && { retryAfterMs }) }),
-    ...(ends === "failed" && { failed: true }),
-    latency: { totalMs: 900, outputTokens: 100 },
-  }
+function endOf({ ends, retryAfterMs, header, inputTokens, outputTokens, usd, used }: Call): Settlement {
+  const limits = header && { limits: [{ dimension: "requests" as const, ...header }] }
+  const delay = retryAfterMs !== undefined && { retryAfterMs }
+  if (ends === "ignored") return { outcome: "ignored" }
+  if (ends === "failed") return { outcome: "failed", ...delay }
+  if (ends !== "success")
+    return { outcome: "throttled", reason: ends === "throttled" ? "rate" : ends, ...limits, ...delay }
+  const actual = { inputTokens: inputTokens * used, outputTokens: outputTokens * used, usd: usd * used }
+  return { outcome: "success", actual, ...limits, latency: { totalMs: 900, outputTokens: 100 } }
 }
 
 /** Lives through all calls; resolves when each has ended and nothing more is due. */
@@ -150,7 +149,7 @@ async function live(options: QuotaOptions, calls: readonly Call[], hooks: Hooks 
   const one = async (subject: Call, id: number): Promise<void> => {
     await sleep(clock, subject.atMs)
     const cost: Cost = { inputTokens: subject.inputTokens, outputTokens: subject.outputTokens, usd: subject.usd }
-    const { key, priority, deadlineMs, abortAfterMs, holdMs, ends, used } = subject
+    const { tenant, priority, maxWaitMs, abortAfterMs, holdMs } = subject
     const controller = signals.controller(subject.signal)
     const cancel =
       abortAfterMs === undefined ? undefined : clock.setTimer(abortAfterMs, () => controller.abort(`abort of ${id}`))
@@ -159,21 +158,18 @@ async function live(options: QuotaOptions, calls: readonly Call[], hooks: Hooks 
     let error: unknown
     try {
       const permit = await quota.admit(cost, {
-        key,
+        tenant,
         priority,
         signal: controller.signal,
-        ...(deadlineMs !== undefined && { deadlineMs }),
+        ...(maxWaitMs !== undefined && { maxWaitMs }),
       })
       admitted.push(id)
       admittedMs = clock.now()
       hooks.onAdmit?.(subject, admittedMs)
       await sleep(clock, holdMs)
-      const outcome = ends === "success" || ends === "ignored" ? ends : ends === "failed" ? "ignored" : "throttled"
-      const { inputTokens, outputTokens, usd } = subject
-      const actual = { inputTokens: inputTokens * used, outputTokens: outputTokens * used, usd: usd * used }
       hooks.onSettle?.(subject, clock.now())
-      permit.settle(outcome, ends === "success" ? actual : undefined, feedbackOf(subject))
-      permit.settle("success")
+      permit.settle(endOf(subject))
+      permit.settle({ outcome: "success" })
     } catch (reason) {
       if (admittedMs !== undefined) throw reason
       error = reason
@@ -200,12 +196,12 @@ function expectNothingLeft({ clock, quota, signals, ended, events }: Life, calls
   expect([told("permit-admit"), told("permit-settle")]).toEqual([served, served])
 }
 
-/** First in, first out among the calls of one key and priority. */
+/** First in, first out among the calls of one tenant and priority. */
 function expectFifo({ asked, admitted }: Life, calls: readonly Call[]): void {
   const place = new Map(asked.map((id, at) => [id, at]))
   const last = new Map<string, number>()
   for (const id of admitted) {
-    const line = `${calls[id]!.key} ${calls[id]!.priority}`
+    const line = `${calls[id]!.tenant} ${calls[id]!.priority}`
     expect(place.get(id)!, `call ${id} in line ${line}`).toBeGreaterThan(last.get(line) ?? -1)
     last.set(line, place.get(id)!)
   }
@@ -243,8 +239,8 @@ describe("a quota told its limits", () => {
             tokens: tokens && asModel(tokens),
           }
           const slackMs = [requests, inputTokens, tokens].some((one) => one?.kind === "sliding") ? 101 : 0.01
-          // With tokens in play a key may pass another's large head; one line has one next call.
-          const subjects = raw.map((one) => (inputTokens || tokens ? { ...one, key: "a" } : one))
+          // With tokens in play a tenant may pass another's large head; one line has one next call.
+          const subjects = raw.map((one) => (inputTokens || tokens ? { ...one, tenant: "a" } : one))
           let running = 0
           let changedMs = 0
           const sorted = subjects.map(({ atMs }) => atMs).toSorted((a, b) => a - b)
@@ -390,10 +386,10 @@ describe("any quota, after any mix of arrivals, ends, refusals, headers, aborts 
     const clock = new VirtualClock()
     const quota = createQuota({ concurrency: 1, clock })
     const first = await quota.admit()
-    const second = quota.admit({}, { deadlineMs: 60_000 })
-    first.settle("success")
+    const second = quota.admit({}, { maxWaitMs: 60_000 })
+    first.settle({ outcome: "success" })
     const permit = await second
     expect(clock.pending).toBe(0)
-    permit.settle("success")
+    permit.settle({ outcome: "success" })
   })
 })

@@ -46,7 +46,7 @@ describe("headers that name no window", () => {
   const hear = async (told: QuotaOptions, limit: number): Promise<readonly string[]> => {
     const { quota } = setUp(told)
     const permit = await quota.admit()
-    permit.settle("success", undefined, { limits: [{ dimension: "requests", limit, remaining: limit - 1 }] })
+    permit.settle({ outcome: "success", limits: [{ dimension: "requests", limit, remaining: limit - 1 }] })
     return quota.snapshot().limits.map(({ name }) => name)
   }
 
@@ -67,11 +67,11 @@ describe("waiting", () => {
     const first = await quota.admit()
     const order: string[] = []
     const second = quota.admit().then((permit) => (order.push("second"), permit))
-    first.settle("success")
+    first.settle({ outcome: "success" })
     const third = quota.admit().then((permit) => (order.push("third"), permit))
     expect(quota.tryAdmit()).toBeUndefined()
-    ;(await second).settle("success")
-    ;(await third).settle("success")
+    ;(await second).settle({ outcome: "success" })
+    ;(await third).settle({ outcome: "success" })
     expect(order).toEqual(["second", "third"])
   })
 
@@ -84,7 +84,7 @@ describe("waiting", () => {
       admitted++
     })
     quota.retune({ concurrency: 1_000 })
-    first.settle("success")
+    first.settle({ outcome: "success" })
     await Promise.resolve()
     await Promise.resolve()
     expect(admitted).toBeLessThanOrEqual(64)
@@ -116,12 +116,12 @@ describe("waiting", () => {
     controller.abort(new Error("cancelled"))
     await expect(waiting).rejects.toThrow("cancelled")
     expect([item.waiting, item.holding]).toEqual([0, 0])
-    held.settle("success")
+    held.settle({ outcome: "success" })
     const other = scope("other")
     const permit = await runInScope(other, () => quota.admit())
     expect(other.holding).toBe(1)
-    permit.settle("success")
-    permit.settle("success")
+    permit.settle({ outcome: "success" })
+    permit.settle({ outcome: "success" })
     expect(other.holding).toBe(0)
   })
 
@@ -138,7 +138,7 @@ describe("waiting", () => {
   it("ends when its deadline passes, saying what blocked it", async () => {
     const { clock, quota } = setUp({ concurrency: 1 })
     await quota.admit()
-    const waiting = quota.admit({}, { deadlineMs: 5_000 })
+    const waiting = quota.admit({}, { maxWaitMs: 5_000 })
     const ended = expect(waiting).rejects.toThrow(/deadline of 5 s; blocked by concurrency/)
     await clock.advance(5_000)
     await ended
@@ -147,9 +147,9 @@ describe("waiting", () => {
 
   it("is not barred by a call that waits for a limit it does not use", async () => {
     const { quota } = setUp({ outputTokensPerMinute: bucket(600, 100), requestsPerMinute: bucket(6_000) })
-    await quota.admit({ outputTokens: 100 }, { key: "chat" })
-    const blocked = quota.admit({ outputTokens: 100 }, { key: "chat" })
-    await quota.admit({ inputTokens: 50 }, { key: "embeddings" })
+    await quota.admit({ outputTokens: 100 }, { tenant: "chat" })
+    const blocked = quota.admit({ outputTokens: 100 }, { tenant: "chat" })
+    await quota.admit({ inputTokens: 50 }, { tenant: "embeddings" })
     expect(quota.snapshot().waiting).toBe(1)
     void blocked.catch(() => undefined)
     void quota.close({ reject: true })
@@ -179,7 +179,7 @@ describe("waiting", () => {
 describe("nesting", () => {
   it("fails at once, naming both sites, when a task waits for the place that it holds itself", async () => {
     const { quota } = setUp({ concurrency: 1 })
-    const outcomes = parallelMap([0], async () => (await quota.admit()).settle("success"), {
+    const outcomes = parallelMap([0], async () => (await quota.admit()).settle({ outcome: "success" }), {
       limiter: quota,
       onError: "collect",
     })
@@ -195,13 +195,13 @@ describe("totals", () => {
     const { quota } = setUp({ budgetUsd: 1 })
     const first = await quota.admit({ usd: 0.8 })
     const second = quota.admit({ usd: 0.5 })
-    first.settle("success", { usd: 0.3 })
+    first.settle({ outcome: "success", actual: { usd: 0.3 } })
     const permit = await second
     const third = codeOf(quota.admit({ usd: 0.4 }))
-    permit.settle("success", { usd: 0.5 })
+    permit.settle({ outcome: "success", actual: { usd: 0.5 } })
     expect(await third).toBe("budget-exhausted")
     expect(await codeOf(quota.admit({ usd: 2 }))).toBe("cost-exceeds-limit")
-    ;(await quota.admit({ usd: 0.2 })).settle("success")
+    ;(await quota.admit({ usd: 0.2 })).settle({ outcome: "success" })
   })
 
   it("a day's total ends the queue with the time of its reset, or pauses to it", async () => {
@@ -221,7 +221,7 @@ describe("totals", () => {
   it("the vendor's word that the day is over counts as well", async () => {
     const { clock, quota } = setUp({ requestsPerMinute: 60, onExhausted: "pause" })
     const permit = await quota.admit()
-    permit.settle("throttled", undefined, { refusal: { reason: "daily" }, retryAfterMs: 7_200_000 })
+    permit.settle({ outcome: "throttled", reason: "daily", retryAfterMs: 7_200_000 })
     const startMs = clock.now()
     await clock.run(quota.admit())
     expect(clock.now() - startMs).toBeGreaterThanOrEqual(7_200_000)
@@ -232,7 +232,7 @@ describe("totals", () => {
     const first = await quota.admit({ inputTokens: 9_000 })
     const large = codeOf(quota.admit({ inputTokens: 8_000 }))
     const small = quota.admit({ inputTokens: 100 })
-    first.settle("success", undefined, { limits: [{ dimension: "tokens", limit: 5_000, remaining: 0 }] })
+    first.settle({ outcome: "success", limits: [{ dimension: "tokens", limit: 5_000, remaining: 0 }] })
     expect(await large).toBe("cost-exceeds-limit")
     await clock.run(small)
   })
@@ -258,10 +258,10 @@ describe("life of a quota", () => {
     let closed = false
     const closing = quota.close().then(() => (closed = true))
     expect(await codeOf(quota.admit())).toBe("limiter-closed")
-    first.settle("success")
+    first.settle({ outcome: "success" })
     const permit = await second
     expect(closed).toBe(false)
-    permit.settle("success")
+    permit.settle({ outcome: "success" })
     await closing
     expect(clock.pending).toBe(0)
     await quota[Symbol.asyncDispose]()
@@ -270,11 +270,11 @@ describe("life of a quota", () => {
   it("after the money is gone everything is refused until somebody retunes", async () => {
     const { quota } = setUp({ requestsPerMinute: 60 })
     const permit = await quota.admit()
-    permit.settle("throttled", undefined, { refusal: { reason: "billing", message: "no credit left" } })
+    permit.settle({ outcome: "throttled", message: "no credit left", reason: "billing" })
     await expect(quota.admit()).rejects.toThrow(/billing.*no credit left/)
     expect(quota.tryAdmit()).toBeUndefined()
     quota.retune({ requestsPerMinute: 60 })
-    ;(await quota.admit()).settle("success")
+    ;(await quota.admit()).settle({ outcome: "success" })
   })
 
   it("a sink that throws disturbs nothing", async () => {
@@ -284,18 +284,18 @@ describe("life of a quota", () => {
         throw new Error("sink")
       },
     })
-    ;(await quota.admit()).settle("success")
+    ;(await quota.admit()).settle({ outcome: "success" })
     expect(quota.snapshot().inFlight).toBe(0)
   })
 
   it("tells the story: wait, admit, settle, throttle, gate, limits", async () => {
     const { clock, quota, events } = setUp({ requestsPerMinute: 600 })
     const [a, b] = await Promise.all([quota.admit(), quota.admit()])
-    a.settle("throttled", undefined, { refusal: { reason: "rate", dimension: "requests" }, retryAfterMs: 3_000 })
-    b.settle("throttled", undefined, { refusal: { reason: "rate", dimension: "requests" }, retryAfterMs: 3_000 })
+    a.settle({ outcome: "throttled", dimension: "requests", reason: "rate", retryAfterMs: 3_000 })
+    b.settle({ outcome: "throttled", dimension: "requests", reason: "rate", retryAfterMs: 3_000 })
     expect(quota.snapshot().gate).toMatchObject({ state: "closed" })
     const next = await clock.run(quota.admit())
-    next.settle("success", undefined, { limits: [{ dimension: "requests", limit: 300, remaining: 299 }] })
+    next.settle({ outcome: "success", limits: [{ dimension: "requests", limit: 300, remaining: 299 }] })
     const types = events.map((event) => event.type)
     for (const type of ["permit-wait", "permit-admit", "permit-settle", "throttle", "gate-close", "gate-open"]) {
       expect(types).toContain(type)
@@ -312,7 +312,7 @@ describe("life of a quota", () => {
     for (let round = 0; round < 4; round++) {
       const permits: Permit[] = []
       for (let permit = quota.tryAdmit(); permit; permit = quota.tryAdmit()) permits.push(permit)
-      for (const permit of permits) permit.settle("success")
+      for (const permit of permits) permit.settle({ outcome: "success" })
     }
     const changes = events.filter((event) => event.type === "limit-change")
     expect(changes[0]).toMatchObject({ dimension: "concurrency", from: 2, to: 3, reason: "slow start" })
@@ -324,7 +324,7 @@ describe("life of a quota", () => {
     const startMs = clock.now()
     for (let i = 0; i < 30; i++) {
       const permit = await clock.run(quota.admit())
-      permit.settle("success", undefined, { limits: [{ dimension: "requests", limit: 5_000, remaining: 4_990 }] })
+      permit.settle({ outcome: "success", limits: [{ dimension: "requests", limit: 5_000, remaining: 4_990 }] })
     }
     expect(clock.now() - startMs).toBeGreaterThanOrEqual(28_999)
   })

@@ -1,0 +1,91 @@
+import type { Settlement, Cost, SluiceError } from "@sluice/core"
+import type { Dimension } from "../limits/budget.ts"
+import type { QuotaLimits } from "./options.ts"
+import type { LedgerSnapshot } from "./snapshot.ts"
+
+/** Why a call cannot start now, and for how long. */
+export interface Block {
+  readonly by: string
+  readonly dimension: Dimension | "gate"
+  /** `Infinity`: not before a call in flight settles. */
+  readonly ms: number
+  /** Time alone does not help, or not before tomorrow: dollars, a day's total, or a cost above the limit (which may have been lowered). */
+  readonly total?: "budget" | "day" | "never"
+}
+
+/** What a call asks for: its cost and, unless `place` is `false`, a place among those in flight. */
+export interface Ask {
+  readonly cost: Cost
+  readonly place: boolean
+}
+
+/** What a ledger remembers of a call that it let start. */
+export interface Taken {
+  /** In flight as it left, itself included. */
+  readonly inFlight: number
+  /** The levels as it left, to be compared with what its answer says. */
+  readonly anchors: readonly number[]
+  /** This start opened the gate, which had been closed for so long. */
+  readonly openedAfterMs?: number | undefined
+}
+
+/** A call that left. */
+export interface SentCall extends Ask, Taken {
+  readonly admittedMs: number
+}
+
+/** One number that changed, and why. */
+export interface Change {
+  readonly dimension: string
+  readonly from: number
+  readonly to: number
+  readonly reason: string
+}
+
+/** What the end of a call changed. */
+export interface Verdict {
+  readonly changes: readonly Change[]
+  /** The gate closed (again), for this reason and until then. */
+  readonly closed?: { readonly reason: string; readonly untilMs: number }
+  /** Waiting does not help: the queue ends. */
+  readonly fatal?: { readonly why: "billing" | "daily" | "never"; readonly resetMs?: number }
+}
+
+/** The limit that a call can never fit into. */
+export interface Oversize {
+  readonly name: string
+  readonly amount: number
+  readonly largest: number
+}
+
+/**
+ * Where the amounts of a quota are kept, in this process or elsewhere: what a queue asks, and nothing more. Every method is
+ * synchronous, and time comes as an argument.
+ *
+ * The contract: `take` follows only a `fits` of the same moment that said yes; every `take` is followed by one `settle`; while calls wait
+ * that `block` gave no end for, something will call `wake`, or a call in flight will settle.
+ */
+export interface Ledger {
+  /** The first thing in the way of a call, or nothing. Of several limits, the one that takes longest. */
+  block(nowMs: number, ask: Ask): Block | undefined
+  /** Whether a call could start now: `block` without its reason, for the fast path. */
+  fits(nowMs: number, ask: Ask): boolean
+  /** A call starts; `waiting` others wait behind it. */
+  take(nowMs: number, ask: Ask, waiting: number): Taken
+  settle(nowMs: number, call: SentCall, end: Settlement): Verdict
+  oversize(cost: Cost): Oversize | undefined
+  /** A cost that is an estimate, cut to what the limits can hold. */
+  within(cost: Cost): Cost
+  /** Dollars that are neither spent nor reserved. */
+  budgetLeft(): number
+  /** What a call weighs for fair shares: milliseconds of the scarcest limit. */
+  weighMs(cost: Cost): number
+  places(): { readonly limit: number; readonly running: number }
+  retune(limits: QuotaLimits, nowMs: number, wallMs: number): void
+  snapshot(nowMs: number): LedgerSnapshot
+  /** After each look at the queue: what could not start, in fair order. A ledger that reserves elsewhere asks there. */
+  want?(asks: Iterable<Ask>, waiting: number): void
+  /** Told once by the queue: `wake` it when there may be room, `end` it with an error when there never will. */
+  attach(wake: () => void, end: (error: SluiceError) => void): void
+  close(): Promise<void>
+}

@@ -1,0 +1,78 @@
+import type { Settlement, Cost } from "@sluice/core"
+import type { Ask, Block, Ledger, Oversize, SentCall, Taken, Verdict } from "./ledger.ts"
+import { QuotaBeliefs } from "./state.ts"
+import { QuotaLearning } from "./learning.ts"
+import type { QuotaLimits, QuotaOptions } from "./options.ts"
+import { type LedgerSnapshot, snapshotOf } from "./snapshot.ts"
+import { systemClock, systemRandom } from "../runtime/system-clock.ts"
+
+/**
+ * The ledger of one process: what it believes of the vendor, and what it learns as calls settle.
+ *
+ * @example
+ * ```ts
+ * const ledger = new LocalLedger({ requestsPerMinute: 60 })
+ * ledger.fits(0, { cost: {}, place: true }) // => true
+ * ```
+ */
+export class LocalLedger implements Ledger {
+  readonly #beliefs: QuotaBeliefs
+  readonly #learning: QuotaLearning
+
+  constructor(options: QuotaOptions = {}) {
+    const clock = options.clock ?? systemClock
+    const random = options.random ?? systemRandom
+    this.#beliefs = new QuotaBeliefs(options, clock.now(), clock.wallNow())
+    this.#learning = new QuotaLearning(this.#beliefs, () => random.next())
+  }
+
+  block(nowMs: number, ask: Ask): Block | undefined {
+    return this.#beliefs.block(nowMs, ask)
+  }
+
+  fits(nowMs: number, ask: Ask): boolean {
+    return this.#beliefs.fits(nowMs, ask)
+  }
+
+  take(nowMs: number, ask: Ask, waiting: number): Taken {
+    return this.#beliefs.take(nowMs, ask, waiting)
+  }
+
+  settle(nowMs: number, call: SentCall, end: Settlement): Verdict {
+    this.#learning.reconcile(nowMs, call, end)
+    return this.#learning.learn(nowMs, call, end)
+  }
+
+  oversize(cost: Cost): Oversize | undefined {
+    return this.#beliefs.oversize(cost)
+  }
+
+  within(cost: Cost): Cost {
+    return this.#beliefs.within(cost)
+  }
+
+  budgetLeft(): number {
+    return this.#beliefs.budgetLeft()
+  }
+
+  weighMs(cost: Cost): number {
+    return this.#beliefs.weighMs(cost)
+  }
+
+  places(): { readonly limit: number; readonly running: number } {
+    return this.#beliefs.concurrency
+  }
+
+  retune(limits: QuotaLimits, nowMs: number, wallMs: number): void {
+    this.#beliefs.retune(limits, nowMs, wallMs)
+  }
+
+  snapshot(nowMs: number): LedgerSnapshot {
+    return snapshotOf(this.#beliefs, nowMs)
+  }
+
+  /** Time and settled calls alone make room here, and the queue knows of both. */
+  attach(): void {}
+
+  async close(): Promise<void> {}
+}
