@@ -1,7 +1,7 @@
 import type { Params } from "./params.ts"
 import type { SluiceEvent } from "../ports/events.ts"
 import type { MaybePromise } from "../maybe-promise.ts"
-import type { RunJournal, Runtime } from "../ports/ports.ts"
+import type { EventSink, RunJournal, Runtime } from "../ports/ports.ts"
 
 type Untimed<E> = E extends unknown ? Omit<E, "atMs"> : never
 
@@ -15,6 +15,8 @@ export interface RunState {
   readonly maxSteps: number | undefined
   readonly retryFailed: boolean
   readonly journal: RunJournal | undefined
+  /** Who listens, as the caller gave it. */
+  readonly sink: EventSink | undefined
   /** Absent when nobody listens: then no event is built. */
   readonly emit: ((event: NewEvent) => void) | undefined
   /** Checks `shared` after each `post`, when asked to. */

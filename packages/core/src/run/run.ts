@@ -62,6 +62,7 @@ export async function runNode<Shared>(
     maxSteps: options.maxSteps,
     retryFailed: options.retryFailed ?? true,
     journal,
+    sink: options.onEvent,
     emit: options.onEvent && stamped(options.onEvent, runtime),
     checkPost:
       check?.at === "posts" ? (state, name) => checkShared(check, state, `after post of "${name}"`) : undefined,

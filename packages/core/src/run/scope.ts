@@ -1,7 +1,7 @@
 import type { AttemptContext } from "../ports/executor.ts"
 import type { Cost } from "../cost.ts"
 import type { LendablePermit } from "./lendable-permit.ts"
-import type { Limiter } from "../ports/ports.ts"
+import type { EventSink, Limiter } from "../ports/ports.ts"
 import type { TaskScope } from "./task-scope.ts"
 
 /** What an item does, as far as admission can tell. */
@@ -70,7 +70,7 @@ export class Scope implements TaskScope, AttemptContext {
     return this.parent?.runId
   }
 
-  get spend(): ((cost: Cost) => void) | undefined {
+  get spend(): ((cost: Cost, told?: EventSink) => void) | undefined {
     return this.parent?.spend
   }
 

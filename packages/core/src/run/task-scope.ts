@@ -1,6 +1,6 @@
 import type { Cost } from "../cost.ts"
 import type { LaneScope } from "../model/lane.ts"
-import type { Limiter } from "../ports/ports.ts"
+import type { EventSink, Limiter } from "../ports/ports.ts"
 import type { LendablePermit } from "./lendable-permit.ts"
 
 /**
@@ -35,8 +35,8 @@ export interface TaskScope {
   onChange?: () => void
   /** Which way this item's model calls go, where its batch says so; see `currentLane`. */
   readonly lane?: LaneScope | "online" | undefined
-  /** Adds to the usage of this item. */
-  spend?: ((cost: Cost) => void) | undefined
+  /** Adds to the usage of this item. `told`: who was told of it already, and is not told again by the run. */
+  spend?: ((cost: Cost, told?: EventSink) => void) | undefined
 }
 
 interface AsyncStorage<T> {

@@ -3,7 +3,7 @@ import type { ItemContext } from "./context.ts"
 import { type Frame, nodePath } from "./frame.ts"
 import type { LaneScope } from "../model/lane.ts"
 import type { Params } from "./params.ts"
-import type { RecordIdentity } from "../ports/ports.ts"
+import type { EventSink, RecordIdentity } from "../ports/ports.ts"
 import { Scope } from "./scope.ts"
 import { currentScope, type TaskScope } from "./task-scope.ts"
 
@@ -93,10 +93,11 @@ export class Work extends Scope implements ItemContext {
   }
 
   // Getters, so that `async (text, { spend }) => ...` works without a closure per context.
-  override get spend(): (cost: Cost) => void {
-    return (cost) => {
+  override get spend(): (cost: Cost, told?: EventSink) => void {
+    return (cost, told) => {
       this.item.spent = addCosts(this.item.spent ?? {}, cost)
-      this.frame.run.emit?.({ type: "usage", cost, ...this.span })
+      const { run } = this.frame
+      if (told === undefined || told !== run.sink) run.emit?.({ type: "usage", cost, ...this.span })
     }
   }
 

@@ -62,7 +62,7 @@ export function usageTally(options: { readonly items?: boolean } = {}): UsageTal
       add(sums.byNode, span?.node ?? "", cost)
       if (options.items && span?.index !== undefined) add(sums.byItem, `${span.node}[${span.index}]`, cost)
     }
-    // The run tells first and knows no model; the call itself does.
+    // A run that has another sink tells it again, and knows no model; the call itself does.
     if (seen.told || (model === undefined && account === undefined)) return
     seen.told = true
     add(sums.byModel, model, cost)

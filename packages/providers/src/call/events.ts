@@ -71,7 +71,10 @@ export class CallEvents {
   }
 
   #emit(event: SluiceEvent, scope = this.#scope): void {
-    const { runId, spanId } = scope ?? {}
+    // A map inside an item has no spans of its own.
+    let around = scope
+    while (around && around.spanId === undefined) around = around.parent
+    const { runId, spanId } = around ?? {}
     try {
       this.#context.onEvent?.(
         runId === undefined || spanId === undefined ? event : ({ ...event, runId, spanId } as SluiceEvent),

@@ -200,9 +200,9 @@ export class ModelRequest implements AttemptOwner {
     const cost: Cost = { requests: 1, inputTokens, outputTokens, ...(usd === undefined ? {} : { usd }) }
     const cachedShare = usage.cachedInputTokens / Math.max(1, inputTokens)
     for (const share of sharesOf(this.#scope, cost)) {
-      // The same object in both: whoever listens to a run and to its calls counts it once.
-      share.scope?.spend?.(share.cost)
+      // One sink of both the run and its calls is told once; two that add up to one know the cost again by its object.
       this.#events.usage(this.#prepared, share, cachedShare, how !== "counted")
+      share.scope?.spend?.(share.cost, this.#context.onEvent)
     }
     return usd
   }

@@ -1,4 +1,4 @@
-import { type Cost, countInScope, type LaneScope, type TaskScope } from "@sluice/core"
+import { type Cost, countInScope, type EventSink, type LaneScope, type TaskScope } from "@sluice/core"
 
 /** One item of a group, as far as the group's request concerns it. */
 export interface GroupMember {
@@ -62,8 +62,8 @@ export class GroupScope implements TaskScope {
     })
   }
 
-  spend(cost: Cost): void {
-    for (const share of this.shares(cost)) share.scope?.spend?.(share.cost)
+  spend(cost: Cost, told?: EventSink): void {
+    for (const share of this.shares(cost)) share.scope?.spend?.(share.cost, told)
   }
 }
 

@@ -163,9 +163,8 @@ export class BatchLanes {
     const cost: Cost = { requests: 1, inputTokens, outputTokens, ...(usd === undefined ? {} : { usd }) }
     const events = new CallEvents(this.#context, scope)
     for (const share of sharesOf(scope, cost)) {
-      // The same object in both: whoever listens to a run and to its calls counts it once.
-      share.scope?.spend?.(share.cost)
       events.usage(prepared, share, usage.cachedInputTokens / Math.max(1, inputTokens), false, "batch")
+      share.scope?.spend?.(share.cost, this.#context.onEvent)
     }
     return usd ?? 0
   }

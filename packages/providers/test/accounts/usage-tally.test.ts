@@ -1,4 +1,4 @@
-import { createDefine } from "@sluice/core"
+import { createDefine, type SluiceEvent } from "@sluice/core"
 import { VirtualClock } from "@sluice/lab"
 import { parallelExecutor } from "@sluice/scheduler"
 import { describe, expect, it } from "vitest"
@@ -114,5 +114,41 @@ describe("usage from events", () => {
     expect(byModel).toEqual({ "gpt-5-mini": each })
     expect(byItem["many[0]"]).toEqual({ requests: 0.75, inputTokens: 750, outputTokens: 75, usd: 0.0015 })
     expect(byItem["many[1]"]).toEqual({ requests: 0.25, inputTokens: 250, outputTokens: 25, usd: 0.0005 })
+  })
+
+  it("one sink of a run and its calls gets each usage once, with model, account and node; two get it once each", async () => {
+    for (const isOne of [true, false]) {
+      const clock = new VirtualClock()
+      const [ofCalls, ofRun]: [SluiceEvent[], SluiceEvent[]] = [[], []]
+      const onEvent = (event: SluiceEvent): void => void ofCalls.push(event)
+      const fetch = limitedFetch({ clock, random, prices: price, onEvent, fetch: async () => completion(usage) })
+      const { batch } = createDefine({ clock, random, executor: parallelExecutor(clock, random) })<object>()
+      const node = batch({
+        name: "many",
+        prep: () => [0, 1, 2],
+        exec: async () => {
+          const init = { method: "POST", body: JSON.stringify({ model: "gpt-5-mini", messages: [] }) }
+          await fetch("https://api.openai.com/v1/chat/completions", init)
+        },
+      })
+      const sink = isOne ? onEvent : (event: SluiceEvent): void => void ofRun.push(event)
+      await clock.run(node.run({}, { onEvent: sink }))
+      const told = ofCalls.filter((event) => event.type === "usage")
+      expect(told).toHaveLength(3)
+      const spans = new Set(
+        (isOne ? ofCalls : ofRun)
+          .filter(({ type }) => type === "item-start")
+          .map((event) => "spanId" in event && event.spanId),
+      )
+      for (const event of told) {
+        expect(event).toMatchObject({
+          model: "gpt-5-mini",
+          cost: each,
+          account: expect.stringMatching(/^openai/) as string,
+        })
+        expect(spans).toContain(event.spanId)
+      }
+      expect(ofRun.filter(({ type }) => type === "usage")).toHaveLength(isOne ? 0 : 3)
+    }
   })
 })
