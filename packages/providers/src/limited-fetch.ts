@@ -1,6 +1,5 @@
-import { currentLane, currentScope, type LaneScope, SluiceError } from "@sluice/core"
+import { currentLane, currentScope, type LaneScope } from "@sluice/core"
 import {
-  createQuota,
   type QuotaOptions,
   type QuotaSnapshot,
   retryBudget,
@@ -12,6 +11,7 @@ import { Accounts } from "./accounts/accounts.ts"
 import { BatchLanes } from "./vendor-batch/batch-lanes.ts"
 import { plainRequest, sendByFallback } from "./call/fallback.ts"
 import type { FoundCall } from "./vendors/find-vendor.ts"
+import { checkLimitedFetchOptions, checkLimits } from "./check-options.ts"
 import { type LimitedFetchOptions, limitedFetchDefaults } from "./options.ts"
 import { CallEvents } from "./call/events.ts"
 import { ModelRequest } from "./call/model-request.ts"
@@ -121,6 +121,7 @@ export interface FetchContext
 }
 
 function contextOf(options: LimitedFetchOptions): FetchContext {
+  checkLimitedFetchOptions(options)
   const {
     limits,
     quota,
@@ -143,13 +144,10 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     onEvent,
     ...together
   } = options
-  checkMs("timeoutMs", timeoutMs)
-  checkMs("idleTimeoutMs", idleTimeoutMs)
-  checkMs("maxWaitMs", maxWaitMs)
-  checkAbove0("maxAnswerBytes", maxAnswerBytes, "a number of bytes above 0")
+  for (const [pattern, one] of Object.entries(limits ?? {})) checkLimits(`limitedFetch: limits["${pattern}"]`, one)
+  checkLimits("limitedFetch", together)
   const all: Record<string, QuotaOptions> = { ...limits }
   if (Object.values(together).some((value) => value !== undefined)) all["*"] ??= together
-  for (const [pattern, one] of Object.entries(all)) checkLimits(pattern, one)
   return {
     clock,
     random,
@@ -157,8 +155,9 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     maxAnswerBytes: maxAnswerBytes ?? limitedFetchDefaults.maxAnswerBytes,
     timeoutMs: timeoutMs ?? limitedFetchDefaults.timeoutMs,
     idleTimeoutMs: idleTimeoutMs ?? limitedFetchDefaults.idleTimeoutMs,
-    keys,
-    fallback,
+    // As `fetch` sends them: a line end from an .env is no part of a key.
+    keys: keys.map((key) => key.trim()),
+    fallback: fallback.map((each) => (each.key === undefined ? each : { ...each, key: each.key.trim() })),
     prices: { ...prices, ...overrides },
     ...(keyBy ? { keyBy } : {}),
     ...(priority !== undefined ? { priority } : {}),
@@ -171,27 +170,4 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     turns: new SendTurns(clock),
     warned: new Set(),
   }
-}
-
-/** A quota is made at its first call; its options are wrong now. */
-function checkLimits(pattern: string, limits: QuotaOptions): void {
-  try {
-    createQuota(limits)
-  } catch (error) {
-    if (!SluiceError.isInstance(error)) throw error
-    throw new SluiceError(error.code, error.message.replace("createQuota", `limitedFetch: limits["${pattern}"]`), {
-      details: error.details,
-    })
-  }
-}
-
-function checkMs(path: string, value: number | undefined): void {
-  checkAbove0(path, value, "a number of milliseconds above 0")
-}
-
-function checkAbove0(path: string, value: number | undefined, wanted: string): void {
-  if (value === undefined || (typeof value === "number" && value > 0)) return
-  throw new SluiceError("invalid-option", `limitedFetch: ${path} must be ${wanted}, got ${String(value)}`, {
-    details: { path, got: value },
-  })
 }

@@ -1,4 +1,5 @@
 import type { Cost, EventSink, SluiceEvent } from "@sluice/core"
+import { checkOptions, flag } from "@sluice/core/internal"
 
 /** What was used, in all and apart. */
 export interface UsageReport {
@@ -35,6 +36,7 @@ export interface UsageTally {
  * ```
  */
 export function usageTally(options: { readonly items?: boolean } = {}): UsageTally {
+  checkOptions<{ items?: boolean }>("usageTally", options, { items: flag })
   const sums = {
     byRun: new Map<string, Cost>(),
     byNode: new Map<string, Cost>(),

@@ -7,6 +7,15 @@ import {
   runInScope,
   SluiceError,
 } from "@sluice/core"
+import {
+  callable,
+  checkOptions,
+  clock as clockLike,
+  count,
+  milliseconds,
+  needed,
+  type Shape,
+} from "@sluice/core/internal"
 import { systemClock } from "@sluice/scheduler"
 import { type GroupMember, GroupScope } from "./group-scope.ts"
 
@@ -28,6 +37,16 @@ export interface CoalesceOptions<I, A, R> {
    */
   readonly unpack: (answer: A, items: readonly I[]) => readonly (R | undefined)[]
   readonly clock?: Clock
+}
+
+const checks: Shape<CoalesceOptions<unknown, unknown, unknown>> = {
+  maxItems: needed(count()),
+  maxTokens: count(),
+  tokens: callable,
+  maxWaitMs: milliseconds,
+  pack: needed(callable),
+  unpack: needed(callable),
+  clock: clockLike,
 }
 
 /** The defaults, each with its reason. */
@@ -77,8 +96,7 @@ interface Group {
 export function coalesce<I, A, R>(
   options: CoalesceOptions<I, A, R>,
 ): (item: I, context?: { readonly signal?: AbortSignal | undefined }) => Promise<R> {
-  check("maxItems", options.maxItems)
-  if (options.maxTokens !== undefined) check("maxTokens", options.maxTokens)
+  checkOptions<CoalesceOptions<I, A, R>>("coalesce", options, checks)
   const { maxItems, maxTokens = Infinity, maxWaitMs = coalesceDefaults.maxWaitMs, clock = systemClock } = options
   const tokensOf = options.tokens ?? ((item: I) => Math.ceil((JSON.stringify(item)?.length ?? 0) / 4))
   let group: Passenger<I, R>[] = []
@@ -209,11 +227,4 @@ function takenApart<I, A, R>(
   } catch {
     return []
   }
-}
-
-function check(path: string, value: number): void {
-  if (Number.isInteger(value) && value >= 1) return
-  throw new SluiceError("invalid-option", `coalesce: ${path} must be a whole number from 1 up, got ${String(value)}`, {
-    details: { path, got: value },
-  })
 }

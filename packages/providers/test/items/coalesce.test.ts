@@ -107,7 +107,7 @@ describe("coalesce", () => {
   })
 
   it("refuses options that cannot be", () => {
-    expect(() => grouped({ maxItems: 0 })).toThrow("maxItems must be a whole number from 1 up, got 0")
+    expect(() => grouped({ maxItems: 0 })).toThrow("maxItems must be a whole number of at least 1 (got 0)")
   })
 })
 

@@ -1,0 +1,145 @@
+import type { Backoff } from "@sluice/core"
+import { SluiceError } from "@sluice/core"
+import {
+  anything,
+  be,
+  callable,
+  checkOptions,
+  clock,
+  count,
+  fields,
+  flag,
+  limiter,
+  listOf,
+  milliseconds,
+  needed,
+  objectOr,
+  oneOf,
+  positive,
+  random,
+  recordOf,
+  type Shape,
+  text,
+} from "@sluice/core/internal"
+import { createQuota, type QuotaOptions } from "@sluice/scheduler"
+import type { Price } from "./accounts/prices.ts"
+import type { Fallback } from "./call/fallback.ts"
+import type { LimitedFetchOptions } from "./options.ts"
+import type { LaneOptions } from "./vendor-batch/lane-options.ts"
+
+const above0 = be("a number of milliseconds above 0", (value) => typeof value === "number" && value > 0)
+const atLeast0 = be("a number of dollars from 0 up", (value) => typeof value === "number" && value >= 0)
+
+/** Checked by the quotas that get them. */
+const quotaChecks: Shape<Omit<QuotaOptions, "name" | "clock" | "random" | "onEvent">> = {
+  requestsPerSecond: anything,
+  requestsPerMinute: anything,
+  requestsPerDay: anything,
+  tokensPerSecond: anything,
+  tokensPerMinute: anything,
+  tokensPerDay: anything,
+  inputTokensPerSecond: anything,
+  inputTokensPerMinute: anything,
+  outputTokensPerSecond: anything,
+  outputTokensPerMinute: anything,
+  concurrency: anything,
+  budgetUsd: anything,
+  maxQueue: anything,
+  onExhausted: anything,
+  chargeRefused: anything,
+  jitterMs: anything,
+  weights: anything,
+}
+
+const priceChecks: Shape<Price> = {
+  input: needed(atLeast0),
+  output: needed(atLeast0),
+  cachedInput: atLeast0,
+  cacheWrite: atLeast0,
+  maxOutputTokens: count(),
+}
+
+const fallbackChecks: Shape<Fallback> = {
+  model: text,
+  key: anything,
+  when: fields<NonNullable<Fallback["when"]>>({ waitMs: milliseconds, fatal: flag, overloaded: flag }),
+}
+
+const backoffChecks: Shape<Backoff> = {
+  initialMs: milliseconds,
+  factor: positive,
+  maxMs: milliseconds,
+  jitter: oneOf("full", "none"),
+}
+
+const laneChecks: Shape<LaneOptions> = {
+  gatherMs: anything,
+  maxRequests: anything,
+  maxOpen: anything,
+  maxEnqueuedTokens: anything,
+  maxRounds: anything,
+  pollMs: anything,
+  maxPollMs: anything,
+  leastBatchMs: anything,
+}
+
+const checks: Shape<LimitedFetchOptions> = {
+  ...quotaChecks,
+  limits: recordOf(anything),
+  quota: limiter,
+  vendor: objectOr(anything, text),
+  everything: flag,
+  keyBy: callable,
+  priority: be("a number or a function", (value) => typeof value === "function" || Number.isFinite(value)),
+  retry: fields<NonNullable<LimitedFetchOptions["retry"]>>({
+    maxAttempts: count(),
+    maxRefusals: count(0),
+    backoff: fields(backoffChecks),
+    budget: anything,
+  }),
+  timeoutMs: above0,
+  idleTimeoutMs: above0,
+  maxWaitMs: above0,
+  maxAnswerBytes: be("a number of bytes above 0", (value) => typeof value === "number" && value > 0),
+  keys: listOf(anything),
+  fallback: listOf(fields(fallbackChecks)),
+  vendorBatches: fields(laneChecks),
+  prices: recordOf(fields(priceChecks)),
+  fetch: callable,
+  clock,
+  random,
+  onEvent: callable,
+}
+
+/** @throws SluiceError `invalid-option`: path, wanted, got; never a key. */
+export function checkLimitedFetchOptions(options: LimitedFetchOptions): void {
+  checkOptions("limitedFetch", options, checks)
+  for (const [index, key] of (options.keys ?? []).entries()) checkSecret(`keys[${index}]`, key)
+  for (const [index, { key }] of (options.fallback ?? []).entries()) {
+    if (key !== undefined) checkSecret(`fallback[${index}].key`, key)
+  }
+}
+
+/** Limits that are told: a quota is made at its first call, its options are wrong now. */
+export function checkLimits(where: string, limits: QuotaOptions): void {
+  try {
+    createQuota(limits)
+  } catch (error) {
+    if (!SluiceError.isInstance(error)) throw error
+    throw new SluiceError(error.code, error.message.replace("createQuota", where), { details: error.details })
+  }
+}
+
+/** What `fetch` takes as the value of a header, once it has cut blanks and line ends from both sides. */
+const headerValue = /^[\t\x20-\x7e\x80-\xff]+$/
+
+function checkSecret(path: string, value: unknown): void {
+  const isText = typeof value === "string"
+  if (isText && headerValue.test(value.trim())) return
+  const wanted = !isText
+    ? `a string, got ${typeof value}`
+    : value.trim() === ""
+      ? "a key, and is empty"
+      : `text that a header can carry, and has ${/[\r\n]/.test(value.trim()) ? "a line end" : "a character"} inside that none can. Look at how it was pasted`
+  throw new SluiceError("invalid-option", `limitedFetch: ${path} must be ${wanted}.`, { details: { path } })
+}
