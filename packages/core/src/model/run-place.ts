@@ -47,6 +47,7 @@ export async function runPlace(
       maxSteps: undefined,
       retryFailed: true,
       journal: undefined,
+      sink: onEvent,
       emit: onEvent && stamped(onEvent, runtime),
       checkPost: undefined,
       spans: 1,
