@@ -5,6 +5,7 @@ import { stringify } from "csv-stringify"
 import { once } from "node:events"
 import { pipeline } from "node:stream/promises"
 import { PassThrough, Readable } from "node:stream"
+import { csvColumns, csvRows } from "./csv-rows.ts"
 import { exitCodes } from "../exit-codes.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { usageError } from "../usage-error.ts"
@@ -105,50 +106,18 @@ export interface ExportOptions extends JournalOptions {
 export async function exportCommand(run: string, options: ExportOptions, { stdout }: Terminal): Promise<number> {
   await reading(journalOf(run, options.journal), async (journal) => {
     const { runId } = runNamed(journal, run)
-    const items = journal.items(runId, options.status ? { status: options.status } : {})
+    const items = (): Iterable<JournalItem> => journal.items(runId, options.status ? { status: options.status } : {})
     if (options.format === "jsonl") {
-      for (const item of items) if (!stdout.write(`${JSON.stringify(item)}\n`)) await once(stdout, "drain")
+      for (const item of items()) if (!stdout.write(`${JSON.stringify(item)}\n`)) await once(stdout, "drain")
       return
     }
-    const columns = [
-      "node",
-      "visit",
-      "params",
-      "index",
-      "key",
-      "status",
-      "attempts",
-      "value",
-      "error",
-      "inputTokens",
-      "outputTokens",
-      "usd",
-      "settledAt",
-    ]
+    const columns = csvColumns(items())
     // Standard output must stay open: the pipeline ends a stand-in.
     const through = new PassThrough()
     through.on("data", (chunk) => stdout.write(chunk as Buffer))
-    await pipeline(Readable.from(csvRows(items)), stringify({ header: true, columns }), through)
+    await pipeline(Readable.from(csvRows(items())), stringify({ header: true, columns }), through)
   })
   return exitCodes.done
-}
-
-function* csvRows(items: Iterable<JournalItem>): Generator<Record<string, unknown>> {
-  for (const item of items) {
-    yield {
-      node: item.node,
-      visit: item.visit,
-      params: JSON.stringify(item.params),
-      index: item.index,
-      key: item.key,
-      status: item.status,
-      attempts: item.attempts,
-      value: item.status === "ok" ? textOf(item.value) : undefined,
-      error: item.status === "failed" ? item.error.message : undefined,
-      ...item.cost,
-      settledAt: new Date(item.settledAtMs).toISOString(),
-    }
-  }
 }
 
 async function reading(path: string, fn: (journal: SqliteJournal) => unknown): Promise<void> {

@@ -41,10 +41,33 @@ test("runs, inspect and export show what the journal holds", async () => {
   const csv = (await sluice(["export", out, "--format", "csv"])).stdout
   const rows: Record<string, string>[] = parse(csv, { columns: true })
   expect(rows).toHaveLength(4)
-  expect(JSON.parse(rows.find(({ index }) => index === "2")?.["value"] ?? "")).toMatchObject({
-    input: { id: 2, text: 'one, "two" 2' },
+  expect(rows.find(({ index }) => index === "2")).toMatchObject({
+    "input.id": "2",
+    "input.text": 'one, "two" 2',
+    output: expect.stringMatching(/./) as string,
+    finishReason: "stop",
   })
   expect((await sluice(["export", out, "--status", "failed"])).stdout).toBe("")
+})
+
+test("a table for spreadsheets: fields are columns, what looks like a formula is text, numbers stay numbers", async () => {
+  const folder = temporaryFolder()
+  const input = join(folder, "in.jsonl")
+  writeFileSync(
+    input,
+    ['{"id":9007199254740993,"text":"=1+1"}', '{"id":-5,"more":"-3,5"}', '{"id":"@x","text":"-"}'].join("\n"),
+  )
+  const out = join(folder, "out.jsonl")
+  await sluice(["run", input, "-p", "{{id}}", "-m", "noop:", "-o", out, "-q"])
+  const rows: Record<string, string>[] = parse((await sluice(["export", out, "--format", "csv"])).stdout, {
+    columns: true,
+  })
+  const cells = rows.toSorted((a, b) => Number(a["index"]) - Number(b["index"]))
+  expect(cells.map((row) => [row["input.id"], row["input.text"], row["input.more"]])).toEqual([
+    ["9007199254740993", "'=1+1", ""],
+    ["-5", "", "-3,5"],
+    ["'@x", "'-", ""],
+  ])
 })
 
 test("export of a damaged journal: all that can be read, then what is wrong, exit code 2", async () => {
