@@ -172,3 +172,13 @@ test("an answer that is written as a line keeps U+2028 too", async () => {
   const { out } = await through("in.txt", "a\u2028b\n")
   expect(linesOf(out)).toMatchObject([{ output: "a\u2028b" }])
 })
+
+test("a line over 256 MiB is refused with its number, before it is whole in memory", async () => {
+  const packed = gzipSync(Buffer.concat([Buffer.from('{"text":"ok"}\n{"text":"'), Buffer.alloc(2 ** 28, "x")]), {
+    level: 1,
+  })
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, "in.jsonl.gz"), packed)
+  const { code, stderr } = await sluice(["plan", join(folder, "in.jsonl.gz"), "-p", "{{text}}", "-m", "lab:"])
+  expect([code, stderr]).toEqual([2, expect.stringContaining("in.jsonl.gz:2: a line of more than 256 MiB.")])
+}, 120_000)
