@@ -11,7 +11,7 @@ const delicate = /\d{16}|\d[.eE][\d+-]|[:,[\s]-0|^-0/
  * As `JSON.parse`, but no number is changed: one that JavaScript would write in another way (`9007199254740993`, `1.50`,
  * `1e400`) becomes `JSON.rawJSON` of its text, which `JSON.stringify` and the journal write as it was.
  *
- * @throws SyntaxError
+ * @throws SyntaxError; RangeError when values are nested by the thousand.
  * @example
  * ```ts
  * JSON.stringify(parseExactJson('{"id": 9007199254740993, "price": 1.50, "n": 2}')) // => '{"id":9007199254740993,"price":1.50,"n":2}'

@@ -1,4 +1,5 @@
 import type { Cost, Feedback, LimitReading } from "@sluice/core"
+import { decodedSegment } from "./reading/decoded-segment.ts"
 import { errorStatus, isError } from "./reading/error-status.ts"
 import { at, countAt, countInHeader, textAt } from "./reading/json-path.ts"
 import { measurePrompt } from "../accounts/measure-prompt.ts"
@@ -47,7 +48,7 @@ function recognise({ pathname }: URL, method: string): ModelCall | undefined {
   const found = onVertex.exec(pathname)
   // Not a model: it counts a prompt's tokens.
   if (!found || found[1] === "count-tokens") return undefined
-  return { endpoint: "messages", model: decodeURIComponent(found[1]!), stream: found[2] === "streamRawPredict" }
+  return { endpoint: "messages", model: decodedSegment(found[1]!), stream: found[2] === "streamRawPredict" }
 }
 
 const billingCodes = new Set(["enforced_spend_limit_reached", "contract_spend_limit_reached", "billing_error"])

@@ -1,5 +1,6 @@
 import { measurePrompt } from "../accounts/measure-prompt.ts"
 import { openAIShaped } from "./openai-shape.ts"
+import { decodedSegment } from "./reading/decoded-segment.ts"
 import { at, countAt, textAt } from "./reading/json-path.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
 import type { Answer, ModelCall, RequestFacts, Usage, Vendor, Verdict } from "./vendor.ts"
@@ -37,7 +38,7 @@ const operation = /\/model\/([^/]+)\/(converse|converse-stream|invoke|invoke-wit
 function recognise(url: URL, method: string): ModelCall | undefined {
   const found = method === "POST" ? operation.exec(url.pathname) : null
   if (!found) return undefined
-  return { endpoint: found[2]!, model: decodeURIComponent(found[1]!), stream: found[2]!.endsWith("-stream") }
+  return { endpoint: found[2]!, model: decodedSegment(found[1]!), stream: found[2]!.endsWith("-stream") }
 }
 
 function read(body: unknown, { model = "unknown", stream = false }: ModelCall): RequestFacts {

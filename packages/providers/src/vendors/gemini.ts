@@ -1,4 +1,5 @@
 import type { Cost, Feedback, LimitReading } from "@sluice/core"
+import { decodedSegment } from "./reading/decoded-segment.ts"
 import { errorStatus, isError } from "./reading/error-status.ts"
 import { goDuration } from "./reading/go-duration.ts"
 import { at, countAt, textAt } from "./reading/json-path.ts"
@@ -41,7 +42,7 @@ const operation = /\/models\/([^/:]+):(generateContent|streamGenerateContent|emb
 function recognise(url: URL, method: string): ModelCall | undefined {
   const found = method === "POST" ? operation.exec(url.pathname) : null
   if (!found) return undefined
-  return { endpoint: found[2]!, model: decodeURIComponent(found[1]!), stream: found[2] === "streamGenerateContent" }
+  return { endpoint: found[2]!, model: decodedSegment(found[1]!), stream: found[2] === "streamGenerateContent" }
 }
 
 function read(body: unknown, call: ModelCall): RequestFacts {

@@ -1,4 +1,5 @@
 import type { Cost, Feedback, LimitReading } from "@sluice/core"
+import { decodedSegment } from "./reading/decoded-segment.ts"
 import { errorStatus, isError } from "./reading/error-status.ts"
 import { goDuration } from "./reading/go-duration.ts"
 import { at, countAt, countIn, countInHeader, textAt } from "./reading/json-path.ts"
@@ -87,7 +88,7 @@ function recognise(url: URL, method: string): ModelCall | undefined {
   const endpoint = endpoints.find((name) => path.endsWith(name) && path[path.length - name.length - 1] === "/")
   if (endpoint === undefined) return undefined
   const named = deployment.exec(path)
-  return named ? { endpoint, model: decodeURIComponent(named[1]!) } : { endpoint }
+  return named ? { endpoint, model: decodedSegment(named[1]!) } : { endpoint }
 }
 
 function read(body: unknown, call: ModelCall): RequestFacts {
