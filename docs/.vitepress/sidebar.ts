@@ -39,7 +39,7 @@ export const sidebar: { readonly text: string; readonly collapsed?: boolean; rea
   { text: "Test your throttling", items: [page("docs/testing.md")] },
   {
     text: "Coming from",
-    items: ["from-p-limit", "from-langchain", "from-pocketflow"].map((name) => page(`docs/${name}.md`)),
+    items: ["comparison", "from-p-limit", "from-langchain", "from-pocketflow"].map((name) => page(`docs/${name}.md`)),
   },
   { text: "Reference", items: pages("docs/reference/*.md") },
   { text: "How it works", items: [page("docs/ARCHITECTURE.md"), page("CONTRIBUTING.md")] },
