@@ -9,7 +9,7 @@ import {
 } from "./model/batch.ts"
 import { type BatchFlowNode, type BatchFlowOptions, createBatchFlow } from "./model/batch-flow.ts"
 import type { Params } from "./run/params.ts"
-import type { Kit } from "./model/create-node.ts"
+import type { Kit } from "./model/kit.ts"
 import { createFlow, type FlowAction, type FlowNodes, type FlowOptions } from "./model/flow.ts"
 import type { ActionsOf, Answer, Needs, Node, ParamsOfAll } from "./model/node.ts"
 import {
@@ -20,7 +20,7 @@ import {
   type StageList,
 } from "./model/pipeline.ts"
 import type { OnError } from "./ports/executor.ts"
-import type { Runtime } from "./ports/ports.ts"
+import type { Runtime } from "./ports/runtime.ts"
 import { sequentialRuntime } from "./run/sequential-runtime.ts"
 import type { SharedCheck, StandardSchema } from "./model/shared-check.ts"
 import { createStep, type StepOptions } from "./model/step.ts"

@@ -15,16 +15,8 @@ export type { MaybePromise } from "./maybe-promise.ts"
 export type { ActionsOf, Answer, Node, NodeJSON, NodeKind } from "./model/node.ts"
 export type { Outcome } from "./outcome.ts"
 export type { Params } from "./run/params.ts"
-export type {
-  AttemptContext,
-  AttemptEnd,
-  Executor,
-  ItemOptions,
-  ItemPlace,
-  ItemWork,
-  MapOptions,
-  OnError,
-} from "./ports/executor.ts"
+export type { AttemptEnd, Executor, ItemOptions, ItemPlace, ItemWork, MapOptions, OnError } from "./ports/executor.ts"
+export type { AttemptContext } from "./ports/attempt-context.ts"
 export type {
   AdmitOptions,
   Backoff,
@@ -40,14 +32,14 @@ export type {
   RecordIdentity,
   RetryOptions,
   RunJournal,
-  Runtime,
   SettledRecord,
   Refusal,
   Settlement,
 } from "./ports/ports.ts"
+export type { Runtime } from "./ports/runtime.ts"
 export type { Redrivable } from "./model/redrive.ts"
 export { runPlace } from "./model/run-place.ts"
-export type { RunOptions } from "./run/run.ts"
+export type { RunOptions } from "./run/run-options.ts"
 export { sequentialExecutor } from "./items/sequential.ts"
 export { sequentialRuntime } from "./run/sequential-runtime.ts"
 export type { StandardSchema } from "./model/shared-check.ts"

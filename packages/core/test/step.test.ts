@@ -241,7 +241,10 @@ test.each<[object, string]>([
     { name: "x", retry: { maxAttempts: "2" } },
     'step "x": retry.maxAttempts must be a whole number of at least 1 (got "2").',
   ],
-  [{ name: "x", cost: () => ({}) }, 'step "x": limiter must be given with cost, which is asked of it (got undefined).'],
+  [
+    { name: "x", cost: () => ({}) },
+    'step "x": limiter must be given when cost is: nothing else charges it (got undefined).',
+  ],
 ])("bad options are refused at construction: %j", (options, message) => {
   expect(() => step(options as never)).toThrow(message)
 })

@@ -80,6 +80,8 @@ function sharedAttempts(right: Attempt): Attempt {
 
 const cancelled = "is cancelled with the reason as it was given"
 
+const throwing = "ends with what known or settled threw, untouched, and tells which item that left open"
+
 /** Each flaw and the tests that find it. */
 const flaws: Record<string, readonly [Flaw, ...string[]]> = {
   "undefined becomes null": [
@@ -168,6 +170,42 @@ const flaws: Record<string, readonly [Flaw, ...string[]]> = {
   ],
 }
 
+const surroundings: Record<string, readonly [Flaw, ...string[]]> = {
+  "what is known is not asked": [
+    { work: without("known") },
+    "asks first what is known, which stands in for the item and is not settled again",
+    throwing,
+  ],
+  "an outcome is not waited for": [
+    {
+      work: (work) => ({
+        ...work,
+        ...(work.settled && {
+          settled: (outcome, item, scope) => {
+            const settling = work.settled!(outcome, item, scope)
+            if (settling instanceof Promise) settling.catch(() => {})
+          },
+        }),
+      }),
+    },
+    "hands an outcome over, and the slot on, only when it has settled, and as settling returned it",
+    throwing,
+  ],
+  "nobody is told what was dropped": [
+    { work: without("dropped") },
+    throwing,
+    "drops what is in flight when it is cancelled",
+  ],
+  "every item has a plain scope": [
+    { work: without("open") },
+    "answers how the item ended, also with nothing-like values",
+    "tries as often as told, counting from 1, and tells of each attempt",
+    "lets the fallback answer when attempts are spent, and fails with the fallback's own error",
+    "runs attempts and the fallback in the scope that was opened, whose index the outcome has",
+  ],
+  "a limiter has no keys": [{ policy: without("limiterKey") }, "asks the limiter for the item's key"],
+}
+
 describe("core's sequential executor", () =>
   testExecutor(() => sequentialExecutor, { describe, it }, { parallel: false }))
 
@@ -177,16 +215,19 @@ describe("testExecutor", () => {
     (framework: TestFramework): void =>
       testExecutor(({ clock, random }) => flawed(parallelExecutor(clock, random), flaw), framework)
 
-  it.each(Object.entries(flaws))("finds an executor's flaw: %s", async (_flaw, [flaw, ...names]) => {
-    expect(await failuresOf(suiteFor(flaw), new Set(names))).toEqual(names)
-  })
+  it.each(Object.entries({ ...flaws, ...surroundings }))(
+    "finds an executor's flaw: %s",
+    async (_flaw, [flaw, ...names]) => {
+      expect(await failuresOf(suiteFor(flaw), new Set(names))).toEqual(names)
+    },
+  )
 
   it("passes the executor in which they were put", async () => {
     expect(await failuresOf(suiteFor({}))).toEqual([])
   })
 
   it("asks nothing that none of these flaws fails", () => {
-    const found = new Set(Object.values(flaws).flatMap(([_flaw, ...names]) => names))
+    const found = new Set(Object.values({ ...flaws, ...surroundings }).flatMap(([_flaw, ...names]) => names))
     expect(namesOf(suiteFor({})).filter((name) => !found.has(name))).toEqual([])
   })
 })

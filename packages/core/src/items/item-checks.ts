@@ -7,6 +7,7 @@ import {
   checkOptions,
   count,
   fields,
+  invalidOption,
   limiter,
   milliseconds,
   needed,
@@ -49,6 +50,22 @@ export const policyChecks: Shape<ItemPolicy<never>> = {
   limiterKey: callable,
   cost: callable,
   version: be("a string", (value) => typeof value === "string"),
+}
+
+/**
+ * What no option says alone. A `keyed` limiter without a key would be one limiter for all; a cost that no limiter is asked for and
+ * a key that goes nowhere do nothing.
+ */
+export function checkLimiter(
+  where: string,
+  { limiter: given, limiterKey, cost }: Pick<ItemPolicy<never>, "limiter" | "cost"> & { readonly limiterKey?: unknown },
+): void {
+  if (cost && !given) throw invalidOption(where, "limiter", "given when cost is: nothing else charges it", given)
+  if (given?.isKeyed && !limiterKey) {
+    const wanted = "given with a keyed limiter: (item) => key, or take limiter.of(key)"
+    throw invalidOption(where, "limiterKey", wanted, limiterKey)
+  }
+  if (limiterKey && !given?.isKeyed) throw invalidOption(where, "limiter", "keyed(...) when limiterKey is given", given)
 }
 
 const whole = count()

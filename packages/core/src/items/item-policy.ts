@@ -1,4 +1,3 @@
-import { invalidOption } from "../options.ts"
 import type { ItemContext } from "../run/context.ts"
 import type { Cost } from "../cost.ts"
 import type { ItemOptions } from "../ports/executor.ts"
@@ -21,28 +20,6 @@ export interface ItemPolicy<Input> {
 }
 
 type Options<Input> = ItemPolicy<Input> & { readonly fallback?: unknown }
-
-/** What no option says alone. */
-export function checkPolicy(where: string, options: Options<never>): void {
-  if (options.cost && !options.limiter)
-    throw invalidOption(where, "limiter", "given with cost, which is asked of it", undefined)
-  checkLimiterKey(where, options)
-}
-
-/** A `keyed` limiter without a key would be one limiter for all, and a key that nobody asks for does nothing. */
-function checkLimiterKey(where: string, { limiter, limiterKey }: Options<never>): void {
-  if (limiter?.isKeyed && !limiterKey) {
-    throw invalidOption(
-      where,
-      "limiterKey",
-      "given with a keyed limiter: (item, ctx) => key, or take limiter.of(key)",
-      undefined,
-    )
-  }
-  if (limiterKey && !limiter?.isKeyed) {
-    throw invalidOption(where, "limiter", "keyed(...) when limiterKey is given", limiter)
-  }
-}
 
 /** What the executor gets, or nothing when one plain call does. */
 export function itemOptions<Input, Result>(options: Options<Input>): ItemOptions<Input, Result> | undefined {

@@ -1,5 +1,6 @@
 import type { ItemContext } from "../run/context.ts"
-import type { AttemptContext, AttemptEnd, ItemOptions, ItemWork } from "../ports/executor.ts"
+import type { AttemptEnd, ItemOptions, ItemWork } from "../ports/executor.ts"
+import type { AttemptContext } from "../ports/attempt-context.ts"
 import { ItemError, keptErrors } from "./item-error.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
 import type { Outcome } from "../outcome.ts"

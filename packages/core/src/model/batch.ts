@@ -1,12 +1,14 @@
 import type { ItemContext, NodeContext } from "../run/context.ts"
 import type { Work } from "../run/work.ts"
-import { checkNode, nodeName, policyChecks } from "../items/item-checks.ts"
+import { checkLimiter, checkNode, nodeName, policyChecks } from "../items/item-checks.ts"
 import { callable, needed, type Shape } from "../options.ts"
-import { createNode, type Kit } from "./create-node.ts"
+import { createNode } from "./create-node.ts"
+import type { Kit } from "./kit.ts"
 import { type BatchSummary, deliveryChecks, deliveryJSON, type Delivery } from "../items/delivery.ts"
-import { checkPolicy, itemOptions, type ItemPolicy, policyJSON } from "../items/item-policy.ts"
+import { itemOptions, type ItemPolicy, policyJSON } from "../items/item-policy.ts"
 import type { ItemTask } from "../items/item-work.ts"
-import { inLane, type Lane, openLane } from "./lane.ts"
+import { type Lane } from "./lane.ts"
+import { inLane, openLane } from "./open-lane.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
 import { type Answer, enter, type Node, type NodeJSON } from "./node.ts"
 import type { Outcome } from "../outcome.ts"
@@ -109,7 +111,7 @@ const checks: Shape<PlainBatch<never>> = {
 export function createBatch<Shared>(kit: Kit<Shared>, options: PlainBatch<Shared>): BatchNode<Shared> {
   const { name, prep, exec, post, key, version } = options
   checkNode("batch", options, checks)
-  checkPolicy(`batch "${name}"`, options)
+  checkLimiter(`batch "${name}"`, options)
   const policy = itemOptions<unknown, unknown>(options)
   const task: ItemTask<unknown, unknown> = {
     name,

@@ -1,16 +1,7 @@
 import { type enter, type inside, type Node } from "./node.ts"
-import type { Runtime } from "../ports/ports.ts"
 import { runNode } from "../run/run.ts"
-import type { SharedCheck } from "./shared-check.ts"
+import type { Kit } from "./kit.ts"
 import { toMermaid } from "./to-mermaid.ts"
-
-/** What `define` binds its nodes to. */
-export interface Kit<Shared> {
-  readonly runtime: Runtime
-  readonly check: SharedCheck | undefined
-  /** Only a type. */
-  readonly shared?: Shared
-}
 
 /** The part of a node that its kind decides, plus what all kinds have. Frozen: a flow is its graph. */
 export function createNode<Shared>(

@@ -1,5 +1,5 @@
 import type { Work } from "../run/work.ts"
-import type { RunOptions } from "../run/run.ts"
+import type { RunOptions } from "../run/run-options.ts"
 
 /** What `post` may answer: an action, or nothing, which means `"default"`. */
 export type Answer = string | void | undefined

@@ -1,8 +1,9 @@
 import type { Work } from "../run/work.ts"
-import type { Kit } from "./create-node.ts"
+import type { Kit } from "./kit.ts"
 import { type Answer, enter, type Node } from "./node.ts"
 import type { Outcome } from "../outcome.ts"
-import { runNode, type RunOptions } from "../run/run.ts"
+import { runNode } from "../run/run.ts"
+import type { RunOptions } from "../run/run-options.ts"
 
 /** A node whose failed items can be run again alone. */
 export interface Redrivable<Shared, Action extends string = string, Result = unknown> {

@@ -4,12 +4,13 @@ import type { Outcome } from "../outcome.ts"
 import type { SettledRecord } from "../ports/ports.ts"
 import { runOne } from "../items/run-one.ts"
 import type { Work } from "../run/work.ts"
-import { checkNode, nodeName, policyChecks } from "../items/item-checks.ts"
+import { checkLimiter, checkNode, nodeName, policyChecks } from "../items/item-checks.ts"
 import { callable, needed, type Shape } from "../options.ts"
-import { createNode, type Kit } from "./create-node.ts"
+import { createNode } from "./create-node.ts"
+import type { Kit } from "./kit.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
 import { type Answer, enter, type Node, type NodeJSON } from "./node.ts"
-import { checkPolicy, itemOptions, type ItemPolicy, policyJSON } from "../items/item-policy.ts"
+import { itemOptions, type ItemPolicy, policyJSON } from "../items/item-policy.ts"
 import { reportAttempt } from "../items/item-work.ts"
 import { recall } from "../items/recall.ts"
 import { countVisit } from "../run/visits.ts"
@@ -56,7 +57,7 @@ interface StepTask {
 /** The `step` of `define`, without its types. */
 export function createStep<Shared>(kit: Kit<Shared>, options: PlainStep<Shared>): Node<Shared> {
   checkNode("step", options, checks)
-  checkPolicy(`step "${options.name}"`, options)
+  checkLimiter(`step "${options.name}"`, options)
   const { prep, exec, post, name, version } = options
   const policy = itemOptions<unknown, unknown>(options)
 

@@ -1,17 +1,9 @@
+import type { AttemptContext } from "./attempt-context.ts"
 import type { Cost } from "../cost.ts"
 import type { MaybePromise } from "../maybe-promise.ts"
 import type { Outcome } from "../outcome.ts"
 import type { Limiter, RetryOptions } from "./ports.ts"
 import type { Scope } from "../run/scope.ts"
-
-/** What an attempt at an item gets beside the item. */
-export interface AttemptContext {
-  readonly index: number
-  /** 1-based. */
-  readonly attempt: number
-  /** Aborted by the run's cancel, by `onError: "stop"`, and by this attempt's `timeoutMs`. */
-  readonly signal: AbortSignal
-}
 
 /** How each item is tried. */
 export interface ItemOptions<I, O> {

@@ -1,6 +1,5 @@
 import type { Cost } from "../cost.ts"
 import type { SluiceEvent } from "./events.ts"
-import type { Executor } from "./executor.ts"
 import type { Outcome } from "../outcome.ts"
 
 /** Time. The only implementation that touches the machine's clock is the scheduler's `system-clock.ts`. */
@@ -107,7 +106,7 @@ export interface AdmitOptions {
 
 /** Whatever admits calls: a quota, a semaphore, an adapter around another limiter. */
 export interface Limiter {
-  /** It admits nobody without `options.key`. */
+  /** It admits nobody without `options.tenant`. */
   readonly isKeyed?: true
   admit(cost?: Cost, options?: AdmitOptions): Promise<Permit>
   /** The permit if it is free now and nobody waits, else `undefined`. */
@@ -173,11 +172,4 @@ export interface RunJournal {
 /** The record of runs. `@sluice/journal` keeps it in SQLite. */
 export interface Journal {
   openRun(run: { readonly runId: string; readonly flow: string }): Promise<RunJournal>
-}
-
-/** What the model needs from outside. `define` of the `sluice` package brings the real one. */
-export interface Runtime {
-  readonly clock: Clock
-  readonly random: Random
-  readonly executor: Executor
 }

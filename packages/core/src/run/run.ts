@@ -10,36 +10,15 @@ import {
   type Shape,
   text,
 } from "../options.ts"
-import type { Params } from "./params.ts"
-import type { Kit } from "../model/create-node.ts"
+import type { Kit } from "../model/kit.ts"
 import type { Frame, RunState } from "./frame.ts"
 import { messageOf } from "../message-of.ts"
 import type { Node } from "../model/node.ts"
-import type { EventSink, Journal, Runtime } from "../ports/ports.ts"
+import type { Runtime } from "../ports/runtime.ts"
 import { checkShared } from "../model/shared-check.ts"
+import type { RunOptions } from "./run-options.ts"
 import { stamped } from "./stamped.ts"
 import { visitNode } from "./visit-node.ts"
-
-/** How one run is run. */
-export interface RunOptions {
-  /** Cancels the run: it rejects with `signal.reason`, untouched, after everything it started has settled. */
-  readonly signal?: AbortSignal
-  /** Settled work is recorded there, and not done again when the run is run again. */
-  readonly journal?: Journal
-  /** Names the run in events and in the journal. Default: with a journal the node's name, so that running again resumes; else a random one. */
-  readonly runId?: string
-  /** Whether work that the journal holds as failed is done again. Default true. */
-  readonly retryFailed?: boolean
-  readonly onEvent?: EventSink
-  readonly params?: Params
-  /**
-   * Nodes that one run of a flow may run. Default: as many as the flow has, so that no flow without a loop is ever cut off, plus
-   * 10,000, because a loop that runs longer is more often a mistake than meant. Then the run fails with `max-steps`.
-   */
-  readonly maxSteps?: number
-  /** Higher is admitted first. Default 0. */
-  readonly priority?: number
-}
 
 /** Opens a run, runs `node` in it, closes it. */
 export async function runNode<Shared>(

@@ -1,4 +1,4 @@
-import type { AttemptContext } from "../ports/executor.ts"
+import type { AttemptContext } from "../ports/attempt-context.ts"
 import type { Cost } from "../cost.ts"
 import type { LendablePermit } from "./lendable-permit.ts"
 import type { EventSink, Limiter } from "../ports/ports.ts"

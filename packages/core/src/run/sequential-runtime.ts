@@ -1,5 +1,6 @@
 import { SluiceError } from "../errors.ts"
-import type { Clock, Random, Runtime } from "../ports/ports.ts"
+import type { Clock, Random } from "../ports/ports.ts"
+import type { Runtime } from "../ports/runtime.ts"
 import { sequentialExecutor } from "../items/sequential.ts"
 
 let ticks = 0

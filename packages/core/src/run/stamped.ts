@@ -1,5 +1,6 @@
 import type { NewEvent } from "./frame.ts"
-import type { EventSink, Runtime } from "../ports/ports.ts"
+import type { EventSink } from "../ports/ports.ts"
+import type { Runtime } from "../ports/runtime.ts"
 
 /** Gives events their time on the way to `sink`. */
 export function stamped(sink: EventSink, runtime: Runtime): (event: NewEvent) => void {

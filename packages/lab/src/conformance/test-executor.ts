@@ -4,6 +4,7 @@ import { VirtualClock } from "../virtual-clock.ts"
 import type { ExecutorBench } from "./executor-bench.ts"
 import { testManyItems } from "./executor-many-items.ts"
 import { testOneItem } from "./executor-one-item.ts"
+import { testSurroundings } from "./executor-surroundings.ts"
 import type { TestFramework } from "./framework.ts"
 
 export interface ExecutorPromises {
@@ -13,7 +14,7 @@ export interface ExecutorPromises {
 
 /**
  * Whether an executor keeps the contract: one outcome per item, attempts that belong to their item, a source that is pulled,
- * and an end that is clean however it comes. Runs on a virtual clock.
+ * what surrounds an item (its scope, `known`, `settled`, `dropped`), and an end that is clean however it comes. Runs on a virtual clock.
  *
  * @example
  * ```ts no-run
@@ -32,4 +33,5 @@ export function testExecutor(
   }
   testOneItem(setUp, framework, parallel)
   testManyItems(setUp, framework, parallel)
+  testSurroundings(setUp, framework, parallel)
 }

@@ -1,5 +1,5 @@
 import type { Clock, ItemOptions, ItemWork, Random } from "@sluice/core"
-import { callable, invalidOption, limiter as isLimiter, milliseconds, retry, type Shape } from "@sluice/core/internal"
+import { callable, limiter, milliseconds, retry, type Shape } from "@sluice/core/internal"
 
 /** What is done with each item of a map, with the ports that it needs. */
 export interface ItemPlan<I, O> {
@@ -22,18 +22,7 @@ export const itemChecks: Shape<ItemOptions<never, never>> = {
   retry,
   timeoutMs: milliseconds,
   fallback: callable,
-  limiter: isLimiter,
+  limiter,
   limiterKey: callable,
   cost: callable,
-}
-
-/** What no option says alone. */
-export function checkItemOptions<I, O>(where: string, { limiter, limiterKey, cost }: ItemOptions<I, O>): void {
-  if (cost && !limiter) throw invalidOption(where, "limiter", "given when cost is: nothing else charges it", limiter)
-  if (limiter?.isKeyed && !limiterKey) {
-    const wanted = "given with a keyed limiter: (item) => key, or take limiter.of(key)"
-    throw invalidOption(where, "limiterKey", wanted, limiterKey)
-  }
-  if (limiterKey && !limiter?.isKeyed)
-    throw invalidOption(where, "limiter", "keyed(...) when limiterKey is given", limiter)
 }

@@ -2,6 +2,7 @@ import type { AttemptContext, AttemptEnd, Clock, ItemOptions, MapOptions, Outcom
 import {
   abortSignal,
   callable,
+  checkLimiter,
   checkOptions,
   clock,
   concurrency,
@@ -12,7 +13,7 @@ import {
   random,
   type Shape,
 } from "@sluice/core/internal"
-import { checkItemOptions, itemChecks } from "../item/plan.ts"
+import { itemChecks } from "../item/plan.ts"
 
 /** One attempt at one item. */
 export type ItemFunction<I, O> = (item: I, context: AttemptContext) => O | PromiseLike<O>
@@ -55,7 +56,7 @@ const checks: Shape<ParallelMapOptions<never, never>> = {
 /** @throws SluiceError `invalid-option` naming the path. */
 export function checkMapOptions<I, O>(options: ParallelMapOptions<I, O>): void {
   checkOptions("parallelMap", options, checks)
-  checkItemOptions("parallelMap", options)
+  checkLimiter("parallelMap", options)
 }
 
 const { order: _order, onError: _onError, reorderWindow: _window, ...forAll } = checks
@@ -65,7 +66,7 @@ export function checkMapAllOptions<I, O>(
   options: Omit<ParallelMapOptions<I, O>, "order" | "onError" | "reorderWindow">,
 ): void {
   checkOptions("mapAll", options, forAll)
-  checkItemOptions("mapAll", options)
+  checkLimiter("mapAll", options)
 }
 
 /** @throws SluiceError `invalid-option` naming the path. */

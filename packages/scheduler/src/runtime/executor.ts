@@ -1,5 +1,5 @@
 import type { Clock, Executor, Random, Runtime } from "@sluice/core"
-import { mapItems } from "../map/parallel-map.ts"
+import { Mapping } from "../map/mapping.ts"
 import { systemClock, systemRandom } from "./system-clock.ts"
 
 /**
@@ -13,7 +13,7 @@ import { systemClock, systemRandom } from "./system-clock.ts"
  * ```
  */
 export function parallelExecutor(clock: Clock, random: Random): Executor {
-  return { map: (source, work, options) => mapItems(source, work, options, clock, random) }
+  return { map: (source, work, options) => new Mapping(source, work, options, clock, random) }
 }
 
 /** The real clock, real randomness, and the parallel executor. */
