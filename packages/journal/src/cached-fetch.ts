@@ -1,8 +1,12 @@
-import { z } from "zod"
 import { cachedCall } from "./cached-call.ts"
+import { nullable, number, object, text } from "./reader.ts"
 import type { ResponseCache } from "./response-cache.ts"
 
-const storedResponse = z.object({ status: z.number(), contentType: z.string().nullable(), body: z.string() })
+const storedResponse = object<{ status: number; contentType: string | null; body: string }>({
+  status: number,
+  contentType: nullable(text),
+  body: text,
+})
 
 /**
  * A `fetch` that answers a POST it has seen before (same method, URL and body; headers do not count and are not stored)
@@ -39,7 +43,7 @@ export function cachedFetch(cache: ResponseCache, fetch: typeof globalThis.fetch
         },
         outer ?? undefined,
       )
-      const { status, contentType, body } = storedResponse.parse(stored)
+      const { status, contentType, body } = storedResponse(stored)
       return new Response(body, { status, headers: contentType === null ? {} : { "content-type": contentType } })
     } catch (error) {
       if (error instanceof Uncached) return error.response.clone()

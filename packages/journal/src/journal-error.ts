@@ -1,7 +1,4 @@
 import { SluiceError } from "@sluice/core"
-import { z } from "zod"
-
-const sqliteError = z.object({ code: z.literal("ERR_SQLITE_ERROR"), errcode: z.number(), message: z.string() })
 
 const advice: Readonly<Record<number, string>> = {
   5: "Another process is writing to it for longer than the journal waits.",
@@ -13,11 +10,9 @@ const advice: Readonly<Record<number, string>> = {
 
 /** Puts what SQLite says about the file at `path` into the words of the journal. Other errors pass unchanged. */
 export function journalError(error: unknown, path: string): unknown {
-  if ((error as { code?: unknown } | null)?.code === "ERR_OUT_OF_RANGE")
-    return damaged(path, "a number is too large", error)
-  const parsed = sqliteError.safeParse(error)
-  if (!parsed.success) return error
-  const { errcode, message } = parsed.data
+  const { code, errcode, message } = (error ?? {}) as { code?: unknown; errcode?: unknown; message?: unknown }
+  if (code === "ERR_OUT_OF_RANGE") return damaged(path, "a number is too large", error)
+  if (code !== "ERR_SQLITE_ERROR" || typeof errcode !== "number" || typeof message !== "string") return error
   const primary = errcode & 0xff
   if (primary === 11 || primary === 26) return damaged(path, message, error)
   return new SluiceError(

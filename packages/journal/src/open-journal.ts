@@ -1,7 +1,17 @@
 import type { Clock, Journal } from "@sluice/core"
 import { SluiceError } from "@sluice/core"
 import { systemClock } from "@sluice/scheduler"
-import { z } from "zod"
+import {
+  type Check,
+  checkOptions,
+  clock as isClock,
+  flag,
+  listOf,
+  needed,
+  oneOf,
+  type Shape,
+  text,
+} from "@sluice/core/internal"
 import { GroupCommit } from "./group-commit.ts"
 import { damaged, journalError, translating } from "./journal-error.ts"
 import { type ItemQuery, type JournalItem, readItems } from "./journal-items.ts"
@@ -31,12 +41,20 @@ export interface JournalOptions {
 /** Whoever lists records by number takes four bytes for each. */
 const maxRecord = 2 ** 32 - 1
 
-const optionsSchema = z.object({
-  path: z.string().min(1),
-  readOnly: z.boolean().default(false),
-  secrets: z.array(z.string().min(8, "secrets shorter than 8 characters would redact ordinary text")).default([]),
-  synchronous: z.enum(["full", "normal"]).default("full"),
-})
+/** The error does not show it. */
+const longSecret: Check = (secret) => {
+  if (typeof secret === "string" && secret.length >= 8) return undefined
+  const wanted = "a text of at least 8 characters, since a shorter one would redact ordinary text"
+  return { path: "", wanted, got: "a shorter one" }
+}
+
+const checks: Shape<JournalOptions> = {
+  path: needed(text),
+  readOnly: flag,
+  secrets: listOf(longSecret),
+  synchronous: oneOf("full", "normal"),
+  clock: isClock,
+}
 
 /**
  * Opens the record of runs in one SQLite file.
@@ -55,12 +73,9 @@ const optionsSchema = z.object({
  * ```
  */
 export function openJournal(options: JournalOptions): SqliteJournal {
-  const parsed = optionsSchema.safeParse(options)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    throw new SluiceError("invalid-option", `openJournal: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}.`)
-  }
-  return new SqliteJournal({ ...parsed.data, clock: options.clock ?? systemClock })
+  checkOptions("openJournal", options, checks)
+  const { path, readOnly = false, secrets = [], synchronous = "full", clock = systemClock } = options
+  return new SqliteJournal({ path, readOnly, secrets, synchronous, clock })
 }
 
 /** The journal that `openJournal` answers. */

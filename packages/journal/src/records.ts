@@ -1,8 +1,20 @@
 import { type Cost, SluiceError } from "@sluice/core"
-import { z } from "zod"
 import { damaged } from "./journal-error.ts"
 import { maxDepth } from "./plain-json.ts"
 import { parseExactJson } from "./exact-json.ts"
+import {
+  Misfit,
+  nullable,
+  number,
+  object,
+  oneOf,
+  optional,
+  reader,
+  type Reader,
+  record,
+  text,
+  whole,
+} from "./reader.ts"
 import { type StoredError, storedError } from "./stored-error.ts"
 import { type Writer, writerRecord } from "./writer-lock.ts"
 
@@ -33,18 +45,18 @@ export type WholeItem = SettledItem & {
 }
 
 /** `NULL` is `undefined`; anything else is JSON text. */
-function json(schema: z.ZodType): z.ZodType {
-  return z.preprocess((text, context) => {
-    if (text === null || text === undefined) return undefined
+function json<T>(read: Reader<T>): Reader<T> {
+  return (stored) => {
+    if (stored === null || stored === undefined) return read(undefined)
+    let value: unknown
     try {
-      const value = parseExactJson(text as string)
-      if (fits(value, maxDepth)) return value
-      context.addIssue({ code: "custom", message: `it is nested more than ${maxDepth} deep` })
+      value = parseExactJson(stored as string)
     } catch {
-      context.addIssue({ code: "custom", message: "it is not JSON" })
+      throw new Misfit("", "it is not JSON")
     }
-    return z.NEVER
-  }, schema)
+    if (!fits(value, maxDepth)) throw new Misfit("", `it is nested more than ${maxDepth} deep`)
+    return read(value)
+  }
 }
 
 function fits(value: unknown, depth: number): boolean {
@@ -52,66 +64,85 @@ function fits(value: unknown, depth: number): boolean {
   return depth > 0 && Object.values(value).every((member) => fits(member, depth - 1))
 }
 
-/** What a `Date` takes. */
-const moment = z.number().min(0).max(8.64e15)
-const amount = z.number().optional()
-const cost = z.object({ requests: amount, inputTokens: amount, outputTokens: amount, usd: amount })
+function orNull<T>(read: Reader<T>): Reader<T | null> {
+  const maybe = json(optional(read))
+  return (stored) => maybe(stored) ?? null
+}
 
-const runRecord = z.object({
-  run: z.number(),
-  runId: z.string(),
-  flow: z.string(),
-  status: z.enum(["running", "ok", "failed", "cancelled"]),
+/** What a `Date` takes. */
+const moment = reader<number>("a moment", (value) => {
+  return typeof value === "number" && value >= 0 && value <= 8.64e15
+})
+const attempts = reader<number>("a whole number from 0 up", (value) => {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+})
+const amount = optional(number)
+
+const runRecord = object<RunRecord>({
+  run: number,
+  runId: text,
+  flow: text,
+  status: oneOf("running", "ok", "failed", "cancelled"),
   startedAtMs: moment,
-  endedAtMs: moment.nullable(),
-  writer: json(writerRecord.optional()).transform((writer) => writer ?? null),
+  endedAtMs: nullable(moment),
+  writer: orNull(writerRecord),
 })
 
-const stored = json(z.unknown())
-const settled = { item: z.number(), attempts: z.number().int().min(0) }
-const okRecord = z.object({ ...settled, status: z.literal("ok"), value: json(z.unknown()) })
-const failedRecord = z.object({ ...settled, status: z.literal("failed"), value: json(storedError) })
+const anything: Reader<unknown> = (value) => value
+const stored = json(anything)
+const settled = { item: number, attempts, status: oneOf("ok", "failed") }
 const place = {
-  node: z.string(),
-  visit: z.number().int(),
-  params: json(z.record(z.string(), z.unknown())),
-  idx: z.number().int(),
-  key: z.string().nullable(),
-  cost: json(cost.optional()).transform((value) => value ?? null),
+  node: text,
+  visit: whole,
+  params: json(record),
+  idx: whole,
+  key: nullable(text),
+  cost: orNull(object<Cost>({ requests: amount, inputTokens: amount, outputTokens: amount, usd: amount })),
   settledAtMs: moment,
 }
-const settledItem = z.discriminatedUnion("status", [okRecord, failedRecord])
-const wholeItem = z.discriminatedUnion("status", [okRecord.extend(place), failedRecord.extend(place)])
+const okItem = object<Readonly<Record<string, unknown>>>({ ...settled, value: stored })
+const failedItem = object<Readonly<Record<string, unknown>>>({ ...settled, value: json(storedError) })
+const wholeOk = object<Readonly<Record<string, unknown>>>({ ...settled, value: stored, ...place })
+const wholeFailed = object<Readonly<Record<string, unknown>>>({ ...settled, value: json(storedError), ...place })
 
 export function parseRun(row: unknown, path: string): RunRecord {
-  return parse(runRecord, row, path) as RunRecord
+  return parse(runRecord, row, path)
 }
 
 export function parseSettled(row: unknown, path: string): SettledItem {
-  return parse(settledItem, row, path) as SettledItem
+  return parse(isFailed(row) ? failedItem : okItem, row, path) as SettledItem
 }
 
 export function parseItem(row: unknown, path: string): WholeItem {
-  return parse(wholeItem, row, path) as WholeItem
+  return parse(isFailed(row) ? wholeFailed : wholeOk, row, path) as WholeItem
+}
+
+function isFailed(row: unknown): boolean {
+  return (row as { readonly status?: unknown }).status === "failed"
 }
 
 /** A value that was stored as JSON text: a note, an answer. */
 export function parseStored(text: unknown, path: string, what: string): unknown {
-  const parsed = stored.safeParse(text)
-  if (parsed.success) return parsed.data
-  throw damaged(path, `${what}: ${parsed.error.issues[0]?.message ?? ""}`, parsed.error)
+  try {
+    return stored(text)
+  } catch (error) {
+    if (error instanceof Misfit) throw damaged(path, `${what}: ${error.message}`, error)
+    throw error
+  }
 }
 
-/** Reads a row by its schema; what does not fit is told with the file and the record. */
-function parse(schema: z.ZodType, row: unknown, path: string): unknown {
-  const parsed = schema.safeParse(row)
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  const { item, runId } = row as { readonly item?: number; readonly runId?: string }
-  const name = item === undefined ? `the record of run "${runId}"` : `record ${item}`
-  throw new SluiceError(
-    "journal-unreadable",
-    `${path}: ${name} is damaged (${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}). \`sluice export\` reads what can be read.`,
-    { cause: parsed.error, details: { path, item } },
-  )
+/** Reads a row; what does not fit is told with the file and the record. */
+function parse<T>(read: Reader<T>, row: unknown, path: string): T {
+  try {
+    return read(row)
+  } catch (error) {
+    if (!(error instanceof Misfit)) throw error
+    const { item, runId } = row as { readonly item?: number; readonly runId?: string }
+    const name = item === undefined ? `the record of run "${runId}"` : `record ${item}`
+    throw new SluiceError(
+      "journal-unreadable",
+      `${path}: ${name} is damaged (${error.path}: ${error.message}). \`sluice export\` reads what can be read.`,
+      { cause: error, details: { path, item } },
+    )
+  }
 }

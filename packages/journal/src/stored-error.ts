@@ -1,4 +1,4 @@
-import { z } from "zod"
+import { listOf, number, object, optional, type Reader, reader, text } from "./reader.ts"
 
 /** An error as the journal keeps it: what people and retries need, and nothing of the request. */
 export interface StoredError {
@@ -14,18 +14,16 @@ export interface StoredError {
   readonly kept?: unknown
 }
 
-export const storedError: z.ZodType<StoredError> = z.lazy(() =>
-  z.object({
-    name: z.string(),
-    message: z.string(),
-    code: z.union([z.string(), z.number()]).optional(),
-    statusCode: z.number().optional(),
-    retryable: z.boolean().optional(),
-    cause: storedError.optional(),
-    errors: z.array(storedError).optional(),
-    kept: z.unknown().optional(),
-  }),
-)
+export const storedError: Reader<StoredError> = object<StoredError>({
+  name: text,
+  message: text,
+  code: optional(reader<string | number>("a text or a number", (code) => /string|number/.test(typeof code))),
+  statusCode: optional(number),
+  retryable: optional(reader<boolean>("true or false", (value) => typeof value === "boolean")),
+  cause: optional((value) => storedError(value)),
+  errors: optional(listOf((value) => storedError(value))),
+  kept: (value) => value,
+})
 
 const maxDepth = 5
 

@@ -1,14 +1,10 @@
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { hostname } from "node:os"
-import { z } from "zod"
+import { object, type Reader, text, whole } from "./reader.ts"
 
 /** Which process writes a run. The start time tells a process from a later one with the same pid. */
-export const writerRecord: z.ZodType<Writer> = z.object({
-  pid: z.number().int(),
-  startedAt: z.string(),
-  host: z.string(),
-})
+export const writerRecord: Reader<Writer> = object<Writer>({ pid: whole, startedAt: text, host: text })
 export interface Writer {
   readonly pid: number
   readonly startedAt: string

@@ -227,5 +227,8 @@ test("a folder in the file's place", () => {
 
 test("options are checked, with their names", () => {
   expect(errorOf(() => openJournal({ path: "" })).message).toMatch(/openJournal: path/)
-  expect(errorOf(() => openJournal({ path: "x", secrets: ["a"] })).message).toMatch(/secrets shorter than 8/)
+  expect(errorOf(() => openJournal({ path: "x", secrets: ["a"] })).message).toBe(
+    'openJournal: secrets.0 must be a text of at least 8 characters, since a shorter one would redact ordinary text (got "a shorter one").',
+  )
+  expect(errorOf(() => openJournal({ path: "x", readonly: true } as never)).message).toMatch(/Did you mean "readOnly"/)
 })

@@ -25,5 +25,12 @@ test("a Node without SQLite: what needs none works, and the journal says which v
 })
 
 test("the list of exports is the API", () => {
-  expect(Object.keys(journal).toSorted()).toEqual(["cachedCall", "cachedFetch", "openJournal", "redactSecrets"])
+  expect(Object.keys(journal).toSorted()).toEqual([
+    "cachedCall",
+    "cachedFetch",
+    "exactDigits",
+    "openJournal",
+    "parseExactJson",
+    "redactSecrets",
+  ])
 })

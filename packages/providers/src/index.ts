@@ -1,5 +1,6 @@
 export { AnswerError } from "./items/answer-error.ts"
 export { ask, askDefaults, type Answered, type AskOptions } from "./items/ask.ts"
+export type { AskModel } from "./items/ask-model.ts"
 export { coalesce, coalesceDefaults, type CoalesceOptions } from "./items/coalesce.ts"
 export { coalesceEmbeddings, coalesceEmbeddingsDefaults, type CoalesceEmbeddingsOptions } from "./items/embeddings.ts"
 export { type Fallback, fallbackDefaults } from "./call/fallback.ts"

@@ -18,6 +18,7 @@ import { ModelRequest } from "./call/model-request.ts"
 import { mayBeModelCall, recogniser } from "./call/recognise.ts"
 import { prices } from "./accounts/prices.ts"
 import { untimedFetch } from "./http/untimed-fetch.ts"
+import { ownRequest } from "./call/own-request.ts"
 import { type FetchInput, urlOf } from "./http/request.ts"
 import { SendTurns } from "./call/send-turns.ts"
 
@@ -54,7 +55,9 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
   const context = contextOf(options)
   const recognise = recogniser(options)
   const lanes = new BatchLanes(context, options.vendorBatches ?? {})
+  const checkRequest = ownRequest()
   const call = async (input: FetchInput, init?: RequestInit): Promise<Response> => {
+    checkRequest()
     const url = urlOf(input)
     const found = url && recognise(url, input, init)
     if (!found) {

@@ -57,6 +57,7 @@ export {
   anthropicBatches,
   anthropicOptions,
   ask,
+  type AskModel,
   type AskOptions,
   type BatchEvent,
   type BatchLedger,

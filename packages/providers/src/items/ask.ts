@@ -1,11 +1,13 @@
-import type { LanguageModel, LanguageModelUsage, ModelMessage } from "ai"
-import type * as z from "zod"
-import { AnswerError } from "./answer-error.ts"
+import { SluiceError, type StandardSchema } from "@sluice/core"
 import { type Price, usdOf } from "../accounts/prices.ts"
+import { AnswerError } from "./answer-error.ts"
+import { askModel, type AskModel, type ModelMessage, type ModelUsage } from "./ask-model.ts"
+import { closedJsonSchema } from "./closed-json-schema.ts"
 
 /** What is asked, and how often. */
-export interface AskOptions<S extends z.ZodType> {
-  readonly schema: S
+export interface AskOptions<T> {
+  /** A Standard Schema that knows its JSON Schema too: zod from 4.2, ArkType, Valibot by its converter. */
+  readonly schema: StandardSchema<T>
   readonly prompt: string
   readonly system?: string
   /** How often a wrong answer is asked again with what is wrong about it. Default 2. */
@@ -37,78 +39,100 @@ export const askDefaults: { readonly maxReasks: number } = Object.freeze({
   maxReasks: 2,
 })
 
+interface Spent {
+  inputTokens: number
+  outputTokens: number
+  cachedInputTokens: number
+  cacheWriteTokens: number
+}
+
 /**
- * Structured output over the AI SDK: asks, validates with zod, and asks again with the validation error.
+ * Structured output from a model of the AI SDK: asks, validates, and asks again with the validation error.
  *
  * Each ask is a call of its own: with a model whose provider has `limitedFetch`, it is admitted and accounted like any
- * other. The AI SDK's own retries are off. A truncated answer is not asked again, since it would be cut again.
+ * other, and nothing above it retries. A truncated answer is not asked again, since it would be cut again.
  *
- * @throws AnswerError `answer-truncated` or `answer-invalid`, with the last text and what it took; what the SDK throws
- * otherwise.
+ * @throws AnswerError `answer-truncated` or `answer-invalid`, with the last text and what it took; SluiceError
+ * `invalid-option`; what the provider throws otherwise.
  * @example
  * ```ts no-run
  * const { value } = await ask(openai("gpt-5-mini"), { schema: z.object({ city: z.string() }), prompt: "Where is the Spree?" })
  * ```
  */
-export async function ask<S extends z.ZodType>(
-  model: LanguageModel,
-  options: AskOptions<S>,
-): Promise<Answered<z.output<S>>> {
-  // Optional peer: only who asks needs it.
-  const { generateText, NoObjectGeneratedError, Output } = await import("ai")
+export async function ask<T>(model: AskModel | string, options: AskOptions<T>): Promise<Answered<T>> {
   const { schema, system, maxReasks = askDefaults.maxReasks, maxOutputTokens, temperature, signal } = options
-  const messages: ModelMessage[] = [{ role: "user", content: options.prompt }]
-  const spent = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, cacheWriteTokens: 0 }
+  const format = { type: "json", schema: closedJsonSchema(schema) } as const
+  const messages: ModelMessage[] = [
+    ...(system === undefined ? [] : [{ role: "system", content: system } as const]),
+    { role: "user", content: [{ type: "text", text: options.prompt }] },
+  ]
+  const spent: Spent = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, cacheWriteTokens: 0 }
   for (let asks = 1; ; asks++) {
-    let wrong: { text: string; finishReason: string | undefined; cause: unknown }
-    try {
-      const result = await generateText({
-        model,
-        messages,
-        maxRetries: 0,
-        output: Output.object({ schema }),
-        ...(system !== undefined && { system }),
-        ...(maxOutputTokens !== undefined && { maxOutputTokens }),
-        ...(temperature !== undefined && { temperature }),
-        ...(signal !== undefined && { abortSignal: signal }),
-      })
-      add(spent, result.usage)
-      const value = result.output as z.output<S>
+    signal?.throwIfAborted()
+    const { text, finishReason, usage } = await askModel(model, {
+      prompt: messages,
+      responseFormat: format,
+      ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+      ...(temperature !== undefined && { temperature }),
+      ...(signal !== undefined && { abortSignal: signal }),
+    })
+    add(spent, usage)
+    // What was cut may be valid by chance, and is not what was meant.
+    const read = finishReason === "length" ? { problem: "it was cut" } : await validated(schema, text)
+    if ("value" in read) {
+      const { inputTokens, outputTokens } = spent
       return {
-        value,
+        value: read.value,
         asks,
-        inputTokens: spent.inputTokens,
-        outputTokens: spent.outputTokens,
+        inputTokens,
+        outputTokens,
         ...(options.price && { usd: usdOf(options.price, spent) }),
       }
-    } catch (error) {
-      if (!NoObjectGeneratedError.isInstance(error)) throw error
-      add(spent, error.usage)
-      wrong = { text: error.text ?? "", finishReason: error.finishReason, cause: error.cause }
     }
-    const facts = { ...spent, asks, text: wrong.text, cause: wrong.cause }
-    if (wrong.finishReason === "length")
+    const facts = { ...spent, asks, text, cause: read.cause }
+    if (finishReason === "length")
       throw new AnswerError(
         "answer-truncated",
         `the answer was cut after ${spent.outputTokens} tokens. Raise maxOutputTokens, or ask for less.`,
         facts,
       )
     const limit = limitReached(options, spent, asks > maxReasks)
-    const problem = messageOf(wrong.cause)
+    const { problem } = read
     if (limit) throw new AnswerError("answer-invalid", `no valid answer in ${asks} asks (${limit}): ${problem}`, facts)
     messages.push(
-      { role: "assistant", content: wrong.text },
-      {
-        role: "user",
-        content: `That answer is not valid: ${problem}\nAnswer again with nothing but JSON that fits the schema.`,
-      },
+      { role: "assistant", content: [{ type: "text", text }] },
+      { role: "user", content: [{ type: "text", text: askedAgain(problem) }] },
     )
   }
 }
 
+function askedAgain(problem: string): string {
+  return `That answer is not valid: ${problem}\nAnswer again with nothing but JSON that fits the schema.`
+}
+
+type Read<T> = { readonly value: T } | { readonly problem: string; readonly cause?: unknown }
+
+/** The text as the schema reads it, or what is wrong with it. */
+async function validated<T>(schema: StandardSchema<T>, text: string): Promise<Read<T>> {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (cause) {
+    return { problem: shortened(`it is not JSON (${(cause as Error).message})`), cause }
+  }
+  const result = await schema["~standard"].validate(json)
+  if (!result.issues) return { value: result.value }
+  const lines = result.issues.map(({ message, path = [] }) => {
+    const keys = path.map((part) => String(typeof part === "object" ? part.key : part))
+    return keys.length > 0 ? `${keys.join(".")}: ${message}` : message
+  })
+  const cause = new SluiceError("answer-invalid", lines.join("; "), { details: { issues: result.issues } })
+  return { problem: shortened(lines.join("; ")), cause }
+}
+
 function limitReached(
-  options: AskOptions<z.ZodType>,
-  spent: { inputTokens: number; outputTokens: number; cachedInputTokens: number; cacheWriteTokens: number },
+  options: Pick<AskOptions<unknown>, "maxTokens" | "budgetUsd" | "price">,
+  spent: Spent,
   asked: boolean,
 ): string | undefined {
   if (asked) return "maxReasks"
@@ -117,18 +141,12 @@ function limitReached(
   return undefined
 }
 
-function add(
-  spent: { inputTokens: number; outputTokens: number; cachedInputTokens: number },
-  usage: LanguageModelUsage | undefined,
-): void {
-  spent.inputTokens += usage?.inputTokens ?? 0
-  spent.outputTokens += usage?.outputTokens ?? 0
-  spent.cachedInputTokens += usage?.inputTokenDetails?.cacheReadTokens ?? 0
+function add(spent: Spent, usage: ModelUsage): void {
+  spent.inputTokens += usage.inputTokens
+  spent.outputTokens += usage.outputTokens
+  spent.cachedInputTokens += usage.cachedInputTokens
 }
 
-function messageOf(cause: unknown): string {
-  // The AI SDK wraps zod's error; its own words repeat the whole value.
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
-  const text = inner instanceof Error ? inner.message : String(inner)
+function shortened(text: string): string {
   return text.length > 1000 ? `${text.slice(0, 997)}…` : text
 }

@@ -1,29 +1,45 @@
-import type Anthropic from "@anthropic-ai/sdk"
 import { vendorMessage } from "../vendors/reading/vendor-message.ts"
 import { anthropic } from "../vendors/anthropic.ts"
 import { errorStatus } from "../vendors/reading/error-status.ts"
 import type { BatchRequest, BatchResult, BatchVendor } from "./batch-vendor.ts"
-
-type Params = Anthropic.Messages.BatchCreateParams.Request["params"]
 
 interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
 /** A batch as far as it is read. */
-export type AnthropicBatch = Pick<
-  Anthropic.Messages.MessageBatch,
-  "id" | "created_at" | "processing_status" | "request_counts"
->
+export interface AnthropicBatch {
+  readonly id: string
+  readonly created_at: string
+  readonly processing_status: string
+  readonly request_counts: {
+    readonly processing: number
+    readonly succeeded: number
+    readonly errored: number
+    readonly canceled: number
+    readonly expired: number
+  }
+}
 
-type Row = Anthropic.Messages.MessageBatchIndividualResponse
+/** A line of the results. */
+interface Row {
+  readonly custom_id: string
+  readonly result:
+    | { readonly type: "succeeded"; readonly message: unknown }
+    | {
+        readonly type: "errored"
+        readonly error: { readonly error: { readonly type: string; readonly message: string } }
+      }
+    | { readonly type: "canceled" | "expired" }
+}
 
 /** What is used of `new Anthropic(...)`. */
 export interface AnthropicBatchClient {
   readonly messages: {
     readonly batches: {
       create(
-        order: { requests: { custom_id: string; params: Params }[] },
+        // What a message takes is the SDK's to say, and differs by its version.
+        order: { requests: { custom_id: string; params: never }[] },
         options?: CallOptions,
       ): PromiseLike<{ readonly id: string }>
       list(query: { limit: number }, options?: CallOptions): AsyncIterable<AnthropicBatch>
@@ -50,9 +66,9 @@ export interface AnthropicBatchClient {
  */
 export function anthropicBatches(client: AnthropicBatchClient): BatchVendor {
   const { batches } = client.messages
-  const entry = ({ customId, body }: BatchRequest): { custom_id: string; params: Params } => ({
+  const entry = ({ customId, body }: BatchRequest): { custom_id: string; params: never } => ({
     custom_id: customId,
-    params: body as unknown as Params,
+    params: body as never,
   })
   return {
     name: "anthropic",

@@ -1,4 +1,3 @@
-import type { BatchJob, InlinedRequest } from "@google/genai"
 import { at, textAt } from "../vendors/reading/json-path.ts"
 import { errorStatus } from "../vendors/reading/error-status.ts"
 import { vendorMessage } from "../vendors/reading/vendor-message.ts"
@@ -6,8 +5,12 @@ import { gemini } from "../vendors/gemini.ts"
 import type { BatchRequest, BatchResult, BatchVendor } from "./batch-vendor.ts"
 
 /** A job as far as it is read. */
-export type GeminiJob = Pick<BatchJob, "name" | "displayName" | "createTime" | "error"> & {
-  readonly state?: `${NonNullable<BatchJob["state"]>}`
+export interface GeminiJob {
+  readonly name?: string
+  readonly displayName?: string
+  readonly createTime?: string
+  readonly error?: { readonly code?: number }
+  readonly state?: string
   readonly dest?: { readonly inlinedResponses?: readonly GeminiResult[] }
   /** Finished requests, where the API is asked directly: the SDK leaves them out. */
   readonly counts?: { readonly done: number; readonly total: number }
@@ -28,7 +31,8 @@ export interface GeminiBatchClient {
   readonly batches: {
     create(order: {
       model: string
-      src: InlinedRequest[]
+      // What a request takes is the SDK's to say, and differs by its version.
+      src: never[]
       config: CallConfig & { displayName: string }
     }): Promise<{ readonly name?: string }>
     get(params: { name: string; config?: CallConfig }): Promise<GeminiJob>
@@ -92,7 +96,7 @@ export function geminiBatches(client: GeminiBatchClient): BatchVendor {
   }
 }
 
-const inlined = ({ customId, body }: BatchRequest): InlinedRequest => ({ ...body, metadata: { key: customId } })
+const inlined = ({ customId, body }: BatchRequest): never => ({ ...body, metadata: { key: customId } }) as never
 
 const configOf = (signal: AbortSignal | undefined): CallConfig => (signal ? { abortSignal: signal } : {})
 

@@ -10,7 +10,10 @@ export function geminiHttp(http: BatchHttp, urlOf: (path: string) => URL, model:
   return {
     batches: {
       async create({ src, config: { displayName, abortSignal } }) {
-        const requests = src.map(({ metadata, ...request }) => ({ request, metadata }))
+        const requests = (src as readonly { readonly metadata: unknown }[]).map(({ metadata, ...request }) => ({
+          request,
+          metadata,
+        }))
         const order = { batch: { displayName, inputConfig: { requests: { requests } } } }
         const url = urlOf(`/models/${encodeURIComponent(model)}:batchGenerateContent`)
         return jobOf(await http.json("POST", url, order, abortSignal))
@@ -49,7 +52,7 @@ function jobOf(operation: unknown): GeminiJob {
     name: textAt(operation, "name") ?? "",
     displayName: textAt(metadata, "displayName") ?? "",
     createTime: textAt(metadata, "createTime") ?? "",
-    state: (textAt(metadata, "state") ?? "").replace("BATCH_STATE", "JOB_STATE") as NonNullable<GeminiJob["state"]>,
+    state: (textAt(metadata, "state") ?? "").replace("BATCH_STATE", "JOB_STATE"),
     counts: { total, done: total - pending },
     ...(Array.isArray(responses) ? { dest: { inlinedResponses: responses } } : {}),
   }

@@ -4,7 +4,7 @@ import * as z from "zod"
 import { aiSdkOptions, AnswerError, ask, limitedFetch } from "../../src/index.ts"
 import { scriptedServer, type ScriptedServer } from "../scripted-server.ts"
 import type { SluiceEvent } from "@sluice/core"
-import type { LanguageModel } from "ai"
+import { generateText, Output } from "ai"
 
 // Real HTTP on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 })
@@ -14,7 +14,7 @@ const schema = z.object({ city: z.string(), people: z.number() })
 async function model(
   answers: readonly string[],
   finish = "stop",
-): Promise<{ server: ScriptedServer; model: LanguageModel; events: SluiceEvent[] }> {
+): Promise<{ server: ScriptedServer; model: ReturnType<ReturnType<typeof createOpenAI>>; events: SluiceEvent[] }> {
   const server = await scriptedServer((n, response) => {
     const content = answers[Math.min(n, answers.length - 1)]
     const body = {
@@ -86,5 +86,49 @@ describe("ask", () => {
     const error = await ask(cut, { schema, prompt: "Where?" }).catch((caught: unknown) => caught)
     expect(error).toMatchObject({ code: "answer-truncated", asks: 1, outputTokens: 20 })
     expect(server.calls).toHaveLength(1)
+  })
+
+  it("sends what the AI SDK sends for the same question", async () => {
+    const nested = z.object({ city: z.string(), parts: z.array(z.object({ name: z.string() })).optional() })
+    const { model: both, server } = await model(['{"city":"Berlin"}'])
+    const question = { system: "Be brief.", prompt: "Where?", maxOutputTokens: 50, temperature: 0 }
+    await ask(both, { schema: nested, ...question })
+    await generateText({ model: both, maxRetries: 0, output: Output.object({ schema: nested }), ...question })
+    const [ours, theirs] = server.calls.map(({ body }) => JSON.parse(body) as unknown)
+    expect(ours).toEqual(theirs)
+  })
+
+  it.each([
+    ["AI SDK 5", { finishReason: "stop", usage: { inputTokens: 7, outputTokens: 3, cachedInputTokens: 2 } }],
+    [
+      "AI SDK 6 and 7",
+      {
+        finishReason: { unified: "stop" },
+        usage: { inputTokens: { total: 7, cacheRead: 2 }, outputTokens: { total: 3 } },
+      },
+    ],
+  ])("reads what a model of %s answers", async (_name, rest) => {
+    const content = [
+      { type: "reasoning", text: "Hm." },
+      { type: "text", text: '{"city":"Berlin","people":1}' },
+    ]
+    const price = { input: 1_000_000, output: 0, cachedInput: 0 }
+    expect(await ask({ doGenerate: async () => ({ content, ...rest }) }, { schema, prompt: "Where?", price })).toEqual({
+      value: { city: "Berlin", people: 1 },
+      asks: 1,
+      inputTokens: 7,
+      outputTokens: 3,
+      usd: 5,
+    })
+  })
+
+  it("says what it takes", async () => {
+    await expect(ask("openai/gpt-5-mini", { schema, prompt: "Where?" })).rejects.toThrow(
+      "ask: model must be a model that a provider made",
+    )
+    const { model: berlin } = await model(["{}"])
+    await expect(ask(berlin, { schema: {} as never, prompt: "Where?" })).rejects.toThrow(
+      "ask: schema must be a Standard Schema",
+    )
   })
 })
