@@ -1,4 +1,4 @@
-import { currentLane, currentScope, type LaneScope } from "@sluice/core"
+import { currentLane, currentScope, type LaneScope, SluiceError } from "@sluice/core"
 import {
   type QuotaOptions,
   type QuotaSnapshot,
@@ -64,6 +64,7 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
       if (url && context.isLimited && mayBeModelCall(url, input, init)) warnOfHole(context, url)
       return context.fetch(input, init)
     }
+    if (url.username !== "" || url.password !== "") throw userInfo(url)
     const lane = currentLane()
     if (lane) return sendInLane(lane, found, url, input, init)
     return sendOnline(found, url, input, init)
@@ -93,6 +94,15 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
     reopen: () => context.accounts.reopen(),
     close: () => context.accounts.close(),
   })
+}
+
+/** `fetch` would refuse it too, and show it whole. */
+function userInfo({ host }: URL): SluiceError {
+  return new SluiceError(
+    "invalid-option",
+    `limitedFetch: the address of a call to ${host} has a user name or password in it, which fetch does not send. Put them into an authorization header.`,
+    { details: { host } },
+  )
 }
 
 /** Who told a limit relies on it. */

@@ -1,6 +1,6 @@
 import type { Limiter } from "@sluice/core"
 import { FailedCalls } from "../call/failed-calls.ts"
-import { LearnedTokens } from "./token-estimate.ts"
+import type { LearnedTokens } from "./token-estimate.ts"
 import { bestPattern } from "./model-pattern.ts"
 import type { Price, Prices } from "./prices.ts"
 
@@ -10,7 +10,8 @@ interface Refusal {
 }
 
 const everyone = ""
-const mostRefusals = 10
+const mostRefusals = 100
+const mostPrices = 1000
 
 /** What one account at one vendor has: a quota per model or pattern, and the refusals that ended any of them. */
 export class Account {
@@ -19,21 +20,24 @@ export class Account {
   sending = 0
   readonly quotas: Map<string, Limiter> = new Map()
   readonly failedCalls: FailedCalls = new FailedCalls()
-  readonly #learned = new Map<string, LearnedTokens>()
   readonly #prices = new Map<string, Price | undefined>()
-  readonly #tellRefused = new Map<() => void, string>()
+  readonly #tellRefused = new Map<() => void, readonly string[]>()
   readonly #exhausted = new Map<Limiter, Refusal>()
-  /** By the credential that was refused; of the account itself under `everyone`. */
+  /** By the credential or model that was refused; of the account itself under `everyone`. */
   readonly #refusals = new Map<string, Refusal>()
 
-  constructor(label: string) {
+  /** What was learned about a model from its answers here. */
+  readonly learned: (model: string) => LearnedTokens
+
+  constructor(label: string, learned: (model: string) => LearnedTokens) {
     this.label = label
+    this.learned = learned
   }
 
-  learned(model: string): LearnedTokens {
-    let found = this.#learned.get(model)
-    if (!found) this.#learned.set(model, (found = new LearnedTokens()))
-    return found
+  /** A quota that nobody uses any more. */
+  forget(quota: Limiter): void {
+    for (const [model, each] of this.quotas) if (each === quota) this.quotas.delete(model)
+    this.#exhausted.delete(quota)
   }
 
   /** The price of a model, looked up once. */
@@ -41,23 +45,23 @@ export class Account {
     if (this.#prices.has(model)) return this.#prices.get(model)
     const pattern = bestPattern(Object.keys(prices), model)
     const price = pattern === undefined ? undefined : prices[pattern]
-    this.#prices.set(model, price)
+    if (this.#prices.size < mostPrices) this.#prices.set(model, price)
     return price
   }
 
-  /** No call with this credential is sent any more. */
-  isRefused(credential: string): boolean {
-    return this.#refusals.has(everyone) || this.#refusals.has(credential)
+  /** No call that shows one of these is sent any more: its credential, its model. */
+  isRefused(marks: readonly string[]): boolean {
+    return this.#refusals.has(everyone) || marks.some((mark) => this.#refusals.has(mark))
   }
 
-  /** The vendor refused the account itself, or this credential of it: whoever waits with that is told. */
-  refuse(response: Response, bytes: Uint8Array<ArrayBuffer>, credential: string = everyone): void {
-    if (this.isRefused(credential)) return
-    this.#refusals.set(credential, { response, bytes })
+  /** The vendor refused the account itself, or what shows this mark: whoever waits with it is told. */
+  refuse(response: Response, bytes: Uint8Array<ArrayBuffer>, mark: string = everyone): void {
+    if (this.isRefused([mark])) return
+    this.#refusals.set(mark, { response, bytes })
     // Tokens are renewed for ever.
     if (this.#refusals.size > mostRefusals) this.#refusals.delete(this.#refusals.keys().next().value!)
-    for (const [tell, theirs] of this.#tellRefused) {
-      if (credential !== everyone && credential !== theirs) continue
+    for (const [tell, marks] of this.#tellRefused) {
+      if (mark !== everyone && !marks.includes(mark)) continue
       this.#tellRefused.delete(tell)
       tell()
     }
@@ -72,8 +76,9 @@ export class Account {
    * The vendor's refusal again, for a call that need not be sent: SDKs make their own typed error of it.
    * Its `x-should-retry: false` ends their retries, `x-sluice-code` says that no call was made.
    */
-  refusal(quota: Limiter, credential: string): Response | undefined {
-    const found = this.#refusals.get(everyone) ?? this.#refusals.get(credential) ?? this.#exhausted.get(quota)
+  refusal(quota: Limiter, marks: readonly string[]): Response | undefined {
+    const mark = [everyone, ...marks].find((each) => this.#refusals.has(each))
+    const found = mark === undefined ? this.#exhausted.get(quota) : this.#refusals.get(mark)
     if (!found) return undefined
     const { response, bytes } = found
     const headers = new Headers(response.headers)
@@ -89,8 +94,8 @@ export class Account {
     this.#exhausted.clear()
   }
 
-  onRefused(credential: string, tell: () => void): () => void {
-    this.#tellRefused.set(tell, credential)
+  onRefused(marks: readonly string[], tell: () => void): () => void {
+    this.#tellRefused.set(tell, marks)
     return () => this.#tellRefused.delete(tell)
   }
 }

@@ -1,7 +1,22 @@
-import { type Limiter, SluiceError } from "@sluice/core"
-import { createQuota, type Quota, type QuotaOptions, type QuotaSnapshot } from "@sluice/scheduler"
+import { type Clock, type Limiter, SluiceError } from "@sluice/core"
+import { createQuota, type Quota, type QuotaOptions, type QuotaSnapshot, systemClock } from "@sluice/scheduler"
 import { Account } from "./account.ts"
 import { bestPattern } from "./model-pattern.ts"
+import { LearnedTokens } from "./token-estimate.ts"
+
+/** A quota that nobody has used for so long is forgotten, when nothing of it is lost by that. */
+const idleMs = 3_600_000
+/** Beyond so many, those that were used longest ago are forgotten at once, on the same condition. */
+const mostQuotas = 1000
+/** What was learned of a model's tokens is small, and lives longer than its quota. */
+const mostLearned = 5000
+const day = 86_400_000
+
+interface Made {
+  readonly quota: Quota
+  readonly account: Account
+  usedMs: number
+}
 
 /** What a quota is made of, told for which account and model. */
 export type NamedQuota = QuotaOptions & { readonly name: string }
@@ -13,8 +28,11 @@ export class Accounts {
   readonly #shared: QuotaOptions
   readonly #given: Limiter | undefined
   readonly #make: (options: NamedQuota) => Quota
+  readonly #clock: Clock
   readonly #accounts = new Map<string, Account>()
-  readonly #quotas: Quota[] = []
+  /** In the order of last use. */
+  readonly #quotas = new Map<Limiter, Made>()
+  readonly #learned = new Map<string, LearnedTokens>()
   #closed = false
 
   /**
@@ -31,31 +49,71 @@ export class Accounts {
     this.#shared = shared
     this.#given = typeof given === "function" ? undefined : given
     this.#make = typeof given === "function" ? given : createQuota
+    this.#clock = shared.clock ?? systemClock
   }
 
   account(vendor: string, label: string): Account {
     const id = `${vendor}/${label}`
     let account = this.#accounts.get(id)
-    if (!account) this.#accounts.set(id, (account = new Account(id)))
+    if (!account) this.#accounts.set(id, (account = new Account(id, (model) => this.#learnedOf(`${id}/${model}`))))
     return account
   }
 
   quota(account: Account, model: string): Limiter {
     if (this.#given) return this.#given
     const known = account.quotas.get(model)
-    if (known) return known
+    if (known) return this.#used(known)
     const pattern = bestPattern(this.#patterns, model)
     const quota = account.quotas.get(pattern ?? model) ?? this.#create(account, pattern ?? model)
     account.quotas.set(pattern ?? model, quota)
     // Kept under the model too: the pattern is looked for once.
-    account.quotas.set(model, quota)
+    if (account.quotas.size < mostQuotas) account.quotas.set(model, quota)
+    return this.#used(quota)
+  }
+
+  #used(quota: Limiter): Limiter {
+    const made = this.#quotas.get(quota)
+    if (made) {
+      made.usedMs = this.#clock.now()
+      this.#quotas.delete(quota)
+      this.#quotas.set(quota, made)
+    }
+    this.#forgetIdle()
     return quota
+  }
+
+  #forgetIdle(): void {
+    const nowMs = this.#clock.now()
+    let kept = 0
+    for (const made of this.#quotas.values()) {
+      if (this.#quotas.size <= mostQuotas && nowMs - made.usedMs < idleMs) return
+      if (isAtRest(made)) this.#forget(made)
+      // One that must be kept comes up again when all others were looked at.
+      else {
+        made.usedMs = nowMs
+        if (++kept === 10) return
+      }
+    }
+  }
+
+  #forget({ quota, account }: Made): void {
+    this.#quotas.delete(quota)
+    account.forget(quota)
+    if (account.quotas.size === 0 && account.sending === 0) this.#accounts.delete(account.label)
+  }
+
+  #learnedOf(id: string): LearnedTokens {
+    const found = this.#learned.get(id) ?? new LearnedTokens()
+    this.#learned.delete(id)
+    this.#learned.set(id, found)
+    if (this.#learned.size > mostLearned) this.#learned.delete(this.#learned.keys().next().value!)
+    return found
   }
 
   #create(account: Account, scope: string): Limiter {
     if (this.#closed) throw new SluiceError("limiter-closed", "limitedFetch is closed. Make a new one.")
     const quota = this.#make({ ...this.#shared, ...this.#limits[scope], name: `${account.label}/${scope}` })
-    this.#quotas.push(quota)
+    this.#quotas.set(quota, { quota, account, usedMs: this.#clock.now() })
     return quota
   }
 
@@ -66,17 +124,29 @@ export class Accounts {
   }
 
   snapshot(): QuotaSnapshot[] {
-    return this.#quotas.map((quota) => quota.snapshot())
+    return Array.from(this.#quotas.values(), ({ quota }) => quota.snapshot())
   }
 
   /** Forgets every refusal: the next calls of those accounts are sent again. */
   reopen(): void {
     for (const account of this.#accounts.values()) account.forgetRefusals()
-    for (const quota of this.#quotas) quota.retune({})
+    for (const { quota } of this.#quotas.values()) quota.retune({})
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.all(this.#quotas.map((quota) => quota.close({ reject: true })))
+    await Promise.all(Array.from(this.#quotas.values(), ({ quota }) => quota.close({ reject: true })))
   }
 }
+
+/** Nothing runs or waits, and all that was taken has come back: a new quota would know no less. */
+function isAtRest({ quota, account }: Made): boolean {
+  const { inFlight, waiting, gate, limits } = quota.snapshot()
+  if (inFlight > 0 || waiting > 0 || account.sending > 0 || gate.state === "closed") return false
+  return limits.every(({ dimension, windowMs = 0, level, limit }) =>
+    dimension === "usd" || windowMs >= day ? level >= limit : level >= limit * fullShare,
+  )
+}
+
+/** A bucket is never quite full: what the network may bunch up is kept back. */
+const fullShare = 0.9

@@ -31,7 +31,9 @@ export function keyRing(context: FetchContext, { vendor, call, url }: KeyedCall,
         const keyed = withKey(vendor, init, key)
         const labels = accountLabels(vendor, call, url, headerReader("", keyed))
         const account = context.accounts.account(vendor.name, labels.account)
-        const room = account.isRefused(labels.credential) ? -Infinity : roomOf(context, account, model)
+        const room = account.isRefused([labels.credential, `model ${model}`])
+          ? -Infinity
+          : roomOf(context, account, model)
         if (!best || room > best.room) best = { key, init: keyed, account, room }
       }
       if (!best) return { init, done: () => {} }

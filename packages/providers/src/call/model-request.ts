@@ -1,5 +1,5 @@
-import { type Cost, currentScope, type Permit, SluiceError, type TaskScope } from "@sluice/core"
-import { attemptLoop, retryDecision, type RetryDecision, retryDefaults } from "@sluice/scheduler"
+import { type Cost, countInScope, currentScope, type Permit, SluiceError, type TaskScope } from "@sluice/core"
+import { attemptLoop, retryDecision, type RetryDecision, retryDefaults, sleep } from "@sluice/scheduler"
 import { AttemptFailure } from "./attempt-failure.ts"
 import { CallEvents } from "./events.ts"
 import { accountRefused, type Ending, endingOf } from "./ending.ts"
@@ -10,12 +10,16 @@ import { prepareCall, type PreparedCall } from "./prepare.ts"
 import { dollarsAtMost } from "../accounts/dollars-at-most.ts"
 import { usdOf } from "../accounts/prices.ts"
 import { readBody } from "../http/body.ts"
+import { openFiles, outOfFiles, withPlace } from "../http/open-files.ts"
 import { fetchOnOrigin } from "../http/on-origin.ts"
 import { type FetchInput, headerReader, withHeader } from "../http/request.ts"
 import { type AttemptOwner, type Counted, type Exhausted, sendAttempt } from "./send.ts"
 import type { Learned, ModelCall, Usage, Vendor, Verdict } from "../vendors/vendor.ts"
 import { okVerdict } from "./verdict.ts"
 import { type FailedAttempt, VendorError } from "./vendor-error.ts"
+
+/** Tries to open a connection while the process may not: some fifteen seconds. */
+const mostUnsent = 20
 
 /** One call to a model, from the caller's `fetch` to the final answer: its attempts, and what they share. */
 export class ModelRequest implements AttemptOwner {
@@ -130,11 +134,11 @@ export class ModelRequest implements AttemptOwner {
       : 0
     // Who is refused keeps its place in time; after a failure it queues anew, or one call would be every probe of an outage.
     const since = this.#context.clock.now()
-    for (let refusals = 0; ; refusals++) {
+    for (let refusals = 0, unsent = 0; ; refusals++) {
       const turn = this.#context.turns.take()
       if (turn) await turn
       const estimate = this.#estimate()
-      const permit = this.#admitNow(estimate) ?? (await this.#admit(estimate, since))
+      const permit = await this.#admitWithFile(estimate, since)
       this.#attempt++
       try {
         this.#hasFailedLate = false
@@ -143,11 +147,53 @@ export class ModelRequest implements AttemptOwner {
         return response
       } catch (error) {
         if (!(error instanceof AttemptFailure)) throw error
+        if (outOfFiles(error.cause) && maxRefusals > 0 && unsent < mostUnsent) {
+          // Nothing was sent, and the vendor has no part in it.
+          this.#attempt--
+          refusals--
+          openFiles.shrink()
+          await sleep(this.#context.clock, Math.min(1000, 10 * 2 ** unsent++), this.signal)
+          continue
+        }
         this.#lastFailure = error
         const { kind } = error.verdict
         if ((kind !== "wait" && kind !== "reduce") || refusals >= maxRefusals) throw error
         this.#decided(error, { retry: true, reason: error.verdict.code })
       }
+    }
+  }
+
+  /** The permit, and a connection of those that this process may open. Nothing is held while waiting for either. */
+  async #admitWithFile(cost: Cost, since: number): Promise<Permit> {
+    for (;;) {
+      if (!openFiles.take()) await this.#fileInTime()
+      let permit: Permit | undefined
+      try {
+        permit = this.#admitNow(cost)
+      } finally {
+        if (!permit) openFiles.give()
+      }
+      if (permit) return withPlace(permit, openFiles)
+      permit = await this.#admit(cost, since)
+      if (openFiles.take()) return withPlace(permit, openFiles)
+      permit.settle({ outcome: "ignored", actual: { requests: 0 } })
+    }
+  }
+
+  async #fileInTime(): Promise<void> {
+    const { maxWaitMs, clock } = this.#context
+    const tooLong = new AbortController()
+    const leftMs = maxWaitMs === undefined ? Infinity : Math.max(0, this.#startMs + maxWaitMs - clock.now())
+    const disarm = clock.setTimer(leftMs, () => {
+      const message = `${this.#vendor.name}: ${openFiles.taken} calls are in flight, all that this process may open connections for, and none ended within maxWaitMs. Allow more time, or more files (ulimit -n).`
+      tooLong.abort(new SluiceError("deadline-unreachable", message, { retryable: true }))
+    })
+    countInScope(this.#scope, "waiting", 1)
+    try {
+      await openFiles.wait(eitherSignal(tooLong.signal, this.signal))
+    } finally {
+      countInScope(this.#scope, "waiting", -1)
+      disarm()
     }
   }
 
@@ -164,18 +210,23 @@ export class ModelRequest implements AttemptOwner {
     return usd === undefined ? cost : { ...cost, usd }
   }
 
+  get #marks(): readonly string[] {
+    const { credential, modelMark } = this.#prepared
+    return [credential, modelMark]
+  }
+
   #admitNow(cost: Cost): Permit | undefined {
-    const { account, credential, quota, admitOptions } = this.#prepared
-    if (account.isRefused(credential)) throw accountRefused
+    const { account, quota, admitOptions } = this.#prepared
+    if (account.isRefused(this.#marks)) throw accountRefused
     return quota.tryAdmit(cost, admitOptions)
   }
 
   async #admit(cost: Cost, since: number): Promise<Permit> {
     const { maxWaitMs, clock } = this.#context
-    const { account, credential, quota, admitOptions } = this.#prepared
+    const { account, quota, admitOptions } = this.#prepared
     // The account may be refused while this call waits in the queue of another model.
     const controller = new AbortController()
-    const stop = account.onRefused(credential, () => controller.abort(accountRefused))
+    const stop = account.onRefused(this.#marks, () => controller.abort(accountRefused))
     const signal = this.signal ? AbortSignal.any([this.signal, controller.signal]) : controller.signal
     try {
       const leftMs = maxWaitMs === undefined ? undefined : Math.max(0, this.#startMs + maxWaitMs - clock.now())
@@ -208,9 +259,10 @@ export class ModelRequest implements AttemptOwner {
   }
 
   exhausted(what: Exhausted, response: Response, bytes: Uint8Array<ArrayBuffer>): void {
-    const { account, credential, quota } = this.#prepared
+    const { account, credential, modelMark, quota } = this.#prepared
     if (what === "quota") account.exhaust(quota, response, bytes)
-    else account.refuse(response, bytes, what === "credential" ? credential : undefined)
+    else if (what === "account") account.refuse(response, bytes)
+    else account.refuse(response, bytes, what === "model" ? modelMark : credential)
   }
 
   unreadable(error: unknown): void {
@@ -259,14 +311,14 @@ export class ModelRequest implements AttemptOwner {
   }
 
   #final(error: unknown): Response {
-    const { account, credential, quota, body } = this.#prepared
+    const { account, quota, body } = this.#prepared
     // Errors of the request itself and aborts are nothing that an SDK repeats.
     if (this.#ending !== "final" && body.text !== undefined)
       account.failedCalls.add(body.text, this.#context.clock.now())
-    if (error === accountRefused) return account.refusal(quota, credential)!
+    if (error === accountRefused) return account.refusal(quota, this.#marks)!
     if (SluiceError.isInstance(error)) {
       const last = this.#lastFailure?.response
-      const response = error.code === "quota-exhausted" ? (account.refusal(quota, credential) ?? last) : last
+      const response = error.code === "quota-exhausted" ? (account.refusal(quota, this.#marks) ?? last) : last
       if (response) return response
       throw error
     }
@@ -291,6 +343,13 @@ export class ModelRequest implements AttemptOwner {
         facts,
       )
     }
+    const files = outOfFiles(cause)
+    if (files)
+      return new VendorError(
+        "connection",
+        `${vendor} ${model}: this process may open no more connections (${files}), and none came free in ${mostUnsent} tries. Close what else is open, or allow more (ulimit -n).`,
+        facts,
+      )
     if (code === "connection")
       return new VendorError(
         code,

@@ -1,7 +1,8 @@
 import type { AdmitOptions, Limiter, TaskScope } from "@sluice/core"
 import type { Account } from "../accounts/account.ts"
-import { accountLabels } from "../accounts/account-label.ts"
+import { accountLabels, credentialsOf } from "../accounts/account-label.ts"
 import type { LearnedTokens } from "../accounts/token-estimate.ts"
+import { hideSecrets } from "./hide-secrets.ts"
 import type { FetchContext } from "../limited-fetch.ts"
 import type { CallIdentity } from "../options.ts"
 import type { Price } from "../accounts/prices.ts"
@@ -27,10 +28,14 @@ export interface PreparedCall {
   readonly body: Pick<SentBody, "repeatable" | "text">
   readonly facts: RequestFacts
   readonly account: Account
-  /** Tells the token of this call from another one of the same account. */
+  /** Its token, which is not that of every call of the account. */
   readonly credential: string
+  /** Its model, as a mark beside tokens. */
+  readonly modelMark: string
   readonly quota: Limiter
   readonly learned: LearnedTokens
+  /** Blanks out the call's own credentials in what is told of it. */
+  readonly hide: (text: string) => string
   readonly price: Price | undefined
   readonly admitOptions: AdmitOptions
 }
@@ -55,6 +60,8 @@ export function prepareCall(
     facts,
     account,
     credential: labels.credential,
+    modelMark: `model ${facts.model}`,
+    hide: (text) => hideSecrets(credentialsOf(vendor, url, header))(text),
     quota: accounts.quota(account, facts.model),
     learned: account.learned(facts.model),
     price: account.price(facts.model, prices),

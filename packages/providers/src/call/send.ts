@@ -1,6 +1,7 @@
 import type { Cost, Permit } from "@sluice/core"
 import { contentTypeOf } from "../http/content-type.ts"
 import { RedirectRefused } from "../http/on-origin.ts"
+import { outOfFiles } from "../http/open-files.ts"
 import { readAtMost } from "../http/read-at-most.ts"
 import { errorResponse, refilledResponse, withoutOurHeaders } from "../http/response.ts"
 import type { FetchContext } from "../limited-fetch.ts"
@@ -8,14 +9,14 @@ import { usageInTail } from "../vendors/reading/usage-in-tail.ts"
 import type { Usage, Verdict } from "../vendors/vendor.ts"
 import { AttemptFailure } from "./attempt-failure.ts"
 import type { PreparedCall } from "./prepare.ts"
-import { settleAnswer, settleFailure, uncounted, unlessItThrows } from "./settle.ts"
+import { settleAnswer, settleFailure, uncounted, unknownCost, unlessItThrows } from "./settle.ts"
 import { StreamedAnswer } from "./stream.ts"
 
 /** Who counted: the vendor; we, the pieces of a whole stream; we, those of one that was cut; nobody. */
 export type Counted = "counted" | "guessed" | "partial" | "unknown"
 
-/** What is of no use any more: the key or token, the account with all its models, or the day's total of this quota. */
-export type Exhausted = "credential" | "account" | "quota"
+/** What is of no use any more: the key or token, the model, the account with all its models, or the day's total of this quota. */
+export type Exhausted = "credential" | "model" | "account" | "quota"
 
 /** The call that an attempt is part of. */
 export interface AttemptOwner {
@@ -81,11 +82,13 @@ export async function sendAttempt(owner: AttemptOwner, permit: Permit, estimate:
     letGo()
     if (error instanceof AttemptFailure) throw error
     if (signal?.aborted) {
-      permit.settle({ outcome: "ignored" })
+      permit.settle({ outcome: "ignored", actual: unknownCost(attempt) })
       throw signal.reason
     }
-    const verdict = verdictWithoutAnswer(controller.signal.aborted ? controller.signal.reason : error)
-    permit.settle({ outcome: verdict.kind === "retry" ? "failed" : "ignored" })
+    const { message, ...rest } = verdictWithoutAnswer(controller.signal.aborted ? controller.signal.reason : error)
+    const verdict = { ...rest, message: owner.prepared.hide(message) }
+    if (outOfFiles(error)) permit.settle({ outcome: "ignored", actual: { requests: 0 } })
+    else permit.settle({ outcome: verdict.kind === "retry" ? "failed" : "ignored", actual: unknownCost(attempt) })
     throw new AttemptFailure(verdict, undefined, {}, error)
   }
 }
@@ -112,7 +115,7 @@ function wholeAnswer(attempt: Attempt, response: Response, bytes: Uint8Array<Arr
   const body = isLong ? usageInTail(bytes) : parsed(bytes)
   const isMalformed = body === undefined || typeof body === "string"
   if (isMalformed) {
-    attempt.permit.settle({ outcome: "ignored" })
+    attempt.permit.settle({ outcome: "ignored", actual: unknownCost(attempt) })
     const message = "the answer is not the JSON it claims to be"
     throw new AttemptFailure({ kind: "retry", code: "malformed", message }, refilledResponse(response, bytes), {})
   }

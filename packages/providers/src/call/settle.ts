@@ -1,4 +1,5 @@
 import type { Settlement, Cost, Feedback, Latency } from "@sluice/core"
+import { usdOf } from "../accounts/prices.ts"
 import { LearnedTokens, learnedDefaults } from "../accounts/token-estimate.ts"
 import type { Answer, Usage, Verdict } from "../vendors/vendor.ts"
 import { AttemptFailure } from "./attempt-failure.ts"
@@ -52,6 +53,11 @@ export function uncounted(owner: AttemptOwner, estimate: Cost): Cost {
   return usd === undefined ? estimate : { ...estimate, usd }
 }
 
+/** What stays charged of an attempt that broke off, where dollars are counted: what it has cost nobody knows. */
+export function unknownCost({ owner: { prepared }, estimate }: Attempt): Cost | undefined {
+  return prepared.price && { ...estimate, usd: usdOf(prepared.price, likelyUsage(prepared)) }
+}
+
 function likelyUsage({ facts, learned }: PreparedCall): Usage {
   return {
     inputTokens: learned.inputTokens(facts.prompt),
@@ -69,18 +75,25 @@ export function settleFailure(
   bytes?: Uint8Array<ArrayBuffer>,
 ): AttemptFailure {
   const { vendor } = owner.prepared
-  const verdict = unlessItThrows(() => vendor.classify(answer)) ?? byStatus(answer.status)
+  const verdict = hidden(unlessItThrows(() => vendor.classify(answer)) ?? byStatus(answer.status), owner.prepared.hide)
   const feedback = unlessItThrows(() => vendor.feedback(answer, verdict, owner.context.clock.wallNow())) ?? {}
   const what = exhaustedBy(answer, verdict, feedback)
   if (response && bytes && what) owner.exhausted(what, response, bytes)
-  if (what === "credential") {
-    // Another token of the same account may be good: its quota goes on.
+  if (what === "credential" || what === "model") {
+    // Another token of the same account may be good, and another model under the same limit: the quota goes on.
     permit.settle({ outcome: "ignored", actual: { requests: 1 } })
     return new AttemptFailure(verdict, response, {})
   }
   permit.settle(endOf(verdict, feedback, answer.status))
   return new AttemptFailure(verdict, response, feedback)
 }
+
+/** Vendors echo keys in messages, and some in codes. */
+function hidden(verdict: Verdict, hide: PreparedCall["hide"]): Verdict {
+  return { ...verdict, code: hide(verdict.code).slice(0, longestCode), message: hide(verdict.message) }
+}
+
+const longestCode = 100
 
 /** What a refused call says about the limits: a no, a server that is down, or nothing. */
 function endOf({ kind, scope }: Verdict, { refusal, ...heard }: Feedback, status: number): Settlement {
@@ -92,7 +105,9 @@ function endOf({ kind, scope }: Verdict, { refusal, ...heard }: Feedback, status
   return { outcome: "failed", actual, ...(retryAfterMs !== undefined && { retryAfterMs }) }
 }
 
-function exhaustedBy({ status }: Answer, { code }: Verdict, { refusal }: Feedback): Exhausted | undefined {
+function exhaustedBy({ status }: Answer, { code }: Verdict, { refusal, limits }: Feedback): Exhausted | undefined {
+  // "Never": this model is not for this account.
+  if (refusal && limits?.some(({ limit }) => limit === 0)) return "model"
   if (refusal?.reason === "daily") return "quota"
   if (refusal?.reason !== "billing") return undefined
   return status === 401 || code === "API_KEY_INVALID" ? "credential" : "account"

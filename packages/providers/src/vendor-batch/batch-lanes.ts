@@ -66,8 +66,8 @@ export class BatchLanes {
       { vendor, call, url, header: (name) => sent.get(name), scope, signal },
       { json, repeatable: true },
     )
-    const { facts, account, credential } = prepared
-    if (facts.stream || account.isRefused(credential)) return undefined
+    const { facts, account, credential, modelMark } = prepared
+    if (facts.stream || account.isRefused([credential, modelMark])) return undefined
     const visit = await this.#visitOf(lane)
     const headers = callerHeaders(sent)
     const name = hashText([vendor.name, url.href, facts.model, ...[...headers].flat()])

@@ -125,7 +125,11 @@ function feedback({ status, headers, body }: Answer, verdict: Verdict, nowWallMs
   const perDay = broken.find((one) => /PerDay/i.test(textAt(one, "quotaId") ?? ""))
   const first = perDay ?? broken[0]
   const dimension = dimensionOf(first)
-  const limit = Number(textAt(first, "quotaValue") ?? countAt(first, "quotaValue") ?? Number.NaN)
+  // "Never" comes as a limit of 0, of which JSON leaves the number out.
+  const isNever = /\blimit: 0\b/.test(textAt(errorOf(body), "message") ?? "")
+  const limit = isNever ? 0 : Number(textAt(first, "quotaValue") ?? countAt(first, "quotaValue") ?? Number.NaN)
+  if (limit === 0)
+    return { limits: [{ dimension: dimension ?? "requests", limit }], refusal: { reason: "rate", ...message } }
   const limits: LimitReading[] =
     dimension && limit > 0 && limit <= 1e12
       ? [{ dimension, limit, remaining: 0, ...(perDay ? { windowMs: 86_400_000 } : {}) }]

@@ -173,6 +173,9 @@ function feedback(shape: OpenAIShape, answer: Answer, verdict: Verdict, nowWallM
   const words = textAt(body, "error", "message") ?? textAt(body, "message") ?? ""
   const retryAfterMs = retryDelay(headers, nowWallMs) ?? delayInMessage(words)
   const refusal = refusalOf(status, verdict, words, textAt(body, "error", "type"))
+  // "Never": this model is not for this account.
+  if (verdict.kind === "wait" && /\blimit:? 0\b/i.test(words))
+    return { limits: [{ dimension: refusal?.dimension ?? "requests", limit: 0 }], ...(refusal ? { refusal } : {}) }
   return {
     ...(limits.length > 0 ? { limits } : {}),
     ...(retryAfterMs !== undefined && (verdict.kind === "wait" || verdict.kind === "reduce" || verdict.kind === "retry")

@@ -71,8 +71,9 @@ describe("fallback", () => {
   })
 
   it("takes a Request and a stream, and leaves no permit behind", async () => {
+    const piece = 'data: {"choices":[{"delta":{"content":"hi"}}]}\n\n'
     const { fetch, clock, sent } = bench(
-      (n) => (n === 0 ? openaiError(429, "insufficient_quota") : eventStream(["data: [DONE]\n\n"])),
+      (n) => (n === 0 ? openaiError(429, "insufficient_quota") : eventStream([piece, "data: [DONE]\n\n"])),
       { fallback: [{ key: "k2", model: "other" }] },
     )
     const request = new Request("https://api.openai.com/v1/chat/completions", {
@@ -81,7 +82,7 @@ describe("fallback", () => {
       body: '{"model":"m","stream":true}',
     })
     const response = await clock.run(fetch(request))
-    expect(await clock.run(response.text())).toBe("data: [DONE]\n\n")
+    expect(await clock.run(response.text())).toBe(`${piece}data: [DONE]\n\n`)
     expect(models(sent)).toEqual(["m", "other"])
     expect(inFlight(fetch)).toBe(0)
   })
