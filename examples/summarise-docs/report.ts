@@ -17,8 +17,8 @@ export function renderReport(report: Report): string {
   const done = results.filter(({ status }) => status === "ok")
   const rest = results.filter(({ status }) => status !== "ok")
   return [
-    `# ${done.length} of ${results.length} documents, summarised with ${report.model}`,
-    ...(report.notice === undefined ? [] : [`**${report.notice}**`]),
+    `# ${done.length} of ${results.length} documents, summarised with ${inert(oneLine(report.model))}`,
+    ...(report.notice === undefined ? [] : [`**${inert(oneLine(report.notice))}**`]),
     ...(report.stopped ? ["The run was stopped before it was complete."] : []),
     ["| | |", "|---|---|", ...report.figures.map(([label, value]) => `| ${cell(label)} | ${cell(value)} |`)].join("\n"),
     ...(rest.length === 0 ? [] : ["## Without a summary", rest.map(withoutSummary).join("\n")]),
@@ -30,7 +30,7 @@ export function renderReport(report: Report): string {
 }
 
 function withoutSummary({ file, status, reason }: DocumentResult): string {
-  return `- ${heading(file)}: ${status}${reason === undefined ? "" : `, ${oneLine(reason)}`}`
+  return `- ${heading(file)}: ${status}${reason === undefined ? "" : `, ${inert(oneLine(reason))}`}`
 }
 
 function oneLine(text: string): string {
@@ -38,19 +38,25 @@ function oneLine(text: string): string {
 }
 
 function cell(text: string): string {
-  return oneLine(text).replaceAll("|", "\\|")
+  return inert(oneLine(text)).replaceAll("|", "\\|")
 }
 
 /** A path as code, whatever characters it has. */
-function heading(file: string): string {
+function heading(path: string): string {
+  const file = oneLine(path)
   const fence = "`".repeat(1 + Math.max(0, ...(file.match(/`+/g) ?? []).map((run) => run.length)))
   return fence === "`" ? `\`${file}\`` : `${fence} ${file} ${fence}`
 }
 
+/** Markdown without HTML, and with links to the web only: a model repeats what a document tells it to. */
+function inert(text: string): string {
+  return text.replaceAll("<", "&lt;").replace(/\](?=[(:](?!\s*(?:https?:\/\/|mailto:|#)))/gi, "]\\")
+}
+
 /** A summary may itself hold Markdown: as a quotation it cannot break the page. */
 function quote(text: string): string {
-  return text
-    .split("\n")
+  return inert(text)
+    .split(/\r\n?|[\n\u2028\u2029]/)
     .map((line) => `> ${line}`.trimEnd())
     .join("\n")
 }

@@ -5,6 +5,7 @@ import { completionScript, type Shell, shells } from "./commands/completion-scri
 import type { ExportOptions, InspectOptions, JournalOptions } from "./commands/journal-commands.ts"
 import { addLabOptions, type LabOptions } from "./commands/lab-options.ts"
 import { addRunOptions, positiveInteger, type RunOptions } from "./run/run-options.ts"
+import { printableText } from "./display/printable.ts"
 import type { Terminal } from "./display/terminal.ts"
 
 const examples = `
@@ -33,7 +34,7 @@ export function createProgram(terminal: Terminal, exit: (code: number) => void):
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
-      writeErr: (text) => void terminal.stderr.write(text),
+      writeErr: (text) => void terminal.stderr.write(printableText(text)),
     })
 
   addRunOptions(

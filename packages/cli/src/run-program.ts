@@ -1,6 +1,7 @@
 import { SluiceError } from "@sluice/core"
 import { redactSecrets } from "@sluice/journal"
 import { CommanderError } from "commander"
+import { printableText } from "./display/printable.ts"
 import { createProgram } from "./create-program.ts"
 import { exitCodes } from "./exit-codes.ts"
 import { keysIn } from "./run/model-name.ts"
@@ -29,7 +30,7 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     if (cause === "EPIPE") return exitCodes.done
     // What the system says of a file or a pipe says enough; anything else is a fault of ours.
     const text = SluiceError.isInstance(error) || syscall !== undefined ? message : (stack ?? String(error))
-    terminal.stderr.write(`sluice: ${redactSecrets(text, keysIn(terminal.env))}\n`)
+    terminal.stderr.write(`sluice: ${printableText(redactSecrets(text, keysIn(terminal.env)))}\n`)
     return SluiceError.isInstance(error) && usageCodes.has(error.code) ? exitCodes.usage : exitCodes.someFailed
   }
 }

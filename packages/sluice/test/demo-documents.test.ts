@@ -166,4 +166,32 @@ describe("renderReport", () => {
       ].join("\n\n"),
     )
   })
+
+  it("is no HTML and leads nowhere but to the web, whatever a document made a model say", () => {
+    const evil = [
+      "a\r# b",
+      "<script>alert(1)</script><javascript:alert(1)>",
+      "[x](javascript:alert(1)) [y]( data:text/html,x) [z](&#106;avascript:alert(1)) [w](<javascript:alert(1)>)",
+      "[r]: javascript:alert(1)",
+      "[s]:\u2028javascript:alert(1)",
+      "[good](https://example.com) [mail](mailto:a@example.com)",
+    ].join("\n")
+    const page = renderReport({
+      model: evil,
+      notice: evil,
+      stopped: false,
+      figures: [[evil, evil]],
+      results: [
+        { file: "a\n<b>.md", status: "ok", summary: evil },
+        { file: "b.md", status: "failed", reason: evil },
+      ],
+    })
+    expect(page).not.toMatch(/\r|\u2028/)
+    // A path is code, in which nothing is HTML.
+    expect(page.replaceAll(/`[^`\n]*`/g, "")).not.toContain("<")
+    expect(page).not.toMatch(/\][(:]\s*(?!https:|mailto:)\S/)
+    expect(page).toContain("[good](https://example.com)")
+    const quoted = page.slice(page.indexOf("## Summaries")).split("\n").slice(4)
+    expect(quoted.filter((line) => line !== "" && !line.startsWith(">"))).toEqual([])
+  })
 })

@@ -6,6 +6,8 @@ import { once } from "node:events"
 import { pipeline } from "node:stream/promises"
 import { PassThrough, Readable } from "node:stream"
 import { csvColumns, csvRows } from "./csv-rows.ts"
+import { SluiceError } from "@sluice/core"
+import { printable, printableJson, printableText } from "../display/printable.ts"
 import { exitCodes } from "../exit-codes.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { usageError } from "../usage-error.ts"
@@ -19,7 +21,7 @@ export interface JournalOptions {
 export async function runsCommand(
   paths: readonly string[],
   { json }: JournalOptions,
-  { stdout }: Terminal,
+  { stdout, stderr }: Terminal,
 ): Promise<number> {
   const found =
     paths.length > 0
@@ -29,28 +31,36 @@ export async function runsCommand(
           .toSorted()
   if (found.length === 0) throw usageError("No *.journal file here. Name one: sluice runs results.jsonl.journal")
   const rows: (RunSummary & { readonly journal: string })[] = []
+  let code: number = exitCodes.done
   for (const path of found) {
-    await reading(path, (journal) => rows.push(...journal.runs().map((run) => ({ journal: path, ...run }))))
+    try {
+      await reading(path, (journal) => rows.push(...journal.runs().map((run) => ({ journal: path, ...run }))))
+    } catch (error) {
+      // One file that cannot be read hides no other.
+      if (!SluiceError.isInstance(error)) throw error
+      stderr.write(`sluice: ${printableText(error.message)}\n`)
+      code = exitCodes.usage
+    }
   }
   if (json) {
-    for (const row of rows) stdout.write(`${JSON.stringify(row)}\n`)
-    return exitCodes.done
+    for (const row of rows) stdout.write(`${printableJson(row)}\n`)
+    return code
   }
   const table = plainTable(["run", "flow", "status", "ok", "failed", "started", "ended", "journal"])
   for (const { runId, flow, status, ok, failed, startedAtMs, endedAtMs, journal } of rows) {
     table.push([
-      runId,
-      flow,
+      printable(runId),
+      printable(flow),
       status,
       ok ?? "?",
       failed ?? "?",
       dateOf(startedAtMs),
       endedAtMs === undefined ? "" : dateOf(endedAtMs),
-      journal,
+      printable(journal),
     ])
   }
-  stdout.write(`${table.toString()}\n`)
-  return exitCodes.done
+  if (rows.length > 0) stdout.write(`${table.toString()}\n`)
+  return code
 }
 
 export interface InspectOptions extends JournalOptions {
@@ -73,11 +83,11 @@ export async function inspectCommand(run: string, options: InspectOptions, { std
       total.usd += usd
       if (shown >= options.limit || (options.failed && item.status === "ok")) continue
       shown++
-      if (options.json) stdout.write(`${JSON.stringify(item)}\n`)
+      if (options.json) stdout.write(`${printableJson(item)}\n`)
       else
         table.push([
-          item.node,
-          item.key ?? item.index ?? "",
+          printable(item.node),
+          printable(item.key ?? String(item.index ?? "")),
           item.status,
           item.attempts,
           `${inputTokens}/${outputTokens}`,
@@ -86,7 +96,7 @@ export async function inspectCommand(run: string, options: InspectOptions, { std
         ])
     }
     if (options.json) return
-    stdout.write(`${runId} (${flow}): ${status}, ${ok ?? "?"} ok, ${failed ?? "?"} failed\n`)
+    stdout.write(`${printable(runId)} (${printable(flow)}): ${status}, ${ok ?? "?"} ok, ${failed ?? "?"} failed\n`)
     stdout.write(
       `${total.attempts} attempts, ${total.inputTokens} input and ${total.outputTokens} output tokens, $${total.usd.toFixed(4)}\n`,
     )
@@ -108,7 +118,7 @@ export async function exportCommand(run: string, options: ExportOptions, { stdou
     const { runId } = runNamed(journal, run)
     const items = (): Iterable<JournalItem> => journal.items(runId, options.status ? { status: options.status } : {})
     if (options.format === "jsonl") {
-      for (const item of items()) if (!stdout.write(`${JSON.stringify(item)}\n`)) await once(stdout, "drain")
+      for (const item of items()) if (!stdout.write(`${printableJson(item)}\n`)) await once(stdout, "drain")
       return
     }
     const columns = csvColumns(items())
@@ -155,7 +165,7 @@ function shortly(item: JournalItem): string {
     item.status === "ok"
       ? textOf((item.value as { output?: unknown } | null)?.output ?? item.value)
       : item.error.message
-  return text.replaceAll(/\s+/g, " ").slice(0, 60)
+  return [...printable(text).replaceAll(/\s+/g, " ")].slice(0, 60).join("")
 }
 
 function textOf(value: unknown): string {

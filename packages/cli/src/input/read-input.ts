@@ -1,4 +1,5 @@
-import { createReadStream, statSync } from "node:fs"
+import { createReadStream, realpathSync, statSync } from "node:fs"
+import { isAbsolute, relative } from "node:path"
 import type { Readable } from "node:stream"
 import { globSync, isDynamicPattern } from "tinyglobby"
 import type { InputRecord } from "./prompt-template.ts"
@@ -34,7 +35,7 @@ const formats = new Map<string, InputFormat>([
 ])
 
 /** Files as they were named, globs put in their files (sorted); `-` is standard input. Throws when there is nothing. */
-export function expandInputs(names: readonly string[]): string[] {
+export function expandInputs(names: readonly string[], followLinks: boolean): string[] {
   return names.flatMap((name) => {
     if (name === "-") return [name]
     const stat = statSync(name, { throwIfNoEntry: false })
@@ -42,9 +43,23 @@ export function expandInputs(names: readonly string[]): string[] {
     if (stat?.isDirectory()) throw usageError(`${name} is a folder. Name its files, for example "${name}/*.txt".`)
     if (!isDynamicPattern(name)) throw usageError(`${name}: no such file.`)
     const files = globSync(name, { expandDirectories: false }).toSorted()
+    if (!followLinks) checkLinks(files, name)
     if (files.length === 0) throw usageError(`${name}: no file fits.`)
     return files
   })
+}
+
+/** Whoever may write into a folder must not choose what else is sent to a vendor. */
+function checkLinks(files: readonly string[], pattern: string): void {
+  const [base = "."] = pattern.split(/[*?[\]{}()!+@]/, 1)
+  const folder = realpathSync(base.includes("/") ? base.slice(0, base.lastIndexOf("/") + 1) : ".")
+  for (const file of files) {
+    const target = relative(folder, realpathSync(file))
+    if (!target.startsWith("..") && !isAbsolute(target)) continue
+    throw usageError(
+      `${file}: a link leads out of the folder of ${pattern}. Name the file by itself, or give --follow-links.`,
+    )
+  }
 }
 
 /** Most probably a slip: nobody wants a run over nothing. */

@@ -11,6 +11,7 @@ import { readInput } from "../input/read-input.ts"
 import { renderPlan } from "./render-plan.ts"
 import { checkFields } from "../results/result-fields.ts"
 import type { RunOptions } from "../run/run-options.ts"
+import { printableJson, printableText } from "../display/printable.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { usageError } from "../usage-error.ts"
 
@@ -45,7 +46,7 @@ export interface RunPlan extends Plan {
 export async function planCommand(request: PlanRequest, terminal: Terminal): Promise<number> {
   const planned = await planRun(request, terminal)
   const { json = false } = request.options
-  terminal.stdout.write(json ? `${JSON.stringify(planned)}\n` : renderPlan(planned))
+  terminal.stdout.write(json ? `${printableJson(planned)}\n` : printableText(renderPlan(planned)))
   return exitCodes.done
 }
 

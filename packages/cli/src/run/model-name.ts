@@ -10,12 +10,36 @@ export const keyNames: Readonly<Record<string, string>> = {
 
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** The keys in the environment: what must never be stored or shown. */
+/** The keys in the environment that can be told from other text: they are never stored or shown. */
 export function keysIn(env: Env): string[] {
-  return Object.values(keyNames).flatMap((name) => {
-    const key = env[name]
-    return key !== undefined && key.length >= 8 ? [key] : []
-  })
+  return Object.values(keyNames)
+    .map((name) => env[name] ?? "")
+    .filter((key) => isDistinct(key.trim()))
+}
+
+/** A word or a number (`required`, `not-needed`, `12345678`) also stands in answers: looking for it would change them. */
+function isDistinct(key: string): boolean {
+  return key.length >= 20 || (key.length >= 8 && /\d/.test(key) && /\p{L}/u.test(key))
+}
+
+/** What nobody can look for in what a vendor answers. */
+export function weakKeyWarning(vendor: string, env: Env): string | undefined {
+  const name = keyNames[vendor] ?? ""
+  const key = env[name]?.trim()
+  if (!key || isDistinct(key)) return undefined
+  return `${name} is too short or too common a text to be looked for: a server that repeats it puts it into the results and the journal.`
+}
+
+/** The key of a vendor as a header takes it; a line end that a file left is dropped. Throws what no header can hold. */
+export function keyOf(vendor: string, env: Env): string | undefined {
+  const name = keyNames[vendor] ?? ""
+  const key = env[name]?.trim()
+  if (key !== undefined && /[^\t\x20-\x7E\x80-\xFF]/.test(key)) {
+    throw usageError(
+      `${name} holds a character that no header can: a line end in the middle, a control character or a letter beyond Latin-1. Set it anew.`,
+    )
+  }
+  return key === "" ? undefined : key
 }
 
 /** The vendor and the model's name in `openai:gpt-5-mini`; throws when there is no such vendor. */

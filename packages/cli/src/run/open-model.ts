@@ -1,6 +1,6 @@
 import type { LanguageModel } from "ai"
 import type { Asker, AskerOptions } from "./create-asker.ts"
-import { type Env, keyNames, parseModelName } from "./model-name.ts"
+import { type Env, keyNames, keyOf, parseModelName } from "./model-name.ts"
 import { usageError } from "../usage-error.ts"
 
 export interface OpenedModel {
@@ -19,9 +19,7 @@ export interface OpenModelOptions extends AskerOptions {
 export async function openModel(name: string, options: OpenModelOptions): Promise<OpenedModel> {
   const { vendor, id } = parseModelName(name)
   const { env, fetch, baseUrl } = options
-  if (baseUrl !== undefined && !/^https?:$/.test(URL.parse(baseUrl)?.protocol ?? "")) {
-    throw usageError(`--base-url ${baseUrl}: wanted an address such as http://127.0.0.1:11434/v1.`)
-  }
+  if (baseUrl !== undefined) checkAddress(baseUrl)
   const nothing = async (): Promise<void> => {}
   if (vendor === "noop") return { ask: async () => ({ output: "", finishReason: "stop" }), close: nothing }
   const asking = async (model: LanguageModel): Promise<Asker> =>
@@ -32,7 +30,7 @@ export async function openModel(name: string, options: OpenModelOptions): Promis
     return { ask: await asking(await compatible(id, "lab", `${lab.url}/v1`, fetch)), close: () => lab.stop() }
   }
   const keyName = keyNames[vendor] ?? ""
-  const apiKey = env[keyName]
+  const apiKey = keyOf(vendor, env)
   if (vendor === "openai-compatible") {
     if (!baseUrl)
       throw usageError(`--model ${name}: give --base-url, for example --base-url http://127.0.0.1:11434/v1.`)
@@ -42,6 +40,18 @@ export async function openModel(name: string, options: OpenModelOptions): Promis
     throw usageError(`--model ${name} needs the environment variable ${keyName}. To try without a key: --model lab:`)
   const settings = { apiKey, fetch, ...(baseUrl && { baseURL: baseUrl }) }
   return { ask: await asking(await official(id, vendor, settings)), close: nothing }
+}
+
+/** Messages name no password. */
+function checkAddress(baseUrl: string): void {
+  const url = URL.parse(baseUrl)
+  if (url && (url.username !== "" || url.password !== "")) {
+    throw usageError(
+      `--base-url: a user's name or password in an address is seen by everybody on this machine, and by logs. Leave it out, and put a key into ${keyNames["openai-compatible"]}.`,
+    )
+  }
+  if (url && /^https?:$/.test(url.protocol)) return
+  throw usageError(`--base-url ${baseUrl.replace(/\S*@/, "…@")}: wanted an address such as http://127.0.0.1:11434/v1.`)
 }
 
 interface Settings {

@@ -17,7 +17,8 @@ import type { Asker } from "./create-asker.ts"
 import { Interruption } from "./interruption.ts"
 import { laneOf } from "./lane-option.ts"
 import { checkBudget } from "./model-money.ts"
-import { keysIn, parseModelName } from "./model-name.ts"
+import { journalWarning } from "./journal-privacy.ts"
+import { keysIn, parseModelName, weakKeyWarning } from "./model-name.ts"
 import { openModel } from "./open-model.ts"
 import { checkFields, defaultFields } from "../results/result-fields.ts"
 import { ResultFiles, type ResultFilesOptions } from "../results/result-files.ts"
@@ -40,7 +41,7 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
   const model = config.models?.[given] ?? given
   parseModelName(model)
   const question = await compileQuestion(options)
-  const files = expandInputs(inputs)
+  const files = expandInputs(inputs, options.followLinks ?? false)
   if (files.filter((name) => name === "-").length > 1) throw usageError("Standard input (-) can be read once.")
   const limits = limitsOf(options, config)
   const lane = laneOf({ lane: options.lane, deadlineMs: options.deadline, configured: config.lane, model })
@@ -212,6 +213,9 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, { ask, fetch, 
       progress?.print(batches.open > 0 ? leavingBatches : finishing)
       leaveBatches()
     })
+    for (const [code, message] of warningsOf(checked, terminal)) {
+      progress.observe({ type: "warning", atMs: clock.now(), code, message })
+    }
     try {
       if (lane !== checked.lane && typeof lane === "object") tellLeft(lane.deadlineMs, progress, clock)
       result = await bulkRun({
@@ -251,6 +255,15 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, { ask, fetch, 
   if (interrupted) return isUnread ? exitCodes.done : exitCodes.interrupted
   if (result.stopped) return exitCodes.stopped
   return result.failed > 0 ? exitCodes.someFailed : exitCodes.done
+}
+
+function warningsOf({ model, path }: CheckedRun, { env }: Terminal): [code: string, message: string][] {
+  const weakKey = weakKeyWarning(parseModelName(model).vendor, env)
+  const openJournal = path === undefined ? undefined : journalWarning(path)
+  return [
+    ...(weakKey === undefined ? [] : [["weak-key", weakKey] as [string, string]]),
+    ...(openJournal === undefined ? [] : [["journal-readable", openJournal] as [string, string]]),
+  ]
 }
 
 const finishing = "Finishing what is in flight. Ctrl-C again stops now."

@@ -14,6 +14,7 @@ export interface RunOptions extends AskOptions {
   readonly delimiter?: string
   readonly key?: string
   readonly fields?: readonly string[]
+  readonly followLinks?: boolean
   readonly asCompleted?: boolean
   readonly journal?: string | false
   readonly cache?: boolean
@@ -106,6 +107,7 @@ export function addRunOptions(command: Command): Command {
       "--fields <names>",
       "what a line holds: index, key, input, output, attempts, inputTokens, outputTokens, usd, finishReason, model, requestId, latencyMs, or input fields",
     ).argParser((text: string) => text.split(",").map((name) => name.trim())),
+    option("--follow-links", "let globs follow links out of their folder"),
     option("--as-completed", "lines in the order of completion, not of input"),
   )
   group(

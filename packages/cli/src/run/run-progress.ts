@@ -1,7 +1,8 @@
-import type { EventSink } from "@sluice/core"
+import type { EventSink, SluiceEvent } from "@sluice/core"
 import { redactSecrets } from "@sluice/journal"
 import type { LimitedFetch } from "@sluice/providers"
 import { createDisplay } from "../display/create-display.ts"
+import { printableJson, printableText } from "../display/printable.ts"
 import { formatUsd } from "../display/quantities.ts"
 import { quotaReading } from "../display/quota-reading.ts"
 import type { BulkRunResult } from "./bulk-run.ts"
@@ -36,7 +37,12 @@ export interface ProgressOptions {
 export function openProgress({ terminal, options, title, total, fetch }: ProgressOptions): Progress {
   const { stderr, clock, env } = terminal
   const secrets = keysIn(env)
-  const line = (text: string): void => void stderr.write(`${redactSecrets(text, secrets)}\n`)
+  const line = (text: string): void => void stderr.write(`${printableText(redactSecrets(text, secrets))}\n`)
+  // Before it is JSON: no quote or backslash in a key hides it.
+  const jsonLine = (value: unknown): void =>
+    void stderr.write(
+      `${printableJson(value, (_name, part) => (typeof part === "string" ? redactSecrets(part, secrets) : plainError(part)))}\n`,
+    )
   const nothing = (): void => {}
   const spending = new Spending()
   const summary = (result: BulkRunResult | undefined, facts: SummaryFacts): void =>
@@ -45,10 +51,10 @@ export function openProgress({ terminal, options, title, total, fetch }: Progres
   if (options.json) {
     const observe: EventSink = (event) => {
       spending.observe(event)
-      line(JSON.stringify(event, plainErrors))
+      jsonLine(event)
     }
     const end = (result: BulkRunResult | undefined, facts: SummaryFacts): void =>
-      line(JSON.stringify({ type: "summary", ...result, ...facts, spent: spending.total }, plainErrors))
+      jsonLine({ type: "summary", ...result, ...facts, spent: spending.total })
     return { observe, print: nothing, stop: nothing, summary: end }
   }
   const display = createDisplay({
@@ -63,7 +69,7 @@ export function openProgress({ terminal, options, title, total, fetch }: Progres
   return {
     observe(event) {
       spending.observe(event)
-      display.observe(event)
+      display.observe(redactEvent(event, secrets))
     },
     print: (text) => display.print(redactSecrets(text, secrets)),
     stop: () => display.stop(),
@@ -71,7 +77,17 @@ export function openProgress({ terminal, options, title, total, fetch }: Progres
   }
 }
 
-function plainErrors(_name: string, value: unknown): unknown {
+/** The words of vendors and files in an event without the keys that they repeat. */
+function redactEvent(event: SluiceEvent, secrets: readonly string[]): SluiceEvent {
+  if (event.type === "warning") return { ...event, message: redactSecrets(event.message, secrets) }
+  if (event.type !== "item-end" && event.type !== "http-attempt") return event
+  const { error } = event
+  if (error === undefined) return event
+  const text = error instanceof Error ? error.message : typeof error === "string" ? error : JSON.stringify(error)
+  return { ...event, error: redactSecrets(text, secrets) }
+}
+
+function plainError(value: unknown): unknown {
   if (!(value instanceof Error)) return value
   return { name: value.name, message: value.message, ...("code" in value && { code: value.code }) }
 }
