@@ -1,3 +1,5 @@
+import type { Waiting } from "./quota-reading.ts"
+
 /** Everything one frame of the display shows; plain data, so that a frame is a pure function of it. */
 export interface FrameState {
   /** What runs, in a few words: `summarise-docs with gpt-5-mini`. */
@@ -11,6 +13,7 @@ export interface FrameState {
   /** Items that have begun and not ended. */
   readonly inFlight: number
   readonly elapsedMs: number
+  /** By the pace of the last half minute, and no sooner than the limits let what is left through. */
   readonly etaMs?: number
   readonly calls: {
     /** Calls that hold a permit now. */
@@ -20,7 +23,7 @@ export interface FrameState {
     readonly throttled: number
   }
   /** Calls that wait for admission and the limit that each waits for, most waiters first. */
-  readonly waiting: readonly { readonly reason: string; readonly calls: number }[]
+  readonly waiting: readonly Waiting[]
   readonly gate?: { readonly reason: string; readonly opensInMs?: number }
   /** What lies in vendors' batches, when there are any: requests of those that go on, and all batches by state. */
   readonly batches?:
@@ -33,7 +36,7 @@ export interface FrameState {
   readonly rates: readonly {
     /** `requests`, `tokens`, … */
     readonly name: string
-    /** Measured over the last seconds. */
+    /** Of the last seconds; above the limit only where the last minute was. */
     readonly perMinute: number
     /** The quota, when it is known. */
     readonly limitPerMinute?: number

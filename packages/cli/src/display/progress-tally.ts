@@ -6,6 +6,8 @@ import { RateMeter } from "./rate-meter.ts"
 
 /** How far back rates look: long enough to be steady, short enough to show a change. */
 const rateWindowMs = 15_000
+/** What limits by the minute compare with. */
+const minuteMs = 60_000
 /** The ETA's rate looks further back, so that it does not jump about. */
 const etaWindowMs = 30_000
 const notesKept = 3
@@ -29,7 +31,9 @@ export class ProgressTally {
   readonly #notes: string[] = []
   readonly #settles: RateMeter
   readonly #batches = new BatchTally()
-  readonly #rates = new Map<RateDimension, RateMeter>()
+  readonly #rates = new Map<RateDimension, DimensionMeters>()
+  /** Items that were asked about, and not replayed: what one of them takes tells what the rest will. */
+  #asked = 0
   /** Per quota, from events: the fallback where no snapshot is at hand. */
   readonly #flights = new Map<
     string,
@@ -64,9 +68,9 @@ export class ProgressTally {
         if (event.cost === this.#lastUsage) return
         this.#lastUsage = event.cost
         const { inputTokens = 0, outputTokens = 0, usd } = event.cost
-        this.#rate("inputTokens").add(event.atMs, inputTokens)
-        this.#rate("outputTokens").add(event.atMs, outputTokens)
-        this.#rate("tokens").add(event.atMs, inputTokens + outputTokens)
+        this.#take("inputTokens", event.atMs, inputTokens)
+        this.#take("outputTokens", event.atMs, outputTokens)
+        this.#take("tokens", event.atMs, inputTokens + outputTokens)
         if (usd !== undefined) this.#costUsd = (this.#costUsd ?? 0) + usd
         return
       }
@@ -77,7 +81,7 @@ export class ProgressTally {
         const flight = this.#flight(event.quota)
         flight.inFlight = event.inFlight
         if (event.waitedMs > 0) flight.waiting = Math.max(0, flight.waiting - 1)
-        this.#rate("requests").add(event.atMs, event.cost.requests ?? 1)
+        this.#take("requests", event.atMs, event.cost.requests ?? 1)
         return
       }
       case "permit-settle":
@@ -109,9 +113,7 @@ export class ProgressTally {
     const { title, unit, total } = frame
     const quotas = frame.quotas ?? this.#quotasFromEvents(nowMs)
     const settled = this.#succeeded + this.#failed
-    const perMinute = this.#settles.perMinute(nowMs)
-    const leftMs =
-      total === undefined || total <= settled || perMinute === 0 ? undefined : ((total - settled) / perMinute) * 60_000
+    const leftMs = total === undefined ? undefined : this.#leftMs(total - settled, nowMs, quotas)
     const gate = this.#gateOf(quotas)
     const batches = this.#batches.state()
     return {
@@ -156,7 +158,10 @@ export class ProgressTally {
       return
     }
     // A replayed item cost no time: it would make the ETA a fairy tale.
-    if (!event.replayed) this.#settles.add(event.atMs, 1)
+    if (!event.replayed) {
+      this.#settles.add(event.atMs, 1)
+      this.#asked++
+    }
     if (event.status === "ok") {
       this.#succeeded++
       return
@@ -167,10 +172,34 @@ export class ProgressTally {
     )
   }
 
-  #rate(dimension: RateDimension): RateMeter {
-    let meter = this.#rates.get(dimension)
-    if (!meter) this.#rates.set(dimension, (meter = new RateMeter(rateWindowMs, this.#startMs)))
-    return meter
+  #take(dimension: RateDimension, atMs: number, count: number): void {
+    const meters = this.#meters(dimension)
+    meters.pace.add(atMs, count)
+    meters.minute.add(atMs, count)
+    meters.total += count
+  }
+
+  #meters(dimension: RateDimension): DimensionMeters {
+    let meters = this.#rates.get(dimension)
+    if (!meters) {
+      const meter = (windowMs: number): RateMeter => new RateMeter(windowMs, this.#startMs)
+      this.#rates.set(dimension, (meters = { pace: meter(rateWindowMs), minute: meter(minuteMs), total: 0 }))
+    }
+    return meters
+  }
+
+  /** A burst at the beginning is no pace: what is left takes at least as long as the limits let it through. */
+  #leftMs(left: number, nowMs: number, quotas: readonly QuotaReading[]): number | undefined {
+    if (left <= 0) return undefined
+    const perMinute = this.#settles.perMinute(nowMs)
+    const byPace = perMinute === 0 ? undefined : (left / perMinute) * minuteMs
+    const byLimits = [...this.#rates].flatMap(([dimension, { total }]) => {
+      const limit = limitOf(dimension, quotas)
+      if (limit === undefined || this.#asked === 0 || total === 0) return []
+      return ((left * total) / this.#asked / limit) * minuteMs
+    })
+    const known = [...(byPace === undefined ? [] : [byPace]), ...byLimits]
+    return known.length === 0 ? undefined : Math.max(...known)
   }
 
   #flight(quota: string): { inFlight: number; waiting: number; blockedBy: string; gate?: FrameState["gate"] } {
@@ -191,15 +220,14 @@ export class ProgressTally {
 
   /** Requests and tokens always; input and output tokens apart where a quota counts them apart. */
   #rateStates(nowMs: number, quotas: readonly QuotaReading[]): FrameState["rates"] {
-    const limitOf = (dimension: RateDimension): number | undefined => {
-      const known = quotas.flatMap(({ limits }) => limits[dimension] ?? [])
-      return known.length === 0 ? undefined : known.reduce((sum, limit) => sum + limit, 0)
-    }
-    const apart = limitOf("inputTokens") !== undefined || limitOf("outputTokens") !== undefined
+    const apart = limitOf("inputTokens", quotas) !== undefined || limitOf("outputTokens", quotas) !== undefined
     const dimensions: RateDimension[] = apart ? ["requests", "inputTokens", "outputTokens"] : ["requests", "tokens"]
     return dimensions.map((dimension) => {
-      const limitPerMinute = limitOf(dimension)
-      const perMinute = this.#rate(dimension).perMinute(nowMs)
+      const limitPerMinute = limitOf(dimension, quotas)
+      const { pace, minute } = this.#meters(dimension)
+      // Seconds of a burst, multiplied, would read as more than the quota: no minute has seen that.
+      const most = Math.max(limitPerMinute ?? Infinity, minute.counted(nowMs))
+      const perMinute = Math.min(pace.perMinute(nowMs), most)
       const name = {
         requests: "requests",
         tokens: "tokens",
@@ -209,6 +237,18 @@ export class ProgressTally {
       return { name, perMinute, ...(limitPerMinute === undefined ? {} : { limitPerMinute }) }
     })
   }
+}
+
+interface DimensionMeters {
+  readonly pace: RateMeter
+  readonly minute: RateMeter
+  /** Since the start. */
+  total: number
+}
+
+function limitOf(dimension: RateDimension, quotas: readonly QuotaReading[]): number | undefined {
+  const known = quotas.flatMap(({ limits }) => limits[dimension] ?? [])
+  return known.length === 0 ? undefined : known.reduce((sum, limit) => sum + limit, 0)
 }
 
 function troubleOf({ status, error, decision }: Extract<SluiceEvent, { type: "http-attempt" }>): string {

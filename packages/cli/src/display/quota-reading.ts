@@ -4,17 +4,24 @@ import type { QuotaSnapshot } from "@sluice/scheduler"
 export interface QuotaReading {
   readonly name: string
   /** Calls that wait for admission now, by the limit that blocks them. */
-  readonly waiting: readonly { readonly reason: string; readonly calls: number }[]
+  readonly waiting: readonly Waiting[]
   readonly inFlight: number
   readonly gate?: { readonly reason: string; readonly opensInMs?: number }
   /** Per-minute limits as they are known now. */
   readonly limits: Readonly<Partial<Record<RateDimension, number>>>
 }
 
+/** So many calls wait for one reason; the first of them starts in `nextInMs`, where time alone decides. */
+export interface Waiting {
+  readonly reason: string
+  readonly calls: number
+  readonly nextInMs?: number
+}
+
 export type RateDimension = "requests" | "tokens" | "inputTokens" | "outputTokens"
 
 /**
- * Reads a quota's snapshot. The limit with the least room left, relative to its size, is named as what calls wait for.
+ * Reads a quota's snapshot. What the first call waits for is named; where that is not told, the limit with the least room.
  *
  * @example
  * ```ts
@@ -23,18 +30,19 @@ export type RateDimension = "requests" | "tokens" | "inputTokens" | "outputToken
  * ```
  */
 export function quotaReading(snapshot: QuotaSnapshot): QuotaReading {
-  const { name, inFlight, gate, limits } = snapshot
+  const { name, inFlight, gate, limits, next } = snapshot
   const closed = gate.state === "closed"
   const tightest = limits.toSorted((a, b) => a.level / a.limit - b.level / b.limit)[0]?.name
   const reason = closed
     ? "the gate to open"
     : gate.state === "ramping"
-      ? "the ramp after a refusal"
-      : words(tightest ?? "quota")
+      ? "the pace to grow with the answers"
+      : words(next?.blockedBy ?? tightest ?? "quota")
+  const wait = { reason, calls: snapshot.waiting, ...(next?.inMs !== undefined && { nextInMs: next.inMs }) }
   return {
     name,
     inFlight,
-    waiting: snapshot.waiting === 0 ? [] : [{ reason, calls: snapshot.waiting }],
+    waiting: snapshot.waiting === 0 ? [] : [wait],
     ...(closed
       ? {
           gate: {

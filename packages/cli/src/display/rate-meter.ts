@@ -19,6 +19,12 @@ export class RateMeter {
     this.#slots[slot % this.#slots.length]! += count
   }
 
+  /** What was counted in the window, as it is. */
+  counted(nowMs: number): number {
+    this.#advance(nowMs)
+    return this.#slots.reduce((sum, count) => sum + count, 0)
+  }
+
   perMinute(nowMs: number): number {
     const slot = this.#advance(nowMs)
     const firstSlot = Math.max(0, slot - this.#slots.length + 1)

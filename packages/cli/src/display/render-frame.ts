@@ -68,15 +68,19 @@ function flightLine(state: FrameState, colors: FrameColors): string {
 }
 
 function waitingLines(state: FrameState, colors: FrameColors): string[] {
-  const lines = state.waiting.map(({ reason, calls }) =>
-    colors.cyan(`${countOf(calls, "call")} waiting for ${printable(reason)}`),
-  )
+  const lines = state.waiting.map((wait) => colors.cyan(waitOf(wait)))
   if (state.gate) {
     const opens = state.gate.opensInMs === undefined ? "" : `, opens in ${formatDuration(state.gate.opensInMs)}`
     lines.push(colors.yellow(`gate closed: ${printable(state.gate.reason)}${opens}`))
   }
   if (state.trouble !== undefined) lines.push(colors.yellow(`last call: ${printable(state.trouble)}`))
   return lines
+}
+
+/** `12 calls waiting for requests per minute, next call in 0:34`; less than a second is not worth telling. */
+function waitOf({ reason, calls, nextInMs }: FrameState["waiting"][number]): string {
+  const next = nextInMs === undefined || nextInMs < 1_000 ? "" : `, next call in ${formatDuration(nextInMs)}`
+  return `${countOf(calls, "call")} waiting for ${printable(reason)}${next}`
 }
 
 function rateLines(state: FrameState, columns: number, colors: FrameColors): string[] {

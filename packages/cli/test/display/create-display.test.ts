@@ -4,7 +4,10 @@ import { Writable } from "node:stream"
 import { describe, expect, it } from "vitest"
 import { createDisplay } from "../../src/display/create-display.ts"
 import type { DisplayOptions } from "../../src/display/create-display.ts"
+import { ProgressTally } from "../../src/display/progress-tally.ts"
 import type { QuotaReading } from "../../src/display/quota-reading.ts"
+import { renderFrame } from "../../src/display/render-frame.ts"
+import { renderLine } from "../../src/display/render-line.ts"
 
 /** A clock for one timer chain: all that a display may use. */
 function handClock(): Clock & { advance(ms: number): void; pending(): number } {
@@ -178,7 +181,7 @@ describe("a display on a terminal", () => {
       "7 calls waiting for requests per minute",
       "gate closed: the vendor said retry-after, opens in 0:04",
       `requests           0/min of  600  ${"░".repeat(20)}`,
-      `input tokens     60k/min of  30k  ${"█".repeat(20)}`,
+      `input tokens     30k/min of  30k  ${"█".repeat(20)}`,
       `output tokens   3.0k/min of 8.0k  ${"█".repeat(7)}${"░".repeat(13)}`,
     ])
   })
@@ -287,5 +290,57 @@ describe("what a display counts", () => {
       display.observe({ atMs: 0, type: "item-start", runId: "r", spanId: 1, node, index: 0 })
     expect(display.state().inFlight).toBe(1)
     display.stop()
+  })
+})
+
+describe("what a frame promises", () => {
+  const quotas = (waiting: QuotaReading["waiting"] = []): QuotaReading[] => [
+    { name: "lab/m", inFlight: 0, waiting, limits: { requests: 60, tokens: 12_000 } },
+  ]
+  const settled = (atMs: number, index: number): SluiceEvent[] => [
+    { type: "item-start", atMs, runId: "r", spanId: index + 1, node: "run", index },
+    { type: "permit-admit", atMs, quota: "lab/m", key: "", cost: { requests: 1 }, waitedMs: 0, inFlight: 1 } as never,
+    { type: "usage", atMs, cost: { inputTokens: 400, outputTokens: 100 } },
+    { type: "item-end", atMs, runId: "r", spanId: index + 1, node: "run", index, status: "ok", attempts: 1 },
+  ]
+
+  it("an ETA that the limits allow, and no pace above them, after a burst of 20 in two seconds", () => {
+    const tally = new ProgressTally(0, "run")
+    for (let index = 0; index < 20; index++) for (const event of settled(index * 100, index)) tally.observe(event)
+    const state = tally.state(2_000, { title: "t", unit: "item", total: 1_600, quotas: quotas() })
+    // 1,580 items of 500 tokens, 12,000 a minute: 66 minutes, where the burst alone would say 3.
+    expect(state.etaMs).toBeCloseTo((1_580 * 500 * 60_000) / 12_000, -3)
+    // 10,000 tokens have gone in two seconds: no 300,000 a minute.
+    expect(state.rates).toEqual([
+      { name: "requests", perMinute: 60, limitPerMinute: 60 },
+      { name: "tokens", perMinute: 12_000, limitPerMinute: 12_000 },
+    ])
+  })
+
+  it("a minute that did see more than the limit says so", () => {
+    const tally = new ProgressTally(0, "run")
+    for (let index = 0; index < 90; index++) for (const event of settled(index * 500, index)) tally.observe(event)
+    const [requests] = tally.state(45_000, { title: "t", unit: "item", total: 1_000, quotas: quotas() }).rates
+    expect(requests).toMatchObject({ perMinute: 90, limitPerMinute: 60 })
+  })
+
+  it("the pace where no limit is known, and what the pace says where that is slower than the limits", () => {
+    const tally = new ProgressTally(0, "run")
+    for (let index = 0; index < 10; index++) for (const event of settled(index * 3_000, index)) tally.observe(event)
+    const frame = { title: "t", unit: "item", total: 110 }
+    expect(tally.state(30_000, { ...frame, quotas: [] }).etaMs).toBeCloseTo(300_000, -5)
+    expect(tally.state(30_000, { ...frame, quotas: quotas() }).etaMs).toBeGreaterThanOrEqual(250_000)
+  })
+
+  it("until when calls wait, on a terminal and in lines; and what was spent in lines too", () => {
+    const tally = new ProgressTally(0, "run")
+    const waiting = [{ reason: "requests per minute", calls: 12, nextInMs: 34_000 }]
+    const state = {
+      ...tally.state(50_000, { title: "t", unit: "item", total: 9, quotas: quotas(waiting) }),
+      costUsd: 0.5,
+    }
+    expect(renderFrame(state, 100)).toContain("12 calls waiting for requests per minute, next call in 0:34")
+    expect(renderLine(state)).toContain("12 waiting for requests per minute, next call in 0:34")
+    expect(renderLine(state)).toContain("$0.5000")
   })
 })

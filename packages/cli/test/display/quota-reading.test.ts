@@ -28,9 +28,14 @@ it.each([
     },
   ],
   [
-    "says that it ramps",
+    "says that the pace grows, of refused and of new accounts alike",
     { ...snapshot, gate: { state: "ramping" } },
-    { waiting: [{ reason: "the ramp after a refusal", calls: 12 }] },
+    { waiting: [{ reason: "the pace to grow with the answers", calls: 12 }] },
+  ],
+  [
+    "names what the first call waits for, and for how long",
+    { ...snapshot, next: { blockedBy: "requestsPerMinute", inMs: 34_000 } },
+    { waiting: [{ reason: "requests per minute", calls: 12, nextInMs: 34_000 }] },
   ],
   [
     "has nothing to name without limits",

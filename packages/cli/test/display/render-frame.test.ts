@@ -148,7 +148,7 @@ describe("renderLine", () => {
   it("says the same in one line", () => {
     expect(renderLine(busy)).toBe(
       "0:23 112/275 documents done, 2 failed, 6 calls in flight, 38 waiting for tokens per minute, " +
-        "1 waiting for requests per minute, gate closed: retry-after, requests 412/min of 600, tokens 388k/min of 400k, eta 0:34",
+        "1 waiting for requests per minute, gate closed: retry-after, requests 412/min of 600, tokens 388k/min of 400k, $0.0123, eta 0:34",
     )
     expect(renderLine(idle)).toBe("0:00 0 items done, 0 failed, 0 calls in flight")
   })

@@ -173,7 +173,13 @@ class LiveQuota implements Quota {
   }
 
   snapshot(): QuotaSnapshot {
-    return { name: this.name, waiting: this.#queue.size, ...this.#ledger.snapshot(this.#clock.now()) }
+    const nowMs = this.#clock.now()
+    const [first] = this.explain(1)
+    const next = first && {
+      blockedBy: first.blockedBy,
+      ...(first.untilMs !== undefined && { inMs: Math.max(0, first.untilMs - nowMs) }),
+    }
+    return { name: this.name, waiting: this.#queue.size, ...(next && { next }), ...this.#ledger.snapshot(nowMs) }
   }
 
   explain(count = 20): WaitExplanation[] {

@@ -28,6 +28,8 @@ export interface LedgerSnapshot {
 export interface QuotaSnapshot extends LedgerSnapshot {
   readonly name: string
   readonly waiting: number
+  /** The first of those that wait: what it waits for, and for how long; without `inMs` until a call in flight makes room. */
+  readonly next?: { readonly blockedBy: string; readonly inMs?: number }
 }
 
 /** Why one call waits. */
