@@ -31,7 +31,7 @@ export function settleAnswer(
     // Some embeddings and local servers do not count: the estimate stands, in the quota and in the accounts.
     return permit.settle({ outcome: "success", actual: uncounted(owner, estimate), ...heard, latency })
   }
-  const usd = owner.spent(usage, how)
+  const usd = owner.spent(usage, usage.isDoubtful ? "guessed" : how)
   const inputTokens = Math.min(usage.inputTokens, LearnedTokens.mostInputTokens(owner.prepared.facts.prompt))
   const actual = unlessItThrows(() => vendor.charged(estimate, { ...usage, inputTokens })) ?? estimate
   permit.settle({

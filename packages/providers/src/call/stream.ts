@@ -2,6 +2,7 @@ import type { Clock } from "@sluice/core"
 import { meteredBody } from "../http/metered-body.ts"
 import { errorResponse, rebodiedResponse } from "../http/response.ts"
 import { SseReader, type SseEvent } from "../http/sse.ts"
+import { grownUsage } from "../vendors/reading/usage-total.ts"
 import { usageInTail } from "../vendors/reading/usage-in-tail.ts"
 import type { Answer, Usage, Vendor } from "../vendors/vendor.ts"
 import type { Attempt } from "./send.ts"
@@ -140,7 +141,7 @@ export class StreamedAnswer {
           this.#uncounted++
         }
         if (fact?.usage) {
-          this.#usage = { ...this.#usage, ...fact.usage }
+          this.#usage = grownUsage(this.#usage, fact.usage)
           if (fact.usage.outputTokens !== undefined) this.#uncounted = 0
         }
       }
@@ -219,7 +220,7 @@ export class StreamedAnswer {
 
   get #isCounted(): boolean {
     const { inputTokens, outputTokens } = this.#usage
-    return inputTokens !== undefined && outputTokens !== undefined && this.#uncounted === 0
+    return inputTokens !== undefined && outputTokens !== undefined && this.#uncounted === 0 && !this.#usage.isDoubtful
   }
 
   /** What the vendor has counted; for the rest, about one token in each piece. */

@@ -1,9 +1,12 @@
 import type { Cost, Feedback, LimitReading } from "@sluice/core"
 import { decodedSegment } from "./reading/decoded-segment.ts"
+import { gemini } from "./gemini.ts"
+import { errorOf, errorText, isGoogleError } from "./reading/error-text.ts"
+import { isSpendCap } from "./reading/spend-cap.ts"
 import { errorStatus, isError } from "./reading/error-status.ts"
 import { at, countAt, countInHeader, textAt } from "./reading/json-path.ts"
 import { measurePrompt } from "../accounts/measure-prompt.ts"
-import { longestTrustedDelayMs, retryDelay } from "./reading/retry-delay.ts"
+import { longestTrustedDelayMs, toldDelay } from "./reading/retry-delay.ts"
 import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
 import { okVerdict, verdictOn } from "../call/verdict.ts"
@@ -28,7 +31,7 @@ export const anthropic: Vendor = {
   }),
   classify,
   feedback,
-  usage: (body) => usageOf(at(body, "usage")) as Usage | undefined,
+  usage: wholeUsage,
   hiddenError: (body) => (isError(at(body, "error")) && at(body, "content") === undefined ? asAnswer(body) : undefined),
   streamEvent,
   withModel: (url, body, model) => {
@@ -50,8 +53,6 @@ function recognise({ pathname }: URL, method: string): ModelCall | undefined {
   if (!found || found[1] === "count-tokens") return undefined
   return { endpoint: "messages", model: decodedSegment(found[1]!), stream: found[2] === "streamRawPredict" }
 }
-
-const billingCodes = new Set(["enforced_spend_limit_reached", "contract_spend_limit_reached", "billing_error"])
 
 function read(body: unknown, call: ModelCall): RequestFacts {
   const cap = countAt(body, "max_tokens")
@@ -75,17 +76,19 @@ function estimate(request: RequestFacts, learned: Learned): Cost {
   }
 }
 
-function classify({ status, headers, body }: Answer): Verdict {
-  const error = at(body, "error")
+function classify(answer: Answer): Verdict {
+  const { status, headers, body } = answer
+  // Claude on Vertex may be refused by Google.
+  if (isGoogleError(body)) return gemini.classify(answer)
+  const error = errorOf(body)
   const code =
     textAt(error, "details", "error_code") ?? textAt(error, "error_code") ?? textAt(error, "type") ?? `http-${status}`
-  const message = vendorMessage(textAt(error, "message"))
+  const words = errorText(body)
+  const message = vendorMessage(words)
   const verdict = verdictOn(code, message)
 
   if (status >= 200 && status < 300) return okVerdict
-  if (billingCodes.has(code) || status === 401 || status === 402) return verdict("fatal", "account")
-  if (status === 400 && /specified API usage limits|credit balance is too low/i.test(message))
-    return verdict("fatal", "account")
+  if (status === 401 || status === 402 || (status < 500 && isSpendCap(code, words))) return verdict("fatal", "account")
   if (status === 413 || (status === 400 && /prompt is too long|exceed context limit/i.test(message)))
     return verdict("split", "request")
   if (headers.get("x-should-retry") === "false") return verdict("fatal", "request")
@@ -96,7 +99,9 @@ function classify({ status, headers, body }: Answer): Verdict {
   return verdict("fatal", "request")
 }
 
-function feedback({ status, headers }: Answer, verdict: Verdict, nowWallMs: number): Feedback {
+function feedback(answer: Answer, verdict: Verdict, nowWallMs: number): Feedback {
+  const { status, headers, body } = answer
+  if (status >= 300 && isGoogleError(body)) return gemini.feedback(answer, verdict, nowWallMs)
   const limits = [
     reading(headers, "requests", "requests", nowWallMs),
     reading(headers, "input-tokens", "inputTokens", nowWallMs),
@@ -110,7 +115,7 @@ function feedback({ status, headers }: Answer, verdict: Verdict, nowWallMs: numb
   if (status < 300) return limits.length > 0 ? { limits } : {}
 
   const again = verdict.kind === "wait" || verdict.kind === "reduce" || verdict.kind === "retry"
-  const retryAfterMs = again ? retryDelay(headers, nowWallMs) : undefined
+  const retryAfterMs = again ? toldDelay(headers, body, nowWallMs) : undefined
   const refusal = refusalOf(status, verdict)
   return {
     ...(limits.length > 0 ? { limits } : {}),
@@ -159,15 +164,25 @@ function usageOf(usage: unknown): Partial<Usage> | undefined {
   const fresh = countAt(usage, "input_tokens")
   const output = countAt(usage, "output_tokens")
   if (fresh === undefined && output === undefined) return undefined
-  const read = countAt(usage, "cache_read_input_tokens") ?? 0
-  const written = countAt(usage, "cache_creation_input_tokens") ?? 0
+  const read = countAt(usage, "cache_read_input_tokens")
+  const written = countAt(usage, "cache_creation_input_tokens")
   // The vendor counts cached parts beside `input_tokens`; here input means all of it.
   return {
-    ...(fresh !== undefined
-      ? { inputTokens: fresh + read + written, cachedInputTokens: read, cacheWriteTokens: written }
-      : {}),
+    ...(fresh !== undefined ? { inputTokens: fresh + (read ?? 0) + (written ?? 0) } : {}),
+    ...(read !== undefined ? { cachedInputTokens: read } : {}),
+    ...(written !== undefined ? { cacheWriteTokens: written } : {}),
     ...(output !== undefined ? { outputTokens: output } : {}),
   }
+}
+
+function wholeUsage(body: unknown): Usage | undefined {
+  const {
+    inputTokens,
+    outputTokens = 0,
+    cachedInputTokens = 0,
+    cacheWriteTokens = 0,
+  } = usageOf(at(body, "usage")) ?? {}
+  return inputTokens === undefined ? undefined : { inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens }
 }
 
 function streamEvent({ event, data }: { event: string; data: string }): StreamFact | undefined {

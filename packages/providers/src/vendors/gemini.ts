@@ -1,11 +1,13 @@
 import type { Cost, Feedback, LimitReading } from "@sluice/core"
 import { decodedSegment } from "./reading/decoded-segment.ts"
+import { errorText } from "./reading/error-text.ts"
+import { isSpendCap } from "./reading/spend-cap.ts"
+import { outputBeside } from "./reading/usage-total.ts"
 import { errorStatus, isError } from "./reading/error-status.ts"
-import { goDuration } from "./reading/go-duration.ts"
 import { at, countAt, textAt } from "./reading/json-path.ts"
 import { measurePrompt } from "../accounts/measure-prompt.ts"
 import { msUntilPacificMidnight } from "./reading/pacific-midnight.ts"
-import { delayInMessage, longestTrustedDelayMs, retryDelay } from "./reading/retry-delay.ts"
+import { toldDelay } from "./reading/retry-delay.ts"
 import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
 import { okVerdict, verdictOn } from "../call/verdict.ts"
@@ -28,7 +30,7 @@ export const gemini: Vendor = {
   classify,
   feedback,
   usage: (body) => usageOf(Array.isArray(body) ? at(body.at(-1), "usageMetadata") : at(body, "usageMetadata")),
-  hiddenError: (body) => (isError(errorOf(body)) ? asAnswer(body) : undefined),
+  hiddenError: (body) => (isError(ownError(body)) ? asAnswer(body) : undefined),
   streamEvent,
   withModel: (url, body, model) => {
     const next = new URL(url)
@@ -70,10 +72,10 @@ function estimate(request: RequestFacts, learned: Learned): Cost {
 }
 
 // Without `alt=sse` a streamed answer is a JSON array, and so is its error.
-const errorOf = (body: unknown): unknown => at(Array.isArray(body) ? body[0] : body, "error")
+const ownError = (body: unknown): unknown => at(Array.isArray(body) ? body[0] : body, "error")
 
 function details(body: unknown, type: string): unknown {
-  const all = at(errorOf(body), "details")
+  const all = at(ownError(body), "details")
   return Array.isArray(all) ? all.find((one) => textAt(one, "@type")?.endsWith(type)) : undefined
 }
 
@@ -83,27 +85,26 @@ function violations(body: unknown): readonly unknown[] {
 }
 
 function classify({ status, headers, body }: Answer): Verdict {
-  const error = errorOf(body)
+  const error = ownError(body)
   const reason = textAt(details(body, "google.rpc.ErrorInfo"), "reason")
   const code = reason ?? textAt(error, "status") ?? `http-${status}`
-  const message = vendorMessage(textAt(error, "message"))
+  const words = errorText(body)
+  const message = vendorMessage(words)
   const verdict = verdictOn(code, message)
 
   if (status >= 200 && status < 300) return okVerdict
   if (
     status === 401 ||
     status === 402 ||
+    (status < 500 && isSpendCap(reason, words)) ||
     reason === "API_KEY_INVALID" ||
     reason === "BILLING_DISABLED" ||
     reason === "CONSUMER_SUSPENDED"
   )
     return verdict("fatal", "account")
-  if (status === 400 && /input token count .* exceeds/i.test(message)) return verdict("split", "request")
+  if (status === 400 && /input token count .{0,80} exceeds/i.test(message)) return verdict("split", "request")
   if (headers.get("x-should-retry") === "false") return verdict("fatal", "request")
-  if (status === 429)
-    return /spend(ing)? (limit|cap)|prepay|credits are depleted/i.test(message)
-      ? verdict("fatal", "account")
-      : verdict("wait")
+  if (status === 429) return verdict("wait")
   if (status === 408 || status === 409 || status >= 500) return verdict("retry")
   return verdict("fatal", "request")
 }
@@ -113,7 +114,7 @@ function feedback({ status, headers, body }: Answer, verdict: Verdict, nowWallMs
   const message = verdict.message === "" ? {} : { message: verdict.message }
   if (verdict.kind === "fatal" && verdict.scope === "account") return { refusal: { reason: "billing", ...message } }
   if (verdict.kind === "retry") {
-    const retryAfterMs = retryDelay(headers, nowWallMs) ?? retryInfo(body)
+    const retryAfterMs = toldDelay(headers, body, nowWallMs)
     return {
       ...(retryAfterMs !== undefined ? { retryAfterMs } : {}),
       ...(status === 503 ? { refusal: { reason: "overloaded" as const, ...message } } : {}),
@@ -135,9 +136,7 @@ function feedback({ status, headers, body }: Answer, verdict: Verdict, nowWallMs
       ? [{ dimension, limit, remaining: 0, ...(perDay ? { windowMs: 86_400_000 } : {}) }]
       : []
   // The RetryInfo of a spent day still says a few seconds: it means the minute.
-  const retryAfterMs = perDay
-    ? msUntilPacificMidnight(nowWallMs)
-    : (retryDelay(headers, nowWallMs) ?? retryInfo(body) ?? delayInMessage(textAt(errorOf(body), "message") ?? ""))
+  const retryAfterMs = perDay ? msUntilPacificMidnight(nowWallMs) : toldDelay(headers, body, nowWallMs)
   return {
     ...(limits.length > 0 ? { limits } : {}),
     ...(retryAfterMs !== undefined ? { retryAfterMs } : {}),
@@ -150,17 +149,14 @@ function dimensionOf(violation: unknown): LimitReading["dimension"] | undefined 
   return /token/i.test(words) ? "inputTokens" : /request/i.test(words) ? "requests" : undefined
 }
 
-function retryInfo(body: unknown): number | undefined {
-  const delayMs = goDuration(textAt(details(body, "google.rpc.RetryInfo"), "retryDelay") ?? "")
-  return delayMs !== undefined && delayMs <= longestTrustedDelayMs ? delayMs : undefined
-}
-
 function usageOf(usage: unknown): Usage | undefined {
   const input = countAt(usage, "promptTokenCount")
   if (input === undefined) return undefined
+  const inputTokens = input + (countAt(usage, "toolUsePromptTokenCount") ?? 0)
+  const output = (countAt(usage, "candidatesTokenCount") ?? 0) + (countAt(usage, "thoughtsTokenCount") ?? 0)
   return {
-    inputTokens: input + (countAt(usage, "toolUsePromptTokenCount") ?? 0),
-    outputTokens: (countAt(usage, "candidatesTokenCount") ?? 0) + (countAt(usage, "thoughtsTokenCount") ?? 0),
+    inputTokens,
+    ...outputBeside(inputTokens, output, undefined, countAt(usage, "totalTokenCount")),
     cachedInputTokens: countAt(usage, "cachedContentTokenCount") ?? 0,
     cacheWriteTokens: 0,
   }
@@ -184,7 +180,7 @@ function streamEvent({ data }: { data: string }): StreamFact | undefined {
 }
 
 function asAnswer(body: unknown): Answer {
-  const error = errorOf(body)
+  const error = ownError(body)
   const told = typeof error === "string" ? { message: error } : error
   return { status: errorStatus(told), headers: new Headers(), body: { error: told } }
 }

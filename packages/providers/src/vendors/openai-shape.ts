@@ -1,10 +1,14 @@
 import type { Cost, Feedback, LimitReading } from "@sluice/core"
 import { decodedSegment } from "./reading/decoded-segment.ts"
+import { gemini } from "./gemini.ts"
+import { errorOf, errorText, isGoogleError } from "./reading/error-text.ts"
+import { isSpendCap } from "./reading/spend-cap.ts"
+import { outputBeside } from "./reading/usage-total.ts"
 import { errorStatus, isError } from "./reading/error-status.ts"
 import { goDuration } from "./reading/go-duration.ts"
 import { at, countAt, countIn, countInHeader, textAt } from "./reading/json-path.ts"
 import { measurePrompt } from "../accounts/measure-prompt.ts"
-import { delayInMessage, retryDelay } from "./reading/retry-delay.ts"
+import { toldDelay } from "./reading/retry-delay.ts"
 import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
 import { okVerdict, verdictOn } from "../call/verdict.ts"
@@ -32,18 +36,10 @@ export interface OpenAIShape {
 }
 
 const endpoints = ["chat/completions", "responses", "embeddings", "completions", "moderations", "images/generations"]
-const billingCodes = new Set([
-  "insufficient_quota",
-  "credit_balance_exhausted",
-  "organization_spend_limit_exceeded",
-  "project_spend_limit_exceeded",
-  "organization_usage_limit_exceeded",
-  "billing_hard_limit_reached",
-  "billing_not_active",
-  "account_deactivated",
-])
 const tooLargeCodes = new Set(["context_length_exceeded", "string_above_max_length", "request_too_large"])
 const day = 86_400_000
+// Waits as long as these are no rarity under limits per minute.
+const longestRollingMs = 300_000
 
 /**
  * A vendor that speaks OpenAI's protocol.
@@ -139,16 +135,20 @@ function charged(shape: OpenAIShape, estimated: Cost, usage: Usage): Cost {
   return { ...used, outputTokens: Math.max(usage.outputTokens, reserved - inputTokens) }
 }
 
-function classify({ status, headers, body }: Answer): Verdict {
-  const error = at(body, "error") ?? body
-  const code = textAt(error, "code") ?? textAt(error, "type") ?? `http-${status}`
-  const type = textAt(error, "type") ?? ""
-  const message = vendorMessage(textAt(error, "message") ?? (typeof error === "string" ? error : undefined))
+function classify(answer: Answer): Verdict {
+  const { status, headers, body } = answer
+  // Gemini's and Vertex's endpoints for this protocol refuse in their own.
+  if (isGoogleError(body)) return gemini.classify(answer)
+  const error = errorOf(body)
+  const type = textAt(error, "type")
+  const code = textAt(error, "code") ?? type ?? `http-${status}`
+  const words = errorText(body)
+  const message = vendorMessage(words)
   const verdict = verdictOn(code, message)
 
   if (status >= 200 && status < 300) return okVerdict
-  if ((billingCodes.has(code) || billingCodes.has(type)) && status !== 400) return verdict("fatal", "account")
   if (status === 401 || status === 402) return verdict("fatal", "account")
+  if (status < 500 && (isSpendCap(code, words) || isSpendCap(type, ""))) return verdict("fatal", "account")
   if (status === 413 || tooLargeCodes.has(code) || (status === 429 && /request too large/i.test(message)))
     return verdict("split", "request")
   if (headers.get("x-should-retry") === "false") return verdict("fatal", "request")
@@ -160,6 +160,7 @@ function classify({ status, headers, body }: Answer): Verdict {
 
 function feedback(shape: OpenAIShape, answer: Answer, verdict: Verdict, nowWallMs: number): Feedback {
   const { headers, status, body } = answer
+  if (status >= 300 && isGoogleError(body)) return gemini.feedback(answer, verdict, nowWallMs)
   const limits: LimitReading[] = []
   const requests = reading(headers, "requests", "requests", shape.requestsWindowMs)
   if (requests) limits.push(inSlices(shape, requests))
@@ -170,9 +171,9 @@ function feedback(shape: OpenAIShape, answer: Answer, verdict: Verdict, nowWallM
   if (tightest) limits.push(tightest)
   if (status < 300) return limits.length > 0 ? { limits } : {}
 
-  const words = textAt(body, "error", "message") ?? textAt(body, "message") ?? ""
-  const retryAfterMs = retryDelay(headers, nowWallMs) ?? delayInMessage(words)
-  const refusal = refusalOf(status, verdict, words, textAt(body, "error", "type"))
+  const words = errorText(body)
+  const retryAfterMs = toldDelay(headers, body, nowWallMs)
+  const refusal = refusalOf(status, verdict, words, textAt(errorOf(body), "type"), retryAfterMs)
   // "Never": this model is not for this account.
   if (verdict.kind === "wait" && /\blimit:? 0\b/i.test(words))
     return { limits: [{ dimension: refusal?.dimension ?? "requests", limit: 0 }], ...(refusal ? { refusal } : {}) }
@@ -190,6 +191,7 @@ function refusalOf(
   verdict: Verdict,
   words: string,
   type: string | undefined,
+  retryAfterMs: number | undefined,
 ): Feedback["refusal"] | undefined {
   const message = verdict.message === "" ? {} : { message: verdict.message }
   if (verdict.kind === "fatal" && verdict.scope === "account") return { reason: "billing", ...message }
@@ -202,8 +204,11 @@ function refusalOf(
       : type === "tokens" || /\bTP[MD]\b|tokens per|token rate limit/i.test(words)
         ? "tokens"
         : undefined
+  const isOfDay = /per[ -]day|\b[RT]PD\b/i.test(words)
+  // A rolling day gives back bit by bit: a short wait is no end.
+  const isSpent = isOfDay && (retryAfterMs === undefined || retryAfterMs > longestRollingMs)
   return {
-    reason: /per day|\b[RT]PD\b/i.test(words) ? "daily" : "rate",
+    reason: isSpent ? "daily" : "rate",
     ...(dimension ? { dimension } : {}),
     ...message,
   }
@@ -241,16 +246,22 @@ function inSlices({ requestsSliceMs }: OpenAIShape, requests: LimitReading): Lim
 function usageOf(usage: unknown): Usage | undefined {
   const input = countAt(usage, "prompt_tokens") ?? countAt(usage, "input_tokens")
   if (input === undefined) return undefined
-  const total = countAt(usage, "total_tokens")
+  const count = (...names: readonly string[]): number | undefined =>
+    names.map((name) => countAt(usage, ...name.split("."))).find((found) => found !== undefined)
+  const cached = count(
+    "prompt_tokens_details.cached_tokens",
+    "input_tokens_details.cached_tokens",
+    // DeepSeek, Moonshot.
+    "prompt_cache_hit_tokens",
+    "cached_tokens",
+  )
+  const thought = count("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens")
+  const written = count("prompt_tokens_details.cache_write_tokens") ?? 0
   return {
     inputTokens: input,
-    outputTokens:
-      countAt(usage, "completion_tokens") ?? countAt(usage, "output_tokens") ?? Math.max(0, (total ?? input) - input),
-    cachedInputTokens:
-      countAt(usage, "prompt_tokens_details", "cached_tokens") ??
-      countAt(usage, "input_tokens_details", "cached_tokens") ??
-      0,
-    cacheWriteTokens: 0,
+    ...outputBeside(input, count("completion_tokens", "output_tokens"), thought, countAt(usage, "total_tokens")),
+    cachedInputTokens: Math.min(input, cached ?? 0),
+    cacheWriteTokens: Math.min(input, written),
   }
 }
 

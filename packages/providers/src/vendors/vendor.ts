@@ -40,6 +40,8 @@ export interface Usage {
   readonly cachedInputTokens: number
   /** Of the input, written to the vendor's cache. */
   readonly cacheWriteTokens: number
+  /** The vendor's own numbers contradict each other: accounted as estimated. */
+  readonly isDoubtful?: boolean
 }
 
 /**

@@ -1,11 +1,20 @@
+import { errorOf, errorText } from "./error-text.ts"
 import { goDuration } from "./go-duration.ts"
+import { at, textAt } from "./json-path.ts"
 
 /** A delay beyond this is taken for garbage: no vendor closes a quota for longer than a day. */
 export const longestTrustedDelayMs = 86_400_000
 
-const seconds = /^\d+(?:\.\d+)?$/
-const hint = /(?:try again|retry|retrying) (?:in|after) ((?:\d+(?:\.\d+)?(?:h|ms|m|s))+)\b/i
-const hintInSeconds = /(?:try again|retry|retrying) (?:in|after) (\d+(?:\.\d+)?) ?sec/i
+const seconds = /^\d{1,15}(?:\.\d{1,15})?$/
+const hint = /(?:try again|retry|retrying) (?:in|after) ((?:\d{1,15}(?:\.\d{1,15})?(?:h|ms|m|s)){1,4})\b/i
+const hintInWords =
+  /(?:try again|retry|retrying|wait) (?:in |after |for )?(\d{1,15}(?:\.\d{1,15})?) ?(ms|milliseconds?|s|sec|seconds?|m|min|minutes?|h|hours?)\b/i
+const unitMs: ReadonlyMap<string, number> = new Map([
+  ["ms", 1],
+  ["s", 1000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+])
 
 /**
  * The vendor's own delay before the next call, in milliseconds, from headers alone:
@@ -27,16 +36,72 @@ export function retryDelay(headers: Headers, nowWallMs: number): number | undefi
   const value = headers.get("retry-after")
   if (value === null) return undefined
   if (seconds.test(value)) return trusted(Number(value) * 1000)
-  const at = /[a-z]/i.test(value) ? Date.parse(value) : Number.NaN
+  const at = dateIn(value.trim())
   return at > nowWallMs ? trusted(at - nowWallMs) : undefined
 }
 
-/** The delay that an error message names: "Please try again in 634ms". */
+/** HTTP knows three forms of dates, and all of them are GMT, also the one that does not say so (asctime). */
+function dateIn(text: string): number {
+  if (text.length > 100 || !/[a-z]/i.test(text)) return Number.NaN
+  return Date.parse(/[a-z]{3} [a-z]{3} [ \d]\d \d\d:\d\d:\d\d \d{4}$/i.test(text) ? `${text} GMT` : text)
+}
+
+/**
+ * The same, and what the body says where headers do not: the headers that a router passes on in it, Google's `RetryInfo`, words
+ * such as "Please try again in 634ms". At last `x-ratelimit-reset`, the moment of a window's end.
+ */
+export function toldDelay(headers: Headers, body: unknown, nowWallMs: number): number | undefined {
+  const passedOn = headersIn(at(errorOf(body), "metadata", "headers"))
+  return (
+    retryDelay(headers, nowWallMs) ??
+    (passedOn && retryDelay(passedOn, nowWallMs)) ??
+    retryInfo(body) ??
+    delayInMessage(errorText(body)) ??
+    windowEnd(headers, nowWallMs) ??
+    (passedOn && windowEnd(passedOn, nowWallMs))
+  )
+}
+
+/** The delay that an error message names: "Please try again in 634ms", "retry after 20 seconds". */
 export function delayInMessage(message: string): number | undefined {
-  const inSeconds = hintInSeconds.exec(message)
-  if (inSeconds) return trusted(Number(inSeconds[1]) * 1000)
-  const found = hint.exec(message)
-  return found ? trusted(goDuration(found[1]!)) : undefined
+  const read = message.slice(0, 10_000)
+  const inWords = hintInWords.exec(read)
+  if (inWords) {
+    const unit = inWords[2]!.toLowerCase()
+    const perUnit = unitMs.get(unit === "ms" || unit.startsWith("milli") ? "ms" : unit[0]!)
+    return trusted(Number(inWords[1]) * (perUnit ?? Number.NaN))
+  }
+  const found = hint.exec(read)
+  return found ? trusted(goDuration(found[1]!.toLowerCase())) : undefined
+}
+
+function retryInfo(body: unknown): number | undefined {
+  const details = at(errorOf(body), "details")
+  const info = Array.isArray(details)
+    ? details.find((one) => textAt(one, "@type")?.endsWith("google.rpc.RetryInfo"))
+    : undefined
+  return trusted(goDuration((textAt(info, "retryDelay") ?? "").slice(0, 100)))
+}
+
+/** OpenRouter's is a moment in milliseconds, others give seconds since 1970 or from now. */
+function windowEnd(headers: Headers, nowWallMs: number): number | undefined {
+  const value = headers.get("x-ratelimit-reset")
+  if (value === null || !seconds.test(value)) return undefined
+  const told = Number(value)
+  const delayMs = told > 1e11 ? told - nowWallMs : told > 1e8 ? told * 1000 - nowWallMs : told * 1000
+  return delayMs > 0 ? trusted(delayMs) : undefined
+}
+
+function headersIn(fields: unknown): Headers | undefined {
+  if (typeof fields !== "object" || fields === null) return undefined
+  const headers = new Headers()
+  for (const name of ["retry-after-ms", "retry-after", "x-ratelimit-reset"]) {
+    const key = Object.keys(fields).find((one) => one.toLowerCase() === name)
+    const value = key === undefined ? undefined : at(fields, key)
+    if ((typeof value === "string" || typeof value === "number") && /^[\w ,:.+-]{1,100}$/.test(String(value)))
+      headers.set(name, String(value))
+  }
+  return headers
 }
 
 function trusted(delayMs: number | undefined): number | undefined {

@@ -1,0 +1,114 @@
+import { describe, expect, it, vi } from "vitest"
+import {
+  anthropic,
+  type Answer,
+  gemini,
+  limitedFetch,
+  openaiCompatible,
+  openrouter,
+  type Vendor,
+} from "../../src/index.ts"
+import { fastClock, scriptedServer } from "../scripted-server.ts"
+
+// Real HTTP on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
+
+const now = Date.parse("2026-11-24T10:00:00Z")
+
+function told(vendor: Vendor, body: unknown, headers: Record<string, string> = {}, status = 429): unknown {
+  const answer: Answer = { status, headers: new Headers(headers), body }
+  return vendor.feedback(answer, vendor.classify(answer), now)
+}
+
+describe("a delay is read wherever it stands", () => {
+  it.each<[string, Vendor, unknown, Record<string, string>, number]>([
+    ["an asctime date, which is GMT", openaiCompatible, {}, { "retry-after": "Tue Nov 24 10:00:30 2026" }, 30_000],
+    ["an HTTP date", openaiCompatible, {}, { "retry-after": "Tue, 24 Nov 2026 10:00:30 GMT" }, 30_000],
+    ["an RFC 850 date", openaiCompatible, {}, { "retry-after": "Tuesday, 24-Nov-26 10:00:30 GMT" }, 30_000],
+    ["an error that is a text", openaiCompatible, { error: "Rate limit. Please try again in 20s." }, {}, 20_000],
+    ["a detail", openaiCompatible, { detail: "Too many requests, retry after 20 seconds" }, {}, 20_000],
+    ["a detail with a message", openaiCompatible, { detail: { message: "try again in 1m30s" } }, {}, 90_000],
+    ["a message alone", openaiCompatible, { message: "Please wait 2 minutes" }, {}, 120_000],
+    [
+      "Gemini's list, in OpenAI's protocol",
+      openaiCompatible,
+      [
+        {
+          error: {
+            code: 429,
+            status: "RESOURCE_EXHAUSTED",
+            message: "Quota exceeded",
+            details: [{ "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: "34.4s" }],
+          },
+        },
+      ],
+      {},
+      34_400,
+    ],
+    ["Gemini's message", gemini, [{ error: { code: 429, message: "Please retry in 34.5s." } }], {}, 34_500],
+    [
+      "the headers that OpenRouter passes on",
+      openrouter,
+      { error: { code: 429, message: "m", metadata: { headers: { "X-RateLimit-Reset": `${now + 25_000}` } } } },
+      {},
+      25_000,
+    ],
+    [
+      "the words of the vendor behind OpenRouter",
+      openrouter,
+      { error: { code: 429, message: "Provider returned error", metadata: { raw: "busy, retry after 7s" } } },
+      {},
+      7_000,
+    ],
+    ["X-RateLimit-Reset in milliseconds", openrouter, {}, { "x-ratelimit-reset": `${now + 25_000}` }, 25_000],
+    ["X-RateLimit-Reset in seconds", openrouter, {}, { "x-ratelimit-reset": `${now / 1000 + 25}` }, 25_000],
+    ["X-RateLimit-Reset from now", openrouter, {}, { "x-ratelimit-reset": "25" }, 25_000],
+    ["Anthropic's message", anthropic, { error: { type: "rate_limit_error", message: "try again in 9s" } }, {}, 9_000],
+  ])("%s", (_name, vendor, body, headers, retryAfterMs) => {
+    expect(told(vendor, body, headers)).toMatchObject({ retryAfterMs, refusal: { reason: "rate" } })
+  })
+
+  it.each<[string, unknown, Record<string, string>]>([
+    ["a moment that is over", {}, { "x-ratelimit-reset": `${now - 25_000}` }],
+    ["an asctime date that is over", {}, { "retry-after": "Tue Nov 24 09:59:30 2026" }],
+    ["a year", { error: "try again in 9000h" }, {}],
+    ["no number", { error: "try again in a while" }, { "retry-after": "soon" }],
+    ["foreign headers", { error: { metadata: { headers: { "Retry-After": "5\r\nx: y", constructor: "1" } } } }, {}],
+  ])("garbage is no delay: %s", (_name, body, headers) => {
+    expect(told(openrouter, body, headers)).not.toHaveProperty("retryAfterMs")
+  })
+})
+
+describe("a day's total", () => {
+  const rpd = "Rate limit reached on requests per day (RPD): Limit 1000, Used 1000, Requested 1."
+  it.each<[string, unknown, Record<string, string>, "daily" | "rate"]>([
+    ["free-models-per-day", { error: { message: "Rate limit exceeded: free-models-per-day." } }, {}, "daily"],
+    ["that rolls, with some seconds to wait", { error: { message: `${rpd} Please try again in 3s.` } }, {}, "rate"],
+    ["that rolls, with the wait in a header", { error: { message: rpd } }, { "retry-after": "86" }, "rate"],
+    ["that is gone for hours", { error: { message: `${rpd} Please try again in 2h0m0s.` } }, {}, "daily"],
+    ["that says no more", { error: { message: rpd } }, {}, "daily"],
+  ])("%s", (_name, body, headers, reason) => {
+    expect(told(openaiCompatible, body, headers)).toMatchObject({ refusal: { reason } })
+  })
+
+  it("that rolls is waited for, and the queue goes on", async () => {
+    const clock = fastClock(100)
+    const server = await scriptedServer((n, response) => {
+      response.writeHead(n === 0 ? 429 : 200, { "content-type": "application/json" })
+      response.end(
+        n === 0
+          ? JSON.stringify({ error: { code: "rate_limit_exceeded", message: `${rpd} Please try again in 3s.` } })
+          : '{"choices":[{"message":{"content":"fine"}}],"usage":{"prompt_tokens":1,"completion_tokens":1}}',
+      )
+    }, clock)
+    const limited = limitedFetch({ clock })
+    const post = { method: "POST", body: '{"model":"m"}' }
+    const statuses = await Promise.all(
+      [1, 2].map(async () => (await limited(`${server.url}/v1/chat/completions`, post)).status),
+    )
+    expect(statuses).toEqual([200, 200])
+    const waits = server.calls.map(({ atMs }) => atMs - server.calls[0]!.atMs)
+    expect(waits[1]).toBeGreaterThanOrEqual(2900)
+    await limited.close()
+  })
+})
