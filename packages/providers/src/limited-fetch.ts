@@ -13,6 +13,7 @@ import { plainRequest, sendByFallback } from "./call/fallback.ts"
 import type { FoundCall } from "./vendors/find-vendor.ts"
 import { checkLimitedFetchOptions, checkLimits } from "./check-options.ts"
 import { type LimitedFetchOptions, limitedFetchDefaults } from "./options.ts"
+import { isBesideModels, sendBeside } from "./call/beside.ts"
 import { CallEvents } from "./call/events.ts"
 import { ModelRequest } from "./call/model-request.ts"
 import { mayBeModelCall, recogniser } from "./call/recognise.ts"
@@ -36,7 +37,8 @@ export interface LimitedFetch {
 /**
  * A drop-in `fetch` under which every call to a model is admitted by its quota, retried, and accounted.
  *
- * Everything that is no model call passes through untouched. A final answer is the vendor's own, byte for byte, so SDKs
+ * What a vendor has beside its models (files, batches, counts of tokens) is tried again where that makes nothing twice, and
+ * has no quota. Everything else passes through untouched. A final answer is the vendor's own, byte for byte, so SDKs
  * throw their own typed errors. Each attempt is admitted and charged anew; a vendor's delay holds for every call of that
  * account and model. A streamed answer holds its permit until it ends, is cancelled, or is dropped.
  * Holds no key and no prompt: accounts are told apart by a hash.
@@ -62,7 +64,7 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
     const found = url && recognise(url, input, init)
     if (!found) {
       if (url && context.isLimited && mayBeModelCall(url, input, init)) warnOfHole(context, url)
-      return context.fetch(input, init)
+      return url && isBesideModels(url) ? sendBeside(context, url, input, init) : context.fetch(input, init)
     }
     if (url.username !== "" || url.password !== "") throw userInfo(url)
     const lane = currentLane()

@@ -44,11 +44,11 @@ export interface PreparedCall {
 export function prepareCall(
   context: FetchContext,
   asked: AskedCall,
-  { json, text, repeatable }: SentBody,
+  { json, fields, text, repeatable }: SentBody,
 ): PreparedCall {
   const { vendor, url, header, scope, signal } = asked
   const { accounts, keyBy, priority, prices } = context
-  const facts = vendor.read(json, asked.call)
+  const facts = vendor.read(json ?? fields, asked.call)
   const identity: CallIdentity = { url, vendor: vendor.name, model: facts.model, header }
   const key = keyBy?.(identity)
   const labels = accountLabels(vendor, asked.call, url, header)

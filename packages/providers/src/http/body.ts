@@ -2,6 +2,8 @@
 export interface SentBody {
   /** Parsed JSON, or `undefined` when it is something else. */
   readonly json: unknown
+  /** The texts of a form. */
+  readonly fields?: Readonly<Record<string, string>>
   /** As it is sent, where it was read. */
   readonly text?: string
   /** What to hand to `fetch`; `undefined` leaves the caller's own in place. */
@@ -22,6 +24,7 @@ export function readBody(body: unknown, isJson: () => boolean): SentBody | Promi
   if (body instanceof Blob) return isJson() ? readBlob(body) : { json: undefined, repeatable: true }
   if (body instanceof ReadableStream || body instanceof Request)
     return isJson() ? readStream(body instanceof Request ? body.body : body) : { json: undefined, repeatable: false }
+  if (body instanceof FormData) return { json: undefined, fields: textsOf(body), repeatable: true }
   // FormData and URLSearchParams are objects that fetch reads anew each time; an async iterable is not.
   const once = typeof body === "object" && body !== null && Symbol.asyncIterator in body
   return { json: undefined, repeatable: !once }
@@ -46,4 +49,8 @@ function parse(text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+function textsOf(form: FormData): Record<string, string> {
+  return Object.fromEntries([...form].filter((field): field is [string, string] => typeof field[1] === "string"))
 }

@@ -17,7 +17,8 @@ const redirects = new Set([301, 302, 303, 307, 308])
 
 /**
  * Sends a call that carries a key and a prompt, and follows redirects as `fetch` does, on its own origin only.
- * A caller who says what to do with redirects is obeyed.
+ * A caller who says what to do with redirects is obeyed. With `mayLeave` it is followed elsewhere too (files that lie in a
+ * store of their own), without any of its headers that could be a key.
  *
  * @throws RedirectRefused where the call would leave its origin.
  */
@@ -25,6 +26,7 @@ export async function fetchOnOrigin(
   fetch: typeof globalThis.fetch,
   input: FetchInput,
   init: RequestInit,
+  mayLeave = false,
 ): Promise<Response> {
   const own = input instanceof Request ? input : undefined
   const asked = init.redirect ?? own?.redirect ?? "follow"
@@ -36,6 +38,10 @@ export async function fetchOnOrigin(
   for (let count = 1, at = from; isRedirect(response); count++) {
     const to = targetOf(response, at)
     if (!to) return response
+    if (to.origin !== from.origin && mayLeave && response.type !== "opaqueredirect") {
+      await response.body?.cancel()
+      return fetch(to.href, { headers: harmlessHeaders(sent.headers), ...(init.signal && { signal: init.signal }) })
+    }
     if (to.origin !== from.origin)
       throw new RedirectRefused(from, to.origin, "a call with a key and a prompt is not sent on to another origin")
     if (count > mostRedirects) throw new RedirectRefused(from, to.pathname, `${mostRedirects} redirects, and no end`)
@@ -64,4 +70,14 @@ function targetOf(response: Response, from: URL): URL | undefined {
   if (response.type === "opaqueredirect") return new URL("about:blank")
   const location = response.headers.get("location")
   return location === null ? undefined : (URL.parse(location, from.href) ?? undefined)
+}
+
+function harmlessHeaders(headers: RequestInit["headers"]): Headers {
+  const given = new Headers(headers)
+  const kept = new Headers()
+  for (const name of ["accept", "accept-language", "range", "user-agent"]) {
+    const value = given.get(name)
+    if (value !== null) kept.set(name, value)
+  }
+  return kept
 }

@@ -1,3 +1,4 @@
+import { isSpendCap } from "../vendors/reading/spend-cap.ts"
 import { vendorMessage } from "../vendors/reading/vendor-message.ts"
 import { anthropic } from "../vendors/anthropic.ts"
 import { errorStatus } from "../vendors/reading/error-status.ts"
@@ -124,6 +125,7 @@ function resultOf({ custom_id: customId, result }: Row): BatchResult {
     code: type,
     message: vendorMessage(message),
     again: type !== "invalid_request_error",
+    ...(isSpendCap(type, message) && { isSpendCap: true }),
     answer: { status: errorStatus(result.error.error), body: result.error },
   }
 }

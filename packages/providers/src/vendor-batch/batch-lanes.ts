@@ -89,7 +89,11 @@ export class BatchLanes {
       })
       if (!result) return undefined
       if (result.status === "ok" && result.usage) usd = this.#used(result.usage, prepared, scope, way.priceShare)
-      return responseOf(result, url)
+      const response = responseOf(result, url)
+      if (result.status === "ok" || !result.isSpendCap) return response
+      // Whoever comes after it is not sent: the queue ends, its items stay open.
+      account.refuse(response, new Uint8Array(await response.clone().arrayBuffer()))
+      return account.refusal(prepared.quota, credential)
     } finally {
       correct(usd)
     }

@@ -16,6 +16,8 @@ export type BatchResult =
       readonly code: string
       readonly message: string
       readonly again: boolean
+      /** The account may spend no more: no other request of it will do better. */
+      readonly isSpendCap?: boolean
       /** What an online call would have been answered, where the vendor says. */
       readonly answer?: { readonly status: number; readonly body: unknown }
     }

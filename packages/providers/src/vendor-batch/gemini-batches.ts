@@ -1,5 +1,6 @@
 import { at, textAt } from "../vendors/reading/json-path.ts"
 import { errorStatus } from "../vendors/reading/error-status.ts"
+import { isSpendCap } from "../vendors/reading/spend-cap.ts"
 import { vendorMessage } from "../vendors/reading/vendor-message.ts"
 import { gemini } from "../vendors/gemini.ts"
 import type { BatchRequest, BatchResult, BatchVendor } from "./batch-vendor.ts"
@@ -126,6 +127,7 @@ function resultOf(customId: string, { response, error }: GeminiResult): BatchRes
     code: `grpc-${String(code)}`,
     message,
     again,
+    ...(isSpendCap(undefined, textAt(error, "message") ?? "") && { isSpendCap: true }),
     answer: { status, body: { error: { ...(error as object), code: status } } },
   }
 }

@@ -2,6 +2,7 @@ import { sleep } from "@sluice/scheduler"
 import { hashText } from "../accounts/hash-text.ts"
 import { statusOf } from "./batch-http.ts"
 import type { BatchProgress, BatchRequest, BatchResult } from "./batch-vendor.ts"
+import { collectBatch } from "./collect-batch.ts"
 import { laneDefaults } from "./lane-options.ts"
 import type { LaneRecord, NotedBatch } from "./lane-record.ts"
 import { runBatchesDefaults } from "./run-batches-options.ts"
@@ -236,18 +237,14 @@ export class LaneBatch {
   }
 
   async #collect(batchId: string): Promise<void> {
-    const { vendor, clock, maxBlindLooks = runBatchesDefaults.maxBlindLooks } = this.#options
-    for (let look = 1; ; look++) {
-      try {
-        for await (const result of vendor.results(batchId, this.#stop.signal)) {
-          this.#answer(result.customId, result.status === "failed" && result.again ? "again" : result)
-        }
-        return
-      } catch (error) {
-        if (look === maxBlindLooks || this.#stop.signal.aborted) throw error
-        await sleep(clock, this.#pollMs, this.#stop.signal)
-      }
-    }
+    const options = { ...this.#options, pollMs: this.#pollMs, signal: this.#stop.signal }
+    for await (const result of collectBatch(batchId, options)) this.#answer(result.customId, this.#answerOf(result))
+  }
+
+  /** What an earlier process was refused for want of money may have been paid for since. */
+  #answerOf(result: BatchResult): LaneAnswer {
+    if (result.status === "ok") return result
+    return result.again || (result.isSpendCap && this.#isResumed) ? "again" : result
   }
 
   #answer(customId: string, answer: LaneAnswer): void {

@@ -1,4 +1,5 @@
 import { at, countAt, textAt } from "../vendors/reading/json-path.ts"
+import { isSpendCap } from "../vendors/reading/spend-cap.ts"
 import { vendorMessage } from "../vendors/reading/vendor-message.ts"
 import { openai } from "../vendors/openai.ts"
 import type { BatchProgress, BatchRequest, BatchResult, BatchVendor } from "./batch-vendor.ts"
@@ -144,6 +145,7 @@ function resultOf(row: string): BatchResult | undefined {
     code,
     message: vendorMessage(textAt(error, "message")),
     again: status === 0 || status === 429 || status >= 500,
+    ...(isSpendCap(code, textAt(error, "message") ?? "") && { isSpendCap: true }),
     ...(status > 0 && { answer: { status, body } }),
   }
 }

@@ -49,7 +49,7 @@ export async function watchBatch(batchId: string, options: WatchOptions): Promis
 }
 
 /** No such batch, or not ours: it will not come to be. */
-function isFinal(status: number): boolean {
+export function isFinal(status: number): boolean {
   return status >= 400 && status < 500 && status !== 408 && status !== 409 && status !== 429
 }
 

@@ -35,7 +35,18 @@ export interface OpenAIShape {
   readonly accountHeaders?: readonly string[]
 }
 
-const endpoints = ["chat/completions", "responses", "embeddings", "completions", "moderations", "images/generations"]
+const worded = ["chat/completions", "responses", "completions"]
+const wordless = [
+  "embeddings",
+  "moderations",
+  "images/generations",
+  "images/edits",
+  "images/variations",
+  "audio/transcriptions",
+  "audio/translations",
+  "audio/speech",
+]
+const endpoints = [...worded, ...wordless]
 const tooLargeCodes = new Set(["context_length_exceeded", "string_above_max_length", "request_too_large"])
 const day = 86_400_000
 // Waits as long as these are no rarity under limits per minute.
@@ -91,8 +102,7 @@ function read(body: unknown, call: ModelCall): RequestFacts {
   const field = (name: string): unknown => at(body, name)
   const cap =
     countAt(body, "max_completion_tokens") ?? countAt(body, "max_output_tokens") ?? countAt(body, "max_tokens")
-  const wordless =
-    call.endpoint === "embeddings" || call.endpoint === "moderations" || call.endpoint === "images/generations"
+  const isWordless = wordless.includes(call.endpoint)
   return {
     model: call.model ?? textAt(body, "model") ?? "unknown",
     prompt: measurePrompt(
@@ -110,9 +120,9 @@ function read(body: unknown, call: ModelCall): RequestFacts {
         stored_prompt: at(body, "prompt", "id"),
       },
     ),
-    ...(cap !== undefined && !wordless ? { maxOutputTokens: cap } : {}),
+    ...(cap !== undefined && !isWordless ? { maxOutputTokens: cap } : {}),
     stream: field("stream") === true,
-    answers: wordless ? 0 : Math.max(1, countAt(body, "n") ?? 1),
+    answers: isWordless ? 0 : Math.max(1, countAt(body, "n") ?? 1),
   }
 }
 

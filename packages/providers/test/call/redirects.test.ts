@@ -73,3 +73,18 @@ it("a circle of redirects ends", async () => {
   expect(inFlight(limited)).toBe(0)
   await limited.close()
 })
+it("a file that lies elsewhere is fetched, without any key", async () => {
+  const seen: IncomingHttpHeaders[] = []
+  const store = await scriptedServer((_n, response, request) => {
+    seen.push(request.headers)
+    response.end("the file")
+  })
+  const server = await scriptedServer((_n, response) => {
+    response.writeHead(302, { location: `${store.url}/blob` }).end()
+  })
+  const limited = limitedFetch()
+  const answer = await limited(`${server.url}/v1/files/file-1/content`, { headers: keys })
+  expect(await answer.text()).toBe("the file")
+  for (const name of Object.keys(keys)) expect(seen[0]![name]).toBeUndefined()
+  await limited.close()
+})
