@@ -52,7 +52,7 @@ export class BatchLanes {
 
   /** The answer, or `undefined` when the call has to go online. Rejects with the caller's `signal.reason`. */
   async answer(lane: LaneScope, { vendor, call, url, init, json }: LaneCall): Promise<Response | undefined> {
-    const open = laneVendors[vendor.name]?.(call, url)
+    const open = laneVendors.get(vendor.name)?.(call, url)
     if (!open) return undefined
     const scope = currentScope()
     const sent = new Headers(init.headers)
@@ -93,7 +93,7 @@ export class BatchLanes {
       if (result.status === "ok" || !result.isSpendCap) return response
       // Whoever comes after it is not sent: the queue ends, its items stay open.
       account.refuse(response, new Uint8Array(await response.clone().arrayBuffer()))
-      return account.refusal(prepared.quota, credential)
+      return account.refusal(prepared.quota, [credential, modelMark])
     } finally {
       correct(usd)
     }

@@ -11,14 +11,14 @@ import { openaiHttp } from "./openai-http.ts"
 /** The batch API that takes calls like this one, by plain HTTP beside the call's own URL; `undefined` when there is none. */
 type LaneVendor = (call: ModelCall, url: URL) => ((http: BatchHttp) => BatchVendor) | undefined
 
-const openaiEndpoints: Readonly<Record<string, OpenAIBatchEndpoint>> = {
-  "chat/completions": "/v1/chat/completions",
-  responses: "/v1/responses",
-  embeddings: "/v1/embeddings",
-}
+const openaiEndpoints: ReadonlyMap<string, OpenAIBatchEndpoint> = new Map([
+  ["chat/completions", "/v1/chat/completions"],
+  ["responses", "/v1/responses"],
+  ["embeddings", "/v1/embeddings"],
+])
 
 const openaiLane: LaneVendor = ({ endpoint: called }, url) => {
-  const endpoint = openaiEndpoints[called]
+  const endpoint = openaiEndpoints.get(called)
   return endpoint && ((http) => openaiBatches(openaiHttp(http, beside(url, `/${called}`)), { endpoint }))
 }
 
@@ -32,14 +32,14 @@ const geminiLane: LaneVendor = ({ endpoint, model = "" }, url) => {
 }
 
 /** By name of the vendor. A new one is one line; a server that turns out to have no batches is asked once. */
-export const laneVendors: Readonly<Record<string, LaneVendor>> = Object.freeze({
-  openai: openaiLane,
-  groq: openaiLane,
-  together: openaiLane,
-  "openai-compatible": openaiLane,
-  anthropic: anthropicLane,
-  gemini: geminiLane,
-})
+export const laneVendors: ReadonlyMap<string, LaneVendor> = new Map([
+  ["openai", openaiLane],
+  ["groq", openaiLane],
+  ["together", openaiLane],
+  ["openai-compatible", openaiLane],
+  ["anthropic", anthropicLane],
+  ["gemini", geminiLane],
+])
 
 /** Makes URLs of paths in place of the call's own `end`; what the query says (a key, a version) stays. */
 function beside(url: URL, end: string): (path: string) => URL {

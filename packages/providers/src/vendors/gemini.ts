@@ -127,7 +127,7 @@ function feedback({ status, headers, body }: Answer, verdict: Verdict, nowWallMs
   const first = perDay ?? broken[0]
   const dimension = dimensionOf(first)
   // "Never" comes as a limit of 0, of which JSON leaves the number out.
-  const isNever = /\blimit: 0\b/.test(textAt(errorOf(body), "message") ?? "")
+  const isNever = /\blimit: 0\b/.test(textAt(ownError(body), "message") ?? "")
   const limit = isNever ? 0 : Number(textAt(first, "quotaValue") ?? countAt(first, "quotaValue") ?? Number.NaN)
   if (limit === 0)
     return { limits: [{ dimension: dimension ?? "requests", limit }], refusal: { reason: "rate", ...message } }
