@@ -14,6 +14,8 @@ export interface RandomTraffic {
   readonly shape: TrafficShape
   readonly vendor: VendorOptions
   readonly options: Pick<SimulateOptions, "seed" | "told" | "wire" | "networkMs" | "networkJitterMs" | "timeoutMs">
+  /** What the vendor's limits allow, on average. */
+  readonly callsPerMinute: number
   readonly kinds: {
     readonly shape: TrafficShapeName
     readonly told: ToldKind
@@ -204,6 +206,7 @@ export function randomTraffic(seed: number): RandomTraffic {
       networkJitterMs: pick(0, 0, 10, 30),
       timeoutMs: 60_000 + 4 * (latency.baseMs + latency.perOutputTokenMs * output.max),
     },
+    callsPerMinute,
     kinds: { shape: shapeName, told, counts, rough, slots: slots !== undefined, wire },
   }
 }

@@ -37,6 +37,8 @@ const { maxAttempts } = retryDefaults
 /** One call until it has ended, as `limitedFetch` sends it: every attempt admitted anew and settled with what its answer said. */
 export async function sendCall(client: TrafficClient, call: TrafficCall, signal: AbortSignal): Promise<CallEnd> {
   const cost = estimateOf(client, call)
+  // An estimate is none; what is sent along as max_tokens and charged ahead is.
+  const certain = { requests: 1, ...(client.chargesMaxTokens && { outputTokens: call.maxTokens ?? 0 }) }
   const options: AdmitOptions = {
     signal,
     ...(call.priority === 0 ? {} : { priority: call.priority }),
@@ -49,7 +51,7 @@ export async function sendCall(client: TrafficClient, call: TrafficCall, signal:
     try {
       permit =
         client.limiter.tryAdmit(cost, options) ??
-        (await counted(client, "waiting", client.limiter.admit(cost, { ...options, since })))
+        (await counted(client, "waiting", client.limiter.admit(cost, { ...options, since, certain })))
     } catch (error) {
       if (signal.aborted) return "aborted"
       if (SluiceError.isInstance(error)) return error.code
