@@ -1,5 +1,4 @@
 import { SluiceError } from "@sluice/core"
-import { redactSecrets } from "@sluice/journal"
 import { CommanderError } from "commander"
 import { printableText } from "./display/printable.ts"
 import { createProgram } from "./create-program.ts"
@@ -30,6 +29,8 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     if (cause === "EPIPE") return exitCodes.done
     // What the system says of a file or a pipe says enough; anything else is a fault of ours.
     const text = SluiceError.isInstance(error) || syscall !== undefined ? message : (stack ?? String(error))
+    // Loaded when it is needed: a command that only prints its version has no keys to hide.
+    const { redactSecrets } = await import("@sluice/journal")
     terminal.stderr.write(`sluice: ${printableText(redactSecrets(text, keysIn(terminal.env)))}\n`)
     return SluiceError.isInstance(error) && usageCodes.has(error.code) ? exitCodes.usage : exitCodes.someFailed
   }

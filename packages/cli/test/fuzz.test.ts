@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest"
 import { checkInputs, fuzzTimeoutMs, oddJson, oddText } from "../../../scripts/fuzz.ts"
 import { printable } from "../src/display/printable.ts"
 import { compileTemplate } from "../src/input/prompt-template.ts"
-import { inputFormats, readInput } from "../src/input/read-input.ts"
+import { inputFormats } from "../src/input/input-formats.ts"
+import { readInput } from "../src/input/read-input.ts"
 
 // Whatever stands in a file of inputs or a template: an input, or an error that says where; nothing else is thrown.
 

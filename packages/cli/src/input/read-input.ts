@@ -2,14 +2,12 @@ import { createReadStream, realpathSync, statSync } from "node:fs"
 import { isAbsolute, relative } from "node:path"
 import type { Readable } from "node:stream"
 import { globSync, isDynamicPattern } from "tinyglobby"
+import type { InputFormat } from "./input-formats.ts"
 import type { InputRecord } from "./prompt-template.ts"
 import { readJson, readJsonLines, wholeText } from "./read-json.ts"
 import { readTable } from "./read-table.ts"
 import { type TextBlock, textBlocks } from "./text-blocks.ts"
 import { usageError } from "../usage-error.ts"
-
-export const inputFormats = ["jsonl", "json", "csv", "tsv", "lines", "files"] as const
-export type InputFormat = (typeof inputFormats)[number]
 
 /** One input and where it came from, for messages: `prompts.jsonl:17`. */
 export interface Input {

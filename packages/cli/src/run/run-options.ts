@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander"
 import type { AskOptions } from "../input/compile-question.ts"
 import { duration, lanes } from "./lane-option.ts"
-import { type InputFormat, inputFormats } from "../input/read-input.ts"
+import { type InputFormat, inputFormats } from "../input/input-formats.ts"
 
 /** `sluice run` and `sluice plan` as commander hands them over. */
 export interface RunOptions extends AskOptions {
