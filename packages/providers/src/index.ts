@@ -19,6 +19,7 @@ export {
 export { bestPattern } from "./accounts/model-pattern.ts"
 export { type UsageReport, type UsageTally, usageTally } from "./accounts/usage-tally.ts"
 export type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendors/vendor.ts"
+export { type CallOptions, withCall } from "./call/with-call.ts"
 export { type FailedAttempt, VendorError } from "./call/vendor-error.ts"
 export { aiGateway } from "./vendors/ai-gateway.ts"
 export { anthropic } from "./vendors/anthropic.ts"

@@ -18,6 +18,7 @@ export {
   type RetryDecision,
 } from "./item/retry-policy.ts"
 export { semaphore, type Semaphore, type SemaphoreOptions } from "./limiters/semaphore.ts"
+export { throttle, type ThrottleOptions } from "./limiters/throttle.ts"
 export { sleep } from "./runtime/sleep.ts"
 export { systemClock, systemRandom } from "./runtime/system-clock.ts"
 export { createQuota, type Quota, quotaOn } from "./quota/quota.ts"

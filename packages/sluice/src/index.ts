@@ -64,6 +64,7 @@ export {
   type BatchRequest,
   type BatchResult,
   type BatchVendor,
+  type CallOptions,
   coalesce,
   coalesceEmbeddings,
   type CoalesceEmbeddingsOptions,
@@ -88,6 +89,7 @@ export {
   usageTally,
   type Vendor,
   VendorError,
+  withCall,
 } from "@sluice/providers"
 export {
   adaptive,
@@ -111,5 +113,7 @@ export {
   semaphore,
   type Semaphore,
   type SemaphoreOptions,
+  throttle,
+  type ThrottleOptions,
 } from "@sluice/scheduler"
 export { define } from "./define.ts"

@@ -31,7 +31,9 @@ it("the package's own exports are these", () => {
     "parallelMap",
     "runBatches",
     "semaphore",
+    "throttle",
     "usageTally",
+    "withCall",
   ])
 })
 

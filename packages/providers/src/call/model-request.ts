@@ -16,6 +16,7 @@ import { type FetchInput, headerReader, withHeader } from "../http/request.ts"
 import { type AttemptOwner, type Counted, type Exhausted, sendAttempt } from "./send.ts"
 import type { Learned, ModelCall, Usage, Vendor, Verdict } from "../vendors/vendor.ts"
 import { okVerdict } from "./verdict.ts"
+import { callOptions } from "./with-call.ts"
 import { type FailedAttempt, VendorError } from "./vendor-error.ts"
 
 /** Tries to open a connection while the process may not: some fifteen seconds. */
@@ -58,6 +59,12 @@ export class ModelRequest implements AttemptOwner {
     )
   }
 
+  /** The shorter of what `limitedFetch` and `withCall` say. */
+  get #maxWaitMs(): number | undefined {
+    const bounds = [this.#context.maxWaitMs, callOptions(this.#scope).maxWaitMs].filter((each) => each !== undefined)
+    return bounds.length === 0 ? undefined : Math.min(...bounds)
+  }
+
   /** Once `run` has settled. */
   get ending(): Ending {
     return this.#ending
@@ -78,7 +85,7 @@ export class ModelRequest implements AttemptOwner {
     const isJson = (): boolean => this.#header("content-type")?.includes("json") ?? false
     const reading = readBody(this.#init?.body ?? request, isJson)
     this.#prepare(reading instanceof Promise ? await reading : reading)
-    const { clock, random, budget, retry, maxWaitMs } = this.#context
+    const { clock, random, budget, retry } = this.#context
     try {
       return await attemptLoop(() => this.#admitAndSend(), {
         maxAttempts: this.#prepared.body.repeatable ? (retry?.maxAttempts ?? retryDefaults.maxAttempts) : 1,
@@ -86,7 +93,7 @@ export class ModelRequest implements AttemptOwner {
         clock,
         random,
         budget,
-        maxWaitMs,
+        maxWaitMs: this.#maxWaitMs,
         signal,
         onDecision: (error, _attempt, decision) => this.#decided(error, decision),
       })
@@ -181,7 +188,8 @@ export class ModelRequest implements AttemptOwner {
   }
 
   async #fileInTime(): Promise<void> {
-    const { maxWaitMs, clock } = this.#context
+    const { clock } = this.#context
+    const maxWaitMs = this.#maxWaitMs
     const tooLong = new AbortController()
     const leftMs = maxWaitMs === undefined ? Infinity : Math.max(0, this.#startMs + maxWaitMs - clock.now())
     const disarm = clock.setTimer(leftMs, () => {
@@ -222,7 +230,8 @@ export class ModelRequest implements AttemptOwner {
   }
 
   async #admit(cost: Cost, since: number): Promise<Permit> {
-    const { maxWaitMs, clock } = this.#context
+    const { clock } = this.#context
+    const maxWaitMs = this.#maxWaitMs
     const { account, quota, admitOptions } = this.#prepared
     // The account may be refused while this call waits in the queue of another model.
     const controller = new AbortController()

@@ -2,6 +2,7 @@ import type { AdmitOptions, Limiter, TaskScope } from "@sluice/core"
 import type { Account } from "../accounts/account.ts"
 import { accountLabels, credentialsOf } from "../accounts/account-label.ts"
 import type { LearnedTokens } from "../accounts/token-estimate.ts"
+import { callOptions } from "./with-call.ts"
 import { hideSecrets } from "./hide-secrets.ts"
 import type { FetchContext } from "../limited-fetch.ts"
 import type { CallIdentity } from "../options.ts"
@@ -53,7 +54,9 @@ export function prepareCall(
   const key = keyBy?.(identity)
   const labels = accountLabels(vendor, asked.call, url, header)
   const account = accounts.account(vendor.name, key?.account ?? labels.account)
-  const wanted = typeof priority === "function" ? priority(identity) : (priority ?? scope?.priority)
+  const told = callOptions(scope)
+  const wanted = told.priority ?? (typeof priority === "function" ? priority(identity) : (priority ?? scope?.priority))
+  const tenant = told.tenant ?? key?.tenant
   return {
     vendor,
     body: { repeatable, ...(text === undefined ? {} : { text }) },
@@ -68,7 +71,7 @@ export function prepareCall(
     admitOptions: {
       ...(signal ? { signal } : {}),
       ...(wanted !== undefined ? { priority: wanted } : {}),
-      ...(key?.tenant !== undefined ? { tenant: key.tenant } : {}),
+      ...(tenant !== undefined ? { tenant: tenant } : {}),
     },
   }
 }

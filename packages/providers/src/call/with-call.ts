@@ -1,0 +1,74 @@
+import { type Cost, currentScope, type EventSink, runInScope, type TaskScope } from "@sluice/core"
+import { be, checkOptions, milliseconds, text } from "@sluice/core/internal"
+
+/** What holds for the model calls made inside `withCall`. */
+export interface CallOptions {
+  /** Higher goes first. In place of `priority` of `limitedFetch` and of the item. */
+  readonly priority?: number
+  /** In whose queue the calls wait. In place of `keyBy`'s. */
+  readonly tenant?: string
+  /** How long each of them may wait for admission, all its attempts together. */
+  readonly maxWaitMs?: number
+}
+
+/**
+ * Runs `fn`, whose model calls through any `limitedFetch` go by these options, whatever SDK makes them. They travel with the
+ * code (AsyncLocalStorage) and never reach the vendor. Inside one another the inner one's word counts; what it leaves out
+ * stays the outer one's.
+ *
+ * @throws SluiceError `invalid-option`
+ * @example
+ * ```ts
+ * await withCall({ priority: 10, tenant: "acme", maxWaitMs: 5000 }, async () => "the calls of a chat") // => "the calls of a chat"
+ * ```
+ */
+export function withCall<R>(options: CallOptions, fn: () => R): R {
+  checkOptions<CallOptions>("withCall", options, {
+    priority: be("a number", Number.isFinite),
+    tenant: text,
+    maxWaitMs: milliseconds,
+  })
+  return runInScope(new CallScope(currentScope(), options), fn)
+}
+
+/** The options of the nearest `withCall` around, each with what it leaves to those around it. */
+export function callOptions(scope: TaskScope | undefined): CallOptions {
+  for (let each = scope; each; each = each.parent) if (each instanceof CallScope) return each.options
+  return {}
+}
+
+/** Everything of the scope around, and these options. */
+class CallScope implements TaskScope {
+  waiting = 0
+  holding = 0
+  resting = 0
+  readonly options: CallOptions
+  readonly parent: TaskScope | undefined
+  readonly signal?: AbortSignal
+
+  constructor(parent: TaskScope | undefined, options: CallOptions) {
+    this.parent = parent
+    if (parent?.signal) this.signal = parent.signal
+    this.options = { ...callOptions(parent), ...options }
+  }
+
+  get site(): string {
+    return this.parent?.site ?? "withCall"
+  }
+
+  get runId(): string | undefined {
+    return this.parent?.runId
+  }
+
+  get spanId(): number | undefined {
+    return this.parent?.spanId
+  }
+
+  get priority(): number {
+    return this.options.priority ?? this.parent?.priority ?? 0
+  }
+
+  get spend(): ((cost: Cost, told?: EventSink) => void) | undefined {
+    return this.parent?.spend
+  }
+}
