@@ -62,6 +62,7 @@ const priceChecks: Shape<Price> = {
 const fallbackChecks: Shape<Fallback> = {
   model: text,
   key: anything,
+  send: callable,
   when: fields<NonNullable<Fallback["when"]>>({ waitMs: milliseconds, fatal: flag, overloaded: flag }),
 }
 

@@ -56,6 +56,14 @@ export interface LimitedFetch {
 export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
   const context = contextOf(options)
   const recognise = recogniser(options)
+  const alone: FetchContext = { ...context, keys: [], fallback: [] }
+  context.resend = async (input, init) => {
+    const url = urlOf(input)
+    const found = url && recognise(url, input, init)
+    return found
+      ? new ModelRequest(alone, found.vendor, found.call, url, input, init).run()
+      : context.fetch(input, init)
+  }
   const lanes = new BatchLanes(context, options.vendorBatches ?? {})
   const checkRequest = ownRequest()
   const call = async (input: FetchInput, init?: RequestInit): Promise<Response> => {
@@ -128,6 +136,8 @@ export interface FetchContext
     Pick<LimitedFetchOptions, "keyBy" | "priority" | "maxWaitMs" | "retry" | "onEvent"> {
   /** Whether any limit was told. */
   readonly isLimited: boolean
+  /** Sends a request under the same limits, without another fallback. */
+  resend: (input: FetchInput, init?: RequestInit) => Promise<Response>
   readonly accounts: Accounts
   readonly budget: RetryBudget
   readonly turns: SendTurns
@@ -184,5 +194,6 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     budget: retry?.budget ?? retryBudget({ reserve: limitedFetchDefaults.savedRetries }),
     turns: new SendTurns(clock),
     warned: new Set(),
+    resend: (input, init) => (fetch ?? untimedFetch)(input, init),
   }
 }

@@ -14,12 +14,12 @@ const waitsTooLong = new Set<string>(["deadline-unreachable", "queue-full"])
 const usedUp = new Set<string>(["quota-exhausted", "budget-exhausted"])
 
 /** What a call's last error makes of it. */
-export function endingOf(error: unknown): Ending {
+export function endingOf(error: unknown, otherwise: Ending = "final"): Ending {
   if (error === accountRefused) return "fatal"
   if (SluiceError.isInstance(error)) {
     return waitsTooLong.has(error.code) ? "throttled" : usedUp.has(error.code) ? "fatal" : "final"
   }
-  if (!(error instanceof AttemptFailure)) return "final"
+  if (!(error instanceof AttemptFailure)) return otherwise
   const { kind, scope } = error.verdict
   if (kind === "retry") return "overloaded"
   if (kind === "wait" || kind === "reduce") return "throttled"

@@ -1,14 +1,33 @@
 import type { FetchContext } from "../limited-fetch.ts"
-import type { Ending } from "./ending.ts"
+import { type Ending, endingOf } from "./ending.ts"
 import { ModelRequest } from "./model-request.ts"
 import { type KeyRing, keyRing } from "./key-ring.ts"
 import { readBody } from "../http/body.ts"
 import { type FetchInput, headerReader } from "../http/request.ts"
 import type { ModelCall, Vendor } from "../vendors/vendor.ts"
 
-/** Where a call goes when it gets no answer where it was sent: another model, another key, or both, of the same vendor. */
+/** A call that got no answer, for a function that makes it elsewhere. */
+export interface FallbackCall {
+  readonly url: URL
+  /** The caller's headers, with its key, and its signal. */
+  readonly init: RequestInit
+  /** The parsed body, where it is an object of JSON. */
+  readonly body: Readonly<Record<string, unknown>> | undefined
+  /** Under the same limits, and with no fallback of its own. */
+  readonly fetch: (input: FetchInput, init?: RequestInit) => Promise<Response>
+}
+
+/**
+ * Where a call goes when it gets no answer where it was sent: another model, another key, or both, of the same vendor; or to
+ * whomever a function sends it.
+ */
 export interface Fallback {
   readonly model?: string
+  /**
+   * Makes the call, at another vendor too. What it resolves to is the caller's answer, so it must be in the form that the
+   * caller's SDK expects.
+   */
+  readonly send?: (call: FallbackCall) => Promise<Response>
   /** A secret of another account. Held in memory, told to nobody. */
   readonly key?: string
   /** What makes a call go here; default: all of it. */
@@ -44,6 +63,17 @@ export async function sendByFallback(
   const places: readonly Fallback[] = [{}, ...context.fallback]
   for (const [index, place] of places.entries()) {
     const when = places[index + 1] && { ...fallbackDefaults, ...places[index + 1]!.when }
+    if (place.send) {
+      const outcome = await outcomeElsewhere(place.send, {
+        url,
+        init: plain.init,
+        body: plain.json,
+        fetch: context.resend,
+      })
+      if (!when || !applies(when, outcome.ending)) return outcome.result()
+      outcome.drop()
+      continue
+    }
     const sent =
       plain.json === undefined || place.model === undefined
         ? { url, body: plain.init.body }
@@ -75,6 +105,30 @@ interface Outcome {
   readonly ending: Ending
   readonly result: () => Response
   readonly drop: () => void
+}
+
+/** What a function of the caller's came to, by the status of its answer. */
+async function outcomeElsewhere(send: NonNullable<Fallback["send"]>, call: FallbackCall): Promise<Outcome> {
+  try {
+    const response = await send(call)
+    return {
+      ending: endingWith(response.status),
+      result: () => response,
+      drop: () => void response.body?.cancel(),
+    }
+  } catch (error) {
+    const result = (): never => {
+      throw error
+    }
+    return { ending: call.init.signal?.aborted ? "final" : endingOf(error, "overloaded"), result, drop: () => {} }
+  }
+}
+
+function endingWith(status: number): Ending {
+  if (status < 400) return "answered"
+  if (status === 429) return "throttled"
+  if (status === 401 || status === 402) return "fatal"
+  return status === 408 || status >= 500 ? "overloaded" : "final"
 }
 
 /** One place: the key with the most room, and the next when the vendor refuses that one. */

@@ -121,3 +121,50 @@ describe("several keys", () => {
     expect(JSON.stringify([events, fetch.snapshot()])).not.toContain("12345")
   })
 })
+
+describe("a fallback that is a function", () => {
+  it("may send the call to another vendor, under its own quota, and answer in the caller's form", async () => {
+    const elsewhere = "https://openrouter.ai/api/v1/chat/completions"
+    const { chat, clock, sent, fetch } = bench(
+      (_n, { url }) => (url === elsewhere ? completion() : openaiError(503, "server_is_overloaded")),
+      {
+        retry: { maxAttempts: 1 },
+        fallback: [
+          {
+            send: async ({ body, fetch: limited }) =>
+              limited(elsewhere, {
+                method: "POST",
+                headers: { authorization: "Bearer other", "content-type": "application/json" },
+                body: JSON.stringify({ ...body, model: "other/model" }),
+              }),
+          },
+        ],
+      },
+    )
+    expect((await clock.run(chat())).status).toBe(200)
+    expect(sent.map(({ url, body }) => [new URL(url).host, (body as { model: string }).model])).toEqual([
+      ["api.openai.com", "gpt-5-mini"],
+      ["openrouter.ai", "other/model"],
+    ])
+    expect(fetch.snapshot().map(({ name }) => name.split("/")[0])).toEqual(["openai", "openrouter"])
+    expect(inFlight(fetch)).toBe(0)
+  })
+
+  it("that fails or is refused itself gives way to the next; the last one's word is final", async () => {
+    const { chat, clock } = bench(() => openaiError(503, "server_is_overloaded"), {
+      retry: { maxAttempts: 1 },
+      fallback: [
+        { send: async () => Promise.reject(new TypeError("no route")) },
+        { send: async () => openaiError(503, "busy_there") },
+        { send: async () => completion() },
+      ],
+    })
+    expect((await clock.run(chat())).status).toBe(200)
+
+    const last = bench(() => openaiError(503, "server_is_overloaded"), {
+      retry: { maxAttempts: 1 },
+      fallback: [{ send: async () => Promise.reject(new TypeError("no route")) }],
+    })
+    await expect(last.clock.run(last.chat())).rejects.toThrow("no route")
+  })
+})

@@ -55,7 +55,7 @@ export interface BottleneckLimiterOptions {
  * ```ts
  * const limiter = bottleneckLimiter(new Bottleneck({ maxConcurrent: 2 }), { maxConcurrent: 2 })
  * const permit = await limiter.admit()
- * permit.settle("success")
+ * permit.settle({ outcome: "success" })
  * ```
  */
 export function bottleneckLimiter(bottleneck: BottleneckLike, options: BottleneckLimiterOptions = {}): Limiter {

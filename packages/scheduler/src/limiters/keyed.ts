@@ -42,7 +42,7 @@ const checks: Shape<KeyedOptions<never>> = { idleMs: milliseconds, onForget: cal
  * const perTenant = keyed((tenant) => semaphore({ limit: 2, name: `tenant ${tenant}` }))
  * const permit = await perTenant.admit({}, { tenant: "acme" })
  * perTenant.size // => 1
- * permit.settle("success")
+ * permit.settle({ outcome: "success" })
  * ```
  */
 export function keyed<L extends Limiter>(factory: (key: string) => L, options: KeyedOptions<L> = {}): Keyed {

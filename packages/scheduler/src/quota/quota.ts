@@ -72,7 +72,7 @@ export interface Quota extends Limiter, AsyncDisposable {
  * ```ts
  * const quota = createQuota({ requestsPerMinute: 500, tokensPerMinute: 200_000 })
  * const permit = await quota.admit({ inputTokens: 900, outputTokens: 300 })
- * permit.settle("success", { inputTokens: 900, outputTokens: 120 })
+ * permit.settle({ outcome: "success", actual: { inputTokens: 900, outputTokens: 120 } })
  * ```
  */
 export function createQuota(options: QuotaOptions = {}): Quota {
