@@ -63,7 +63,10 @@ export function refusalByRamp(waitMs: number): Refusal {
 }
 
 export function tooManyAtOnce(status: 429 | 503 | 529, limit: number): Refusal {
-  const message = `The server is overloaded: ${limit} calls run already.`
+  const message =
+    status === 429
+      ? `Too many concurrent requests: ${limit} run already.`
+      : `The server is overloaded: ${limit} calls run already.`
   return { admitted: false, status, reason: "concurrency", message }
 }
 

@@ -130,7 +130,7 @@ function spoken(refusal: Refusal): Omit<VirtualAnswer, "totalMs"> {
     case "overloaded":
       return { ...answer, refusal: { reason: refusal.reason, message } }
     case "concurrency":
-      return { ...answer, refusal: { reason: status === 429 ? "rate" : "overloaded", message } }
+      return { ...answer, refusal: { reason: status === 429 ? "places" : "overloaded", message } }
     default:
       return answer
   }

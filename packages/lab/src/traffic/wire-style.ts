@@ -12,11 +12,12 @@ export type Heard = Pick<Feedback, "limits" | "retryAfterMs" | "refusal">
 
 export function heardFrom(style: WireStyle, { limits, retryAfterMs, refusal }: VirtualAnswer): Heard {
   const told = limitsIn(style, limits, refusal?.dimension)
-  const { dimension: _unnamed, message: _silent, ...bare } = refusal ?? { reason: "rate" as const }
+  // Only words tell a 429 for want of places from one for going too fast.
+  const bare = refusal && { reason: refusal.reason === "places" ? ("rate" as const) : refusal.reason }
   return {
     ...(told && told.length > 0 ? { limits: told } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(refusal ? { refusal: style === "bare" ? bare : refusal } : {}),
+    ...(refusal && bare ? { refusal: style === "bare" ? bare : refusal } : {}),
   }
 }
 

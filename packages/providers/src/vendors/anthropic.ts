@@ -9,6 +9,7 @@ import { measurePrompt } from "../accounts/measure-prompt.ts"
 import { longestTrustedDelayMs, toldDelay } from "./reading/retry-delay.ts"
 import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
+import { wantsPlaces } from "./reading/wants-places.ts"
 import { okVerdict, verdictOn } from "../call/verdict.ts"
 
 /**
@@ -131,6 +132,7 @@ function refusalOf(status: number, verdict: Verdict): Feedback["refusal"] | unde
   if (verdict.kind === "retry" && (status === 529 || status === 503)) return { reason: "overloaded", ...message }
   if (verdict.kind !== "wait") return undefined
   const words = verdict.message
+  if (wantsPlaces(words)) return { reason: "places", ...message }
   const dimension = /input tokens/i.test(words)
     ? "inputTokens"
     : /output tokens/i.test(words)

@@ -10,6 +10,7 @@ import { msUntilPacificMidnight } from "./reading/pacific-midnight.ts"
 import { toldDelay } from "./reading/retry-delay.ts"
 import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
+import { wantsPlaces } from "./reading/wants-places.ts"
 import { okVerdict, verdictOn } from "../call/verdict.ts"
 
 /**
@@ -140,7 +141,9 @@ function feedback({ status, headers, body }: Answer, verdict: Verdict, nowWallMs
   return {
     ...(limits.length > 0 ? { limits } : {}),
     ...(retryAfterMs !== undefined ? { retryAfterMs } : {}),
-    refusal: { reason: perDay ? "daily" : "rate", ...(dimension ? { dimension } : {}), ...message },
+    refusal: wantsPlaces(verdict.message)
+      ? { reason: "places", ...message }
+      : { reason: perDay ? "daily" : "rate", ...(dimension ? { dimension } : {}), ...message },
   }
 }
 

@@ -11,6 +11,7 @@ import { measurePrompt } from "../accounts/measure-prompt.ts"
 import { toldDelay } from "./reading/retry-delay.ts"
 import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
+import { wantsPlaces } from "./reading/wants-places.ts"
 import { okVerdict, verdictOn } from "../call/verdict.ts"
 
 /** Where the vendors that speak OpenAI's protocol differ. */
@@ -208,6 +209,7 @@ function refusalOf(
   if (verdict.kind === "reduce") return { reason: "ramp", ...message }
   if (verdict.kind === "retry" && (status === 503 || status === 529)) return { reason: "overloaded", ...message }
   if (verdict.kind !== "wait") return undefined
+  if (wantsPlaces(words)) return { reason: "places", ...message }
   const dimension =
     type === "requests" || /\bRP[MD]\b|requests per|call rate limit/i.test(words)
       ? "requests"

@@ -14,6 +14,8 @@ import { WindowEvidence } from "./window-evidence.ts"
 const mostGrowth = 1_000
 /** So many readings in a row must say that more remains before it is believed. */
 const highsThatCount = 5
+/** So many refusals with half of the window left say that the vendor counts otherwise. */
+const doubtsThatCount = 2
 /** Headers this recent describe the present. */
 const trustHeadersMs = 60_000
 /** Fewer calls than this measure a rate badly: it is not taken to be below this share of what was believed. */
@@ -56,6 +58,15 @@ export class RateLimit implements Budget {
   /** The most that an answer ever said remains: nobody has seen more stand ready. */
   #highest = 0
   readonly #measured = new MeasuredRate()
+  /** What an answer last said stands ready when nothing is missing: what remains, and what flows in until it is full again. */
+  #fullAt = Infinity
+  /** Refusals that a window of this length does not explain. */
+  #doubts = 0
+  /** What passed in this window and in those before it: the vendor's rate is no lower. */
+  #passed = [0, 0, 0]
+  #passedSinceMs: number
+  /** What had run over, unused, by the last episode. */
+  #spilledBefore = 0
   /** When the call left whose answer last corrected the level. */
   #evidenceMs = -Infinity
   /** When an answer first named the limit: there was nothing yet to compare with what remains. */
@@ -72,6 +83,7 @@ export class RateLimit implements Budget {
     this.#toldLimit = options.limit
     this.#jitterMs = options.jitterMs
     this.#sinceMs = options.nowMs
+    this.#passedSinceMs = options.nowMs
     this.#kindKnown = options.kind !== undefined
     this.#depth = new BucketDepth(options.burst)
     this.#burstKnown = options.burst !== undefined || options.kind !== undefined
@@ -117,6 +129,11 @@ export class RateLimit implements Budget {
     return this.#others.perMs * this.windowMs
   }
 
+  /** What may leave at once. */
+  get burst(): number {
+    return this.#burst()
+  }
+
   get ratePerMs(): number {
     const full = (this.limit / this.windowMs) * this.#share.value
     return Math.max(full * 0.05, full - this.#others.perMs)
@@ -139,7 +156,22 @@ export class RateLimit implements Budget {
   }
 
   take(nowMs: number, amount: number): void {
+    while (nowMs - this.#passedSinceMs >= this.windowMs) {
+      this.#passed = [0, ...this.#passed.slice(0, 2)]
+      this.#passedSinceMs = Math.max(this.#passedSinceMs + this.windowMs, nowMs - 3 * this.windowMs)
+    }
+    this.#passed[0]! += amount
     this.#model.take(nowMs, amount)
+  }
+
+  /** Others wait behind who leaves now: what ran over until now was held back by something else, and not for want of calls. */
+  pressed(nowMs: number): void {
+    if (this.#model instanceof TokenBucket) this.#spilledBefore = this.#model.spilled(nowMs)
+  }
+
+  /** So much of what was taken was refused. */
+  notPassed(amount: number): void {
+    this.#passed[0]! -= amount
   }
 
   give(nowMs: number, amount: number, takenMs: number): void {
@@ -196,6 +228,10 @@ export class RateLimit implements Budget {
       this.#retune(nowMs)
     }
     this.#others.held(nowMs - admittedMs)
+    if (reading.remaining !== undefined && reading.resetMs !== undefined) {
+      this.#fullAt = reading.remaining + (reading.resetMs * this.limit) / this.windowMs
+      if (this.#fullAt >= this.limit / 2) this.#doubts = 0
+    }
     if (reading.resetMs !== undefined && this.#model instanceof FixedWindow && reading.resetMs > 0) {
       this.#model.hearReset(admittedMs + reading.resetMs, nowMs + reading.resetMs)
     }
@@ -215,6 +251,13 @@ export class RateLimit implements Budget {
    */
   refuse(nowMs: number, amount: number, refusal: Refusal, episode: Episode | undefined): void {
     const waitMs = refusal.retryAfterMs ?? 0
+    // No window of this length is full when we have used less than half of it, nor refills in a moment. What a user told is a prior.
+    const isUnexplained = this.level(nowMs) >= this.limit / 2 || this.#fullAt < this.limit / 2
+    const isDoubted = episode && this.#kind !== "bucket" && !this.daily && isUnexplained
+    if (isDoubted) {
+      if (++this.#doubts >= doubtsThatCount) this.#becomeBucket(nowMs, amount, waitMs)
+      return
+    }
     if (episode && this.#mayBeWindow) {
       // The first of what fills the window left as long ago as makes room when the vendor says, the last just now.
       const agoMs = this.windowMs - Math.min(waitMs, this.windowMs)
@@ -233,6 +276,8 @@ export class RateLimit implements Budget {
     // Beyond any rounding, which not every vendor admits to.
     const contradicted = refusal.remaining !== undefined && refusal.remaining >= amount + this.limit * 0.02
     if (episode) this.#learn(nowMs, amount, refusal, episode, { heard, contradicted })
+    // What passed before the first refusal may all have stood ready.
+    if (episode?.first) this.#passed = [0, 0, 0]
     // The vendor's window moves on a little after ours: the gate waits for that, and nothing more was taken.
     if (this.#kind !== "bucket" && refusal.retryAfterMs !== undefined && waitMs < this.windowMs / 20) return
     const level = this.level(nowMs)
@@ -257,6 +302,8 @@ export class RateLimit implements Budget {
     const surprised = remaining === undefined && this.level(nowMs) >= amount
     const measured = this.#measure(nowMs, amount, episode)
     const isFirst = episode.first && !this.#depth.isNarrow && !heard
+    // Who used less than half of what was granted has measured himself, not the vendor.
+    const isIdle = this.#spilledSince(nowMs) > episode.admitted
     const slice = this.ratePerMs * 1_000
     if (this.#depth.halve(amount, slice, contradicted, episode.admitted)) {
       // Shallower than it was: the rate may be right.
@@ -265,10 +312,12 @@ export class RateLimit implements Budget {
       this.#burstKnown = true
       this.#depth.narrowTo(Math.max(amount, slice))
       // A few seconds' worth was admitted: slices behind a right limit. More than that: a deep bucket of a lower limit.
-      if (!contradicted && measured !== undefined && episode.admitted > 3_000 * this.ratePerMs) {
+      if (!contradicted && !isIdle && measured !== undefined && episode.admitted > 3_000 * this.ratePerMs) {
         if (isFirst) this.#search(nowMs, episode)
         else this.#share.cut(nowMs, measured)
       }
+    } else if (isIdle && !contradicted) {
+      // Somebody else was there first, or it was chance: the level says so, and the gate waits.
     } else if (isFirst) {
       this.#search(nowMs, episode)
     } else if (!contradicted && episode.admitted < amount) {
@@ -279,11 +328,25 @@ export class RateLimit implements Budget {
     } else if (contradicted || !heard) {
       this.#refuted ||= contradicted
       if (contradicted && episode.admitted < fewCalls * amount) this.#share.cut(nowMs, undefined, true)
-      else this.#share.cut(nowMs, measured, retryAfterMs !== undefined)
+      else if (this.#share.searching || this.#share.value * 0.98 > this.#least)
+        this.#share.cut(nowMs, measured, retryAfterMs !== undefined)
       if (!this.#share.searching) this.#measured.end()
     }
     // Otherwise headers say what remains: the level and the room for others follow from that, and a cut would only waste quota.
     this.#retune(nowMs)
+  }
+
+  #spilledSince(nowMs: number): number {
+    if (!(this.#model instanceof TokenBucket)) return 0
+    const spilled = this.#model.spilled(nowMs)
+    const since = spilled - this.#spilledBefore
+    this.#spilledBefore = spilled
+    return since
+  }
+
+  /** The share of the limit that was seen to pass in one of the last windows. */
+  get #least(): number {
+    return Math.max(...this.#passed) / this.limit
   }
 
   /** A little less than now. */
@@ -402,6 +465,19 @@ export class RateLimit implements Budget {
     for (let step = 1; step <= steps; step++) {
       this.#model.take(fromMs + overMs * (step / steps) ** 0.25, used / steps)
     }
+  }
+
+  /** From here on as a bucket of a second's worth, which later refusals may narrow. */
+  #becomeBucket(nowMs: number, amount: number, waitMs: number): void {
+    this.#doubts = 0
+    this.#kind = "bucket"
+    this.#kindKnown = false
+    this.#burstKnown = true
+    this.#depth = new BucketDepth(undefined)
+    const depth = Number.isFinite(this.#fullAt) ? this.#fullAt : this.ratePerMs * 1_000
+    this.#depth.narrowTo(Math.max(amount, depth))
+    this.#model = this.#build(nowMs)
+    this.#model.setLevel(nowMs, Math.min(0, amount - this.ratePerMs * waitMs))
   }
 
   /** The share of the limit that the vendor was seen to admit. A first episode also spent what stood ready: a window's worth, in a deep bucket. */

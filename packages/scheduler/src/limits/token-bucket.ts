@@ -19,6 +19,7 @@ export class TokenBucket {
   #burst: number
   #level: number
   #atMs: number
+  #spilled = 0
 
   constructor(options: {
     readonly limit: number
@@ -42,10 +43,18 @@ export class TokenBucket {
 
   level(nowMs: number): number {
     if (nowMs > this.#atMs) {
-      this.#level = Math.min(this.#burst, this.#level + (nowMs - this.#atMs) * this.#ratePerMs)
+      const level = this.#level + (nowMs - this.#atMs) * this.#ratePerMs
+      this.#level = Math.min(this.#burst, level)
+      this.#spilled += level - this.#level
       this.#atMs = nowMs
     }
     return this.#level
+  }
+
+  /** What flowed in while it was full: granted, and used by nobody. */
+  spilled(nowMs: number): number {
+    this.level(nowMs)
+    return this.#spilled
   }
 
   msUntil(nowMs: number, amount: number): number {

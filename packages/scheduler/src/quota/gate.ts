@@ -1,7 +1,7 @@
 /** How long after a start a refusal would have come back: the step in which a ramp doubles. */
 const stepFloorMs = 250
-/** After this long without an answer a ramp goes on by time. */
-const longestAnswerMs = 30_000
+/** After this long a refusal would have been back: a ramp goes on by time, whether or not answers take longer. */
+const longestAnswerMs = 5_000
 /** A process that wakes up this much later than it meant to is busy: refusals may lie unread. */
 const busyMs = 10
 /** A ramp that begins with less would not double. */

@@ -21,6 +21,8 @@ const nothing: Verdict = Object.freeze({ changes: [] })
 const none: Cost = Object.freeze({ requests: 0 })
 /** Each settled call moves the average of estimates' errors by this share. */
 const estimateWeight = 0.05
+/** A vendor's delay that did not help is lengthened by no more than this. */
+const longestDoubtMs = 60_000
 /** Failures in a row that mean an outage rather than bad luck: 1 in 1,000 at a failure rate of 25 %. */
 const outageFailures = 5
 
@@ -83,6 +85,7 @@ export class QuotaLearning {
     let used = actual
     if (outcome === "throttled") {
       this.#beliefs.episodes.refused(cost, admittedMs)
+      for (const rate of this.#beliefs.rates) rate.notPassed(amountOf(cost, rate.dimension))
       const charge = this.#beliefs.options.chargeRefused ?? quotaDefaults.chargeRefused
       used ??= charge === "all" ? cost : charge === "none" ? none : { requests: cost.requests ?? 1 }
     }
@@ -177,9 +180,10 @@ export class QuotaLearning {
       return
     }
     const isNew = this.#beliefs.gate.isNewEpisode(admittedMs)
-    if (reason === "overloaded" || reason === "places" || this.#hasRoom(cost, end)) {
+    if (reason === "overloaded" || reason === "places" || this.#wantsPlaces(nowMs, cost, end)) {
       this.#overloaded(nowMs, admittedMs, verdict)
-      this.#failed(nowMs, admittedMs, retryAfterMs, verdict)
+      if (reason === "overloaded") this.#failed(nowMs, admittedMs, retryAfterMs, verdict)
+      else if (retryAfterMs !== undefined) this.#close(nowMs, retryAfterMs, admittedMs, "places", verdict)
       return
     }
     const episode = isNew ? this.#beliefs.episodes.begin(nowMs) : undefined
@@ -214,32 +218,36 @@ export class QuotaLearning {
         })
       }
     }
-    if (isNew && this.#beliefs.adaptive && this.#beliefs.rates.every((rate) => rate.guessed)) {
+    if (isNew && this.#beliefs.rates.every((rate) => rate.guessed)) {
+      const { adaptive } = this.#beliefs
       const accepted = this.#beliefs.concurrency.running
-      const ceiling = this.#beliefs.adaptive.ceiling
+      // Where the user says how many may run, and fewer do, it was not too many.
+      const ceiling = adaptive ? adaptive.ceiling : Infinity
       const slots = retryAfterMs === undefined && (ceiling === undefined || accepted >= ceiling * 0.8)
-      const why = slots ? this.#beliefs.adaptive.refused(accepted) : undefined
+      const why = slots ? adaptive?.refused(accepted) : undefined
       if (why) this.#adapt(why, verdict)
       if (!slots && suspects.length === 0) this.#guess(nowMs, cost, episode!, verdict)
     }
     const fitsMs = Math.max(0, ...suspects.map((rate) => rate.msUntil(nowMs, amountOf(cost, rate.dimension), false)))
     if (episode) this.#fruitless = episode.requests < 1 ? this.#fruitless + 1 : 0
     const backoffMs = 250 * 2 ** Math.min(7, this.#fruitless)
-    // Who obeyed and was refused again, and again, must not hammer: some vendors charge for refused calls.
-    const doubtMs = this.#fruitless < 2 ? 0 : backoffMs / 8
+    // Who obeyed and was refused again, and again, must not hammer: some vendors charge for refused calls, and name a delay without it.
+    const obeyedMs = Math.min(longestDoubtMs, ((retryAfterMs ?? 0) * (this.#fruitless - 1)) / 2)
+    const doubtMs = this.#fruitless < 2 ? 0 : Math.max(obeyedMs, backoffMs / 8)
     const waitMs = retryAfterMs === undefined ? Math.max(fitsMs, backoffMs) : retryAfterMs + doubtMs
     this.#close(nowMs, waitMs, admittedMs, reason, verdict)
   }
 
-  /** A refusal that names neither limit nor time, while every limit has room: what is short is places. */
-  #hasRoom(cost: Cost, { dimension, retryAfterMs, limits }: Throttled): boolean {
+  /** A refusal that names neither limit nor time, while every limit has room and no depth is left to blame: what is short is places. */
+  #wantsPlaces(nowMs: number, cost: Cost, { dimension, retryAfterMs, limits }: Throttled): boolean {
     const { rates } = this.#beliefs
     if (rates.length === 0 || dimension !== undefined || retryAfterMs !== undefined) return false
-    return rates.every((rate) =>
+    const hasRoom = rates.every((rate) =>
       limits?.some(
         (one) => sameLimit(one, rate) && (one.remaining ?? 0) >= amountOf(cost, rate.dimension) + rate.limit * 0.02,
       ),
     )
+    return hasRoom && this.#scarcest(nowMs).every((rate) => rate.burst <= 2 * amountOf(cost, rate.dimension))
   }
 
   /** The server had no room: as many as run now are all it takes, unless that was bad luck. */
@@ -305,7 +313,8 @@ export class QuotaLearning {
         reason: "measured until the refusal",
       })
     }
-    this.#beliefs.adaptive!.release()
+    if (!this.#beliefs.adaptive) return
+    this.#beliefs.adaptive.release()
     this.#adapt("a rate is the limit, not places", verdict)
   }
 

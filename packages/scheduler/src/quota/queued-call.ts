@@ -32,7 +32,8 @@ export class QueuedCall extends Waiter implements Queued, Ask {
     this.key = line.key
     this.priority = line.priority
     this.enqueuedMs = Math.floor(enqueuedMs)
-    this.sinceMs = Math.floor(Math.min(line.sinceMs, enqueuedMs))
+    // One that comes back goes before those who asked in the same millisecond and still wait.
+    this.sinceMs = line.sinceMs < enqueuedMs ? Math.floor(line.sinceMs) - 1 : this.enqueuedMs
   }
 }
 

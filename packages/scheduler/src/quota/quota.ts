@@ -62,7 +62,7 @@ export interface Quota extends Limiter, AsyncDisposable {
  * A quota: every dimension of one vendor account and model, taken all at once or not at all.
  *
  * Guarantees: never more than the limits admit in any window of their kind; never idle while a call that fits waits; first in, first
- * out per key, fair shares across keys; a slot is handed to the next waiter in the tick it comes free; every wait ends by admission,
+ * out per tenant, fair shares across tenants, higher priority first; a slot is handed to the next waiter in the tick it comes free; every wait ends by admission,
  * abort or error. Memory O(waiting + in flight). One timer in all.
  *
  * With no limit named it learns: from headers where there are any, else from refusals and latency.

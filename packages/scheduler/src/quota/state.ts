@@ -90,7 +90,8 @@ export class QuotaBeliefs {
 
   /** Takes the call's cost in every dimension. */
   take(nowMs: number, { cost, place }: Ask, waiting: number): Taken {
-    const budgets = this.budgets
+    const { budgets, rates } = this
+    if (waiting > 0) for (let i = 0; i < rates.length; i++) rates[i]!.pressed(nowMs)
     for (let i = 0; i < budgets.length; i++) {
       const budget = budgets[i]!
       if (budget === this.concurrency && !place) continue
@@ -98,7 +99,7 @@ export class QuotaBeliefs {
       if (amount !== 0) budget.take(nowMs, amount)
     }
     // Where places alone are scarce, those who wait leave in the same moment as far as there are any: they run beside this one.
-    const together = this.rates.length === 0 ? Math.min(waiting, this.concurrency.level()) : 0
+    const together = rates.length === 0 ? Math.min(waiting, this.concurrency.level()) : 0
     const taken: Taken = { inFlight: this.concurrency.running + together, anchors: this.#anchors(nowMs) }
     if (!sends(cost)) return taken
     this.requestsInFlight++

@@ -268,13 +268,34 @@ describe("a rate limit", () => {
     it("and cuts its rate once per episode, to what was measured", () => {
       const limit = limitOf({ kind: "bucket" })
       const before = limit.ratePerMs
-      // 200 a minute passed, of the 600 told.
+      // 200 a minute passed, of the 600 told and sent.
+      limit.take(0, 600)
+      limit.take(30_000, 300)
+      limit.take(59_999, 300)
+      limit.notPassed(1_000)
       limit.refuse(60_000, 1, { admittedMs: 59_900 }, episode(200, 60_000))
       const cut = limit.ratePerMs
       expect(cut * 60_000).toBeCloseTo(200 * 0.985)
       for (let i = 0; i < 10; i++) limit.refuse(60_100, 1, { admittedMs: 59_900 }, undefined)
       expect(limit.ratePerMs).toBe(cut)
       expect(cut).toBeLessThan(before)
+    })
+
+    it("and does not cut it by what a caller measured who left most of it unused", () => {
+      const limit = limitOf({ kind: "bucket" })
+      const before = limit.ratePerMs
+      for (let i = 0; i < 20; i++) limit.take(i * 3_000, 1)
+      limit.refuse(60_000, 1, { admittedMs: 59_900 }, episode(20, 60_000))
+      expect(limit.ratePerMs).toBe(before)
+      expect(limit.level(60_000)).toBe(0)
+    })
+
+    it("and does not cut it below what passed in one of the last windows", () => {
+      const limit = limitOf({ kind: "bucket", burst: 1 })
+      for (let i = 0; i < 590; i++) limit.take(i * 100, 1)
+      const before = limit.ratePerMs
+      for (const nowMs of [59_000, 59_500, 60_000]) limit.refuse(nowMs, 1, { admittedMs: nowMs - 50 }, episode(2, 500))
+      expect(limit.ratePerMs).toBeGreaterThan(before * 0.95)
     })
 
     it("and does not cut while the vendor's headers explain it", () => {
@@ -350,5 +371,45 @@ describe("a rate limit", () => {
       for (let nowMs = 0; nowMs < 60_000; nowMs += 1_000) limit.msUntil(nowMs, 1, true)
       expect(limit.ratePerMs * 60_000).toBeGreaterThan(1_200)
     })
+  })
+})
+
+describe("a kind that was told and does not fit", () => {
+  const told = (kind: "fixed" | "sliding"): RateLimit =>
+    limitOf({ kind, ...(kind === "fixed" && { resetAtMs: 60_000 }) })
+
+  it.each(["fixed", "sliding"] as const)(
+    "%s: two refusals with most of the window left, and it is a bucket",
+    (kind) => {
+      const limit = told(kind)
+      limit.take(0, 10)
+      limit.refuse(50, 1, { admittedMs: 0, retryAfterMs: 100 }, episode(10, 50, true))
+      expect(limit.kind).toBe(kind)
+      limit.take(5_000, 10)
+      limit.refuse(5_050, 1, { admittedMs: 5_000, retryAfterMs: 100 }, episode(10, 5_000))
+      expect([limit.kind, limit.burst < 15]).toEqual(["bucket", true])
+    },
+  )
+
+  it("takes the depth from headers, where they tell it", () => {
+    const limit = told("fixed")
+    for (const nowMs of [0, 1_000]) {
+      limit.take(nowMs, 20)
+      const { at, anchor } = { at: nowMs + 50, anchor: limit.anchor(nowMs) }
+      limit.hear(at, reading(600, 0, { resetMs: 2_000 }), anchor, nowMs)
+      limit.refuse(at, 1, { admittedMs: nowMs, retryAfterMs: 100, remaining: 0 }, episode(20, 1_000, nowMs === 0))
+    }
+    expect(limit.kind).toBe("bucket")
+    expect(limit.burst).toBe(20)
+  })
+
+  it("a window that is nearly over looks full at once, too: one that fills again is believed", () => {
+    const limit = told("fixed")
+    limit.hear(58_000, reading(600, 0, { resetMs: 2_000 }), limit.anchor(57_900), 57_900)
+    limit.refuse(58_000, 1, { admittedMs: 57_900, retryAfterMs: 2_000, remaining: 0 }, episode(600, 50_000))
+    limit.hear(60_100, reading(600, 599, { resetMs: 59_900 }), limit.anchor(60_050), 60_050)
+    limit.hear(118_000, reading(600, 0, { resetMs: 2_000 }), limit.anchor(117_900), 117_900)
+    limit.refuse(118_000, 1, { admittedMs: 117_900, retryAfterMs: 2_000, remaining: 0 }, episode(600, 50_000))
+    expect(limit.kind).toBe("fixed")
   })
 })

@@ -138,37 +138,43 @@ describe("a fair queue", () => {
   })
 
   describe("priority", () => {
-    it("goes ahead within a key by five seconds a step", () => {
+    it("goes first within a key, whoever came earlier", () => {
       const queue = new FairQueue<Waiter>()
       const plain = waiter("a")
       const soon = waiter("a", { priority: 1, sinceMs: 4_999 })
-      const late = waiter("a", { priority: 1, sinceMs: 5_001 })
-      const urgent = waiter("a", { priority: 3, sinceMs: 6_000 })
+      const late = waiter("a", { priority: 1, sinceMs: 50_001 })
+      const urgent = waiter("a", { priority: 3, sinceMs: 60_000 })
       const background = waiter("a", { priority: -1, sinceMs: 0 })
       pushAll(queue, [background, plain, soon, late, urgent])
-      expect([...queue]).toEqual([urgent, soon, plain, late, background])
-      expect(serveMany(queue, 5)).toEqual([urgent, soon, plain, late, background])
+      expect([...queue]).toEqual([urgent, soon, late, plain, background])
+      expect(serveMany(queue, 5)).toEqual([urgent, soon, late, plain, background])
     })
 
-    it("goes ahead across keys by as much of the quota's time, and no more", () => {
+    it("goes first across keys, and is fair inside each priority", () => {
       const queue = new FairQueue<Waiter>()
-      pushAll(queue, [...many(100, "plain"), ...many(100, "urgent", { priority: 2 })])
+      pushAll(queue, [...many(100, "plain"), ...many(20, "x", { priority: 2 }), ...many(20, "y", { priority: 2 })])
       const keys = serveMany(queue, 40).map(({ key }) => key)
-      expect(keys.slice(0, 10)).toEqual(Array(10).fill("urgent"))
-      const after = keys.slice(12).filter((key) => key === "plain").length
-      expect(after).toBeGreaterThanOrEqual(13)
+      expect(keys).not.toContain("plain")
+      expect(keys.slice(0, 20).filter((key) => key === "x")).toHaveLength(10)
     })
 
-    it("starves nobody: under a stream of urgent calls an old plain one has its turn", () => {
+    it("starves nobody: under a stream of urgent calls one in 64 is whoever has waited longest", () => {
       const queue = new FairQueue<Waiter>()
-      const old = waiter("a")
-      queue.push(old)
-      let servedAtMs = -1
-      for (let nowMs = 0; servedAtMs < 0 && nowMs < 60_000; nowMs += 1_000) {
+      pushAll(queue, [waiter("a"), waiter("a", { priority: -5, sinceMs: 1 })])
+      const served: number[] = []
+      for (let nowMs = 2; nowMs < 202; nowMs++) {
         queue.push(waiter("a", { priority: 2, sinceMs: nowMs }))
-        if (serve(queue) === old) servedAtMs = nowMs
+        if (serve(queue)!.priority !== 2) served.push(nowMs - 1)
       }
-      expect(servedAtMs).toBe(10_000)
+      expect(served).toEqual([64, 128])
+    })
+
+    it("is passed by a lower one that fits, while every higher one only has to wait for what that does not need", () => {
+      const queue = new FairQueue<Waiter>()
+      const [heavy, light] = pushAll(queue, [waiter("a", { priority: 1 }), waiter("a")])
+      expect(queue.next((one) => (one === heavy ? "skip" : "take"))).toBe(light)
+      expect(queue.next((one) => (one === heavy ? "stop" : "take"))).toBeUndefined()
+      expect(queue.size).toBe(1)
     })
   })
 

@@ -1,0 +1,176 @@
+import { simulate, type SimulateOptions, type TrafficReport, type TrafficStream, type VendorOptions } from "@sluice/lab"
+import type { Permit } from "@sluice/core"
+import { describe, expect, it } from "vitest"
+import { createQuota } from "../../src/index.ts"
+
+const seeds = [1, 2, 3]
+
+/** The same traffic under several seeds; nothing may hang, be lost or stay behind in any of them. */
+async function runs(
+  streams: TrafficStream | readonly TrafficStream[],
+  vendor: VendorOptions,
+  options: SimulateOptions = {},
+): Promise<TrafficReport[]> {
+  const reports: TrafficReport[] = []
+  for (const seed of seeds) {
+    const shape = { name: "shape", streams: Array.isArray(streams) ? streams : [streams as TrafficStream] }
+    const report = await simulate(shape, vendor, { ...options, seed })
+    expect(report, `seed ${seed}`).toMatchObject({ hungAtMs: undefined, lost: 0, repeated: 0 })
+    expect(report.left, `seed ${seed}`).toEqual({ inFlight: 0, waiting: 0, listeners: 0, timers: 0 })
+    reports.push(report)
+  }
+  return reports
+}
+
+const small = { inputTokens: 100, outputTokens: 20 } as const
+const batch = (calls: number): TrafficStream => ({
+  calls,
+  arrivals: { kind: "bursts", size: calls, everyMs: 0 },
+  ...small,
+})
+const fast = { baseMs: 50, perOutputTokenMs: 0 } as const
+
+/** A quota that never hears which limit refused. */
+const unnamed: NonNullable<SimulateOptions["limiter"]> = ({ told, clock, random }) => {
+  const quota = createQuota({ ...told, clock, random })
+  const deaf = (permit: Permit): Permit => ({
+    settle(end) {
+      if (end.outcome !== "throttled") return permit.settle(end)
+      const { dimension: _unnamed, message: _silent, ...rest } = end
+      permit.settle(rest)
+    },
+  })
+  return {
+    admit: async (cost, options) => deaf(await quota.admit(cost, options)),
+    tryAdmit: (cost, options) => {
+      const permit = quota.tryAdmit(cost, options)
+      return permit && deaf(permit)
+    },
+    snapshot: () => quota.snapshot(),
+  }
+}
+
+describe("a vendor that checks slices of a second, the minute told rightly, refusals that name nothing", () => {
+  it("a batch is spread over the slices, and not taken for a want of places", async () => {
+    for (const perMinute of [120, 600, 1_500]) {
+      const reports = await runs(
+        batch(150),
+        { limits: { requests: { limit: perMinute, model: "slices" } }, latency: fast, retryAfter: "none" },
+        { told: { requestsPerMinute: perMinute }, wire: "azure", limiter: unnamed },
+      )
+      for (const { refusedRatio, ratio } of reports) {
+        expect(refusedRatio).toBeLessThanOrEqual(0.5)
+        expect(ratio).toBeLessThanOrEqual(1.6)
+      }
+    }
+  })
+})
+
+describe("a trickle beside a neighbour, the rate told, no headers", () => {
+  const cases = [
+    ["a deep bucket, half of it theirs", { limit: 60 }, 0.6, 1, 1_000],
+    ["a shallow bucket, in bursts", { limit: 60, burst: 10 }, 0.2, 15, 20_000],
+    ["slices of a second, in bursts", { limit: 60, model: "slices" }, 0.2, 5, 90_000],
+  ] as const
+  for (const [name, requests, share, burst, boundMs] of cases) {
+    it(`${name}: a refusal now and then starves nobody`, async () => {
+      const reports = await runs(
+        { calls: 120, arrivals: { kind: "poisson", perMinute: 18 }, ...small },
+        {
+          limits: { requests },
+          latency: fast,
+          headers: "none",
+          coTenants: [{ requestsPerMinute: 60 * share, tokensPerCall: 100, burst }],
+        },
+        { told: { requestsPerMinute: 60 }, wire: "bare" },
+      )
+      for (const { addedMs } of reports) expect(addedMs.p95).toBeLessThanOrEqual(boundMs)
+    })
+  }
+})
+
+describe("a call keeps its place in time", () => {
+  it("3 a minute, 50 workers: the first to ask are not the last to be answered", async () => {
+    const reports = await runs(
+      { calls: 60, arrivals: { kind: "workers", workers: 50 }, ...small },
+      { limits: { requests: 3 }, latency: fast },
+    )
+    for (const { addedMs, ratio } of reports) {
+      expect(addedMs.max).toBeLessThanOrEqual(120_000)
+      expect(ratio).toBeLessThanOrEqual(1.1)
+    }
+  })
+})
+
+describe("what a user tells of the kind", () => {
+  for (const kind of ["fixed", "sliding"] as const) {
+    it(`is a prior: told ${kind}, a shallow bucket in truth, headers that say so`, async () => {
+      const told = { limit: 600, kind, ...(kind === "fixed" && { resetAt: 0 }) }
+      const reports = await runs(
+        batch(600),
+        { limits: { requests: { limit: 600, burst: 10 } }, latency: fast },
+        { told: { requestsPerMinute: told } },
+      )
+      for (const { ratio, refusedRatio } of reports) {
+        // All 600 leave at once, as told; a window that was filled so is as long as it was told.
+        expect(ratio).toBeLessThanOrEqual(kind === "fixed" ? 1.2 : 3.1)
+        expect(refusedRatio).toBeLessThanOrEqual(2)
+      }
+    })
+  }
+})
+
+describe("priority", () => {
+  it("goes first behind a long batch: within the time in which one call is admitted", async () => {
+    const reports = await runs(
+      [batch(900), { calls: 40, arrivals: { kind: "poisson", perMinute: 30 }, ...small, priority: 1 }],
+      { limits: { requests: { limit: 600, burst: 60 } }, latency: fast },
+      { told: { requestsPerMinute: { limit: 600, kind: "bucket", burst: 60 } } },
+    )
+    for (const { addedMsByPriority } of reports) expect(addedMsByPriority[1]!.p95).toBeLessThanOrEqual(150)
+  })
+})
+
+describe("too many at once", () => {
+  it("said in the vendor's words is a want of places, whatever rates are told", async () => {
+    const reports = await runs(
+      batch(300),
+      {
+        limits: { requests: 60_000, concurrency: { limit: 8, status: 429 } },
+        latency: { baseMs: 500, perOutputTokenMs: 0 },
+        headers: "none",
+      },
+      { told: { requestsPerMinute: { limit: 60_000, kind: "sliding" } } },
+    )
+    for (const { ratio, refusedRatio } of reports) {
+      expect(ratio).toBeLessThanOrEqual(1.1)
+      // All 300 are on their way before the first is refused.
+      expect(refusedRatio).toBeLessThanOrEqual(1.3)
+    }
+  })
+})
+
+describe("only concurrency told, no headers", () => {
+  it("learns the rate from refusals", async () => {
+    const reports = await runs(
+      batch(300),
+      { limits: { requests: { limit: 300, burst: 30 } }, latency: fast, headers: "none" },
+      { told: { concurrency: 20 }, wire: "bare" },
+    )
+    for (const { refusedRatio, ratio } of reports) {
+      expect(refusedRatio).toBeLessThanOrEqual(0.15)
+      expect(ratio).toBeLessThanOrEqual(1.3)
+    }
+  })
+})
+
+describe("slow start, the rate told, answers that take long", () => {
+  it("goes on once a refusal would have come back, whether or not answers have come", async () => {
+    const reports = await runs(
+      batch(100),
+      { limits: { requests: 100 }, latency: { baseMs: 20_000, perOutputTokenMs: 0 } },
+      { told: { requestsPerMinute: 100 } },
+    )
+    for (const { timeMs } of reports) expect(timeMs).toBeLessThanOrEqual(31_000)
+  })
+})
