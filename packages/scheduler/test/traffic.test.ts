@@ -6,7 +6,7 @@ const draws = process.env["SLUICE_LONG"] ? 10_000 : 1_000
 /** Draws that are known to break a promise; each that is mended goes. */
 const known: Readonly<Record<"hang" | "lost" | "left", readonly number[]>> = {
   hang: [],
-  lost: [368, 736],
+  lost: [],
   left: [],
 }
 
@@ -15,7 +15,7 @@ describe("traffic of every shape against vendors drawn at random", () => {
   it(`${draws} draws: nothing hangs, nothing is lost at a clean vendor, nothing is left behind, nothing answered twice`, async () => {
     const broken: Record<"hang" | "lost" | "left" | "repeated", number[]> = {
       hang: [],
-      lost: [368, 736],
+      lost: [],
       left: [],
       repeated: [],
     }
@@ -31,7 +31,7 @@ describe("traffic of every shape against vendors drawn at random", () => {
     const fresh = (name: keyof typeof known): number[] => broken[name].filter((seed) => !known[name].includes(seed))
     expect({ hang: fresh("hang"), lost: fresh("lost"), left: fresh("left"), repeated: broken.repeated }).toEqual({
       hang: [],
-      lost: [368, 736],
+      lost: [],
       left: [],
       repeated: [],
     })
