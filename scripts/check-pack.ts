@@ -20,6 +20,12 @@ import { runModule, startPagesVendor } from "./run-block.ts"
 
 const work = mkdtempSync(path.join(tmpdir(), "sluice-pack-"))
 const fixtures = path.join(root, "scripts/pack-fixture")
+/** What each app prints. */
+const apps: Readonly<Record<string, string>> = {
+  "fetch-only.mjs": "200 Hello.\n",
+  "ai-late.mjs": "function function\n",
+  "everything.mjs": "3 string 3,3,5\n",
+}
 const { vendor, env } = await startPagesVendor()
 
 try {
@@ -101,7 +107,7 @@ async function checkBundles(packed: readonly Packed[]): Promise<void> {
     for (const way of wayNames) {
       step(`bundle ${app} with ${way} and run it`)
       vendor.reset()
-      const printed = runBundled(folder, way, app, env)
+      const printed = await runBundled(folder, way, app, env)
       if (printed !== expected) throw new Error(`${app} bundled with ${way} printed\n${printed}instead of\n${expected}`)
     }
   }
@@ -112,13 +118,6 @@ async function checkBundles(packed: readonly Packed[]): Promise<void> {
   const right = [/^200 200 200$/, /one request/, /^200 200 200$/, /one request/]
   for (const [at, answer] of said.entries())
     if (!right[at]!.test(answer)) throw new Error(`the Worker answers ${paths[at]} with\n${answer}`)
-}
-
-/** What each app prints. */
-const apps: Readonly<Record<string, string>> = {
-  "fetch-only.mjs": "200 Hello.\n",
-  "ai-late.mjs": "function function\n",
-  "everything.mjs": "3 string 3,3,5\n",
 }
 
 function withVersions(dependencies: Readonly<Record<string, string>>): Record<string, string> {

@@ -1,6 +1,7 @@
 import { cpSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
+import { runModule } from "../run-block.ts"
 import { run } from "./run.ts"
 
 /** What the check bundles with, at the versions that were tried. */
@@ -64,7 +65,7 @@ export function prepareBundles(folder: string, apps: string): void {
 }
 
 /** Bundles `app` of `folder` in one of the ways and returns what the bundle prints, run where nothing is installed. */
-export function runBundled(folder: string, way: string, app: string, env: NodeJS.ProcessEnv): string {
+export async function runBundled(folder: string, way: string, app: string, env: NodeJS.ProcessEnv): Promise<string> {
   rmSync(path.join(folder, "out"), { recursive: true, force: true })
   const [command = "", ...args] = ways[way]!(app)
   run(command === "node" ? process.execPath : path.join(folder, "node_modules/.bin", command), args, folder)
@@ -75,7 +76,9 @@ export function runBundled(folder: string, way: string, app: string, env: NodeJS
     const name = path.basename(app, ".mjs")
     const [file] = globSync([`out/${name}.?(m|c)js`, "out/app.mjs"], { cwd: alone })
     if (file === undefined) throw new Error(`${way} made no file of ${app}`)
-    return run(process.execPath, [file], alone, env)
+    // Not `run`, which would hold up the vendor that the bundle calls.
+    const { code, stdout, stderr } = await runModule(alone, [file], env)
+    return code === 0 ? stdout : `${stdout}${stderr}`
   } finally {
     rmSync(alone, { recursive: true })
   }
