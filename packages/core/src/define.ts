@@ -25,11 +25,11 @@ import { sequentialRuntime } from "./run/sequential-runtime.ts"
 import type { SharedCheck, StandardSchema } from "./model/shared-check.ts"
 import { createStep, type StepOptions } from "./model/step.ts"
 
-/** What `define` answers: the kinds of nodes, bound to one type of shared state. */
+/** What `define` returns: the kinds of nodes, bound to one type of shared state. */
 export interface Definition<Shared, P = Params> {
   /**
    * One piece of work: `prep(shared) → exec(prepared) → post(shared, prepared, result)`. Each part may be left out:
-   * no `exec` gives no result, no `post` answers `"default"`. A failed `exec` rejects the run with its own error, as thrown.
+   * no `exec` gives no result, no `post` returns `"default"`. A failed `exec` rejects the run with its own error, as thrown.
    *
    * @example
    * ```ts
@@ -92,7 +92,7 @@ export interface Definition<Shared, P = Params> {
   ) => BatchNode<Shared, Extract<Reply, string>, NoInfer<Item>, NoInfer<Result | Fallback>, Needs<P>>
 
   /**
-   * Nodes, edges by action, a start; itself a node. An action without an edge ends the flow and is its answer.
+   * Nodes, edges by action, a start; itself a node. An action without an edge ends the flow, which returns it.
    * Errors: `invalid-graph` at construction (unknown target, unreachable node, name given twice); `max-steps` at run time.
    *
    * @example

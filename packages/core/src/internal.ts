@@ -29,5 +29,5 @@ export {
   show,
   text,
 } from "./options.ts"
-export { checkLimiter, concurrency, onError, order, policyChecks, retry } from "./items/item-checks.ts"
+export { checkLimiter, concurrency, itemChecks, onError, order, policyChecks, retry } from "./items/item-checks.ts"
 export { nearest } from "./nearest.ts"

@@ -1,4 +1,5 @@
 import type { ItemWork, MapOptions } from "@sluice/core"
+import { checkLimiter, checkOptions, concurrency, itemChecks } from "@sluice/core/internal"
 import { systemRuntime } from "@sluice/scheduler"
 
 /**
@@ -8,8 +9,11 @@ import { systemRuntime } from "@sluice/scheduler"
 export async function mapAll<I, O>(
   source: Iterable<I> | AsyncIterable<I>,
   work: ItemWork<I, O>,
-  options: MapOptions,
+  options: Pick<MapOptions, "concurrency">,
 ): Promise<O[]> {
+  const { policy = {} } = work
+  checkOptions("limits", { ...policy, ...options }, { ...itemChecks, concurrency })
+  checkLimiter("limits", policy)
   const results: O[] = []
   // In order of completion, so that a failure is taken when it happens; a spent budget of failures, unlike `"stop"`, hands
   // out the failed outcome itself before it ends the map.

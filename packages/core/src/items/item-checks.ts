@@ -16,7 +16,7 @@ import {
   positive,
   type Shape,
 } from "../options.ts"
-import type { OnError } from "../ports/executor.ts"
+import type { ItemOptions, OnError } from "../ports/executor.ts"
 import type { Backoff, RetryOptions } from "../ports/ports.ts"
 
 /** What a node is called in errors about its options. */
@@ -50,6 +50,16 @@ export const policyChecks: Shape<ItemPolicy<never>> = {
   limiterKey: callable,
   cost: callable,
   version: be("a string", (value) => typeof value === "string"),
+}
+
+/** What executors take about each item. */
+export const itemChecks: Shape<ItemOptions<never, never>> = {
+  retry,
+  timeoutMs: milliseconds,
+  fallback: callable,
+  limiter,
+  limiterKey: callable,
+  cost: callable,
 }
 
 /**

@@ -38,7 +38,7 @@ export interface BatchFlowOptions<
   SinkReturn,
 > {
   readonly name: string
-  /** Answers one params object per run of `flow`. */
+  /** Returns one params object per run of `flow`. */
   readonly prep: (
     shared: Shared,
     context: NodeContext<P>,

@@ -17,7 +17,7 @@ import { type Kept, redrivable, type Redrivable } from "./redrive.ts"
 import { type ItemSource, runItems } from "../items/run-items.ts"
 import { countVisit } from "../run/visits.ts"
 
-/** The items that `prep` answers: nothing means none. Pulled one by one, never drained up front. */
+/** The items that `prep` returns: nothing means none. Pulled one by one, never drained up front. */
 export type Source<Item> = Iterable<Item> | AsyncIterable<Item> | null | undefined | void
 
 /** The item type of a source. */
@@ -45,10 +45,10 @@ export interface BatchOptions<
   SinkReturn,
 > extends ItemPolicy<Item> {
   readonly name: string
-  /** Answers an array, Iterable or AsyncIterable. Left out only in later stages of a pipeline. */
+  /** Returns an array, Iterable or AsyncIterable. Left out only in later stages of a pipeline. */
   readonly prep?: (shared: Shared, context: NodeContext<P>) => MaybePromise<Prepared & Source<NoInfer<Item>>>
   readonly exec: (item: Item, context: ItemContext<P>) => MaybePromise<Result>
-  /** Answers in place of an item whose attempts are spent. */
+  /** Its result stands in for an item whose attempts are spent. */
   readonly fallback?: (item: Item, error: unknown, context: ItemContext<P>) => MaybePromise<Fallback>
   /** A number, 1 = one after the other, or `"auto"` (default): as many as the quota admits. */
   readonly concurrency?: number | "auto"

@@ -19,7 +19,7 @@ type Decided<Nodes> = {
   [Key in keyof Nodes]: ActionsOf<Nodes[Key]> extends never ? never : string extends ActionsOf<Nodes[Key]> ? never : Key
 }[keyof Nodes]
 
-/** Edges by node and action, to a node, or `null` to end the flow there. With `strict`, each action that a `post` may answer needs one. */
+/** Edges by node and action, to a node, or `null` to end the flow there. With `strict`, each action that a `post` may return needs one. */
 export type FlowEdges<Nodes, Strict extends boolean> = Strict extends true
   ? {
       readonly [Key in Decided<Nodes>]: {
@@ -51,11 +51,11 @@ export interface FlowOptions<
   /** Every action but a plain `"default"` needs an edge, checked by the compiler and at run time. Default false. */
   readonly strict?: Strict
   readonly prep?: (shared: Shared, context: NodeContext<P>) => MaybePromise<Prepared>
-  /** Gets the flow's last action and may answer another one. Without it the last action is the answer. */
+  /** Gets the flow's last action and may return another one. Without it the flow returns the last action. */
   readonly post?: (shared: Shared, prepared: Prepared, action: string, context: NodeContext<P>) => MaybePromise<Reply>
 }
 
-/** What a flow may answer: what its `post` says, or else any action of its nodes. */
+/** The actions that a flow may return: those of its `post`, or else those of its nodes. */
 export type FlowAction<Nodes, Reply> = [Reply] extends [never]
   ? { [Key in keyof Nodes]: ActionsOf<Nodes[Key]> }[keyof Nodes]
   : Extract<Reply, string>

@@ -1,7 +1,7 @@
 import type { Work } from "../run/work.ts"
 import type { RunOptions } from "../run/run-options.ts"
 
-/** What `post` may answer: an action, or nothing, which means `"default"`. */
+/** What `post` may return: an action, or nothing, which means `"default"`. */
 export type Answer = string | void | undefined
 
 export type NodeKind = "step" | "batch" | "flow" | "batch-flow" | "pipeline"
@@ -26,7 +26,7 @@ declare const needs: unique symbol
 
 /**
  * One unit of a flow: immutable data that knows how to run itself.
- * `Action` is what its `post` may answer, apart from nothing. `P` is what must be among the params around it; `never`: not known.
+ * `Action` is what its `post` may return, apart from nothing. `P` is what must be among the params around it; `never`: not known.
  */
 export interface Node<Shared, Action extends string = string, P = never> {
   readonly kind: NodeKind
@@ -50,7 +50,7 @@ export interface Node<Shared, Action extends string = string, P = never> {
   readonly [needs]?: (params: P) => void
 }
 
-/** The actions that a node's `post` may answer. */
+/** The actions that a node's `post` may return. */
 export type ActionsOf<N> = N extends { readonly [actions]?: infer Action } ? Extract<Action, string> : never
 
 /** What nodes of a definition with params `P` need: nothing in particular where `P` names no params. */

@@ -18,9 +18,9 @@ import { countVisit } from "../run/visits.ts"
 export interface StepOptions<Shared, P, Prepared, Result, Fallback, Reply extends Answer> extends ItemPolicy<Prepared> {
   readonly name: string
   readonly prep?: (shared: Shared, context: NodeContext<P>) => MaybePromise<Prepared>
-  /** Never sees `shared`: it may run several times, or be answered from the journal. */
+  /** Never sees `shared`: it may run several times, or not at all when the journal has its result. */
   readonly exec?: (prepared: Prepared, context: ItemContext<P>) => MaybePromise<Result>
-  /** Answers in place of `exec` when its attempts are spent. */
+  /** Its result stands in for that of `exec` when its attempts are spent. */
   readonly fallback?: (prepared: Prepared, error: unknown, context: ItemContext<P>) => MaybePromise<Fallback>
   readonly post?: (
     shared: Shared,

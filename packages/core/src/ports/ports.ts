@@ -8,7 +8,7 @@ export interface Clock {
   now(): number
   /** Milliseconds since 1970: for reading absolute times that a vendor sends, and for printing. */
   wallNow(): number
-  /** Calls `fn` once, at or after `delayMs`. The answer cancels it; calling that again does nothing. */
+  /** Calls `fn` once, at or after `delayMs`. The function that it returns cancels it; calling that again does nothing. */
   setTimer(delayMs: number, fn: () => void): () => void
 }
 

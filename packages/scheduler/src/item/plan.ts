@@ -1,5 +1,4 @@
 import type { Clock, ItemOptions, ItemWork, Random } from "@sluice/core"
-import { callable, limiter, milliseconds, retry, type Shape } from "@sluice/core/internal"
 
 /** What is done with each item of a map, with the ports that it needs. */
 export interface ItemPlan<I, O> {
@@ -16,13 +15,4 @@ export function itemPlan<I, O>(work: ItemWork<I, O>, clock: Clock, random: Rando
   const { policy = {} } = work
   const maxAttempts = policy.retry?.maxAttempts ?? 1
   return { work, policy, clock, random, maxAttempts, isSingle: maxAttempts === 1 && !policy.fallback && !work.known }
-}
-
-export const itemChecks: Shape<ItemOptions<never, never>> = {
-  retry,
-  timeoutMs: milliseconds,
-  fallback: callable,
-  limiter,
-  limiterKey: callable,
-  cost: callable,
 }

@@ -37,7 +37,7 @@ export const retryDefaults: {
     /** Spreads callers evenly over the wait, also at the cap. */
     jitter: "full",
   }),
-  /** The vendor's word is obeyed however long, unless the caller says that it is too long for him. */
+  /** The vendor's word is obeyed however long, unless the caller sets a bound. */
   maxWaitMs: Infinity,
 })
 

@@ -7,13 +7,13 @@ import {
   clock,
   concurrency,
   count,
+  itemChecks,
   number,
   onError,
   order,
   random,
   type Shape,
 } from "@sluice/core/internal"
-import { itemChecks } from "../item/plan.ts"
 
 /** One attempt at one item. */
 export type ItemFunction<I, O> = (item: I, context: AttemptContext) => O | PromiseLike<O>

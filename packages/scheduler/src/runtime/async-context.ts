@@ -9,8 +9,8 @@ const host = (globalThis as { process?: { getBuiltinModule?: (id: string) => Asy
 const Resource = host?.getBuiltinModule?.("node:async_hooks")?.AsyncResource
 
 /**
- * Answers a function that calls another in the async context of now.
- * What somebody else sets off (a permit that came free, an item before) must not hand down his context.
+ * Returns a function that calls another in the async context of now.
+ * What somebody else sets off (a permit that came free, an item before) must not hand down its context.
  */
 export function captureContext(): InContext {
   if (!Resource) return (fn, ...args) => fn(...args)
