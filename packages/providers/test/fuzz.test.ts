@@ -167,6 +167,12 @@ const jsonText = json.map((value) => {
 const isCount = (value: number | undefined): boolean => value === undefined || (Number.isFinite(value) && value >= 0)
 
 describe("fuzz: what vendors send", () => {
+  it.each([204, 205, 304])("found so: the body of an answer with status %i can be looked at", async (status) => {
+    const fetch = limitedFetch({ fetch: async () => new Response(null, { status }), retry: { maxAttempts: 1 } })
+    const response = await fetch("https://api.openai.com/v1/chat/completions", { method: "POST", body: "{}" })
+    expect([response.status, response.body, await response.text()]).toEqual([status, null, ""])
+  })
+
   it(
     "answers: classify, feedback, usage, charge",
     async () => {

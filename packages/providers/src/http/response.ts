@@ -14,6 +14,9 @@ interface Refilled extends Response {
 }
 const decoder = new TextDecoder()
 
+/** Statuses with which no response can be made that has a body, not even an empty one (Fetch standard, "null body status"). */
+const bodiless: ReadonlySet<number> = new Set([204, 205, 304])
+
 /**
  * A response whose body was read, as if it had not been: the same object, status, headers and URL, and the bytes
  * again for whoever reads them, once. (A new `Response` would cost several times the CPU, and lose its `url`.)
@@ -31,7 +34,8 @@ function take(response: Refilled): Content {
 
 function again(response: Refilled): Response {
   const { status, statusText, headers } = response
-  return (response[content].again ??= new Response(response[content].bytes, { status, statusText, headers }))
+  const body = bodiless.has(status) ? null : response[content].bytes
+  return (response[content].again ??= new Response(body, { status, statusText, headers }))
 }
 
 // Never constructed: its methods lie over those of a response that exists already, hence the casts of `this`.
