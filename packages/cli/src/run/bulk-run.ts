@@ -1,23 +1,27 @@
 import {
+  type AttemptContext,
   type Clock,
   currentScope,
   type EventSink,
+  type ItemWork,
   type LaneScope,
-  type RecordIdentity,
+  type Outcome,
   runInScope,
   SluiceError,
   type TaskScope,
 } from "@sluice/core"
 import type { SqliteRunJournal } from "@sluice/journal"
-import { parallelMap } from "@sluice/scheduler"
+import { parallelExecutor, systemRandom } from "@sluice/scheduler"
 import { type Answer, AnswerFailure } from "./answer.ts"
 import type { Asker } from "./create-asker.ts"
 import { FirstCall } from "./first-call.ts"
 import type { Interruption } from "./interruption.ts"
-import { emptyNotes, type ItemNotes, takingNotes } from "./item-notes.ts"
+import { duplicateKey } from "../input/input-key.ts"
+import { type BulkItem, bulkItem, withNotes } from "./bulk-item.ts"
+import { takingNotes } from "./item-notes.ts"
 import { emptyInput, type Input } from "../input/read-input.ts"
-import { keyOf } from "../input/input-key.ts"
 import { batch, type ResultFiles } from "../results/result-files.ts"
+import type { StoredAnswer } from "../results/result-fields.ts"
 import { RefusedAlike } from "./refused-alike.ts"
 import { stopReason } from "./stop-reason.ts"
 import { usageError } from "../usage-error.ts"
@@ -58,16 +62,6 @@ export interface BulkRunResult {
   readonly isWhole: boolean
 }
 
-interface Item extends Input {
-  readonly index: number
-  readonly identity: RecordIdentity
-  readonly notes: ItemNotes
-  /** Ends what it waits for; it stays open. */
-  readonly leaving: AbortController
-  /** The result files that are there have a line for it. */
-  isEarlier: boolean
-}
-
 /**
  * Asks about every input that the journal does not have, and puts each result into it before its place is given away:
  * whatever ends the process, what is repeated later was in flight then. Holds only the items in flight.
@@ -85,41 +79,53 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
   const told = (item: { readonly index: number }) =>
     ({ atMs: clock.now(), runId: run.runId, spanId: item.index + 1, node: batch.node, index: item.index }) as const
 
-  // A file's answers have followed their lines already; here nobody knows what comes next.
-  const checkMoved = (item: Item): void => {
-    if (!options.check || !options.hasAnswers || options.acceptChanges || item.identity.key !== undefined) return
-    if (!run.holds(item.identity)) return
+  // A file was looked at beforehand, and its answers have followed their lines; here nobody knows what comes next.
+  const checkUnseen = (item: BulkItem): void => {
+    const { identity, where, index } = item
+    options.check?.(item, index)
+    if (!options.check || claimed(item) || !options.hasAnswers || options.acceptChanges) return
+    if (identity.key !== undefined || !run.holds(identity)) return
     throw usageError(
-      `${item.where}: not the input that was answered there: lines changed or moved. Name a file, so that answers can follow their lines, or name each input with --key; --accept-changes asks again about every line that differs.`,
+      `${where}: not the input that was answered there: lines changed or moved. Name a file, so that answers can follow their lines, or name each input with --key; --accept-changes asks again about every line that differs.`,
     )
   }
 
-  const known = (item: Item): boolean => {
+  /** Asking about a key claims it: whether the item is settled. */
+  const claimed = ({ identity, where }: BulkItem): boolean => {
+    try {
+      return run.find(identity) !== undefined
+    } catch (error) {
+      if (!SluiceError.isInstance(error) || error.code !== "duplicate-key") throw error
+      throw duplicateKey(identity.key ?? "", where, undefined, error)
+    }
+  }
+
+  const known = (item: BulkItem): Outcome<undefined> | undefined => {
+    const { index } = item
     const found = run.find(item.identity)
-    item.isEarlier = found !== undefined || item.index < files.written
+    item.isEarlier = found !== undefined || index < files.written
     if (!found || (found.status === "failed" && options.retryFailed)) {
-      if (!found) checkMoved(item)
-      if (item.index < files.written) files.restart()
-      return false
+      if (index < files.written) files.restart()
+      return undefined
     }
     const { status } = found
     count[status]++
     count.replayed++
-    files.settled(item.index, found.item, true)
+    files.settled(index, found.item, true)
     onEvent({ type: "item-start", ...told(item) })
     onEvent({ type: "item-end", ...told(item), status, attempts: 0, replayed: true })
-    return true
+    return { status: "ok", index, value: undefined, attempts: 0 }
   }
 
   // An input that cannot be read must not cost the calls that are in flight: the source ends, and the error follows.
-  async function* unsettled(): AsyncGenerator<Item, void, undefined> {
+  async function* items(): AsyncGenerator<BulkItem, void, undefined> {
     let index = 0
     try {
       for await (const input of options.inputs) {
         if (drain.aborted || stopped) return
-        options.check?.(input, index)
-        const item = itemOf(input, index++, options)
-        if (!known(item)) yield item
+        const item = bulkItem(input, index++, options)
+        checkUnseen(item)
+        yield item
       }
       if (index === 0) throw emptyInput("the input")
       // Inputs that were taken away take their lines with them.
@@ -129,21 +135,17 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
     }
   }
 
-  const settle = async (
-    item: Item,
-    outcome: { readonly value: unknown } | { readonly error: unknown },
-    attempts: number,
-  ): Promise<void> => {
-    let status: "ok" | "failed" = "error" in outcome ? "failed" : "ok"
+  const settle = async (item: BulkItem, outcome: Outcome<StoredAnswer>): Promise<void> => {
+    const { status, attempts } = outcome
     const { index } = item
-    const stored = run.settle(item.identity, { ...outcome, status, index, attempts } as never, item.notes.cost)
+    const stored = run.settle(item.identity, { ...outcome, index }, item.notes.cost)
     settling.add(stored)
     try {
       await stored
     } catch (error) {
       // An answer that cannot be stored is that item's failure.
       if (status === "ok" && SluiceError.isInstance(error) && error.code === "not-serialisable") {
-        return settle(item, { error: withNotes(error, item) }, attempts)
+        return settle(item, { status: "failed", index, error: withNotes(error, item), attempts })
       }
       // Without a journal nothing may go on: what it does not have is lost.
       interruption.fail(error)
@@ -153,17 +155,17 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
     }
     count[status]++
     files.settled(item.index, run.find(item.identity)?.item ?? Number.NaN, item.isEarlier)
-    onEvent({ type: "item-end", ...told(item), status, attempts, ...("error" in outcome && { error: outcome.error }) })
+    onEvent({ type: "item-end", ...told(item), status, attempts, ...(status === "failed" && { error: outcome.error }) })
   }
 
   // Whoever waits leaves at once when the run is to end; whoever is with the vendor is finished.
-  const asked = new Set<Item>()
+  const asked = new Set<BulkItem>()
   const leaveWaiting = (): void => {
     for (const { notes, leaving } of asked) if (!notes.isSent) leaving.abort(drain.reason)
   }
   drain.addEventListener("abort", leaveWaiting)
 
-  const answer = async (item: Item, callSignal: AbortSignal): Promise<Answer> => {
+  const answer = async (item: BulkItem, callSignal: AbortSignal): Promise<Answer> => {
     const { record, where, notes, leaving } = item
     notes.isSent = false
     notes.onWait = () => {
@@ -188,47 +190,61 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
   }
 
   /** Not the item's fault: it stays open, and the same command takes it up. */
-  const stopFor = (error: unknown, { notes }: Item): SluiceError | undefined =>
+  const stopFor = (error: unknown, { notes }: BulkItem): SluiceError | undefined =>
     stopReason(error, notes.refusal) ?? (count.ok === 0 && !options.hasAnswers ? unknownModel(error) : undefined)
 
-  const map = () =>
-    parallelMap(
-      unsettled(),
-      async (item, { attempt, signal }) => {
-        await first.turn(drain)
-        if (stopped || drain.aborted) throw notBegun
-        if (attempt === 1) onEvent({ type: "item-start", ...told(item) })
-        const { output, ...facts } = await answer(item, signal)
-        const { latencyMs } = item.notes
-        first.open()
-        await refused.over()
-        const times = latencyMs === undefined ? {} : { latencyMs: Math.round(latencyMs) }
-        await settle(item, { value: { input: item.record, output, ...facts, ...times } }, attempt)
+  const attempt = async (item: BulkItem, { attempt: number, signal }: AttemptContext): Promise<StoredAnswer> => {
+    await first.turn(drain)
+    if (stopped || drain.aborted) throw notBegun
+    if (number === 1) onEvent({ type: "item-start", ...told(item) })
+    const { output, ...facts } = await answer(item, signal)
+    const { latencyMs } = item.notes
+    return {
+      input: item.record,
+      output,
+      ...facts,
+      ...(latencyMs !== undefined && { latencyMs: Math.round(latencyMs) }),
+    }
+  }
+
+  const settled = async (outcome: Outcome<StoredAnswer | undefined>, item: BulkItem): Promise<void> => {
+    if (outcome.status === "ok") {
+      first.open()
+      await refused.over()
+      return settle(item, outcome as Outcome<StoredAnswer>)
+    }
+    const { error } = outcome
+    if (error === notBegun || item.leaving.signal.aborted) return
+    const failure = (): Promise<void> => settle(item, { ...outcome, error: withNotes(error, item) })
+    const reason = stopFor(error, item) ?? (await refused.failed(error, failure))
+    stopped ??= reason
+    first.open()
+  }
+
+  const work: ItemWork<BulkItem, StoredAnswer | undefined> = {
+    known,
+    attempt,
+    // Calls are retried below, where the vendor's word is known; another attempt is for answers that do not fit the schema.
+    policy: {
+      retry: {
+        maxAttempts: options.maxAttempts,
+        retryIf: (error) => error instanceof AnswerFailure && error.retryable,
       },
-      {
-        concurrency: options.concurrency,
-        order: "completion",
-        onError: "stop",
-        // Calls are retried below, where the vendor's word is known; another attempt is for answers that do not fit the schema.
-        retry: {
-          maxAttempts: options.maxAttempts,
-          retryIf: (error) => error instanceof AnswerFailure && error.retryable,
-        },
-        fallback: async (item, error, { attempt }) => {
-          if (error === notBegun || item.leaving.signal.aborted) return
-          const failure = (): Promise<void> => settle(item, { error: withNotes(error, item) }, attempt)
-          const reason = stopFor(error, item) ?? (await refused.failed(error, failure))
-          stopped ??= reason
-          first.open()
-        },
-        signal: interruption.abort,
-        clock,
-      },
-    )
+    },
+    settled,
+  }
+  const map = (): AsyncIterable<unknown> =>
+    parallelExecutor(clock, systemRandom).map(items(), work, {
+      concurrency: options.concurrency,
+      order: "completion",
+      // What ends the run is decided as items settle.
+      onError: "collect",
+      signal: interruption.abort,
+    })
   let isWhole = false
   try {
     const outcomes = lane ? runInScope({ ...emptyScope(), lane }, map) : map()
-    for await (const outcome of outcomes) if (outcome.status === "failed") throw outcome.error
+    for await (const _ of outcomes);
     if (!stopped) await refused.over()
     if (inputError) throw inputError
     isWhole = !stopped && !drain.aborted
@@ -250,23 +266,6 @@ const notBegun = new Error("not begun")
 
 function emptyScope(): TaskScope {
   return { parent: currentScope(), site: batch.node, waiting: 0, holding: 0 }
-}
-
-function itemOf(input: Input, index: number, { keyField, version }: BulkRunOptions): Item {
-  const unkeyed = { ...batch, index, input: input.record, version }
-  const identity = keyField === undefined ? unkeyed : { ...unkeyed, key: keyOf(input, keyField) }
-  return { ...input, index, identity, notes: emptyNotes(), leaving: new AbortController(), isEarlier: false }
-}
-
-/** The error with that of every attempt, the input, and what came of the answer. */
-function withNotes(error: unknown, { record, notes }: Item): unknown {
-  if (!(error instanceof Error)) return error
-  const output = error instanceof AnswerFailure ? { output: error.text } : {}
-  return Object.assign(
-    error,
-    { kept: { input: record, ...output } },
-    notes.errors.length > 0 && { errors: notes.errors },
-  )
 }
 
 /** Before the first answer: the vendor has no such model, or no such address. */

@@ -140,3 +140,13 @@ test("noop: checks the template on standard input too", async () => {
   expect([code, stderr]).toEqual([2, expect.stringContaining("standard input:1: the prompt wants {{nope}}")])
   expect(existsSync(`${out}.failed.jsonl`)).toBe(false)
 })
+
+test("on standard input the second of two inputs with one key ends the run after what is in flight, by its line", async () => {
+  const folder = temporaryFolder()
+  const out = join(folder, "o")
+  const { code, stderr } = await sluice(["run", "-", "-p", "a", "-m", "noop:", "-o", out, "-q", "--key", "id"], {
+    stdin: '{"id":1}\n{"id":2}\n{"id":1}\n',
+  })
+  expect([code, stderr]).toEqual([2, expect.stringContaining('standard input:3: the key "1" is also that of an input')])
+  expect(linesOf(out)).toHaveLength(2)
+})
