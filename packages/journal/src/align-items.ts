@@ -18,8 +18,8 @@ export class WantedContents {
   }
 
   /**
-   * Inside a transaction: the keyless items of `place` go to the index where their content is wanted. Those that nobody
-   * wants stay, or make room behind all others. Returns how many went.
+   * Inside a transaction: the keyless items of `place` go to the index where their content is wanted. Answers that
+   * nobody wants make room behind all others, where they are found when they are wanted again. Returns how many went.
    */
   align(place: number): number {
     const database = this.#database
@@ -45,7 +45,8 @@ export class WantedContents {
         SELECT item, (SELECT max(idx) FROM (SELECT max(idx) AS idx FROM items WHERE place = ?1 UNION SELECT max(idx) FROM temp.wanted))
           + row_number() OVER (ORDER BY idx)
         FROM items WHERE place = ?1 AND key IS NULL
-          AND idx IN (SELECT target FROM temp.moves) AND item NOT IN (SELECT item FROM temp.moves)`,
+          AND item NOT IN (SELECT item FROM temp.moves) AND (idx IN (SELECT target FROM temp.moves)
+            OR status = 'ok' AND EXISTS (SELECT 1 FROM temp.wanted WHERE wanted.idx = items.idx AND wanted.content <> items.content))`,
       )
       .run(place)
     // By way of numbers that no index has: two items never have one index.

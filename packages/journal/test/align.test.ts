@@ -36,7 +36,7 @@ test("a line at the top, one in the middle that changed, one taken away: answers
   // What nobody wanted for a while is still there.
   const again = ["a", "b", "c", "d"]
   expect(await run.align(site, given(again))).toBeGreaterThan(0)
-  expect(again.map((input, index) => valueAt(run, index, input))).toEqual(["a at 0", "b at 1", undefined, "d at 3"])
+  expect(again.map((input, index) => valueAt(run, index, input))).toEqual(["a at 0", "b at 1", "c at 2", "d at 3"])
   await close()
 })
 

@@ -47,8 +47,7 @@ export async function compileQuestion(options: AskOptions): Promise<Question> {
   if (system !== undefined) add("system", system, "the system prompt")
   for (const { role, content } of listed) add(role, content, messagesFile ?? "")
   if (prompt !== undefined) add("user", prompt, "the prompt")
-  if (!templates.some(({ role }) => role === "user"))
-    throw usageError("Give a prompt: --prompt, --prompt-file or --messages.")
+  const isAsking = templates.some(({ role }) => role === "user")
   const schema = schemaFile === undefined ? undefined : await readAnswerSchema(schemaFile)
   const { maxOutputTokens, temperature } = options
   const settings = {
@@ -56,11 +55,30 @@ export async function compileQuestion(options: AskOptions): Promise<Question> {
     ...(temperature !== undefined && { temperature }),
   }
   return {
-    messages: (record, where) => templates.map(({ role, content }) => ({ role, content: content(record, where) })),
+    messages: (record, where) => {
+      const filled = templates.map(({ role, content }) => ({ role, content: content(record, where) }))
+      return isAsking ? filled : [...filled, ...ownMessages(record, where)]
+    },
     schema,
     settings,
     fingerprint: { prompt, system, messages: listed, schema: schema?.schema, param, settings },
   }
+}
+
+/** Without a prompt, an input brings its own: `{"messages": [{"role", "content"}]}`, as chat data sets have it. */
+function ownMessages({ messages }: InputRecord, where: string): PromptMessage[] {
+  const parsed = messageList.safeParse(messages)
+  if (parsed.success) return parsed.data
+  throw usageError(
+    messages === undefined
+      ? `Give a prompt: --prompt, --prompt-file or --messages. ${where} has no "messages" of its own.`
+      : `${where}: wanted "messages" to be a list of {"role", "content"}; ${issueIn(parsed.error)}.`,
+  )
+}
+
+function issueIn(error: z.ZodError): string {
+  const [issue] = error.issues
+  return `${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`
 }
 
 function textOf(text: string | undefined, file: string | undefined, option: string): string | undefined {
@@ -71,10 +89,7 @@ function textOf(text: string | undefined, file: string | undefined, option: stri
 function messagesIn(file: string): z.infer<typeof messageList> {
   const parsed = messageList.safeParse(parseJson(file, "--messages"))
   if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw usageError(
-    `--messages ${file}: wanted a list of {"role", "content"}; ${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}.`,
-  )
+  throw usageError(`--messages ${file}: wanted a list of {"role", "content"}; ${issueIn(parsed.error)}.`)
 }
 
 function parseJson(file: string, option: string): unknown {

@@ -1,7 +1,7 @@
 import { SluiceError } from "@sluice/core"
 import { exactDigits } from "@sluice/journal"
 import { fieldOf } from "./prompt-template.ts"
-import type { Input } from "./read-input.ts"
+import type { Input } from "./input.ts"
 import { usageError } from "../usage-error.ts"
 
 /** The text of the field that names an input. */

@@ -3,19 +3,14 @@ import { isAbsolute, relative } from "node:path"
 import type { Readable } from "node:stream"
 import { globSync, isDynamicPattern } from "tinyglobby"
 import type { InputFormat } from "./input-formats.ts"
-import type { InputRecord } from "./prompt-template.ts"
+import type { Input } from "./input.ts"
 import { readJson, readJsonLines, wholeText } from "./read-json.ts"
 import { readTable } from "./read-table.ts"
+import { selectInputs, type Selection } from "./select-inputs.ts"
 import { type TextBlock, textBlocks } from "./text-blocks.ts"
 import { usageError } from "../usage-error.ts"
 
-/** One input and where it came from, for messages: `prompts.jsonl:17`. */
-export interface Input {
-  readonly record: InputRecord
-  readonly where: string
-}
-
-export interface InputOptions {
+export interface InputOptions extends Selection {
   readonly format?: InputFormat | undefined
   /** A name that `TextDecoder` knows; default UTF-8, or UTF-16 where a byte order mark says so. */
   readonly encoding?: string | undefined
@@ -65,8 +60,16 @@ export function emptyInput(names: string): Error {
   return usageError(`There is nothing to do: ${names} has no input.`)
 }
 
-/** Reads inputs one at a time, whatever their number and size. Ill-formed ones throw, with file and line. */
-export async function* readInput(
+/** Reads the inputs that are selected one at a time, whatever their number and size. Ill-formed ones throw, with file and line. */
+export function readInput(
+  files: readonly string[],
+  options: InputOptions,
+  stdin: Readable,
+): AsyncGenerator<Input, void, undefined> {
+  return selectInputs(readFiles(files, options, stdin), options)
+}
+
+async function* readFiles(
   files: readonly string[],
   { format, encoding, delimiter }: InputOptions,
   stdin: Readable,

@@ -1,7 +1,7 @@
 import { exactDigits, parseExactJson } from "@sluice/journal"
 import { usageError } from "../usage-error.ts"
 import type { InputRecord } from "./prompt-template.ts"
-import type { Input } from "./read-input.ts"
+import type { Input } from "./input.ts"
 import { maxLineBytes, type TextBlock } from "./text-blocks.ts"
 
 /** What is nested deeper is no data that a model reads, and cannot be stored. */

@@ -2,7 +2,7 @@ import { Readable } from "node:stream"
 import { CsvError, parse } from "csv-parse"
 import { usageError } from "../usage-error.ts"
 import type { InputRecord } from "./prompt-template.ts"
-import type { Input } from "./read-input.ts"
+import type { Input } from "./input.ts"
 import { maxLineBytes, type TextBlock } from "./text-blocks.ts"
 
 export interface TableOptions {

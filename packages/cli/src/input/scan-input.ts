@@ -5,7 +5,8 @@ import type { SqliteRunJournal } from "@sluice/journal"
 import { z } from "zod"
 import { duplicateKey, keyOf } from "./input-key.ts"
 import { batch } from "../results/result-files.ts"
-import { emptyInput, type Input, type InputOptions, readInput } from "./read-input.ts"
+import type { Input } from "./input.ts"
+import { emptyInput, type InputOptions, readInput } from "./read-input.ts"
 
 export interface ScanOptions {
   readonly files: readonly string[]
@@ -52,8 +53,9 @@ export async function scanInput(options: ScanOptions): Promise<number | undefine
     else await claim({ ...identity, key: keyOf(input, keyField) }, input.where)
   }
   if (total === 0) throw emptyInput(files.join(", "))
-  // Answers follow their lines: what was put in at the top is all that is asked.
-  if (isMoved && (await run.align({ ...batch, version }, recordsOf(inputs()))) > 0) await run.putNote("results", null)
+  // Answers follow their lines: what was put in at the top is all that is asked. Those to another question are asked again.
+  if (isMoved && run.note("version") === version && (await run.align({ ...batch, version }, recordsOf(inputs()))) > 0)
+    await run.putNote("results", null)
   await run.putNote("scan", { of, total })
   return total
 

@@ -2,7 +2,7 @@ import type { RecordIdentity } from "@sluice/core"
 import { AnswerFailure } from "./answer.ts"
 import { emptyNotes, type ItemNotes } from "./item-notes.ts"
 import { keyOf } from "../input/input-key.ts"
-import type { Input } from "../input/read-input.ts"
+import type { Input } from "../input/input.ts"
 import { batch } from "../results/result-files.ts"
 
 /** An input on its way: who it is, and what its calls told. */

@@ -23,7 +23,8 @@ import { openModel } from "./open-model.ts"
 import { checkFields, defaultFields } from "../results/result-fields.ts"
 import { ResultFiles, type ResultFilesOptions } from "../results/result-files.ts"
 import { checkLink, checkPlaces, type ResultPlaces } from "../results/result-places.ts"
-import { expandInputs, type Input, type InputOptions, readInput } from "../input/read-input.ts"
+import type { Input } from "../input/input.ts"
+import { expandInputs, type InputOptions, readInput } from "../input/read-input.ts"
 import { limitsOf, type RunLimits } from "./run-limits.ts"
 import { forgetDeadline, leftOf } from "./run-deadline.ts"
 import type { RunOptions } from "./run-options.ts"
@@ -38,7 +39,7 @@ export async function runCommand(inputs: readonly string[], options: RunOptions,
   const given = options.model ?? config.model
   if (given === undefined)
     throw usageError("Give a model: --model openai:gpt-5-mini, or --model lab: to try without a key.")
-  const model = config.models?.[given] ?? given
+  const model = new Map(Object.entries(config.models ?? {})).get(given) ?? given
   parseModelName(model)
   const question = await compileQuestion(options)
   const files = expandInputs(inputs, options.followLinks ?? false)
@@ -286,8 +287,9 @@ function fitting(question: Question, fields: readonly string[]): (input: Input, 
   }
 }
 
-function inputOptions({ format, encoding, delimiter }: RunOptions): InputOptions {
-  return { format, encoding, delimiter }
+function inputOptions(options: RunOptions): InputOptions {
+  const { format, encoding, delimiter, where, skip, sample, seed, limit } = options
+  return { format, encoding, delimiter, where, skip, sample, seed, limit }
 }
 
 /** The parts of a question by their names, so that a change can be told; their texts are nobody's business here. */

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander"
 import type { AskOptions } from "../input/compile-question.ts"
 import { duration, lanes } from "./lane-option.ts"
+import { type Condition, parseCondition } from "../input/condition.ts"
 import { type InputFormat, inputFormats } from "../input/input-formats.ts"
 
 /** `sluice run` and `sluice plan` as commander hands them over. */
@@ -12,6 +13,11 @@ export interface RunOptions extends AskOptions {
   readonly format?: InputFormat
   readonly encoding?: string
   readonly delimiter?: string
+  readonly where?: readonly Condition[]
+  readonly skip?: number
+  readonly sample?: number
+  readonly seed?: number
+  readonly limit?: number
   readonly key?: string
   readonly fields?: readonly string[]
   readonly followLinks?: boolean
@@ -102,6 +108,13 @@ export function addRunOptions(command: Command): Command {
     option("--delimiter <text>", "what parts the columns of a table (default: as its first line has it)").argParser(
       (text: string) => (text === String.raw`\t` ? "\t" : text),
     ),
+    option("--where <field=value>", "only inputs whose field is so, or (!=) is not (repeatable)").argParser(
+      addCondition,
+    ),
+    option("--skip <n>", "without the first n inputs").argParser(positiveInteger),
+    option("--sample <n>", "n inputs drawn at random, the same ones for the same --seed").argParser(positiveInteger),
+    option("--seed <n>", "for --sample (default: 1)").argParser(positiveInteger),
+    option("--limit <n>", "only the first n inputs, of what the options before leave").argParser(positiveInteger),
     option("--key <field>", "a field that names each input: then results follow it when lines move"),
     option(
       "--fields <names>",
@@ -167,6 +180,12 @@ function temperature(text: string): number {
   const value = Number(text)
   if (text.trim() !== "" && value >= 0 && value <= 2) return value
   throw new InvalidArgumentError("Wanted a number from 0 to 2.")
+}
+
+function addCondition(text: string, before: readonly Condition[] = []): readonly Condition[] {
+  const condition = parseCondition(text)
+  if (!condition) throw new InvalidArgumentError("Wanted field=value or field!=value.")
+  return [...before, condition]
 }
 
 function addParam(text: string, before: Record<string, string> = {}): Record<string, string> {

@@ -305,6 +305,18 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     '$/c.json: lane: wanted "online", "batch" or { deadlineMs }.',
   ],
   ["a param without a value", input, "run $/in.jsonl -m noop: -p a --param x", "Wanted name=value."],
+  [
+    "a condition that is none",
+    input,
+    "run $/in.jsonl -m noop: -p a --where text",
+    "Wanted field=value or field!=value.",
+  ],
+  [
+    "a model called constructor",
+    input,
+    "run $/in.jsonl -m constructor -p a",
+    "--model constructor: wanted VENDOR:MODEL",
+  ],
   ["an unknown option", input, "run $/in.jsonl -m noop: -p a --modell x", "unknown option '--modell'"],
   ["an unknown command", {}, "rum", "unknown command 'rum'"],
   [

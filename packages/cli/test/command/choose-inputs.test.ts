@@ -1,0 +1,68 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { expect, test } from "vitest"
+import { linesOf, sluice, temporaryFolder } from "./sluice.ts"
+import { speakingVendor } from "./speaking-vendor.ts"
+
+async function setUp(lines: readonly unknown[], prompt: readonly string[] = ["-p", "{{id}}"]) {
+  const vendor = await speakingVendor(({ messages }) => messages.at(-1)?.content ?? "")
+  const folder = temporaryFolder()
+  const out = join(folder, "out.jsonl")
+  writeFileSync(join(folder, "in.jsonl"), lines.map((line) => `${JSON.stringify(line)}\n`).join(""))
+  const args = ["run", join(folder, "in.jsonl"), ...prompt, ...vendor.args, "-o", out, "-q"]
+  const run = async (...more: string[]) => {
+    const { code, stderr } = await sluice([...args, ...more])
+    return { code, stderr, ids: linesOf(out).map(({ output }) => output) }
+  }
+  return { ...vendor, run, folder }
+}
+
+const numbered = Array.from({ length: 20 }, (_, id) => ({ id, lang: id % 2 ? "de" : "en", n: 1.5 }))
+
+test("the first few, then all: what was answered is not asked again, and the results are those of the choice", async () => {
+  const { run, heard } = await setUp(numbered)
+  expect((await run("--limit", "3")).ids).toEqual(["0", "1", "2"])
+  expect((await run("--skip", "2", "--limit", "2")).ids).toEqual(["2", "3"])
+  expect(heard).toHaveLength(4)
+  expect((await run()).ids).toHaveLength(20)
+  expect(heard).toHaveLength(20)
+})
+
+test("by a field, equal or not, more than one", async () => {
+  const { run } = await setUp(numbered)
+  expect((await run("--where", "lang = de", "--limit", "3")).ids).toEqual(["1", "3", "5"])
+  expect((await run("--where", "lang!=de", "--where", "id != 0", "--limit", "2")).ids).toEqual(["2", "4"])
+  expect((await run("--where", "n=1.5", "--limit", "1")).ids).toEqual(["0"])
+  const { code, stderr } = await run("--where", "town=x")
+  expect([code, stderr]).toEqual([2, expect.stringContaining("in.jsonl:1: --where town: there is no such field.")])
+  expect((await run("--where", "lang=fr")).stderr).toContain("There is nothing to do")
+})
+
+test("a sample is the same for the same seed, in the order of the input, and every input gets its turn", async () => {
+  const { run } = await setUp(numbered)
+  const first = (await run("--sample", "5", "--seed", "7")).ids.map(Number)
+  expect(first).toHaveLength(5)
+  expect(first).toEqual(first.toSorted((a, b) => a - b))
+  expect((await run("--sample", "5", "--seed", "7")).ids.map(Number)).toEqual(first)
+  const seen = new Set<number>()
+  for (const seed of [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13]) {
+    for (const id of (await run("--sample", "5", "--seed", String(seed))).ids) seen.add(Number(id))
+  }
+  expect(seen.size).toBe(20)
+  expect((await run("--sample", "50")).ids).toHaveLength(20)
+})
+
+test("inputs that bring their own messages", async () => {
+  const messages = [
+    { role: "user", content: "Where is {{x}}?" },
+    { role: "assistant", content: "There." },
+    { role: "user", content: "Sure?" },
+  ]
+  const { run, heard } = await setUp([{ messages }], ["--system", "be brief"])
+  expect((await run()).code).toBe(0)
+  expect(heard[0]?.messages).toEqual([{ role: "system", content: "be brief" }, ...messages])
+  const bad = await setUp([{ messages: [{ role: "king", content: "x" }] }], [])
+  expect((await bad.run()).stderr).toMatch(
+    /in\.jsonl:1: wanted "messages" to be a list of \{"role", "content"\}; 0\.role/,
+  )
+})
