@@ -6,6 +6,7 @@ import { run } from "./run.ts"
 
 /** What the check bundles with, at the versions that were tried. */
 export const bundlers: Readonly<Record<string, string>> = {
+  "@rollup/plugin-commonjs": ">=28",
   "@rollup/plugin-node-resolve": "^16.0.3",
   bun: "^1.4.5",
   esbuild: "^0.28.2",
@@ -21,7 +22,7 @@ const ways: Readonly<Record<string, (app: string) => readonly string[]>> = {
   "esbuild ESM splitting": (app) => esbuild(app, "--format=esm", "--splitting", "--out-extension:.js=.mjs"),
   "esbuild CJS": (app) => esbuild(app, "--format=cjs", "--out-extension:.js=.cjs"),
   "esbuild CJS minified": (app) => esbuild(app, "--format=cjs", "--minify", "--out-extension:.js=.cjs"),
-  rollup: (app) => ["rollup", "--config", "rollup.config.mjs", "--silent", app],
+  rollup: (app) => ["rollup", "--input", app, "--config", "rollup.config.mjs", "--silent"],
   webpack: (app) => ["node", "webpack.mjs", app],
   vite: (app) => ["node", "vite.mjs", app],
   bun: (app) => ["bun", "build", app, "--target=node", "--outdir=out", "--entry-naming=[name].mjs"],
@@ -35,8 +36,9 @@ function esbuild(app: string, ...options: string[]): string[] {
 }
 
 const configs = {
-  "rollup.config.mjs": `import resolve from "@rollup/plugin-node-resolve"
-export default { output: { dir: "out", format: "es", entryFileNames: "[name].mjs" }, plugins: [resolve({ preferBuiltins: true })] }
+  "rollup.config.mjs": `import commonjs from "@rollup/plugin-commonjs"
+import resolve from "@rollup/plugin-node-resolve"
+export default { output: { dir: "out", format: "es", entryFileNames: "[name].mjs" }, plugins: [resolve({ preferBuiltins: true }), commonjs()] }
 `,
   "webpack.mjs": `import webpack from "webpack"
 webpack({
