@@ -3,7 +3,7 @@ export { ask, askDefaults, type Answered, type AskOptions } from "./items/ask.ts
 export type { AskModel } from "./items/ask-model.ts"
 export { coalesce, coalesceDefaults, type CoalesceOptions } from "./items/coalesce.ts"
 export { coalesceEmbeddings, coalesceEmbeddingsDefaults, type CoalesceEmbeddingsOptions } from "./items/embeddings.ts"
-export { type Fallback, type FallbackCall, fallbackDefaults } from "./call/fallback.ts"
+export { type Fallback, type FallbackCall, fallbackDefaults } from "./call/fallback-option.ts"
 export { findVendor, type FoundCall, vendors } from "./vendors/find-vendor.ts"
 export { limitedFetch, type LimitedFetch } from "./limited-fetch.ts"
 export { type CallIdentity, limitedFetchDefaults, type LimitedFetchOptions } from "./options.ts"

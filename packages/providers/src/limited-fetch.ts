@@ -3,7 +3,6 @@ import {
   type QuotaOptions,
   type QuotaSnapshot,
   retryBudget,
-  type RetryBudget,
   systemClock,
   systemRandom,
 } from "@sluice/scheduler"
@@ -14,6 +13,7 @@ import type { FoundCall } from "./vendors/find-vendor.ts"
 import { checkLimitedFetchOptions, checkLimits } from "./check-options.ts"
 import { type LimitedFetchOptions, limitedFetchDefaults } from "./options.ts"
 import { isBesideModels, sendBeside } from "./call/beside.ts"
+import type { FetchContext } from "./call/context.ts"
 import { CallEvents } from "./call/events.ts"
 import { ModelRequest } from "./call/model-request.ts"
 import { mayBeModelCall, recogniser } from "./call/recognise.ts"
@@ -122,27 +122,6 @@ function warnOfHole(context: FetchContext, { host }: URL): void {
     `A POST to ${host} is no model call that is known, so no limit holds it back. Name the vendor whose protocol it speaks (vendor: "openai-compatible"), or limit every POST (everything: true).`,
     `not-limited ${host}`,
   )
-}
-
-/** What all calls of one `limitedFetch` share. */
-export interface FetchContext
-  extends
-    Required<
-      Pick<
-        LimitedFetchOptions,
-        "clock" | "random" | "fetch" | "timeoutMs" | "idleTimeoutMs" | "maxAnswerBytes" | "prices" | "keys" | "fallback"
-      >
-    >,
-    Pick<LimitedFetchOptions, "keyBy" | "priority" | "maxWaitMs" | "retry" | "onEvent"> {
-  /** Whether any limit was told. */
-  readonly isLimited: boolean
-  /** Sends a request under the same limits, without another fallback. */
-  resend: (input: FetchInput, init?: RequestInit) => Promise<Response>
-  readonly accounts: Accounts
-  readonly budget: RetryBudget
-  readonly turns: SendTurns
-  /** Warnings that were given already. */
-  readonly warned: Set<string>
 }
 
 function contextOf(options: LimitedFetchOptions): FetchContext {

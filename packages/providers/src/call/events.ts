@@ -1,5 +1,5 @@
 import type { Cost, SluiceEvent, TaskScope } from "@sluice/core"
-import type { FetchContext } from "../limited-fetch.ts"
+import type { FetchContext } from "./context.ts"
 import type { PreparedCall } from "./prepare.ts"
 import type { Verdict } from "../vendors/vendor.ts"
 

@@ -1,6 +1,6 @@
 import type { Account } from "../accounts/account.ts"
 import { accountLabels } from "../accounts/account-label.ts"
-import type { FetchContext } from "../limited-fetch.ts"
+import type { FetchContext } from "./context.ts"
 import { headerReader } from "../http/request.ts"
 import type { ModelCall, Vendor } from "../vendors/vendor.ts"
 

@@ -4,7 +4,7 @@ import { LearnedTokens, learnedDefaults } from "../accounts/token-estimate.ts"
 import type { Answer, Usage, Verdict } from "../vendors/vendor.ts"
 import { AttemptFailure } from "./attempt-failure.ts"
 import type { PreparedCall } from "./prepare.ts"
-import type { Attempt, AttemptOwner, Counted, Exhausted } from "./send.ts"
+import type { Attempt, AttemptOwner, Counted, Exhausted } from "./attempt.ts"
 import { okVerdict, verdictOn } from "./verdict.ts"
 
 /** A vendor's reading of what it was sent, or nothing where it fails: no answer is lost, and no permit kept, for that. */

@@ -5,7 +5,7 @@ import { SseReader, type SseEvent } from "../http/sse.ts"
 import { grownUsage } from "../vendors/reading/usage-total.ts"
 import { usageInTail } from "../vendors/reading/usage-in-tail.ts"
 import type { Answer, Usage, Vendor } from "../vendors/vendor.ts"
-import type { Attempt } from "./send.ts"
+import type { Attempt } from "./attempt.ts"
 import { settleAnswer, settleFailure, unlessItThrows } from "./settle.ts"
 
 /** How an answer comes: as events, as one JSON object although a stream was asked for, or as bytes that nobody here reads. */
