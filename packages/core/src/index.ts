@@ -17,11 +17,11 @@ export type { Outcome } from "./outcome.ts"
 export type { Params } from "./run/params.ts"
 export type { AttemptEnd, Executor, ItemOptions, ItemPlace, ItemWork, MapOptions, OnError } from "./ports/executor.ts"
 export type { AttemptContext } from "./ports/attempt-context.ts"
+export type { EventSink } from "./ports/event-sink.ts"
 export type {
   AdmitOptions,
   Backoff,
   Clock,
-  EventSink,
   Feedback,
   Latency,
   Journal,

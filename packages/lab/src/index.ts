@@ -1,11 +1,5 @@
-export type {
-  CoTenantOptions,
-  LimitChange,
-  VendorCall,
-  VendorDimension,
-  VendorLimits,
-  VendorOptions,
-} from "./vendor-options.ts"
+export type { VendorCall } from "./vendor-call.ts"
+export type { CoTenantOptions, LimitChange, VendorDimension, VendorLimits, VendorOptions } from "./vendor-options.ts"
 export { createLimitModel } from "./limits/create-limit-model.ts"
 export type { LimitKind, LimitModel, LimitOptions } from "./limits/limit-model.ts"
 export type { RampOptions } from "./limits/ramp-limit.ts"

@@ -1,7 +1,8 @@
 import type { QuotaLimits, RateName } from "@sluice/scheduler"
 import { type Alternative, alternativesTo } from "./plan/alternatives.ts"
 import { planDefaults, readPlannedCalls, type PlannedCall, type PlanOptions } from "./plan/plan-options.ts"
-import { simulateRun, type RunSetting, type SimulatedRun } from "./plan/simulate-run.ts"
+import type { RunSetting } from "./plan/run-setting.ts"
+import { simulateRun, type SimulatedRun } from "./plan/simulate-run.ts"
 
 /** What a run will take, before anything is spent. Plain data. */
 export interface Plan {

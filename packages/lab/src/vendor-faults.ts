@@ -1,5 +1,5 @@
 import { luckOf } from "./seeded-random.ts"
-import type { VendorCall } from "./vendor-options.ts"
+import type { VendorCall } from "./vendor-call.ts"
 
 /**
  * Instead of serving: `error503`, `error529`, `outage` (the connection is torn down at once), `billing`, `keyRefused`.

@@ -1,7 +1,8 @@
 import type { Clock, Feedback, LimitReading } from "@sluice/core"
 import { luckOf } from "./seeded-random.ts"
 import { createVendorCore, type Admission, type VendorCore } from "./vendor-core.ts"
-import type { VendorCall, VendorOptions } from "./vendor-options.ts"
+import type { VendorCall } from "./vendor-call.ts"
+import type { VendorOptions } from "./vendor-options.ts"
 import type { Refusal } from "./vendor-refusal.ts"
 import type { VendorTruth } from "./vendor-truth.ts"
 

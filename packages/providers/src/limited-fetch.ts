@@ -1,11 +1,5 @@
 import { currentLane, currentScope, type LaneScope, SluiceError } from "@sluice/core"
-import {
-  type QuotaOptions,
-  type QuotaSnapshot,
-  retryBudget,
-  systemClock,
-  systemRandom,
-} from "@sluice/scheduler"
+import { type QuotaOptions, type QuotaSnapshot, retryBudget, systemClock, systemRandom } from "@sluice/scheduler"
 import { Accounts } from "./accounts/accounts.ts"
 import { BatchLanes } from "./vendor-batch/batch-lanes.ts"
 import { plainRequest, sendByFallback } from "./call/fallback.ts"

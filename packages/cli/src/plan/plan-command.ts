@@ -1,3 +1,4 @@
+import type { RunPlan } from "./run-plan.ts"
 import { SluiceError } from "@sluice/core"
 import { countTokens, plan, type Plan, type PlannedCall, type PlanOptions } from "@sluice/lab"
 import type { QuotaLimits } from "@sluice/scheduler"
@@ -26,20 +27,6 @@ export interface PlanRequest {
   readonly config: SluiceConfig
   /** As the run would have them. */
   readonly limits: QuotaLimits & { readonly limits?: Readonly<Record<string, QuotaLimits>> }
-}
-
-/** A plan with what it rests on. Plain data: what `sluice plan --json` prints. */
-export interface RunPlan extends Plan {
-  readonly inputs: number
-  readonly model: string
-  readonly answerTokens: { readonly each: number; readonly from: "answer-tokens" | "max-output-tokens" | "assumed" }
-  /** Some limit is known; without one the time is that of a vendor that refuses nothing. */
-  readonly hasLimits: boolean
-  readonly hasBatchApi: boolean
-  /** Items after which the budget ends the run, where it does. */
-  readonly budgetEndsAfter?: number
-  /** The first prompt as it would be sent. */
-  readonly firstPrompt: readonly { readonly role: string; readonly content: string }[]
 }
 
 /** `sluice plan` and `--dry-run`: what the run would send, cost and take. Calls nobody. */

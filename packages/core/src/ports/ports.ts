@@ -1,5 +1,4 @@
 import type { Cost } from "../cost.ts"
-import type { SluiceEvent } from "./events.ts"
 import type { Outcome } from "../outcome.ts"
 
 /** Time. The only implementation that touches the machine's clock is the scheduler's `system-clock.ts`. */
@@ -16,9 +15,6 @@ export interface Clock {
 export interface Random {
   next(): number
 }
-
-/** Receives every event, in order, synchronously. A sink that throws does not disturb the run. */
-export type EventSink = (event: SluiceEvent) => void
 
 /** How delays between attempts grow: full jitter between 0 and `min(maxMs, initialMs × factor^(attempt - 1))`. */
 export interface Backoff {

@@ -1,7 +1,8 @@
 import type { Params } from "./params.ts"
 import type { SluiceEvent } from "../ports/events.ts"
 import type { MaybePromise } from "../maybe-promise.ts"
-import type { EventSink, RunJournal } from "../ports/ports.ts"
+import type { EventSink } from "../ports/event-sink.ts"
+import type { RunJournal } from "../ports/ports.ts"
 import type { Runtime } from "../ports/runtime.ts"
 
 type Untimed<E> = E extends unknown ? Omit<E, "atMs"> : never

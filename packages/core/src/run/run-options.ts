@@ -1,4 +1,5 @@
-import type { EventSink, Journal } from "../ports/ports.ts"
+import type { EventSink } from "../ports/event-sink.ts"
+import type { Journal } from "../ports/ports.ts"
 import type { Params } from "./params.ts"
 
 /** How one run is run. */

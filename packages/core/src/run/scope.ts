@@ -1,7 +1,8 @@
 import type { AttemptContext } from "../ports/attempt-context.ts"
 import type { Cost } from "../cost.ts"
 import type { LendablePermit } from "./lendable-permit.ts"
-import type { EventSink, Limiter } from "../ports/ports.ts"
+import type { EventSink } from "../ports/event-sink.ts"
+import type { Limiter } from "../ports/ports.ts"
 import type { TaskScope } from "./task-scope.ts"
 
 /** What an item does, as far as admission can tell. */

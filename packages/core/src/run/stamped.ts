@@ -1,5 +1,5 @@
 import type { NewEvent } from "./frame.ts"
-import type { EventSink } from "../ports/ports.ts"
+import type { EventSink } from "../ports/event-sink.ts"
 import type { Runtime } from "../ports/runtime.ts"
 
 /** Gives events their time on the way to `sink`. */

@@ -1,6 +1,7 @@
 import type { Cost } from "../cost.ts"
 import type { LaneScope } from "../model/lane.ts"
-import type { EventSink, Limiter } from "../ports/ports.ts"
+import type { EventSink } from "../ports/event-sink.ts"
+import type { Limiter } from "../ports/ports.ts"
 import type { LendablePermit } from "./lendable-permit.ts"
 
 /**

@@ -1,6 +1,6 @@
 import type { RateName, RateOptions } from "@sluice/scheduler"
 import type { PlannedCall } from "./plan-options.ts"
-import type { RunSetting } from "./simulate-run.ts"
+import type { RunSetting } from "./run-setting.ts"
 
 /** Something that might shorten a run. */
 export interface Alternative {

@@ -1,7 +1,7 @@
 import type { LimitOptions } from "../limits/limit-model.ts"
 import { chargedAhead } from "../max-tokens-charge.ts"
 import type { PlannedCall } from "./plan-options.ts"
-import type { RunSetting } from "./simulate-run.ts"
+import type { RunSetting } from "./run-setting.ts"
 import { vendorOfLimits } from "./vendor-of-limits.ts"
 
 const dayMs = 86_400_000

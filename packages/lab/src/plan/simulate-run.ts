@@ -1,25 +1,13 @@
-import { createQuota, parallelMap, type QuotaLimits } from "@sluice/scheduler"
-import type { MaxTokensCharge } from "../max-tokens-charge.ts"
+import type { RunSetting } from "./run-setting.ts"
+import { createQuota, parallelMap } from "@sluice/scheduler"
 import { callThrough } from "../scenarios/limiter-contestant.ts"
 import { luckOf, seededRandom } from "../seeded-random.ts"
-import type { LatencyOptions } from "../vendor-latency.ts"
-import type { VendorCall } from "../vendor-options.ts"
+import type { VendorCall } from "../vendor-call.ts"
 import { VirtualClock } from "../virtual-clock.ts"
 import { createVirtualVendor, type VirtualAnswer } from "../virtual-vendor.ts"
 import { largest, type Scarcest, scarcest, spreadOverDays, totalOf } from "./demand.ts"
 import type { PlannedCall } from "./plan-options.ts"
 import { vendorOfLimits } from "./vendor-of-limits.ts"
-
-export interface RunSetting {
-  readonly limits: QuotaLimits
-  readonly concurrency: number | "auto"
-  readonly chargesMaxTokens: MaxTokensCharge
-  readonly latency: LatencyOptions
-  readonly networkMs: number
-  readonly seed: number
-  /** Of more calls a part is simulated. */
-  readonly atMost: number
-}
 
 export interface SimulatedRun {
   /** Of all calls, also when a part was simulated. */

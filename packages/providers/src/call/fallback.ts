@@ -7,7 +7,6 @@ import { readBody } from "../http/body.ts"
 import { type FetchInput, headerReader } from "../http/request.ts"
 import type { ModelCall, Vendor } from "../vendors/vendor.ts"
 
-
 /** Sends a call to the first place that answers: each place under its own quota, a place's keys by free capacity. */
 export async function sendByFallback(
   context: FetchContext,

@@ -1,3 +1,4 @@
+import type { Sample } from "./sample.ts"
 import { checkOptions, count } from "@sluice/core/internal"
 import { LatencyByLoad } from "./latency-by-load.ts"
 
@@ -47,15 +48,6 @@ const patientStepsByLatency = 6
 export function adaptive(options: AdaptiveOptions = {}): Adaptive {
   checkOptions("adaptive", options, { min: count(), max: count(), initial: count() })
   return { kind: "adaptive", ...adaptiveDefaults, ...options }
-}
-
-/** One call that succeeded, as far as this algorithm looks at it. */
-export interface Sample {
-  /** Calls in flight as this one left, itself included. */
-  readonly inFlight: number
-  readonly totalMs?: number
-  readonly firstTokenMs?: number
-  readonly outputTokens?: number
 }
 
 /**

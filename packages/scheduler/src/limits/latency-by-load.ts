@@ -1,4 +1,4 @@
-import type { Sample } from "./adaptive-concurrency.ts"
+import type { Sample } from "./sample.ts"
 
 /** Latency this many times that of lighter load means that calls queue. */
 const queueing = 1.05

@@ -1,5 +1,5 @@
 import { IndexedHeap } from "./indexed-heap.ts"
-import type { Queued } from "./fair-queue.ts"
+import type { Queued } from "./queued.ts"
 
 interface Lane<W> {
   readonly key: string

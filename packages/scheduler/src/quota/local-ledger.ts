@@ -3,7 +3,8 @@ import type { Ask, Block, Ledger, Oversize, SentCall, Taken, Verdict } from "./l
 import { QuotaBeliefs } from "./state.ts"
 import { QuotaLearning } from "./learning.ts"
 import type { QuotaLimits, QuotaOptions } from "./options.ts"
-import { type LedgerSnapshot, snapshotOf } from "./snapshot.ts"
+import { snapshotOf } from "./snapshot-of.ts"
+import { type LedgerSnapshot } from "./snapshot.ts"
 import { systemClock, systemRandom } from "../runtime/system-clock.ts"
 
 /**

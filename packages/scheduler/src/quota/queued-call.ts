@@ -1,7 +1,7 @@
 import type { Cost, TaskScope } from "@sluice/core"
 import type { AbortGroup } from "../queue/abort-groups.ts"
 import type { Ask } from "./ledger.ts"
-import type { Queued } from "../queue/fair-queue.ts"
+import type { Queued } from "../queue/queued.ts"
 import { Waiter } from "../queue/waiter.ts"
 
 /** A call in a quota's queue. */

@@ -1,5 +1,3 @@
-import type { QuotaBeliefs } from "./state.ts"
-
 /** One limit of a quota, as believed now. */
 export interface LimitSnapshot {
   readonly name: string
@@ -45,33 +43,4 @@ export interface WaitExplanation {
   readonly untilMs: number | undefined
   /** Up to five calls that hold what it waits for. */
   readonly heldBy: readonly { readonly site: string | undefined; readonly heldMs: number }[]
-}
-
-export function snapshotOf(beliefs: QuotaBeliefs, nowMs: number): LedgerSnapshot {
-  const { gate, concurrency } = beliefs
-  const shut = nowMs < gate.closedUntilMs
-  return {
-    inFlight: concurrency.running,
-    gate: shut
-      ? { state: "closed", reopensInMs: gate.closedUntilMs - nowMs }
-      : { state: gate.ramping ? "ramping" : "open" },
-    limits: [
-      ...(concurrency.limit === Infinity
-        ? []
-        : [{ name: "concurrency", dimension: "concurrency", limit: concurrency.limit, level: concurrency.level() }]),
-      ...beliefs.rates.map((rate) => ({
-        name: rate.name,
-        dimension: rate.dimension,
-        limit: rate.limit,
-        level: rate.level(nowMs),
-        windowMs: rate.windowMs,
-        kind: rate.kind,
-        others: rate.others,
-        effective: rate.ratePerMs * rate.windowMs,
-      })),
-      ...beliefs.budgets
-        .filter((one) => one.dimension === "usd")
-        .map((one) => ({ name: one.name, dimension: one.dimension, limit: one.largest(), level: one.level(nowMs) })),
-    ],
-  }
 }

@@ -2,7 +2,8 @@ import fc from "fast-check"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { describe, expect, it } from "vitest"
-import { FairQueue, type Queued } from "../../src/queue/fair-queue.ts"
+import type { Queued } from "../../src/queue/queued.ts"
+import { FairQueue } from "../../src/queue/fair-queue.ts"
 
 interface Waiter extends Queued {
   readonly id: number

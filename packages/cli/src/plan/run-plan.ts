@@ -1,0 +1,15 @@
+import type { Plan } from "@sluice/lab"
+
+/** A plan with what it rests on. Plain data: what `sluice plan --json` prints. */
+export interface RunPlan extends Plan {
+  readonly inputs: number
+  readonly model: string
+  readonly answerTokens: { readonly each: number; readonly from: "answer-tokens" | "max-output-tokens" | "assumed" }
+  /** Some limit is known; without one the time is that of a vendor that refuses nothing. */
+  readonly hasLimits: boolean
+  readonly hasBatchApi: boolean
+  /** Items after which the budget ends the run, where it does. */
+  readonly budgetEndsAfter?: number
+  /** The first prompt as it would be sent. */
+  readonly firstPrompt: readonly { readonly role: string; readonly content: string }[]
+}
