@@ -3,7 +3,7 @@ import { CommanderError } from "commander"
 import { printableText } from "./display/printable.ts"
 import { createProgram } from "./create-program.ts"
 import { exitCodes } from "./exit-codes.ts"
-import { keysIn } from "./run/model-name.ts"
+import { keysIn } from "./model/model-name.ts"
 import type { Terminal } from "./display/terminal.ts"
 
 const usageCodes = new Set([

@@ -1,7 +1,7 @@
-import { parseRun } from "./records.ts"
-import type { Database, Statement } from "./sqlite-module.ts"
+import { parseRun } from "./values/records.ts"
+import type { Database, Statement } from "./file/sqlite-module.ts"
 import { translating } from "./journal-error.ts"
-import { writerState } from "./writer-lock.ts"
+import { writerState } from "./file/writer-lock.ts"
 
 export interface RunSummary {
   readonly runId: string

@@ -12,16 +12,16 @@ import {
   type Shape,
   text,
 } from "@sluice/core/internal"
-import { GroupCommit } from "./group-commit.ts"
+import { GroupCommit } from "./file/group-commit.ts"
 import { damaged, journalError, translating } from "./journal-error.ts"
-import { type ItemQuery, type JournalItem, readItems } from "./journal-items.ts"
+import { type ItemQuery, type JournalItem, readItems } from "./items/journal-items.ts"
 import { listRuns, type RunSummary } from "./list-runs.ts"
-import { openDatabase } from "./open-database.ts"
-import { parseRun, type RunRecord } from "./records.ts"
-import { ResponseCache } from "./response-cache.ts"
+import { openDatabase } from "./file/open-database.ts"
+import { parseRun, type RunRecord } from "./values/records.ts"
+import { ResponseCache } from "./responses/response-cache.ts"
 import { type RunStore, SqliteRunJournal } from "./run-journal.ts"
-import type { Database } from "./sqlite-module.ts"
-import { thisWriter, writerState } from "./writer-lock.ts"
+import type { Database } from "./file/sqlite-module.ts"
+import { thisWriter, writerState } from "./file/writer-lock.ts"
 
 export interface JournalOptions {
   /** The file, or `":memory:"`. Created with mode 0600; prompts and answers are in it, in the clear. */

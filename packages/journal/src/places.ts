@@ -1,7 +1,7 @@
 import type { RecordIdentity } from "@sluice/core"
 import { SluiceError } from "@sluice/core"
-import { canonicalJson } from "./plain-json.ts"
-import type { Database, Statement } from "./sqlite-module.ts"
+import { canonicalJson } from "./values/plain-json.ts"
+import type { Database, Statement } from "./file/sqlite-module.ts"
 
 /** What the journal keeps of a settled item without its value. */
 export interface SettledRow {

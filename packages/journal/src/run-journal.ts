@@ -6,18 +6,18 @@ import {
   type SettledRecord,
   SluiceError,
 } from "@sluice/core"
-import { WantedContents } from "./align-items.ts"
-import { fingerprint } from "./fingerprint.ts"
-import type { GroupCommit } from "./group-commit.ts"
+import { WantedContents } from "./items/align-items.ts"
+import { fingerprint } from "./items/fingerprint.ts"
+import type { GroupCommit } from "./file/group-commit.ts"
 import { translating } from "./journal-error.ts"
-import { itemReader, type JournalItem } from "./journal-items.ts"
-import { KeyClaims } from "./key-claims.ts"
+import { itemReader, type JournalItem } from "./items/journal-items.ts"
+import { KeyClaims } from "./items/key-claims.ts"
 import { type Place, Places, type SettledRow } from "./places.ts"
-import { plainJson } from "./plain-json.ts"
-import { parseSettled, parseStored } from "./records.ts"
-import { redactPlain, redactSecrets } from "./redact-secrets.ts"
-import type { Database, Statement } from "./sqlite-module.ts"
-import { fromStoredError, type StoredError, toStoredError } from "./stored-error.ts"
+import { plainJson } from "./values/plain-json.ts"
+import { parseSettled, parseStored } from "./values/records.ts"
+import { redactPlain, redactSecrets } from "./file/redact-secrets.ts"
+import type { Database, Statement } from "./file/sqlite-module.ts"
+import { fromStoredError, type StoredError, toStoredError } from "./values/stored-error.ts"
 
 /** @internal What a run's journal takes from the file that it lives in. */
 export interface RunStore {

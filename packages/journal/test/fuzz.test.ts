@@ -4,8 +4,8 @@ import { openJournal } from "@sluice/journal"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { checkInputs, fuzzTimeoutMs, oddJson, oddText } from "../../../scripts/fuzz.ts"
-import { exactDigits, parseExactJson } from "../src/exact-json.ts"
-import { redactSecrets } from "../src/redact-secrets.ts"
+import { exactDigits, parseExactJson } from "../src/values/exact-json.ts"
+import { redactSecrets } from "../src/file/redact-secrets.ts"
 import { temporaryJournal } from "./temporary.ts"
 
 // A journal that was cut, overwritten or made by somebody else: read, or refused with its name.

@@ -1,23 +1,23 @@
-export type { VendorCall } from "./vendor-call.ts"
-export type { CoTenantOptions, LimitChange, VendorDimension, VendorLimits, VendorOptions } from "./vendor-options.ts"
+export type { VendorCall } from "./vendor/call.ts"
+export type { CoTenantOptions, LimitChange, VendorDimension, VendorLimits, VendorOptions } from "./vendor/options.ts"
 export { createLimitModel } from "./limits/create-limit-model.ts"
 export type { LimitKind, LimitModel, LimitOptions } from "./limits/limit-model.ts"
 export type { RampOptions } from "./limits/ramp-limit.ts"
-export type { MaxTokensCharge } from "./max-tokens-charge.ts"
+export type { MaxTokensCharge } from "./vendor/max-tokens-charge.ts"
 export { oracle, type OracleResult } from "./oracle.ts"
-export { exponential, lognormal, luckOf, seededRandom } from "./seeded-random.ts"
-export { createVendorCore, type Admission, type VendorCore, type Verdict } from "./vendor-core.ts"
-export type { FaultKind, FaultOptions, FaultWindow, RefusingFault, ServingFault } from "./vendor-faults.ts"
-export type { LatencyOptions } from "./vendor-latency.ts"
-export type { Refusal } from "./vendor-refusal.ts"
-export type { VendorTruth } from "./vendor-truth.ts"
-export { VirtualClock } from "./virtual-clock.ts"
+export { exponential, lognormal, luckOf, seededRandom } from "./clock/seeded-random.ts"
+export { createVendorCore, type Admission, type VendorCore, type Verdict } from "./vendor/core.ts"
+export type { FaultKind, FaultOptions, FaultWindow, RefusingFault, ServingFault } from "./vendor/faults.ts"
+export type { LatencyOptions } from "./vendor/latency.ts"
+export type { Refusal } from "./vendor/refusal.ts"
+export type { VendorTruth } from "./vendor/truth.ts"
+export { VirtualClock } from "./clock/virtual-clock.ts"
 export {
   createVirtualVendor,
   type VirtualAnswer,
   type VirtualVendor,
   type VirtualVendorOptions,
-} from "./virtual-vendor.ts"
+} from "./vendor/virtual-vendor.ts"
 export {
   type Answer,
   type AnswerRequest,
@@ -49,7 +49,7 @@ export { testQuota, type CreateQuota } from "./conformance/test-quota.ts"
 export { limiterContestant, type LimiterContestantOptions } from "./scenarios/limiter-contestant.ts"
 export { testExecutor, type ExecutorPromises } from "./conformance/test-executor.ts"
 export { testJournal, type JournalPlace } from "./conformance/test-journal.ts"
-export { plan, type Plan } from "./plan.ts"
+export { plan, type Plan } from "./plan/plan.ts"
 export { planDefaults, type PlannedCall, type PlanOptions, type PlanPrices } from "./plan/plan-options.ts"
 export { simulate, type SimulatedLimiter, type SimulateOptions } from "./traffic/simulate.ts"
 export type { Quantiles, TrafficReport } from "./traffic/traffic-report.ts"

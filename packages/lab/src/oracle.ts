@@ -1,7 +1,7 @@
 import { IndexedHeap } from "@sluice/scheduler"
-import { createVendorCore, type Admission } from "./vendor-core.ts"
-import type { VendorCall } from "./vendor-call.ts"
-import type { VendorOptions } from "./vendor-options.ts"
+import { createVendorCore, type Admission } from "./vendor/core.ts"
+import type { VendorCall } from "./vendor/call.ts"
+import type { VendorOptions } from "./vendor/options.ts"
 
 export interface OracleResult {
   /** From the first departure to the last arrival, network both ways included. `Infinity`: some call can never be served. */

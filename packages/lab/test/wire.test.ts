@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 import { VirtualClock, type ServerOptions } from "../src/index.ts"
-import { goDuration } from "../src/server/go-duration.ts"
+import { goDuration } from "../src/server/wire/go-duration.ts"
 import { post, vendorFor } from "./started-vendor.ts"
 
 // What vendor pages and SDKs say of headers, statuses and bodies, pinned without any SDK.

@@ -23,7 +23,7 @@ import {
 } from "@sluice/core/internal"
 import { createQuota, type QuotaOptions } from "@sluice/scheduler"
 import type { Price } from "./accounts/prices.ts"
-import type { Fallback } from "./call/fallback-option.ts"
+import type { Fallback } from "./call/elsewhere/fallback-option.ts"
 import type { LimitedFetchOptions } from "./options.ts"
 import type { LaneOptions } from "./vendor-batch/lane-options.ts"
 

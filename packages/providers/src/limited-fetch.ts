@@ -2,7 +2,7 @@ import { currentLane, currentScope, type LaneScope, SluiceError } from "@sluice/
 import { type QuotaOptions, type QuotaSnapshot, retryBudget, systemClock, systemRandom } from "@sluice/scheduler"
 import { Accounts } from "./accounts/accounts.ts"
 import { BatchLanes } from "./vendor-batch/batch-lanes.ts"
-import { plainRequest, sendByFallback } from "./call/fallback.ts"
+import { plainRequest, sendByFallback } from "./call/elsewhere/fallback.ts"
 import type { FoundCall } from "./vendors/find-vendor.ts"
 import { checkLimitedFetchOptions, checkLimits } from "./check-options.ts"
 import { type LimitedFetchOptions, limitedFetchDefaults } from "./options.ts"

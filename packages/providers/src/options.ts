@@ -1,7 +1,7 @@
 import type { Backoff, Clock, EventSink, Limiter, Random } from "@sluice/core"
 import type { Quota, QuotaOptions, RetryBudget } from "@sluice/scheduler"
 import type { LaneOptions } from "./vendor-batch/lane-options.ts"
-import type { Fallback } from "./call/fallback-option.ts"
+import type { Fallback } from "./call/elsewhere/fallback-option.ts"
 import type { NamedQuota } from "./accounts/accounts.ts"
 import type { Prices } from "./accounts/prices.ts"
 import type { Vendor } from "./vendors/vendor.ts"

@@ -1,7 +1,7 @@
 import Table from "cli-table3"
 import { pricesAsOf } from "@sluice/providers"
 import { countOf, formatCount, formatDuration } from "../display/quantities.ts"
-import { parseModelName } from "../run/model-name.ts"
+import { parseModelName } from "../model/model-name.ts"
 import type { RunPlan } from "./run-plan.ts"
 
 const bars = "▁▂▃▄▅▆▇█"

@@ -1,5 +1,5 @@
 import type { JournalItem } from "@sluice/journal"
-import type { FinishReason } from "../run/answer.ts"
+import type { FinishReason } from "../asking/answer.ts"
 import { fieldOf, type InputRecord } from "../input/prompt-template.ts"
 import { usageError } from "../usage-error.ts"
 

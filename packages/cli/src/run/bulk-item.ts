@@ -1,5 +1,5 @@
 import type { RecordIdentity } from "@sluice/core"
-import { AnswerFailure } from "./answer.ts"
+import { AnswerFailure } from "../asking/answer.ts"
 import { emptyNotes, type ItemNotes } from "./item-notes.ts"
 import { keyOf } from "../input/input-key.ts"
 import type { Input } from "../input/input.ts"

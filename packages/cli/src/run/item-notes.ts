@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { SluiceEvent } from "@sluice/core"
-import type { AnswerFailure } from "./answer.ts"
+import type { AnswerFailure } from "../asking/answer.ts"
 
 /** What the calls of one item told: every attempt that failed, and what was spent. */
 export interface ItemNotes {

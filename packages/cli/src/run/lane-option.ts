@@ -1,6 +1,6 @@
 import type { Lane } from "@sluice/core"
 import { InvalidArgumentError } from "commander"
-import { parseModelName } from "./model-name.ts"
+import { parseModelName } from "../model/model-name.ts"
 import { usageError } from "../usage-error.ts"
 
 export const lanes = ["online", "batch", "auto"] as const

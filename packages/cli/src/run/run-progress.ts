@@ -6,10 +6,10 @@ import { printableJson, printableText } from "../display/printable.ts"
 import { formatUsd } from "../display/quantities.ts"
 import { quotaReading } from "../display/quota-reading.ts"
 import type { BulkRunResult } from "./bulk-run.ts"
-import { keysIn } from "./model-name.ts"
+import { keysIn } from "../model/model-name.ts"
 import { batch } from "../results/result-files.ts"
 import type { RunOptions } from "./run-options.ts"
-import { Spending } from "./spending.ts"
+import { Spending } from "../model/spending.ts"
 import type { Terminal } from "../display/terminal.ts"
 
 export interface Progress {

@@ -9,7 +9,7 @@ import {
   type Outcome,
   type RetryOptions,
 } from "@sluice/core"
-import type { VirtualClock } from "../virtual-clock.ts"
+import type { VirtualClock } from "../clock/virtual-clock.ts"
 
 /** An executor on a clock of its own. */
 export interface ExecutorBench {

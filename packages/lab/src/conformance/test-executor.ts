@@ -1,6 +1,6 @@
 import type { Clock, Executor, Random } from "@sluice/core"
-import { seededRandom } from "../seeded-random.ts"
-import { VirtualClock } from "../virtual-clock.ts"
+import { seededRandom } from "../clock/seeded-random.ts"
+import { VirtualClock } from "../clock/virtual-clock.ts"
 import type { ExecutorBench } from "./executor-bench.ts"
 import { testManyItems } from "./executor-many-items.ts"
 import { testOneItem } from "./executor-one-item.ts"

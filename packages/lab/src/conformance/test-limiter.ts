@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import type { Limiter, Permit } from "@sluice/core"
-import { seededRandom } from "../seeded-random.ts"
+import { seededRandom } from "../clock/seeded-random.ts"
 import { turns, watch, type TestFramework, type Watched } from "./framework.ts"
 
 export interface LimiterPromises {

@@ -4,8 +4,8 @@ import { limiterContestant } from "../scenarios/limiter-contestant.ts"
 import { runScenario, type ContestantEnv } from "../scenarios/run-scenario.ts"
 import type { ToldQuota } from "../scenarios/scenario.ts"
 import { scenarioNamed } from "../scenarios/scenarios.ts"
-import { seededRandom } from "../seeded-random.ts"
-import { VirtualClock } from "../virtual-clock.ts"
+import { seededRandom } from "../clock/seeded-random.ts"
+import { VirtualClock } from "../clock/virtual-clock.ts"
 import { turns, watch, type TestFramework } from "./framework.ts"
 
 /** Makes a limiter that is told this much, and has nothing to learn besides. */

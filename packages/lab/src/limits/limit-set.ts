@@ -1,4 +1,4 @@
-import type { VendorDimension, VendorLimits } from "../vendor-options.ts"
+import type { VendorDimension, VendorLimits } from "../vendor/options.ts"
 import { createLimitModel } from "./create-limit-model.ts"
 import type { LimitModel, LimitOptions } from "./limit-model.ts"
 

@@ -1,5 +1,5 @@
 import type { LimitOptions } from "../limits/limit-model.ts"
-import { chargedAhead } from "../max-tokens-charge.ts"
+import { chargedAhead } from "../vendor/max-tokens-charge.ts"
 import type { PlannedCall } from "./plan-options.ts"
 import type { RunSetting } from "./run-setting.ts"
 import { vendorOfLimits } from "./vendor-of-limits.ts"

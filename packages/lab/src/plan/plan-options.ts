@@ -1,8 +1,8 @@
 import { SluiceError } from "@sluice/core"
 import type { QuotaLimits } from "@sluice/scheduler"
 import { z } from "zod"
-import type { MaxTokensCharge } from "../max-tokens-charge.ts"
-import type { LatencyOptions } from "../vendor-latency.ts"
+import type { MaxTokensCharge } from "../vendor/max-tokens-charge.ts"
+import type { LatencyOptions } from "../vendor/latency.ts"
 
 /** One call as it is expected to be. */
 export interface PlannedCall {

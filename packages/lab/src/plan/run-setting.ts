@@ -1,6 +1,6 @@
 import type { QuotaLimits } from "@sluice/scheduler"
-import type { MaxTokensCharge } from "../max-tokens-charge.ts"
-import type { LatencyOptions } from "../vendor-latency.ts"
+import type { MaxTokensCharge } from "../vendor/max-tokens-charge.ts"
+import type { LatencyOptions } from "../vendor/latency.ts"
 
 export interface RunSetting {
   readonly limits: QuotaLimits

@@ -1,6 +1,6 @@
 import type { QuotaLimits, RateName, RateOptions } from "@sluice/scheduler"
 import type { LimitOptions } from "../limits/limit-model.ts"
-import type { VendorLimits } from "../vendor-options.ts"
+import type { VendorLimits } from "../vendor/options.ts"
 
 // Where a dimension is limited over two windows the vendor shows the first; the quota minds both.
 const sources: readonly (readonly ["requests" | "tokens" | "inputTokens" | "outputTokens", RateName, number])[] = [

@@ -1,6 +1,6 @@
 import type { Settlement, Cost, Limiter } from "@sluice/core"
-import { chargedAhead } from "../max-tokens-charge.ts"
-import type { VirtualAnswer } from "../virtual-vendor.ts"
+import { chargedAhead } from "../vendor/max-tokens-charge.ts"
+import type { VirtualAnswer } from "../vendor/virtual-vendor.ts"
 import type { Contestant, ContestantEnv } from "./run-scenario.ts"
 
 type Call = ContestantEnv["calls"][number]

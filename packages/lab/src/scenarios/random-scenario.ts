@@ -1,6 +1,6 @@
 import type { LimitKind, LimitOptions } from "../limits/limit-model.ts"
-import { luckOf, seededRandom } from "../seeded-random.ts"
-import type { CoTenantOptions, VendorLimits, VendorOptions } from "../vendor-options.ts"
+import { luckOf, seededRandom } from "../clock/seeded-random.ts"
+import type { CoTenantOptions, VendorLimits, VendorOptions } from "../vendor/options.ts"
 import type { ScenarioOptions } from "./run-scenario.ts"
 import type { Scenario, Size, ToldQuota } from "./scenario.ts"
 

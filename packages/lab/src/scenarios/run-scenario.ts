@@ -1,11 +1,11 @@
 import type { Clock, Random } from "@sluice/core"
-import type { MaxTokensCharge } from "../max-tokens-charge.ts"
+import type { MaxTokensCharge } from "../vendor/max-tokens-charge.ts"
 import { oracle } from "../oracle.ts"
-import { luckOf, seededRandom } from "../seeded-random.ts"
-import type { VendorCall } from "../vendor-call.ts"
-import type { VendorTruth } from "../vendor-truth.ts"
-import { VirtualClock } from "../virtual-clock.ts"
-import { createVirtualVendor, type VirtualAnswer } from "../virtual-vendor.ts"
+import { luckOf, seededRandom } from "../clock/seeded-random.ts"
+import type { VendorCall } from "../vendor/call.ts"
+import type { VendorTruth } from "../vendor/truth.ts"
+import { VirtualClock } from "../clock/virtual-clock.ts"
+import { createVirtualVendor, type VirtualAnswer } from "../vendor/virtual-vendor.ts"
 import { callsOf, toldAt, type Scenario, type ToldQuota } from "./scenario.ts"
 
 /** What a contestant gets. It is to have every call answered once, and is measured by the vendor, not by its own word. */

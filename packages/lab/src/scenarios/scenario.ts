@@ -1,6 +1,6 @@
-import { lognormal, luckOf, seededRandom } from "../seeded-random.ts"
-import type { VendorCall } from "../vendor-call.ts"
-import type { VendorOptions } from "../vendor-options.ts"
+import { lognormal, luckOf, seededRandom } from "../clock/seeded-random.ts"
+import type { VendorCall } from "../vendor/call.ts"
+import type { VendorOptions } from "../vendor/options.ts"
 
 /** A whole number, the same for all, or lognormal: sigma 1 spans 50× between the 2.5 % and 97.5 % points. */
 export type Size = number | { readonly median: number; readonly sigma: number; readonly max: number }

@@ -1,4 +1,4 @@
-import type { VendorLimits } from "../vendor-options.ts"
+import type { VendorLimits } from "../vendor/options.ts"
 import type { Scenario, Size } from "./scenario.ts"
 
 const short: Size = { median: 400, sigma: 0.6, max: 8_000 }

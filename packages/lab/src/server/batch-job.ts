@@ -1,4 +1,4 @@
-import { luckOf, seededRandom } from "../seeded-random.ts"
+import { luckOf, seededRandom } from "../clock/seeded-random.ts"
 import type { BatchOptions } from "./server-options.ts"
 
 /** Where a job stands. `failed`: its input was found wanting; `expired` and `cancelled` ended with a part done. */

@@ -2,9 +2,9 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { anthropicVoice } from "./anthropic/anthropic-voice.ts"
 import { azureVoice } from "./azure/azure-voice.ts"
 import { geminiVoice } from "./gemini/gemini-voice.ts"
-import { BadRequest, type VendorName } from "./model-call.ts"
+import { BadRequest, type VendorName } from "./wire/model-call.ts"
 import { openaiVoice } from "./openai/openai-voice.ts"
-import type { VendorVoice } from "./vendor-voice.ts"
+import type { VendorVoice } from "./wire/vendor-voice.ts"
 
 /** Whose voice answers on a path. */
 export const voices: Readonly<Record<VendorName, VendorVoice>> = {

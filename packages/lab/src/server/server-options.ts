@@ -2,9 +2,9 @@ import { z } from "zod"
 import type { Clock } from "@sluice/core"
 import type { AnswerRequest, AnswerSource } from "../answers/answer.ts"
 import { checkOptions, strict } from "../check-options.ts"
-import { loopbackHost } from "./loopback-host.ts"
-import type { VendorOptions } from "../vendor-options.ts"
-import { vendorShape } from "../vendor-options-schema.ts"
+import { loopbackHost } from "./guard/loopback-host.ts"
+import type { VendorOptions } from "../vendor/options.ts"
+import { vendorShape } from "../vendor/options-schema.ts"
 
 /** A vendor over HTTP: the simulated vendor's own options, and how it listens and answers. */
 export interface ServerOptions extends VendorOptions {

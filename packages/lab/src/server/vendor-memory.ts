@@ -1,4 +1,4 @@
-import { BadRequest } from "./model-call.ts"
+import { BadRequest } from "./wire/model-call.ts"
 
 /** What batch jobs came to, beside the truth about calls: they have no share in its limits. */
 export interface BatchTruth {

@@ -1,6 +1,6 @@
 import type { Clock } from "@sluice/core"
 import type { AnswerRequest, AnswerSource } from "../answers/answer.ts"
-import type { VendorCore } from "../vendor-core.ts"
+import type { VendorCore } from "../vendor/core.ts"
 import type { BatchOptions } from "./server-options.ts"
 import type { VendorMemory } from "./vendor-memory.ts"
 

@@ -1,6 +1,6 @@
 import type { LimitReading } from "@sluice/core"
-import type { VendorCore } from "../vendor-core.ts"
-import type { VendorTruth } from "../vendor-truth.ts"
+import type { VendorCore } from "../vendor/core.ts"
+import type { VendorTruth } from "../vendor/truth.ts"
 import type { BatchTruth, VendorMemory } from "./vendor-memory.ts"
 
 /** The truth about calls, and what the admission never saw. */

@@ -1,6 +1,6 @@
 import type { LimitOptions } from "../limits/limit-model.ts"
 import type { ToldQuota, ToldRate } from "../scenarios/scenario.ts"
-import type { VendorDimension, VendorLimits, VendorOptions } from "../vendor-options.ts"
+import type { VendorDimension, VendorLimits, VendorOptions } from "../vendor/options.ts"
 
 const names: Readonly<Partial<Record<keyof ToldQuota, VendorDimension>>> = {
   requestsPerMinute: "requests",

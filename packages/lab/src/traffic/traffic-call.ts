@@ -1,6 +1,6 @@
 import { drawSize } from "../scenarios/scenario.ts"
-import { exponential, luckOf, seededRandom } from "../seeded-random.ts"
-import type { VendorCall } from "../vendor-call.ts"
+import { exponential, luckOf, seededRandom } from "../clock/seeded-random.ts"
+import type { VendorCall } from "../vendor/call.ts"
 import type { TrafficShape, TrafficStream } from "./traffic-shape.ts"
 
 /** One call of a shape, drawn. */

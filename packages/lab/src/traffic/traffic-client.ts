@@ -8,8 +8,8 @@ import {
   SluiceError,
 } from "@sluice/core"
 import { backoffDelayMs, retryDefaults, sleep } from "@sluice/scheduler"
-import { chargedAhead, type MaxTokensCharge } from "../max-tokens-charge.ts"
-import type { VirtualAnswer, VirtualVendor } from "../virtual-vendor.ts"
+import { chargedAhead, type MaxTokensCharge } from "../vendor/max-tokens-charge.ts"
+import type { VirtualAnswer, VirtualVendor } from "../vendor/virtual-vendor.ts"
 import type { TrafficCall } from "./traffic-call.ts"
 import { type Heard, heardFrom, type WireStyle } from "./wire-style.ts"
 

@@ -1,4 +1,4 @@
-import type { VendorTruth } from "../vendor-truth.ts"
+import type { VendorTruth } from "../vendor/truth.ts"
 import type { TrafficCall } from "./traffic-call.ts"
 import type { CallEnd } from "./traffic-client.ts"
 import type { TrafficOracle } from "./traffic-oracle.ts"

@@ -1,5 +1,5 @@
 import type { Feedback, LimitReading } from "@sluice/core"
-import type { VirtualAnswer } from "../virtual-vendor.ts"
+import type { VirtualAnswer } from "../vendor/virtual-vendor.ts"
 
 /**
  * How much of what a vendor says reaches the client: `openai` and `anthropic` all of it (with their own headers) · `azure` no

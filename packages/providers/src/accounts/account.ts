@@ -1,5 +1,5 @@
 import type { Limiter } from "@sluice/core"
-import { FailedCalls } from "../call/failed-calls.ts"
+import { FailedCalls } from "../call/failure/failed-calls.ts"
 import type { LearnedTokens } from "./token-estimate.ts"
 import { bestPattern } from "./model-pattern.ts"
 import type { Price, Prices } from "./prices.ts"

@@ -1,8 +1,8 @@
 import { type Cost, countInScope, currentScope, type Permit, SluiceError, type TaskScope } from "@sluice/core"
 import { attemptLoop, retryDecision, type RetryDecision, retryDefaults, sleep } from "@sluice/scheduler"
-import { AttemptFailure } from "./attempt-failure.ts"
+import { AttemptFailure } from "./failure/attempt-failure.ts"
 import { CallEvents } from "./events.ts"
-import { accountRefused, type Ending, endingOf } from "./ending.ts"
+import { accountRefused, type Ending, endingOf } from "./failure/ending.ts"
 import type { FetchContext } from "./context.ts"
 import { limitedFetchDefaults } from "../options.ts"
 import { sharesOf } from "../items/group-scope.ts"
@@ -16,9 +16,9 @@ import { type FetchInput, headerReader, withHeader } from "../http/request.ts"
 import type { AttemptOwner, Counted, Exhausted } from "./attempt.ts"
 import { sendAttempt } from "./send.ts"
 import type { Learned, ModelCall, Usage, Vendor, Verdict } from "../vendors/vendor.ts"
-import { okVerdict } from "./verdict.ts"
+import { okVerdict } from "./failure/verdict.ts"
 import { callOptions } from "./with-call.ts"
-import { type FailedAttempt, VendorError } from "./vendor-error.ts"
+import { type FailedAttempt, VendorError } from "./failure/vendor-error.ts"
 
 /** Tries to open a connection while the process may not: some fifteen seconds. */
 const mostUnsent = 20

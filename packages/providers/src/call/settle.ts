@@ -2,10 +2,10 @@ import type { Settlement, Cost, Feedback, Latency } from "@sluice/core"
 import { usdOf } from "../accounts/prices.ts"
 import { LearnedTokens, learnedDefaults } from "../accounts/token-estimate.ts"
 import type { Answer, Usage, Verdict } from "../vendors/vendor.ts"
-import { AttemptFailure } from "./attempt-failure.ts"
+import { AttemptFailure } from "./failure/attempt-failure.ts"
 import type { PreparedCall } from "./prepare.ts"
 import type { Attempt, AttemptOwner, Counted, Exhausted } from "./attempt.ts"
-import { okVerdict, verdictOn } from "./verdict.ts"
+import { okVerdict, verdictOn } from "./failure/verdict.ts"
 
 /** A vendor's reading of what it was sent, or nothing where it fails: no answer is lost, and no permit kept, for that. */
 export function unlessItThrows<T>(read: () => T): T | undefined {

@@ -1,6 +1,6 @@
 import { sleep } from "@sluice/scheduler"
-import { statusOf } from "./batch-http.ts"
-import type { BatchResult } from "./batch-vendor.ts"
+import { statusOf } from "./vendors/batch-http.ts"
+import type { BatchResult } from "./vendors/batch-vendor.ts"
 import { runBatchesDefaults } from "./run-batches-options.ts"
 import { isFinal, type WatchOptions } from "./watch-batch.ts"
 

@@ -1,12 +1,12 @@
 import type { ModelCall } from "../vendors/vendor.ts"
-import { anthropicBatches } from "./anthropic-batches.ts"
-import { anthropicHttp } from "./anthropic-http.ts"
-import type { BatchHttp } from "./batch-http.ts"
-import type { BatchVendor } from "./batch-vendor.ts"
-import { geminiBatches } from "./gemini-batches.ts"
-import { geminiHttp } from "./gemini-http.ts"
-import { openaiBatches, type OpenAIBatchEndpoint } from "./openai-batches.ts"
-import { openaiHttp } from "./openai-http.ts"
+import { anthropicBatches } from "./vendors/anthropic-batches.ts"
+import { anthropicHttp } from "./vendors/anthropic-http.ts"
+import type { BatchHttp } from "./vendors/batch-http.ts"
+import type { BatchVendor } from "./vendors/batch-vendor.ts"
+import { geminiBatches } from "./vendors/gemini-batches.ts"
+import { geminiHttp } from "./vendors/gemini-http.ts"
+import { openaiBatches, type OpenAIBatchEndpoint } from "./vendors/openai-batches.ts"
+import { openaiHttp } from "./vendors/openai-http.ts"
 
 /** The batch API that takes calls like this one, by plain HTTP beside the call's own URL; `undefined` when there is none. */
 type LaneVendor = (call: ModelCall, url: URL) => ((http: BatchHttp) => BatchVendor) | undefined

@@ -1,7 +1,7 @@
 import type { Clock, Random } from "@sluice/core"
 import type { Usage } from "../vendors/vendor.ts"
 import type { BatchLedger } from "./batch-ledger.ts"
-import type { BatchVendor } from "./batch-vendor.ts"
+import type { BatchVendor } from "./vendors/batch-vendor.ts"
 
 /** What is told while batches run. */
 export interface BatchEvent {

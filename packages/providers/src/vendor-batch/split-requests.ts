@@ -1,4 +1,4 @@
-import type { BatchRequest } from "./batch-vendor.ts"
+import type { BatchRequest } from "./vendors/batch-vendor.ts"
 
 export interface BatchLimits {
   readonly maxRequests: number

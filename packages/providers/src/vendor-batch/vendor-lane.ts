@@ -1,5 +1,5 @@
 import { type Clock, countInScope, type Random, type TaskScope } from "@sluice/core"
-import type { BatchResult, BatchVendor } from "./batch-vendor.ts"
+import type { BatchResult, BatchVendor } from "./vendors/batch-vendor.ts"
 import { type LaneAnswer, LaneBatch } from "./lane-batch.ts"
 import type { LaneCapacity } from "./lane-capacity.ts"
 import { laneDefaults, type LaneOptions } from "./lane-options.ts"

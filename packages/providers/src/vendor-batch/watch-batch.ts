@@ -1,7 +1,7 @@
 import { type Clock, type Random, SluiceError } from "@sluice/core"
 import { sleep } from "@sluice/scheduler"
-import { statusOf } from "./batch-http.ts"
-import type { BatchProgress } from "./batch-vendor.ts"
+import { statusOf } from "./vendors/batch-http.ts"
+import type { BatchProgress } from "./vendors/batch-vendor.ts"
 import { type BatchEvent, type RunBatchesOptions, runBatchesDefaults } from "./run-batches-options.ts"
 
 export interface WatchOptions extends Pick<

@@ -10,7 +10,7 @@ import { longestTrustedDelayMs, toldDelay } from "./reading/retry-delay.ts"
 import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
 import { wantsPlaces } from "./reading/wants-places.ts"
-import { okVerdict, verdictOn } from "../call/verdict.ts"
+import { okVerdict, verdictOn } from "../call/failure/verdict.ts"
 
 /**
  * Anthropic's Messages API. Input is estimated at the start and adjusted; output counts as it is produced, so

@@ -4,7 +4,7 @@ import { decodedSegment } from "./reading/decoded-segment.ts"
 import { at, countAt, textAt } from "./reading/json-path.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
 import type { Answer, ModelCall, RequestFacts, Usage, Vendor, Verdict } from "./vendor.ts"
-import { verdictOn } from "../call/verdict.ts"
+import { verdictOn } from "../call/failure/verdict.ts"
 
 const shape = openAIShaped({
   name: "bedrock",

@@ -11,7 +11,7 @@ import { toldDelay } from "./reading/retry-delay.ts"
 import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
 import { wantsPlaces } from "./reading/wants-places.ts"
-import { okVerdict, verdictOn } from "../call/verdict.ts"
+import { okVerdict, verdictOn } from "../call/failure/verdict.ts"
 
 /**
  * Gemini. It sends no rate limit headers: what there is to know stands in the body of a 429. Limits count requests

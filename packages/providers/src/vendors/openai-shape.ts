@@ -12,7 +12,7 @@ import { toldDelay } from "./reading/retry-delay.ts"
 import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
 import { wantsPlaces } from "./reading/wants-places.ts"
-import { okVerdict, verdictOn } from "../call/verdict.ts"
+import { okVerdict, verdictOn } from "../call/failure/verdict.ts"
 
 /** Where the vendors that speak OpenAI's protocol differ. */
 export interface OpenAIShape {

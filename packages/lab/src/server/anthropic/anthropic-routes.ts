@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify"
-import { parseJson } from "../parse-body.ts"
+import { parseJson } from "../wire/parse-body.ts"
 import { serveCall } from "../serve-call.ts"
 import type { VendorState } from "../vendor-state.ts"
 import { registerAnthropicBatches } from "./anthropic-batches.ts"

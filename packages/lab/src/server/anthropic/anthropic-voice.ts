@@ -1,6 +1,6 @@
 import type { LimitReading } from "@sluice/core"
-import type { Refusal } from "../../vendor-refusal.ts"
-import { dimensionOf, isDaily, type HttpReply, type VendorVoice } from "../vendor-voice.ts"
+import type { Refusal } from "../../vendor/refusal.ts"
+import { dimensionOf, isDaily, type HttpReply, type VendorVoice } from "../wire/vendor-voice.ts"
 
 const ORGANIZATION = "00000000-0000-4000-8000-00000000001a"
 /** Remaining tokens are shown to the nearest thousand. */

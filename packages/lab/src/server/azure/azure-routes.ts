@@ -4,7 +4,7 @@ import { embeddings } from "../openai/embeddings.ts"
 import { responses } from "../openai/responses.ts"
 import { serveCall } from "../serve-call.ts"
 import type { VendorState } from "../vendor-state.ts"
-import type { WireFormat } from "../wire-format.ts"
+import type { WireFormat } from "../wire/wire-format.ts"
 
 const deployed = { "chat/completions": chatCompletions, embeddings }
 

@@ -1,6 +1,6 @@
 import { openaiVoice } from "../openai/openai-voice.ts"
-import type { Refusal } from "../../vendor-refusal.ts"
-import { dimensionOf, type HttpReply, type VendorVoice } from "../vendor-voice.ts"
+import type { Refusal } from "../../vendor/refusal.ts"
+import { dimensionOf, type HttpReply, type VendorVoice } from "../wire/vendor-voice.ts"
 
 /**
  * Azure OpenAI's headers and errors, where they differ from OpenAI's: what remains but no resets, and refusals that say

@@ -1,9 +1,9 @@
 import { z } from "zod"
 import { embedText } from "../../answers/embed-text.ts"
-import { countInput, type ModelCall } from "../model-call.ts"
-import { parseFields } from "../parse-body.ts"
-import { textOf } from "../text-of.ts"
-import type { WireFormat } from "../wire-format.ts"
+import { countInput, type ModelCall } from "../wire/model-call.ts"
+import { parseFields } from "../wire/parse-body.ts"
+import { textOf } from "../wire/text-of.ts"
+import type { WireFormat } from "../wire/wire-format.ts"
 
 const one = z.looseObject({
   content: z.looseObject({ parts: z.array(z.record(z.string(), z.unknown())).min(1) }),

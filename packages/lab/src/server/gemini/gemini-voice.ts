@@ -1,5 +1,5 @@
-import type { Refusal } from "../../vendor-refusal.ts"
-import { dimensionOf, type HttpReply, type VendorVoice } from "../vendor-voice.ts"
+import type { Refusal } from "../../vendor/refusal.ts"
+import { dimensionOf, type HttpReply, type VendorVoice } from "../wire/vendor-voice.ts"
 
 const GOOGLE = "type.googleapis.com/google.rpc"
 const DOCS = "https://ai.google.dev/gemini-api/docs/rate-limits"

@@ -1,9 +1,9 @@
 import { z } from "zod"
 import type { Answer, OfferedTool } from "../../answers/answer.ts"
-import type { ModelCall } from "../model-call.ts"
-import { parseFields } from "../parse-body.ts"
-import { textOf } from "../text-of.ts"
-import type { Exchange, WireFormat } from "../wire-format.ts"
+import type { ModelCall } from "../wire/model-call.ts"
+import { parseFields } from "../wire/parse-body.ts"
+import { textOf } from "../wire/text-of.ts"
+import type { Exchange, WireFormat } from "../wire/wire-format.ts"
 import { openaiCall } from "./openai-call.ts"
 
 const tokenMaximum = z.int().min(1).nullish()

@@ -1,8 +1,8 @@
 import { z } from "zod"
 import { embedText } from "../../answers/embed-text.ts"
-import { countInput, type ModelCall } from "../model-call.ts"
-import { parseFields } from "../parse-body.ts"
-import type { WireFormat } from "../wire-format.ts"
+import { countInput, type ModelCall } from "../wire/model-call.ts"
+import { parseFields } from "../wire/parse-body.ts"
+import type { WireFormat } from "../wire/wire-format.ts"
 
 const tokens = z.array(z.int().min(0)).min(1)
 

@@ -1,6 +1,6 @@
 import type { AnswerRequest, OfferedTool } from "../../answers/answer.ts"
 import type { JsonSchema } from "../../answers/conform-to-schema.ts"
-import { countInput, type ModelCall } from "../model-call.ts"
+import { countInput, type ModelCall } from "../wire/model-call.ts"
 
 /** What `json_object` asks for. */
 const anyObject: JsonSchema = { type: "object", properties: { answer: { type: "string" } } }

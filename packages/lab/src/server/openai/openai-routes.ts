@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify"
-import { BadRequest } from "../model-call.ts"
+import { BadRequest } from "../wire/model-call.ts"
 import { serveCall } from "../serve-call.ts"
 import type { VendorState } from "../vendor-state.ts"
 import { chatCompletions } from "./chat-completions.ts"

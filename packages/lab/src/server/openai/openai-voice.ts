@@ -1,7 +1,7 @@
-import { goDuration } from "../go-duration.ts"
+import { goDuration } from "../wire/go-duration.ts"
 import { SERVER_ERROR } from "./chat-completions.ts"
-import type { Refusal } from "../../vendor-refusal.ts"
-import { dimensionOf, isDaily, type HttpReply, type VendorVoice } from "../vendor-voice.ts"
+import type { Refusal } from "../../vendor/refusal.ts"
+import { dimensionOf, isDaily, type HttpReply, type VendorVoice } from "../wire/vendor-voice.ts"
 
 const NO_MONEY =
   "You exceeded your current quota, please check your plan and billing details. For more information on this error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors."

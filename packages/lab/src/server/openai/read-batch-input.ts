@@ -1,8 +1,8 @@
 import { z } from "zod"
-import type { BatchItem } from "../answer-item.ts"
-import { checkAnswerable } from "../answer-to.ts"
-import { isDeeper, MAX_DEPTH } from "../parse-body.ts"
-import type { WireFormat } from "../wire-format.ts"
+import type { BatchItem } from "../send/answer-item.ts"
+import { checkAnswerable } from "../send/answer-to.ts"
+import { isDeeper, MAX_DEPTH } from "../wire/parse-body.ts"
+import type { WireFormat } from "../wire/wire-format.ts"
 
 /** Why a job fails in validation, as the API shows it. */
 export interface BatchInputError {

@@ -1,0 +1,30 @@
+import { bestPattern, type Price, prices as listPrices } from "@sluice/providers"
+import type { QuotaOptions } from "@sluice/scheduler"
+import type { SluiceConfig } from "../commands/config-file.ts"
+import { parseModelName } from "./model-name.ts"
+import type { RunLimits } from "../run/run-limits.ts"
+import { usageError } from "../usage-error.ts"
+
+/** Those that hold for this model. */
+export function limitsFor(model: string, { limits: byModel, ...together }: RunLimits): QuotaOptions {
+  if (!byModel) return together
+  const pattern = bestPattern(Object.keys(byModel), model)
+  return (pattern === undefined ? undefined : byModel[pattern]) ?? {}
+}
+
+/** The configuration's, or the list price. */
+export function priceOf(model: string, { prices }: SluiceConfig): Price | undefined {
+  const known = { ...listPrices, ...prices }
+  const pattern = bestPattern(Object.keys(known), model)
+  return pattern === undefined ? undefined : known[pattern]
+}
+
+/** A budget that nothing would be counted against is refused: whoever gives one relies on it. */
+export function checkBudget(model: string, limits: RunLimits, config: SluiceConfig): void {
+  const { vendor, id } = parseModelName(model)
+  const isFree = vendor === "lab" || vendor === "noop"
+  if (isFree || limitsFor(id, limits).budgetUsd === undefined || priceOf(id, config)) return
+  throw usageError(
+    `The budget cannot be kept: the price of ${id} is not known. Put it into sluice.config.json, in dollars per million tokens: {"prices": {"${id}": {"input": 1, "output": 4}}}.`,
+  )
+}

@@ -1,0 +1,30 @@
+import type { FastifyInstance } from "fastify"
+import { loopbackHost } from "./loopback-host.ts"
+import { BadRequest } from "../wire/model-call.ts"
+
+/**
+ * Web pages that a developer has open are not let in. A page that had its own name resolve to this machine gives itself away by
+ * `Host`, one that sends forms or requests across by `Origin`. A server that was put on the network on purpose goes by any name.
+ */
+export function refuseStrangers(app: FastifyInstance, isExposed: boolean): void {
+  app.addHook("onRequest", async ({ headers: { host = "", origin } }) => {
+    const name = host
+      .replace(/:\d*$/, "")
+      .replace(/^\[(.*)\]$/, "$1")
+      .toLowerCase()
+    if (!isExposed && !loopbackHost.test(name)) {
+      throw new BadRequest(
+        `This server answers to 127.0.0.1 and localhost, not to ${JSON.stringify(host.slice(0, 100))}.`,
+        null,
+        403,
+      )
+    }
+    if (origin !== undefined && !sameHost(origin, host)) {
+      throw new BadRequest("This server answers no other web page.", null, 403)
+    }
+  })
+}
+
+function sameHost(origin: string, host: string): boolean {
+  return URL.canParse(origin) && new URL(origin).host === host.toLowerCase()
+}

@@ -1,0 +1,40 @@
+import { composeAnswer, type Answer } from "../../answers/answer.ts"
+import { conformToSchema } from "../../answers/conform-to-schema.ts"
+import { offSchema } from "../../answers/off-schema.ts"
+import { countTokens } from "../../answers/token-count.ts"
+import { BadRequest, type ModelCall } from "../wire/model-call.ts"
+import type { VendorState } from "../vendor-state.ts"
+import type { WireFormat } from "../wire/wire-format.ts"
+
+const silence: Answer = { text: "", finish: "stop", outputTokens: 0 }
+
+/** The model's answer. Throws `BadRequest` for a schema that nobody can fulfil. */
+export function answerTo(format: WireFormat, call: ModelCall, { answer }: VendorState): Answer {
+  if (format.silent) return silence
+  // What a user's own function throws is no fault of the request.
+  if (typeof answer === "function") return composeAnswer(call, answer)
+  return orBadRequest(() => composeAnswer(call, answer))
+}
+
+function orBadRequest<T>(compose: () => T): T {
+  try {
+    return compose()
+  } catch (error) {
+    throw new BadRequest(`Invalid schema: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+/** Throws `BadRequest` at once for a schema that nobody can fulfil: a batch must not find out when it is done. */
+export function checkAnswerable({ schema, forcedTool }: ModelCall): void {
+  for (const asked of [schema, forcedTool?.parameters])
+    if (asked !== undefined) orBadRequest(() => conformToSchema(asked, ""))
+}
+
+/** The same answer as a model gives that does not keep to the schema; `undefined` where none was asked for. */
+export function answerOffSchema(call: ModelCall, answer: Answer, luck: number): Answer | undefined {
+  const schema = call.forcedTool?.parameters ?? call.schema
+  if (schema === undefined) return undefined
+  // A tool's arguments stay JSON, as wrong as they are.
+  const text = offSchema(schema, answer.text, answer.toolName === undefined ? luck : 1 / 3 + (luck * 2) / 3)
+  return { ...answer, text, outputTokens: Math.max(1, countTokens(text)) }
+}
