@@ -19,7 +19,7 @@ const pages = ["README.md", "docs/**/*.md", "packages/*/README.md", "examples/*/
 
 /** Every TypeScript and JavaScript block of the README, of `docs`, and of the READMEs of packages and examples. */
 export function docBlocks(root: string): DocBlock[] {
-  return globSync(pages, { cwd: root, exclude: ["**/node_modules/**"] })
+  return globSync(pages, { cwd: root, exclude: ["**/node_modules/**", "docs/reference/**"] })
     .toSorted()
     .flatMap((page) => blocksOf(page, readFileSync(path.join(root, page), "utf8")))
 }

@@ -8,7 +8,7 @@ const pages = [
   "README.md",
   ...globSync(["docs/**/*.md", "packages/*/README.md", "examples/*/README.md"], {
     cwd: root,
-    exclude: ["**/node_modules/**"],
+    exclude: ["**/node_modules/**", "docs/reference/**"],
   }),
 ].toSorted()
 

@@ -28,7 +28,9 @@ export const sidebar: { readonly text: string; readonly collapsed?: boolean; rea
     text: "Start",
     items: [
       { text: "What it is", link: "/" },
-      ...["good-practices", "limits", "retries", "my-429s-do-not-go-away"].map((name) => page(`docs/${name}.md`)),
+      ...["good-practices", "limits", "retries", "my-429s-do-not-go-away", "esm"].map((name) =>
+        page(`docs/${name}.md`),
+      ),
     ],
   },
   { text: "Your SDK", items: pages("docs/sdks/*.md", ["docs/sdks/openai.md"]) },

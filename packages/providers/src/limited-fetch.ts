@@ -65,6 +65,7 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
     const url = urlOf(input)
     const found = url && recognise(url, input, init)
     if (!found) {
+      if (url && isBesideModels(url) && (url.username !== "" || url.password !== "")) throw userInfo(url)
       if (url && context.isLimited && mayBeModelCall(url, input, init)) warnOfHole(context, url)
       return url && isBesideModels(url) ? sendBeside(context, url, input, init) : context.fetch(input, init)
     }

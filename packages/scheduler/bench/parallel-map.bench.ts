@@ -4,7 +4,8 @@
 import pLimit from "p-limit"
 import pMap from "p-map"
 import { parallelMap } from "../src/map/parallel-map.ts"
-import { createQuota, type Quota } from "../src/quota/quota.ts"
+import { createQuota } from "../src/quota/create-quota.ts"
+import type { Quota } from "../src/quota/quota.ts"
 import { semaphore } from "../src/limiters/semaphore.ts"
 
 const items = Number(process.argv[2] ?? 1_000_000)

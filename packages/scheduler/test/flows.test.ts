@@ -4,7 +4,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { abortAt, plan, runPlan, traceText } from "../../core/test/support/random-flow.ts"
 import { parallelExecutor } from "../src/runtime/executor.ts"
-import { createQuota } from "../src/quota/quota.ts"
+import { createQuota } from "../src/quota/create-quota.ts"
 import { semaphore } from "../src/limiters/semaphore.ts"
 import { sleep } from "../src/runtime/sleep.ts"
 

@@ -71,7 +71,7 @@ export async function sendBeside(
   input: FetchInput,
   init: RequestInit | undefined,
 ): Promise<Response> {
-  const { clock, random, budget, retry } = context
+  const { clock, random, budget, retry, timeoutMs } = context
   const method = methodOf(input, init)
   const request = input instanceof Request ? input : undefined
   const isJson = (): boolean => headerReader(input, init)("content-type")?.includes("json") ?? false
@@ -88,25 +88,37 @@ export async function sendBeside(
       random,
     )
   const once = async (): Promise<Response> => {
-    let response: Response
+    const controller = new AbortController()
+    const disarm = clock.setTimer(timeoutMs, () =>
+      controller.abort(new DOMException(`timed out: no answer within ${timeoutMs} ms (timeoutMs)`, "TimeoutError")),
+    )
     try {
-      response = withoutOurHeaders(await timed(context, input, sent, signal ?? undefined, method))
+      const either = signal ? AbortSignal.any([signal, controller.signal]) : controller.signal
+      const response = withoutOurHeaders(
+        await fetchOnOrigin(context.fetch, input, { ...sent, signal: either }, method === "GET"),
+      )
+      const { status } = response
+      // The body of an answer is the caller's, and takes as long as it takes.
+      if (status !== 408 && status !== 409 && status !== 429 && status < 500) return response
+      const { bytes } = await readAtMost(response, longestError)
+      throw new BesideFailure(refilledResponse(response, bytes), decisionOn(response, bytes))
     } catch (error) {
+      if (error instanceof BesideFailure) throw error
       if (signal?.aborted) throw signal.reason
       if (error instanceof RedirectRefused) throw new SluiceError("vendor-refused", error.message, { cause: error })
       throw new BesideFailure(undefined, decide(canRepeat, "connection"), error)
+    } finally {
+      disarm()
     }
-    const { status, headers } = response
-    if (status !== 408 && status !== 409 && status !== 429 && status < 500) return response
-    const { bytes } = await readAtMost(response, longestError)
+  }
+  const decisionOn = ({ status, headers }: Response, bytes: Uint8Array): ((attempt: number) => RetryDecision) => {
     const body = parsed(bytes)
     const error = errorOf(body)
     const isFinal =
       headers.get("x-should-retry") === "false" ||
       (status < 500 && isSpendCap(textAt(error, "code") ?? textAt(error, "type"), errorText(body)))
     const retryable = !isFinal && (canRepeat || refusedAtOnce.has(status))
-    const retryAfterMs = toldDelay(headers, body, clock.wallNow())
-    throw new BesideFailure(refilledResponse(response, bytes), decide(retryable, `http-${status}`, retryAfterMs))
+    return decide(retryable, `http-${status}`, toldDelay(headers, body, clock.wallNow()))
   }
   try {
     return await attemptLoop(once, {
@@ -126,26 +138,6 @@ export async function sendBeside(
 }
 
 const longestError = 1_048_576
-
-/** One attempt, with `timeoutMs` to the head of the answer; its body is the caller's. */
-async function timed(
-  { fetch, clock, timeoutMs }: FetchContext,
-  input: FetchInput,
-  init: RequestInit,
-  signal: AbortSignal | undefined,
-  method: string,
-): Promise<Response> {
-  const controller = new AbortController()
-  const disarm = clock.setTimer(timeoutMs, () =>
-    controller.abort(new DOMException(`timed out: no answer within ${timeoutMs} ms (timeoutMs)`, "TimeoutError")),
-  )
-  try {
-    const either = signal ? AbortSignal.any([signal, controller.signal]) : controller.signal
-    return await fetchOnOrigin(fetch, input, { ...init, signal: either }, method === "GET")
-  } finally {
-    disarm()
-  }
-}
 
 function parsed(bytes: Uint8Array): unknown {
   const text = new TextDecoder().decode(bytes)

@@ -25,6 +25,8 @@ export interface AskedCall {
 /** What is known of a call before it asks for admission. */
 export interface PreparedCall {
   readonly vendor: Vendor
+  /** Taken for a model call because the user says so. */
+  readonly isGuess: boolean
   /** What of the body is needed again; its parsed form is not kept. */
   readonly body: Pick<SentBody, "repeatable" | "text">
   readonly facts: RequestFacts
@@ -59,6 +61,7 @@ export function prepareCall(
   const tenant = told.tenant ?? key?.tenant
   return {
     vendor,
+    isGuess: asked.call.isGuess ?? false,
     body: { repeatable, ...(text === undefined ? {} : { text }) },
     facts,
     account,

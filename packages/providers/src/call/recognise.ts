@@ -44,7 +44,7 @@ export function mayBeModelCall(url: URL, input: FetchInput, init: RequestInit | 
 }
 
 function callAt({ pathname }: URL): ModelCall {
-  return { endpoint: pathname.slice(pathname.lastIndexOf("/") + 1) }
+  return { endpoint: pathname.slice(pathname.lastIndexOf("/") + 1), isGuess: true }
 }
 
 function vendorNamed(name: string): Vendor {

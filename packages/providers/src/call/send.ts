@@ -81,7 +81,8 @@ function wholeAnswer(attempt: Attempt, response: Response, bytes: Uint8Array<Arr
   const { vendor } = prepared
   const isLong = bytes.length > longBody
   const body = isLong ? usageInTail(bytes) : parsed(bytes)
-  const isMalformed = body === undefined || typeof body === "string"
+  // What is limited only because the user says so may answer whatever it likes.
+  const isMalformed = !prepared.isGuess && response.status === 200 && (body === undefined || typeof body === "string")
   if (isMalformed) {
     attempt.permit.settle({ outcome: "ignored", actual: unknownCost(attempt) })
     const message = "the answer is not the JSON it claims to be"
@@ -95,7 +96,7 @@ function wholeAnswer(attempt: Attempt, response: Response, bytes: Uint8Array<Arr
     if (usage && usage.outputTokens > 0) attempt.owner.spent(usage, "counted")
     throw settleFailure(attempt, { ...hidden, headers }, errorResponse(hidden.status, bytes, response), bytes)
   }
-  const whole = refilledResponse(response, bytes, isLong ? undefined : body)
+  const whole = refilledResponse(response, bytes, isLong || typeof body === "string" ? undefined : body)
   settleAnswer(attempt, { status, headers, body }, usage, { totalMs: context.clock.now() - attempt.startMs })
   return whole
 }

@@ -38,7 +38,7 @@ export class StreamedAnswer {
   #settled = false
   #disarmIdle: (() => void) | undefined
 
-  /** `begun` is called at the first byte, `letGo` at the end. */
+  /** `begun` is called once the answer has begun, `letGo` at the end. */
   constructor(
     attempt: Attempt,
     response: Response,
@@ -73,7 +73,10 @@ export class StreamedAnswer {
     let isOver = false
     for (let bytes = 0; this.#isHeld && !error && !isOver;) {
       this.#asking = true
-      const { done, value } = await reader.read()
+      const { done, value } = await reader.read().catch((reason: unknown) => {
+        this.#release()
+        throw reason
+      })
       if (held.length === 0) this.#firstByte()
       isOver = done
       if (done) {
@@ -88,8 +91,11 @@ export class StreamedAnswer {
     }
     if (error && this.#isHeld) throw this.#failed(error)
     this.#isHeld = false
+    this.#begun()
     this.#passed(error)
     if (isOver) this.#over("success")
+    // Who gives up between two pieces reads no further one that could say so.
+    else this.#abort.signal.addEventListener("abort", () => this.#over("ignored"), { once: true })
     const body = meteredBody(
       reader,
       {
@@ -114,7 +120,6 @@ export class StreamedAnswer {
   }
 
   #firstByte(): void {
-    this.#begun()
     this.#lastMs = this.#clock.now()
     this.#armIdle()
   }

@@ -10,6 +10,8 @@ export interface ModelCall {
   readonly model?: string
   /** Only where the URL or a header tells; otherwise the body does. */
   readonly stream?: boolean
+  /** Taken for a model call because the user says so, not by its address. */
+  readonly isGuess?: boolean
 }
 
 /** What the body of a model call says, as far as admission needs it. Never the prompt itself. */

@@ -1,6 +1,6 @@
 import { createLimitModel, exponential, seededRandom, VirtualClock } from "@sluice/lab"
 import { expect, it } from "vitest"
-import { createQuota } from "../../src/quota/quota.ts"
+import { createQuota } from "../../src/quota/create-quota.ts"
 import { parallelMap } from "../../src/map/parallel-map.ts"
 import { sleep } from "../../src/runtime/sleep.ts"
 

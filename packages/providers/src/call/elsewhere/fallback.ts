@@ -145,6 +145,8 @@ export async function plainRequest(
   const isJson = (): boolean => headerReader(input, init)("content-type")?.includes("json") ?? false
   const { json, replacement } = await readBody(init?.body ?? (request?.body ? request : undefined), isJson)
   const own: RequestInit = request ? { method: request.method, headers: request.headers, signal: request.signal } : {}
+  // Another place may need it again.
+  if (request?.body && !init?.body && !replacement) own.body = await request.arrayBuffer()
   return {
     init: { ...own, ...init, ...(replacement && { body: replacement }) },
     json:
