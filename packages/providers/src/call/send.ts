@@ -57,8 +57,14 @@ export async function sendAttempt(owner: AttemptOwner, permit: Permit, estimate:
     const verdict = { ...rest, message: owner.prepared.hide(message) }
     if (outOfFiles(error)) permit.settle({ outcome: "ignored", actual: { requests: 0 } })
     else permit.settle({ outcome: verdict.kind === "retry" ? "failed" : "ignored", actual: unknownCost(attempt) })
-    throw new AttemptFailure(verdict, undefined, {}, error)
+    throw new AttemptFailure(verdict, undefined, {}, withoutKeys(error, owner.prepared.hide))
   }
+}
+
+/** `fetch` quotes a header that cannot be sent, and loggers print causes. */
+function withoutKeys(error: unknown, hide: (text: string) => string): unknown {
+  if (!(error instanceof Error) || hide(error.message) === error.message) return error
+  return new TypeError(hide(error.message))
 }
 
 // What a vendor says of an error fits in a page.
@@ -90,7 +96,7 @@ function wholeAnswer(attempt: Attempt, response: Response, bytes: Uint8Array<Arr
   }
   const { status, headers } = response
   const usage = unlessItThrows(() => vendor.usage(body))
-  const hidden = unlessItThrows(() => vendor.hiddenError?.(body))
+  const hidden = prepared.isGuess ? undefined : unlessItThrows(() => vendor.hiddenError?.(body))
   if (hidden) {
     // Some routers charge for what the vendor behind them has written before it failed.
     if (usage && usage.outputTokens > 0) attempt.owner.spent(usage, "counted")

@@ -290,7 +290,7 @@ const preludes = new Set([
 function streamEvent({ event, data }: { event: string; data: string }): StreamFact | undefined {
   if (data === "[DONE]") return { prelude: true }
   // Most events are pieces of text: parse only those that may carry more.
-  const mayFail = data.includes('"error"') || data.includes("response.failed")
+  const mayFail = event === "error" || data.includes('"error"') || data.includes("response.failed")
   const mayCount = data.includes('_tokens"')
   const mayBeEmpty = emptySigns.some((sign) => data.includes(sign))
   const plain = { output: event === "message" || event.endsWith(".delta"), prelude: preludes.has(event) }
@@ -299,7 +299,7 @@ function streamEvent({ event, data }: { event: string; data: string }): StreamFa
   try {
     body = JSON.parse(data)
   } catch {
-    return plain
+    return event === "error" ? { error: asAnswer(data, {}) } : plain
   }
   const error = errorIn(event, body)
   if (error) return { error }
@@ -327,10 +327,12 @@ const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.l
 
 function errorIn(event: string, body: unknown): Answer | undefined {
   const type = textAt(body, "type")
-  const own = at(body, "error")
+  const given = at(body, "error")
+  const own = Array.isArray(given) ? (given[0] as unknown) : given
   const error = isError(own) ? own : type === "response.failed" ? at(body, "response", "error") : errorInChoice(body)
   const found = type === "error" || event === "error" ? (error ?? body) : error
-  return isError(found) ? asAnswer(found, body) : undefined
+  if (isError(found)) return asAnswer(found, body)
+  return event === "error" ? asAnswer("The stream ended with an error that says nothing.", {}) : undefined
 }
 
 /** OpenRouter's, where the vendor behind it failed in the middle. */
@@ -342,6 +344,18 @@ function errorInChoice(body: unknown): unknown {
 function asAnswer(error: object | string, body: unknown): Answer {
   const told = typeof error === "string" ? { ...(body as object), message: error } : error
   return { status: errorStatus(told), headers: new Headers(), body: { error: told } }
+}
+
+/** What gateways and web frameworks call it: `{ detail }`, `{ errors: [] }`, `{ error: [] }`, `{ message, code }`. */
+function foreignError(body: unknown): object | string | undefined {
+  if (["id", "object", "choices", "usage", "model"].some((key) => at(body, key) !== undefined)) return undefined
+  const named = [at(body, "error", 0), at(body, "error", "error"), at(body, "errors", 0), at(body, "detail")].find(
+    isError,
+  )
+  if (named !== undefined) return named
+  const code = at(body, "statusCode") ?? at(body, "status_code") ?? at(body, "code")
+  const message = textAt(body, "message")
+  return message !== undefined && typeof code === "number" && code >= 400 && code < 600 ? { message, code } : undefined
 }
 
 function hiddenError(body: unknown): Answer | undefined {
@@ -357,6 +371,8 @@ function hiddenError(body: unknown): Answer | undefined {
   if (isError(error) && (isAlone || at(body, "status") === "failed"))
     return asAnswer(error, Array.isArray(body) ? {} : body)
   if (at(body, "object") === "error") return asAnswer(body as object, body)
+  const foreign = isAlone ? foreignError(body) : undefined
+  if (foreign !== undefined) return asAnswer(foreign, {})
   if (choices === null) {
     const message = "HTTP 200, and in it neither an answer nor an error: choices is null"
     return { status: 502, headers: new Headers(), body: { error: { code: "no-answer", message } } }

@@ -147,6 +147,43 @@ const cases: Record<string, Case> = {
     good: stream,
     kind: "retry",
   },
+  "openai, only a detail": {
+    send: openai,
+    bad: { detail: "Rate limit exceeded, try again in 1s" },
+    good: chat,
+    kind: "wait",
+  },
+  "openai, message and code": {
+    send: openai,
+    bad: { message: "rate limit exceeded", code: 429 },
+    good: chat,
+    kind: "wait",
+  },
+  "openai, message and statusCode": {
+    send: openai,
+    bad: { statusCode: 503, message: "busy" },
+    good: chat,
+    kind: "retry",
+  },
+  "openai, a list of errors": {
+    send: openai,
+    bad: { errors: [{ message: "rate limit", code: 429 }] },
+    good: chat,
+    kind: "wait",
+  },
+  "openai, error as a list": { send: openai, bad: { error: [{ message: "x", code: 429 }] }, good: chat, kind: "wait" },
+  "openai, an error in an error": {
+    send: openai,
+    bad: { error: { error: { message: "x", code: 429 } } },
+    good: chat,
+    kind: "wait",
+  },
+  "openai, an error event without JSON": {
+    send: streamed,
+    bad: "event: error\ndata: boom\n\n",
+    good: stream,
+    kind: "retry",
+  },
   "openai, an empty stream": { send: streamed, bad: "", good: stream, kind: "retry" },
   "openai, a stream of comments only": {
     send: streamed,

@@ -44,7 +44,8 @@ export function deadline(quota: string, by: string, needsMs: number | undefined,
     needsMs === undefined
       ? `${quota}: not admitted within its deadline of ${seconds(maxWaitMs)}; blocked by ${by}.`
       : `${quota}: ${by} admits this call in ${seconds(needsMs)} at the earliest, after its deadline of ${seconds(maxWaitMs)}.`
-  return new SluiceError("deadline-unreachable", `${message} Allow more time, or raise ${by}.`, {
+  const remedy = by === "the calls ahead of it" ? "give it a higher priority" : `raise ${by}`
+  return new SluiceError("deadline-unreachable", `${message} Allow more time, or ${remedy}.`, {
     retryable: true,
     details: { by, needsMs, maxWaitMs },
   })
