@@ -1,19 +1,42 @@
 import { globSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
-const packages = ["core", "scheduler", "providers", "journal", "lab", "pocketflow", "cli", "sluice"]
+const packages = [
+  "core",
+  "scheduler",
+  "providers",
+  "journal",
+  "lab",
+  "pocketflow",
+  "otel",
+  "page",
+  "redis",
+  "bullmq",
+  "cli",
+  "sluice",
+]
 
-// Custom conditions replace the defaults, so the defaults are listed too.
-const ssr = { resolve: { conditions: ["@sluice/source", "node", "import", "module", "default"] } }
+// Custom conditions replace the defaults, so Node's own are listed too. Not "module", which is for bundlers: Node gets it handed
+// on, and some packages (@opentelemetry/api) have builds behind it that only bundlers can load.
+const ssr = { resolve: { conditions: ["@sluice/source", "node", "import", "default"] } }
 
 // Generous for slow machines: what a test waits for is a condition or virtual time, so only a hang gets here.
 const patience = { testTimeout: 30_000, hookTimeout: 30_000 }
+
+// Of what goes to the process because a test has no listener; what tests it listens itself.
+const quiet = { execArgv: ["--disable-warning=SluiceWarning"] }
+
+/** Processes that share a quota in real time: after all others, one file at a time, as no busy machine of a user's would be. */
+const alone = { sequence: { groupOrder: 1 }, maxWorkers: 1 }
 
 // `scripts/ci.ts` reads its counts from this file.
 const reportFile = process.env["SLUICE_TEST_REPORT"]
 
 export default defineConfig({
   test: {
+    // One for each core, and two on one or two: many tests wait for processes that they have started. The default leaves one idle.
+    maxWorkers: Math.max(2, availableParallelism()),
     // `pnpm coverage`: the packages whose every line and branch is run by their own tests.
     coverage: { include: ["src/**"], thresholds: { 100: true }, reporter: ["text"] },
     reporters: reportFile ? ["default", ["json", { outputFile: reportFile }]] : ["default"],
@@ -22,6 +45,8 @@ export default defineConfig({
         ssr,
         test: {
           ...patience,
+          ...quiet,
+          ...(name === "redis" && alone),
           name,
           root: `packages/${name}`,
           include: ["test/**/*.test.ts"],
@@ -35,7 +60,16 @@ export default defineConfig({
           },
         },
       })),
-      { ssr, test: { ...patience, name: "repo", root: ".", include: ["scripts/*.test.ts", "examples/*/*.test.ts"] } },
+      {
+        ssr,
+        test: {
+          ...patience,
+          ...quiet,
+          name: "repo",
+          root: ".",
+          include: ["scripts/*.test.ts", "examples/*/*.test.ts"],
+        },
+      },
     ],
   },
 })

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import path from "node:path"
-import type { Vendor } from "@sluice/lab"
+import type { VendorServer } from "@sluice/lab"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { blocksOf, docBlocks } from "./doc-blocks.ts"
 import { runModule, startPagesVendor } from "./run-block.ts"
@@ -32,7 +32,7 @@ it("every page that shows code is found", () => {
 describe("the code of the pages runs as it stands", () => {
   // Inside a package that depends on what the pages tell to install.
   const folder = mkdtempSync(path.join(root, "scripts/reader/.blocks-"))
-  let vendor: Vendor
+  let vendor: VendorServer
   let env: NodeJS.ProcessEnv
   beforeAll(async () => {
     ;({ vendor, env } = await startPagesVendor())

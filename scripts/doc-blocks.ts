@@ -17,11 +17,14 @@ export interface DocBlock {
 
 const pages = ["README.md", "docs/**/*.md", "packages/*/README.md", "examples/*/README.md"]
 
-/** Every TypeScript and JavaScript block of the README, of `docs`, and of the READMEs of packages and examples. */
+/** The README, the pages of `docs` that somebody wrote, and the READMEs of packages and examples, sorted. */
+export function docPages(root: string): string[] {
+  return globSync(pages, { cwd: root, exclude: ["**/node_modules/**", "docs/reference/**"] }).toSorted()
+}
+
+/** Every TypeScript and JavaScript block of the pages. */
 export function docBlocks(root: string): DocBlock[] {
-  return globSync(pages, { cwd: root, exclude: ["**/node_modules/**", "docs/reference/**"] })
-    .toSorted()
-    .flatMap((page) => blocksOf(page, readFileSync(path.join(root, page), "utf8")))
+  return docPages(root).flatMap((page) => blocksOf(page, readFileSync(path.join(root, page), "utf8")))
 }
 
 /** The blocks of one page. */

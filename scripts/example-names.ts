@@ -7,3 +7,6 @@ export function exampleNames(root: string): string[] {
     .map((file) => path.basename(path.dirname(file)))
     .toSorted()
 }
+
+/** The one whose output is figures of its own run: it has tests of its own, and the checks run it as people do. The others are run by the tests, which know what each prints. */
+export const freeExample = "summarise-docs"

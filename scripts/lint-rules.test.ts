@@ -12,7 +12,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   journal: ["core", "scheduler"],
   lab: ["core", "scheduler"],
   pocketflow: ["core", "scheduler"],
-  cli: ["core", "scheduler", "providers", "journal", "lab"],
+  otel: ["core"],
+  page: ["core", "scheduler", "journal"],
+  redis: ["core", "scheduler"],
+  bullmq: ["core", "scheduler"],
+  cli: ["core", "scheduler", "providers", "journal", "lab", "page", "redis", "bullmq"],
   sluice: ["core", "scheduler", "providers", "journal", "pocketflow"],
 }
 const packages = Object.keys(mayImport)

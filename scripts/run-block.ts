@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process"
-import { startVendor, type Vendor } from "@sluice/lab"
+import { startVendor, type VendorServer } from "@sluice/lab"
 
 /** A vendor that stands in for those that a page's SDKs would call, and the variables by which they find it. */
-export async function startPagesVendor(): Promise<{ readonly vendor: Vendor; readonly env: NodeJS.ProcessEnv }> {
+export async function startPagesVendor(): Promise<{ readonly vendor: VendorServer; readonly env: NodeJS.ProcessEnv }> {
   const vendor = await startVendor({ answer: { text: "Hello." }, latency: { baseMs: 1, perOutputTokenMs: 0 } })
   const env = {
     OPENAI_API_KEY: "sk-lab",
@@ -24,9 +24,19 @@ export interface Printed {
 
 /** Runs a module in the folder it lies in, as `node file` does. */
 export function runModule(folder: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Printed> {
+  return runProgram(process.execPath, folder, args, env)
+}
+
+/** Runs a program in `folder`. */
+export function runProgram(
+  program: string,
+  folder: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Printed> {
   return new Promise((resolve) => {
     const options = { cwd: folder, env: { ...process.env, ...env }, timeout: 60_000 }
-    execFile(process.execPath, args, options, (error, stdout, stderr) => {
+    execFile(program, args, options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1
       resolve({ code, stdout, stderr })
     })

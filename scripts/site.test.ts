@@ -1,16 +1,13 @@
-import { globSync } from "node:fs"
 import path from "node:path"
 import { expect, test } from "vitest"
 import { sidebar } from "../docs/.vitepress/sidebar.ts"
+import { docPages } from "./doc-blocks.ts"
 
 const root = path.dirname(import.meta.dirname)
 
 test("every page of the site stands in its navigation", () => {
   const owned = sidebar.flatMap(({ items }) => items.map(({ link }) => link))
-  const files = [
-    "README.md",
-    ...globSync(["docs/*.md", "docs/{sdks,guides,benchmarks,decisions}/*.md", "examples/*/README.md"], { cwd: root }),
-  ]
+  const files = docPages(root).filter((page) => !page.startsWith("packages/"))
   const links = files.map((file) => `/${file.replace(/(^|\/)README\.md$/, "$1").replace(/\.md$/, "")}`)
   expect(links.filter((link) => !owned.includes(link))).toEqual([])
 })

@@ -1,5 +1,9 @@
+import { cpSync } from "node:fs"
+import path from "node:path"
 import { defineConfig, type Plugin } from "vitepress"
 import { sidebar } from "./sidebar.ts"
+
+const dashboard = "guides/opentelemetry-dashboard.json"
 
 const vueFromHere: Plugin = {
   name: "vue-from-here",
@@ -13,7 +17,15 @@ const vueFromHere: Plugin = {
 // The pages are the repository's own: the README is the first one, and a link that works there works here.
 export default defineConfig({
   srcDir: "..",
-  srcExclude: ["packages/**", "**/CHANGELOG.md", ".changeset/**", "scripts/**", "docs/.reference/**"],
+  // What examples read is no page.
+  srcExclude: [
+    "packages/**",
+    "examples/*/*/**",
+    "**/CHANGELOG.md",
+    ".changeset/**",
+    "scripts/**",
+    "docs/.reference/**",
+  ],
   rewrites: {
     "README.md": "index.md",
     "examples/:name/README.md": "examples/:name/index.md",
@@ -27,8 +39,18 @@ export default defineConfig({
   lastUpdated: false,
   // Pages outside this folder do not find Vue by themselves.
   vite: { plugins: [vueFromHere] },
-  // Pages are text: `{{field}}` is a placeholder of a prompt, not of the page.
-  vue: { template: { compilerOptions: { delimiters: ["[[[[", "]]]]"] } } },
+  // Linked to, and no page.
+  buildEnd: ({ outDir }) =>
+    cpSync(path.join(import.meta.dirname, "..", dashboard), path.join(outDir, "docs", dashboard)),
+  markdown: {
+    // Pages are text: `{{field}}` is a placeholder of a prompt, not of the page. Blocks of code are left alone anyway.
+    config: ({ renderer: { rules } }) => {
+      for (const rule of ["text", "code_inline"] as const) {
+        const plain = rules[rule]!
+        rules[rule] = (...token) => plain(...token).replaceAll("{{", "&#123;&#123;")
+      }
+    },
+  },
   themeConfig: {
     sidebar,
     outline: [2, 3],

@@ -17,34 +17,43 @@ function page(file: string): Entry {
   }
 }
 
-function pages(pattern: string, first: readonly string[] = []): Entry[] {
-  const rest = globSync(pattern, { cwd: root }).filter((file) => !first.includes(file))
+function pages(pattern: string, first: readonly string[] = [], without: readonly string[] = []): Entry[] {
+  const rest = globSync(pattern, { cwd: root }).filter((file) => !first.includes(file) && !without.includes(file))
   return [...first.filter((file) => existsSync(path.join(root, file))), ...rest.toSorted()].map(page)
 }
 
-/** Every page of the site, under the question that brings a reader to it. `scripts/site.test.ts` finds pages that are missing here. */
-export const sidebar: { readonly text: string; readonly collapsed?: boolean; readonly items: Entry[] }[] = [
+const named = (...names: readonly string[]): Entry[] => names.map((name) => page(`docs/${name}.md`))
+
+const seeIt = ["docs/see-it.md", "docs/guides/opentelemetry.md"]
+
+interface Section {
+  readonly text: string
+  readonly collapsed?: boolean
+  readonly items: Entry[]
+}
+
+const sections: readonly Section[] = [
+  { text: "Start", items: [{ text: "What it is", link: "/" }, ...named("limits", "esm")] },
   {
-    text: "Start",
+    text: "Guides",
     items: [
-      { text: "What it is", link: "/" },
-      ...["good-practices", "limits", "retries", "my-429s-do-not-go-away", "esm"].map((name) =>
-        page(`docs/${name}.md`),
-      ),
+      ...pages("docs/guides/*.md", ["docs/guides/four-tasks.md"], seeIt),
+      ...named("good-practices", "retries", "my-429s-do-not-go-away", "vendor-batches"),
     ],
   },
-  { text: "Your SDK", items: pages("docs/sdks/*.md", ["docs/sdks/openai.md"]) },
-  { text: "Guides", items: [...pages("docs/guides/*.md"), page("docs/vendor-batches.md")] },
-  { text: "Flows", items: [page("docs/flows.md")] },
-  { text: "The command", items: [page("docs/cli.md")] },
   { text: "Cookbook", items: pages("examples/*/README.md", ["examples/summarise-docs/README.md"]) },
-  { text: "Test your throttling", items: [page("docs/testing.md")] },
-  {
-    text: "Coming from",
-    items: ["comparison", "from-p-limit", "from-langchain", "from-pocketflow"].map((name) => page(`docs/${name}.md`)),
-  },
+  { text: "SDKs", items: pages("docs/sdks/*.md", ["docs/sdks/openai.md"]) },
+  { text: "Flows", items: named("flows") },
+  { text: "The command", items: named("cli") },
+  { text: "Scale out", items: pages("docs/scale-out{,/*,-*}.md", ["docs/scale-out.md"]) },
+  { text: "See it", items: seeIt.filter((file) => existsSync(path.join(root, file))).map(page) },
+  { text: "Test your throttling", items: named("testing") },
+  { text: "How it works", items: [...named("ARCHITECTURE"), page("CONTRIBUTING.md"), page("SECURITY.md")] },
+  { text: "Coming from", items: [...named("comparison"), ...pages("docs/from-*.md", ["docs/from-p-limit.md"])] },
   { text: "Reference", items: pages("docs/reference/*.md") },
-  { text: "How it works", items: [page("docs/ARCHITECTURE.md"), page("CONTRIBUTING.md")] },
   { text: "Measured", collapsed: true, items: pages("docs/benchmarks/*.md") },
   { text: "Decisions", collapsed: true, items: pages("docs/decisions/*.md", ["docs/decisions/README.md"]) },
 ]
+
+/** Every page of the site, under the question that brings a reader to it. `scripts/site.test.ts` finds pages that are missing here. */
+export const sidebar: Section[] = sections.filter(({ items }) => items.length > 0)

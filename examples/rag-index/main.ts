@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
 import OpenAI from "openai"
 import { coalesceEmbeddings, define, openaiOptions } from "sluice"
 import { startVendor } from "@sluice/lab"
@@ -26,16 +27,19 @@ const embed = coalesceEmbeddings((input, { signal }) =>
 
 const { batch, flow } = define<Shared>()
 
+// The doc comments of the SDK's own types, each with the line that it explains.
 const split = batch({
   name: "split",
   prep: (shared) => shared.files,
   exec: async (file) => {
-    const text = await readFile(new URL(`../../${file}`, import.meta.url), "utf8")
-    const pieces = text.split(/\n{2,}|(?<=\.)\s/).filter((each) => each.trim() !== "")
-    return pieces.map((each): Piece => ({ file, text: each }))
+    const text = await readFile(new URL(file, docs), "utf8")
+    const comments = text.matchAll(/\/\*\*(.*?)\*\/\s*([^\n]*)/gs)
+    return [...comments].map(([, words = "", line = ""]): Piece => {
+      return { file, text: `${words.replaceAll(/\s*\n\s*\* ?/g, " ").trim()} ${line}` }
+    })
   },
   post: (shared, _files, pieces) => {
-    shared.pieces = pieces.flat()
+    shared.pieces = pieces.flat().slice(0, 5_000)
   },
 })
 const index = batch({
@@ -55,21 +59,22 @@ const indexing = flow({
   edges: { split: { default: "index" } },
 })
 
-const files = (
-  await glob("docs/decisions/2026-11-24-*.md", { cwd: new URL("../..", import.meta.url).pathname })
-).toSorted()
+const docs = new URL("resources/", import.meta.resolve("openai"))
+const files = (await glob("**/*.d.ts", { cwd: fileURLToPath(docs) })).toSorted()
 const shared: Shared = { files, pieces: [], vectors: [] }
 await indexing.run(shared)
 
 async function search(question: string): Promise<Piece | undefined> {
   const wanted = await embed(question)
-  const likeness = shared.vectors.map((vector) => vector.reduce((sum, value, at) => sum + value * (wanted[at] ?? 0), 0))
+  const likeness = shared.vectors.map((vector) => {
+    const product = vector.reduce((sum, value, at) => sum + value * (wanted[at] ?? 0), 0)
+    return product / Math.hypot(...vector)
+  })
   return shared.pieces[likeness.indexOf(Math.max(...likeness))]
 }
 
-const best = await search("how are tokens counted without a tokeniser")
-process.stdout.write(`Found in ${best?.file}.\n`)
-const { answered } = vendor.stats()
-process.stdout.write(`${shared.pieces.length} pieces in ${answered < 10 ? "fewer than ten" : answered} requests.\n`)
+const best = await search("number of seconds until an API key expires")
+process.stdout.write(`${shared.pieces.length} pieces in ${vendor.stats().answered} requests.\n`)
+process.stdout.write(`Found in ${best?.file}: ${best?.text}\n`)
 await limits.fetch.close()
 await vendor.stop()

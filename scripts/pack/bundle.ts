@@ -2,6 +2,7 @@ import { cpSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { runModule } from "../run-block.ts"
+import { esbuildVersion } from "./esbuild-version.ts"
 import { run } from "./run.ts"
 
 /** What the check bundles with, at the versions that were tried. */
@@ -9,7 +10,7 @@ export const bundlers: Readonly<Record<string, string>> = {
   "@rollup/plugin-commonjs": ">=28",
   "@rollup/plugin-node-resolve": "^16.0.3",
   bun: "^1.4.5",
-  esbuild: "^0.28.2",
+  esbuild: esbuildVersion,
   rollup: "^4.68.8",
   vite: "^8.4.0",
   webpack: "^5.113.0",

@@ -4,12 +4,17 @@ import { root } from "./pack-packages.ts"
 
 /**
  * Type-checks `files` of `folder` as a strict user does, with and without `skipLibCheck`; with `declarations` they are
- * written too. An error inside somebody else's package is theirs: no page or package of ours can mend it.
+ * written too. `types`: TypeScript 7 includes none that nobody names. An error inside somebody else's package is theirs: no page or package of ours can mend it.
  */
-export function compile(folder: string, files: readonly string[], declarations: boolean): void {
+export function compile(
+  folder: string,
+  files: readonly string[],
+  declarations: boolean,
+  types: readonly string[] = ["--types", "node"],
+): void {
   const tsc = path.join(root, "node_modules/typescript/bin/tsc")
-  const output = declarations ? ["--declaration", "--outDir", "declared"] : ["--noEmit"]
-  const options = ["--ignoreConfig", "--strict", "--module", "nodenext", "--target", "es2023", "--types", "node"]
+  const output = declarations ? ["--declaration", "--outDir", "declared"] : ["--noEmit", "--allowImportingTsExtensions"]
+  const options = ["--ignoreConfig", "--strict", "--module", "nodenext", "--target", "es2023", ...types]
   for (const lib of ["true", "false"]) {
     const args = [tsc, ...files, ...options, ...output, "--skipLibCheck", lib, "--pretty", "false"]
     const { stdout, status } = spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8" })

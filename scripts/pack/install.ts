@@ -14,6 +14,7 @@ export function install(
   manager: Manager,
   packed: readonly Packed[],
   dependencies: Readonly<Record<string, string>>,
+  flagsOfNpm: readonly string[] = [],
 ): void {
   const tarballs = Object.fromEntries(packed.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]))
   const wanted = Object.entries(dependencies).map(([name, version]) => [name, tarballs[name] ?? version])
@@ -28,7 +29,8 @@ export function install(
   const write = (file: string, value: unknown): void => writeFileSync(path.join(folder, file), JSON.stringify(value))
   if (manager === "npm") {
     write("package.json", { ...manifest, overrides: inner })
-    run("npm", ["install", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"], folder)
+    const quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
+    run("npm", ["install", ...quiet, ...flagsOfNpm], folder)
   } else {
     write("package.json", manifest)
     // JSON is YAML.

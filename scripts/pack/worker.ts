@@ -1,18 +1,19 @@
 import { readFileSync } from "node:fs"
 import path from "node:path"
 import { pathToFileURL } from "node:url"
+import { esbuildVersion } from "./esbuild-version.ts"
 import { run } from "./run.ts"
 
 /** Cloudflare's own runtime, as a package. */
-export const workerTools: Readonly<Record<string, string>> = { esbuild: "^0.28.2", miniflare: "^4.20260730.0" }
+export const workerTools: Readonly<Record<string, string>> = { esbuild: esbuildVersion, miniflare: "^4.20260730.0" }
 
 interface Miniflare {
   dispatchFetch(url: string): Promise<{ text(): Promise<string> }>
   dispose(): Promise<void>
 }
 
-/** Starts `worker.mjs` of `folder` in workerd and returns what it answers to each path, asked one after the other. */
-export async function runWorker(folder: string, base: string, paths: readonly string[]): Promise<string[]> {
+/** Starts `worker.mjs` of `folder` in workerd and returns what it answers to each path: the rounds one after the other, the paths of one at once. */
+export async function runWorker(folder: string, base: string, rounds: readonly string[][]): Promise<string[][]> {
   const options = ["--bundle", "--format=esm", "--conditions=workerd,worker", "--external:node:*", "--log-level=error"]
   run(path.join(folder, "node_modules/.bin/esbuild"), ["worker.mjs", "--outfile=worker.out.mjs", ...options], folder)
   const entry = path.join(folder, "node_modules/miniflare/dist/src/index.js")
@@ -25,8 +26,11 @@ export async function runWorker(folder: string, base: string, paths: readonly st
     bindings: { BASE: base },
   })
   try {
-    const answers: string[] = []
-    for (const each of paths) answers.push(await (await worker.dispatchFetch(`http://worker${each}`)).text())
+    const answers: string[][] = []
+    for (const round of rounds)
+      answers.push(
+        await Promise.all(round.map(async (each) => (await worker.dispatchFetch(`http://worker${each}`)).text())),
+      )
     return answers
   } finally {
     await worker.dispose()

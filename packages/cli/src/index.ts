@@ -1,4 +1,5 @@
-export { createDisplay, displayDefaults } from "./display/create-display.ts"
+export { createDisplay } from "./display/create-display.ts"
+export { displayDefaults } from "./display/draw-frames.ts"
 export type { Display, DisplayOptions } from "./display/create-display.ts"
 export type { FrameState } from "./display/frame-state.ts"
 export { ProgressTally } from "./display/progress-tally.ts"

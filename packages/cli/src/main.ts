@@ -28,7 +28,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 // What is told on standard error is not worth ending for, where nobody hears it.
 process.stderr.on("error", () => {})
 
-const [{ systemClock }, { runProgram }] = await Promise.all([import("@sluice/scheduler"), import("./run-program.ts")])
+const [{ systemClock }, { runProgram }, { terminalKeys }] = await Promise.all([
+  import("@sluice/scheduler"),
+  import("./run-program.ts"),
+  import("./ui/terminal-keys.ts"),
+])
 
 process.exitCode = await runProgram(process.argv.slice(2), {
   stdin: process.stdin,
@@ -43,4 +47,5 @@ process.exitCode = await runProgram(process.argv.slice(2), {
       for (const signal of signals) process.off(signal, listener)
     }
   },
+  ...(process.stdin.isTTY && { onKey: terminalKeys(process.stdin) }),
 })

@@ -1,6 +1,6 @@
 import { SluiceError } from "@sluice/core"
 import { CommanderError } from "commander"
-import { printableText } from "./display/printable.ts"
+import { printable, printableText } from "./display/printable.ts"
 import { createProgram } from "./create-program.ts"
 import { exitCodes } from "./exit-codes.ts"
 import { keysIn } from "./model/model-name.ts"
@@ -11,12 +11,26 @@ const usageCodes = new Set([
   "invalid-option",
   "duplicate-key",
   "journal-locked",
+  "run-locked",
   "journal-unreadable",
   "journal-version",
 ])
 
+/** Paths that lead nowhere, in circles, or where one may not go. */
+const pathCodes = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG", "EACCES", "EPERM", "EROFS"])
+
+const goesOn = "(A run goes on when its `sluice run` command is given again; --retry-failed asks its failures again.)"
+const isSeen = "(`sluice ps` shows what runs, `sluice runs` what is recorded, `sluice inspect RUN` one run.)"
+/** What other programs call it. */
+const otherCommands = new Map([
+  ...["resume", "continue", "retry", "restart"].map((word) => [word, goesOn] as const),
+  ...["status", "list", "ls", "show"].map((word) => [word, isSeen] as const),
+])
+
 /** Runs `sluice ARGUMENTS` and answers the exit code. Errors that a person can mend are one line on standard error. */
-export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
+export async function runProgram(args: readonly string[], process: Terminal): Promise<number> {
+  // Its own: a command adds the keys that it reads from a file, so that none is told in an error.
+  const terminal = { ...process, env: { ...process.env } }
   let code: number = exitCodes.done
   const program = createProgram(terminal, (exit) => (code = exit))
   try {
@@ -24,14 +38,22 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     return code
   } catch (error) {
     // Commander has printed its own message already.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    if (error instanceof CommanderError) {
+      const hint = error.code === "commander.unknownCommand" ? otherCommands.get(args[0] ?? "") : undefined
+      if (hint !== undefined) terminal.stderr.write(`${hint}\n`)
+      return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    }
     const { code: cause, syscall, message, stack } = error as NodeJS.ErrnoException
     if (cause === "EPIPE") return exitCodes.done
     // What the system says of a file or a pipe says enough; anything else is a fault of ours.
-    const text = SluiceError.isInstance(error) || syscall !== undefined ? message : (stack ?? String(error))
+    const isTold = SluiceError.isInstance(error) || syscall !== undefined
+    const text = isTold ? message : (stack ?? String(error))
     // Loaded when it is needed: a command that only prints its version has no keys to hide.
     const { redactSecrets } = await import("@sluice/journal")
-    terminal.stderr.write(`sluice: ${printableText(redactSecrets(text, keysIn(terminal.env)))}\n`)
-    return SluiceError.isInstance(error) && usageCodes.has(error.code) ? exitCodes.usage : exitCodes.someFailed
+    // In one line, whatever line ends a file's name or a vendor's word has; a stack has its own.
+    const shown = (isTold ? printable : printableText)(redactSecrets(text, keysIn(terminal.env)))
+    terminal.stderr.write(`sluice: ${shown}\n`)
+    const isUsage = SluiceError.isInstance(error) ? usageCodes.has(error.code) : pathCodes.has(cause ?? "")
+    return isUsage ? exitCodes.usage : exitCodes.someFailed
   }
 }

@@ -2,23 +2,18 @@ import { Readable } from "node:stream"
 import { SluiceError } from "@sluice/core"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { checkInputs, fuzzTimeoutMs, oddJson, oddText } from "../../../scripts/fuzz.ts"
+import { checkInputs, fuzzTimeoutMs, jsonOf, oddJson, oddText } from "../../../scripts/fuzz.ts"
 import { printable } from "../src/display/printable.ts"
-import { compileTemplate } from "../src/input/prompt-template.ts"
+import { compileTemplate } from "../src/question/prompt-template.ts"
 import { inputFormats } from "../src/input/input-formats.ts"
+import { isDeeper, maxNesting } from "../src/input/read-json.ts"
 import { readInput } from "../src/input/read-input.ts"
 
 // Whatever stands in a file of inputs or a template: an input, or an error that says where; nothing else is thrown.
 
 const json = oddJson(["text", "title", "author", "name", "id", "a.b"])
 const line = fc.oneof(
-  json.map((value) => {
-    try {
-      return JSON.stringify(value) ?? ""
-    } catch {
-      return "[".repeat(50_000)
-    }
-  }),
+  json.map(jsonOf),
   oddText,
   fc.constantFrom(
     "a,b",
@@ -105,10 +100,11 @@ describe("fuzz: what stands in files", () => {
         oddText,
       )
       const template = fc.array(part, { maxLength: 8 }).map((parts) => parts.join(""))
+      // What is nested deeper was refused when it was read.
       const record = json.map((value) =>
-        typeof value === "object" && value !== null && !Array.isArray(value)
+        typeof value === "object" && value !== null && !Array.isArray(value) && !isDeeper(value, maxNesting)
           ? (value as Record<string, unknown>)
-          : { text: value },
+          : { text: isDeeper(value, maxNesting - 1) ? "deep" : value },
       )
       await checkInputs(0.1, fc.tuple(template, record, record), async ([text, params, input]) => {
         await orOurError(() => {

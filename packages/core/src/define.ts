@@ -8,10 +8,10 @@ import {
   type Source,
 } from "./model/batch.ts"
 import { type BatchFlowNode, type BatchFlowOptions, createBatchFlow } from "./model/batch-flow.ts"
-import type { Params } from "./run/params.ts"
+import type { Params } from "./scope/params.ts"
 import type { Kit } from "./model/kit.ts"
 import { createFlow, type FlowAction, type FlowNodes, type FlowOptions } from "./model/flow.ts"
-import type { ActionsOf, Answer, Needs, Node, ParamsOfAll } from "./model/node.ts"
+import type { ActionsOf, NextAction, Needs, Node, ParamsOfAll } from "./model/node.ts"
 import {
   type Chained,
   createPipeline,
@@ -47,7 +47,7 @@ export interface Definition<Shared, P = Params> {
    * shared // => { question: "How many?", answer: "How many? 42." }
    * ```
    */
-  readonly step: <Prepared = undefined, Result = undefined, Fallback = never, Reply extends Answer = undefined>(
+  readonly step: <Prepared = undefined, Result = undefined, Fallback = never, Reply extends NextAction = undefined>(
     options: StepOptions<Shared, P, Prepared, Result, Fallback, Reply>,
   ) => Node<Shared, Extract<Reply, string>, Needs<P>>
 
@@ -84,7 +84,7 @@ export interface Definition<Shared, P = Params> {
     Item = ItemOf<Prepared>,
     Result = undefined,
     Fallback = never,
-    Reply extends Answer = undefined,
+    Reply extends NextAction = undefined,
     const Policy extends OnError = "stop",
     SinkReturn = never,
   >(
@@ -107,7 +107,7 @@ export interface Definition<Shared, P = Params> {
     const Nodes extends FlowNodes<Shared>,
     const Strict extends boolean = false,
     Prepared = undefined,
-    Reply extends Answer = never,
+    Reply extends NextAction = never,
   >(
     options: FlowOptions<Shared, P, Nodes, Strict, Prepared, Reply>,
   ) => Node<Shared, FlowAction<Nodes, Reply>, ParamsOfAll<Nodes> & Needs<P>>
@@ -129,7 +129,7 @@ export interface Definition<Shared, P = Params> {
   readonly batchFlow: <
     Prepared,
     Sub extends Node<Shared>,
-    Reply extends Answer = undefined,
+    Reply extends NextAction = undefined,
     const Policy extends OnError = "stop",
     SinkReturn = never,
   >(

@@ -8,6 +8,7 @@ export {
   between,
   callable,
   type Check,
+  checkArgument,
   checkOptions,
   clock,
   count,
@@ -15,6 +16,7 @@ export {
   flag,
   having,
   invalidOption,
+  iterable,
   limiter,
   listOf,
   milliseconds,
@@ -30,4 +32,9 @@ export {
   text,
 } from "./options.ts"
 export { checkLimiter, concurrency, itemChecks, onError, order, policyChecks, retry } from "./items/item-checks.ts"
+export { OneItem } from "./items/one-item.ts"
+export { hashText } from "./hash-text.ts"
+export { isLoopback, isSameOrigin } from "./same-machine.ts"
 export { nearest } from "./nearest.ts"
+export { runWithin } from "./ports/event-sink.ts"
+export { tellWarning } from "./ports/tell-warning.ts"

@@ -5,15 +5,15 @@ import { nearest } from "./nearest.ts"
 interface Fault {
   readonly path: string
   readonly got: unknown
-  /** Absent for a name that nobody knows, which is in `path`. */
+  /** Absent for an unknown option, whose name is in `path`. */
   readonly wanted?: string
   readonly known?: readonly string[]
 }
 
-/** Finds what is wrong with a value that was given; what is absent is asked about by `needed` alone. */
+/** Finds what is wrong with a value. Absent options are checked by `needed` alone. */
 export type Check = (value: unknown) => Fault | undefined
 
-/** A check for every option there is: the compiler misses none. */
+/** One check per option; the compiler sees to it that none is missing. */
 export type Shape<T> = { readonly [Key in keyof Required<T>]: Check }
 
 /**
@@ -28,6 +28,12 @@ export function checkOptions<T extends object>(where: string, options: T, shape:
   if (wanted !== undefined) throw invalidOption(where, path || "options", wanted, got)
   const advice = nearest(path.slice(path.lastIndexOf(".") + 1), known) || ` Known: ${known.join(", ")}.`
   throw new SluiceError("invalid-option", `${where}: unknown option "${path}".${advice}`, { details: { path, got } })
+}
+
+/** One argument, in the words that an option is checked by: a function that is missing, above all. */
+export function checkArgument(where: string, name: string, value: unknown, check: Check): void {
+  const wrong = check(value)
+  if (wrong?.wanted !== undefined) throw invalidOption(where, name, wrong.wanted, value)
 }
 
 /** The error of every bad option: where, what was wanted, what came. */
@@ -56,7 +62,7 @@ export function fields<T extends object>(shape: Shape<T>): Check {
 
 const demanded = new WeakSet<Check>()
 
-/** Not to be left out. */
+/** A required option. */
 export function needed(check: Check): Check {
   const demand: Check = (value) => check(value)
   demanded.add(demand)
@@ -94,6 +100,12 @@ export function between(least: number, most: number): Check {
 export const number: Check = be("a number", (value) => typeof value === "number" && !Number.isNaN(value))
 
 export const callable: Check = be("a function", (value) => typeof value === "function")
+
+/** Something to go through, at once or as it comes. */
+export const iterable: Check = be("an array, an iterable or an async iterable", (value) => {
+  if (typeof value === "string") return true
+  return typeof value === "object" && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value)
+})
 
 export const flag: Check = be("true or false", (value) => typeof value === "boolean")
 

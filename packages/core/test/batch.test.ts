@@ -73,9 +73,9 @@ describe("sources", () => {
   })
 
   test.each<[unknown, string]>([
-    ["text", "answered a string"],
-    [5, "answered something of type number that is not iterable"],
-    [{}, "answered something of type object that is not iterable"],
+    ["text", "returned a string"],
+    [5, "returned something of type number that is not iterable"],
+    [{}, "returned something of type object that is not iterable"],
   ])("%j is refused", async (source, message) => {
     const bad = batch({ name: "bad", prep: () => source as number[], exec: (n) => n })
     await expect(bad.run(fresh())).rejects.toMatchObject({

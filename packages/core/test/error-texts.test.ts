@@ -93,7 +93,7 @@ test("the commonest mistakes are compile errors that name what is right", async 
     ),
     option:
       "Object literal may only specify known properties, but 'maxAttempt' does not exist in type 'RetryOptions'. Did you mean to write 'maxAttempts'?",
-    answer: expect.stringContaining("Type 'number' is not assignable to type 'MaybePromise<Answer>'."),
+    answer: expect.stringContaining("Type 'number' is not assignable to type 'MaybePromise<NextAction>'."),
     stage: expect.stringMatching(/Type 'number' is not assignable to type 'string'\.$/),
     run: "Property 'summary' is missing in type '{ texts: never[]; }' but required in type 'Shared'.",
   })

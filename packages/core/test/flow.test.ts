@@ -67,7 +67,7 @@ test("a strict flow refuses an action without an edge at run time too", async ()
   await expect(app.run({ count: 0, log: ["gone"] })).rejects.toMatchObject({
     code: "invalid-graph",
     message:
-      '"dynamic" answered "gone", which has no edge (known: go). Add edges.dynamic.gone: a node, or null to end the flow there.',
+      '"dynamic" returned "gone", which has no edge (known: go). Add edges.dynamic.gone: a node, or null to end the flow there.',
   })
   expect(await app.run({ count: 0, log: ["default"] })).toBe("default")
   const bare = flow({ name: "bare", strict: true, nodes: { dynamic }, start: "dynamic", edges: { dynamic: {} } })

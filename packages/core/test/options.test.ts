@@ -3,11 +3,13 @@ import {
   anything,
   between,
   callable,
+  checkArgument,
   checkOptions,
   count,
   fields,
   flag,
   having,
+  iterable,
   listOf,
   milliseconds,
   needed,
@@ -119,5 +121,19 @@ describe("options", () => {
 
   it("that are no object at all", () => {
     expect(() => checkOptions<Options>("thing", 5 as never, shape)).toThrow("thing: options must be an object (got 5).")
+  })
+})
+
+describe("an argument", () => {
+  it.each<[unknown, string]>([
+    [undefined, "thing: items must be an array, an iterable or an async iterable (got undefined)."],
+    [null, "thing: items must be an array, an iterable or an async iterable (got null)."],
+    [{ a: 1 }, "thing: items must be an array, an iterable or an async iterable (got an object)."],
+  ])("%o is told like an option", (value, message) => {
+    expect(() => checkArgument("thing", "items", value, iterable)).toThrow(message)
+  })
+
+  it.each([[[]], ["text"], [new Set()], [(async function* () {})()]])("%o passes", (value) => {
+    expect(() => checkArgument("thing", "items", value, iterable)).not.toThrow()
   })
 })

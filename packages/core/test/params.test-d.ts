@@ -72,4 +72,21 @@ describe("params are part of a node's type", () => {
     plain.batchFlow({ name: "each", prep: () => [{ anything: 1 }], flow: some })
     plain.flow({ name: "f", nodes: { some, read }, start: "some", edges: { some: { default: "read" } } })
   })
+
+  test("a run gives what its node needs", () => {
+    void read.run({ files: [] }, { params: { file: "a" } })
+    void read.run({ files: [] }, { params: { file: "a", night: 1 } })
+    // @ts-expect-error misspelt
+    void read.run({ files: [] }, { params: { filename: "a" } })
+    // @ts-expect-error `file` is a string
+    void read.run({ files: [] }, { params: { file: 1 } })
+    const root = perFile.flow({ name: "root", nodes: { read }, start: "read" })
+    // @ts-expect-error `file` is a string, in a flow too
+    void root.run({ files: [] }, { params: { file: 1 } })
+    const nightly = define<Shared, { readonly night: number; readonly file: string }>().step({ name: "nightly" })
+    void nightly.run({ files: [] }, { params: { night: 1 } })
+    void plain.step({ name: "free" }).run({ files: [] }, { params: { anything: 1 } })
+    const some: Node<Shared> = read
+    void some.run({ files: [] }, { params: { anything: 1 } })
+  })
 })

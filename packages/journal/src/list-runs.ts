@@ -1,4 +1,5 @@
-import { parseRun } from "./values/records.ts"
+import { apart } from "./items/apart.ts"
+import { parseRun, type RunRecord } from "./values/records.ts"
 import type { Database, Statement } from "./file/sqlite-module.ts"
 import { translating } from "./journal-error.ts"
 import { writerState } from "./file/writer-lock.ts"
@@ -10,7 +11,7 @@ export interface RunSummary {
   readonly status: "running" | "interrupted" | "ok" | "failed" | "cancelled"
   readonly startedAtMs: number
   readonly endedAtMs: number | undefined
-  /** How many items; `undefined` where the file is damaged. */
+  /** How many items, without those that the last run had no input for; `undefined` where the file is damaged. */
   readonly ok: number | undefined
   readonly failed: number | undefined
   /** The process that writes it now. */
@@ -21,26 +22,24 @@ export interface RunSummary {
 export function listRuns(database: Database, path: string): RunSummary[] {
   return translating(path, () => {
     const counts = database.prepare(
-      "SELECT status, count(*) AS n FROM items JOIN places USING (place) WHERE run = ? GROUP BY status",
+      `SELECT status, count(*) AS n FROM items JOIN places USING (place) WHERE run = ? AND idx < ${apart} GROUP BY status`,
     )
     return database
       .prepare("SELECT * FROM runs ORDER BY startedAtMs DESC, run DESC")
       .all()
       .map((row) => {
-        const { run, runId, flow, status, startedAtMs, endedAtMs, writer } = parseRun(row, path)
-        const live = writer !== null && writerState(writer) !== "gone"
+        const record = parseRun(row, path)
+        const { run, runId, flow, startedAtMs, endedAtMs } = record
         const count = countsOf(counts, run)
-        return {
-          runId,
-          flow,
-          status: status === "running" && !live ? "interrupted" : status,
-          startedAtMs,
-          endedAtMs: endedAtMs ?? undefined,
-          ...count,
-          pid: live ? writer.pid : undefined,
-        }
+        return { runId, flow, startedAtMs, endedAtMs: endedAtMs ?? undefined, ...count, ...standOf(record) }
       })
   })
+}
+
+/** How a run stands, by whether the process that writes it is there. @internal */
+export function standOf({ status, writer }: RunRecord): Pick<RunSummary, "status" | "pid"> {
+  const live = writer !== null && writerState(writer) !== "gone"
+  return { status: status === "running" && !live ? "interrupted" : status, pid: live ? writer.pid : undefined }
 }
 
 function countsOf(statement: Statement, run: number): Pick<RunSummary, "ok" | "failed"> {

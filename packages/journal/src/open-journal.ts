@@ -1,3 +1,5 @@
+// Declared for who compiles against this: no `lib` of a target has it yet.
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Clock, Journal } from "@sluice/core"
 import { SluiceError } from "@sluice/core"
 import { systemClock } from "@sluice/scheduler"
@@ -15,9 +17,10 @@ import {
 import { GroupCommit } from "./file/group-commit.ts"
 import { damaged, journalError, translating } from "./journal-error.ts"
 import { type ItemQuery, type JournalItem, readItems } from "./items/journal-items.ts"
+import { RunView } from "./items/run-view.ts"
 import { listRuns, type RunSummary } from "./list-runs.ts"
 import { openDatabase } from "./file/open-database.ts"
-import { parseRun, type RunRecord } from "./values/records.ts"
+import { parseRun, parseStored, type RunRecord } from "./values/records.ts"
 import { ResponseCache } from "./responses/response-cache.ts"
 import { type RunStore, SqliteRunJournal } from "./run-journal.ts"
 import type { Database } from "./file/sqlite-module.ts"
@@ -78,7 +81,7 @@ export function openJournal(options: JournalOptions): SqliteJournal {
   return new SqliteJournal({ path, readOnly, secrets, synchronous, clock })
 }
 
-/** The journal that `openJournal` answers. */
+/** The journal that `openJournal` opens. */
 export class SqliteJournal implements Journal, AsyncDisposable {
   readonly path: string
   /** Answers to identical requests; see `cachedCall` and `cachedFetch`. */
@@ -209,6 +212,21 @@ export class SqliteJournal implements Journal, AsyncDisposable {
    */
   items(runId: string, query: ItemQuery = {}): Generator<JournalItem, void, undefined> {
     return readItems(this.#database, this.path, runId, query)
+  }
+
+  /** What a run keeps under `name` beside its items; `undefined` where there is nothing. */
+  note(runId: string, name: string): unknown {
+    const row = translating(this.path, () =>
+      this.#database
+        .prepare("SELECT value FROM notes JOIN runs USING (run) WHERE runId = ? AND name = ?")
+        .get(runId, name),
+    )
+    return row && parseStored(row["value"], this.path, `note "${name}"`)
+  }
+
+  /** Looks at a run's items a page at a time, also while it is written. */
+  look(runId: string): RunView {
+    return new RunView(this.#database, this.path, runId)
   }
 
   /** Stores what waits, releases the runs that are still open (they can be resumed) and closes the file. */

@@ -8,11 +8,12 @@ import {
 } from "@sluice/core"
 import { WantedContents } from "./items/align-items.ts"
 import { fingerprint } from "./items/fingerprint.ts"
+import { FollowedItems } from "./items/followed-items.ts"
 import type { GroupCommit } from "./file/group-commit.ts"
 import { translating } from "./journal-error.ts"
 import { itemReader, type JournalItem } from "./items/journal-items.ts"
 import { KeyClaims } from "./items/key-claims.ts"
-import { type Place, Places, type SettledRow } from "./places.ts"
+import { type PlaceRow, PlaceRows, type SettledRow } from "./place-rows.ts"
 import { plainJson } from "./values/plain-json.ts"
 import { parseSettled, parseStored } from "./values/records.ts"
 import { redactPlain, redactSecrets } from "./file/redact-secrets.ts"
@@ -33,15 +34,17 @@ export interface RunStore {
 /**
  * The journal of one open run: the one process that holds it may settle items.
  *
- * An item is found again by its node, visit, params and key, or its index when it has no key; a changed input or a
- * changed `version` makes it new. Lookups are synchronous and cost a few microseconds.
+ * An item is found again by its node, visit, params and key, or when it has no key by its content and how many equal ones
+ * there were before it; a changed input or a changed `version` makes it new. Lookups are synchronous and cost a few
+ * microseconds.
  */
 export class SqliteRunJournal implements RunJournal {
   readonly runId: string
   readonly #store: RunStore
   readonly #run: number
-  readonly #places: Places
+  readonly #places: PlaceRows
   readonly #claims = new KeyClaims()
+  readonly #followed: FollowedItems
   readonly #byKey: Statement
   readonly #read: Statement
   readonly #byIndexUpsert: Statement
@@ -55,7 +58,8 @@ export class SqliteRunJournal implements RunJournal {
     this.runId = runId
     this.#store = store
     this.#run = run
-    this.#places = new Places(database, run)
+    this.#places = new PlaceRows(database, run)
+    this.#followed = new FollowedItems(database, store.commits, this.#places)
     this.#byKey = database.prepare(
       "SELECT item, content, status FROM items WHERE place = ? AND key = ? AND key IS NOT NULL",
     )
@@ -75,7 +79,7 @@ export class SqliteRunJournal implements RunJournal {
   lookup(identity: RecordIdentity): SettledRecord | undefined {
     this.#check()
     return translating(this.#store.path, () => {
-      const row = this.#find(identity)
+      const row = identity.key === undefined ? this.#follow(identity) : this.#find(identity)
       if (!row) return undefined
       const record = parseSettled(this.#read.get(row.item), this.#store.path)
       const { attempts } = record
@@ -87,7 +91,7 @@ export class SqliteRunJournal implements RunJournal {
 
   /**
    * How the item was settled, if it was, and its record's number for `read`; its value stays on disk. Several times
-   * faster than `lookup`.
+   * faster than `lookup`, and looks for an item without a key only where it stood: `align` lets them follow.
    */
   find(identity: RecordIdentity): { readonly item: number; readonly status: "ok" | "failed" } | undefined {
     this.#check()
@@ -143,12 +147,17 @@ export class SqliteRunJournal implements RunJournal {
     return row.content === fingerprint(identity.input, identity.version, identity.node) ? row : undefined
   }
 
-  #rowOf(place: Place, key: string): SettledRow | undefined {
+  #follow(identity: RecordIdentity): SettledRow | undefined {
+    const content = fingerprint(identity.input, identity.version, identity.node)
+    return this.#followed.find(this.#places.of(identity), identity.index ?? -1, content)
+  }
+
+  #rowOf(place: PlaceRow, key: string): SettledRow | undefined {
     if (place.id === undefined) return undefined
     return this.#byKey.get(place.id, key) as SettledRow | undefined
   }
 
-  #claim(place: Place, key: string, index: number): void {
+  #claim(place: PlaceRow, key: string, index: number): void {
     const other = this.#claims.claim(`${place.name}\n${key}`, index)
     if (other === undefined) return
     throw new SluiceError(
@@ -177,7 +186,11 @@ export class SqliteRunJournal implements RunJournal {
     let item = 0
     try {
       await this.#store.commits.add(() => {
-        item = upsert.get(this.#places.stored(place), index, ...rest, at)?.["item"] as number
+        const id = this.#places.stored(place)
+        const isFollowed = key === undefined && place.isFollowed !== undefined
+        if (isFollowed) this.#followed.makeRoom(id, index, content)
+        item = upsert.get(id, index, ...rest, at)?.["item"] as number
+        if (isFollowed) this.#followed.claim(item)
       })
     } catch (error) {
       this.#places.forget()

@@ -3,7 +3,7 @@ import { SluiceError } from "@sluice/core"
 import { openJournal } from "@sluice/journal"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { checkInputs, fuzzTimeoutMs, oddJson, oddText } from "../../../scripts/fuzz.ts"
+import { checkInputs, fuzzTimeoutMs, jsonOf, oddJson, oddText } from "../../../scripts/fuzz.ts"
 import { exactDigits, parseExactJson } from "../src/values/exact-json.ts"
 import { redactSecrets } from "../src/file/redact-secrets.ts"
 import { temporaryJournal } from "./temporary.ts"
@@ -81,20 +81,13 @@ describe("fuzz: journals", () => {
     "numbers and texts come back as they were",
     async () => {
       const json = oddJson(["a", "b", "usage"])
-      await checkInputs(
-        0.05,
-        fc.oneof(
-          json.map((value) => JSON.stringify(value)),
-          oddText,
-        ),
-        (text) => {
-          try {
-            exactDigits(parseExactJson(text))
-          } catch (error) {
-            if (!(error instanceof SyntaxError) && !(error instanceof RangeError)) throw error
-          }
-        },
-      )
+      await checkInputs(0.05, fc.oneof(json.map(jsonOf), oddText), (text) => {
+        try {
+          exactDigits(parseExactJson(text))
+        } catch (error) {
+          if (!(error instanceof SyntaxError) && !(error instanceof RangeError)) throw error
+        }
+      })
     },
     fuzzTimeoutMs,
   )

@@ -31,6 +31,8 @@ test("the list of exports is the API", () => {
     "exactDigits",
     "openJournal",
     "parseExactJson",
+    "redactPlain",
     "redactSecrets",
+    "userName",
   ])
 })

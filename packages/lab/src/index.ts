@@ -6,10 +6,10 @@ export type { RampOptions } from "./limits/ramp-limit.ts"
 export type { MaxTokensCharge } from "./vendor/max-tokens-charge.ts"
 export { oracle, type OracleResult } from "./oracle.ts"
 export { exponential, lognormal, luckOf, seededRandom } from "./clock/seeded-random.ts"
-export { createVendorCore, type Admission, type VendorCore, type Verdict } from "./vendor/core.ts"
+export { createVendorCore, type Admission, type VendorCore, type ArrivalDecision } from "./vendor/core.ts"
 export type { FaultKind, FaultOptions, FaultWindow, RefusingFault, ServingFault } from "./vendor/faults.ts"
 export type { LatencyOptions } from "./vendor/latency.ts"
-export type { Refusal } from "./vendor/refusal.ts"
+export type { VendorRefusal } from "./vendor/refusal.ts"
 export type { VendorTruth } from "./vendor/truth.ts"
 export { VirtualClock } from "./clock/virtual-clock.ts"
 export {
@@ -19,7 +19,7 @@ export {
   type VirtualVendorOptions,
 } from "./vendor/virtual-vendor.ts"
 export {
-  type Answer,
+  type SimulatedAnswer,
   type AnswerRequest,
   type AnswerSource,
   type AnswerText,
@@ -29,8 +29,8 @@ export {
 export { conformToSchema, type JsonSchema } from "./answers/conform-to-schema.ts"
 export { extractiveSummary, type ExtractiveSummaryOptions } from "./answers/extractive-summary.ts"
 export { countTokens } from "./answers/token-count.ts"
-export type { BatchOptions, ServerOptions } from "./server/server-options.ts"
-export { startVendor, type Vendor } from "./server/start-vendor.ts"
+export type { BatchJobOptions, ServerOptions } from "./server/server-options.ts"
+export { startVendor, type VendorServer } from "./server/start-vendor.ts"
 export type { BatchTruth } from "./server/vendor-memory.ts"
 export type { VendorStats } from "./server/vendor-stats.ts"
 export {
@@ -45,6 +45,7 @@ export { randomScenario, type RandomScenario } from "./scenarios/random-scenario
 export { scenarioNamed, scenarios } from "./scenarios/scenarios.ts"
 export type { TestFramework } from "./conformance/framework.ts"
 export { testLimiter, type LimiterPromises } from "./conformance/test-limiter.ts"
+export { awakeQuota } from "./conformance/awake-quota.ts"
 export { testQuota, type CreateQuota } from "./conformance/test-quota.ts"
 export { limiterContestant, type LimiterContestantOptions } from "./scenarios/limiter-contestant.ts"
 export { testExecutor, type ExecutorPromises } from "./conformance/test-executor.ts"

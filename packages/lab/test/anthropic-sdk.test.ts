@@ -1,9 +1,9 @@
 import Anthropic from "@anthropic-ai/sdk"
 import { expect, test } from "vitest"
-import type { ServerOptions, Vendor } from "../src/index.ts"
+import type { ServerOptions, VendorServer } from "../src/index.ts"
 import { vendorFor } from "./started-vendor.ts"
 
-let vendor: Vendor
+let vendor: VendorServer
 
 async function connect(options: ServerOptions = {}): Promise<Anthropic> {
   vendor = await vendorFor(options)

@@ -33,6 +33,7 @@ function row(contestant: string, scenario: string, rest: Partial<Row> = {}): Row
     isStopped: false,
     refusedByReason: {},
     maxInFlight: 20,
+    timeline: [],
     errors: [],
     peakRssBytes: 2 ** 27,
     idleRssBytes: 2 ** 26,

@@ -11,6 +11,9 @@ interface Flaws {
   ignores?: keyof RecordIdentity
   mindsOrder?: true
   mindsPlace?: true
+  followsNothing?: true
+  mixesEqual?: true
+  replaces?: true
   takesTwins?: true
   swallows?: true
   sharesRuns?: true
@@ -34,12 +37,19 @@ const comesBack = (value: unknown): boolean =>
 function memoryPlace(flaws: Flaws = {}): JournalPlace {
   let stored = new Map<string, Outcome<unknown>>()
 
-  const nameOf = (runId: string, { key, index, ...rest }: RecordIdentity): string => {
+  /** By its content and how many equal ones of other indexes were named before. */
+  type Seen = Map<string, (number | undefined)[]>
+  const nameOf = (runId: string, { key, index, ...rest }: RecordIdentity, seen: Seen): string => {
+    const content = JSON.stringify(sorted(rest))
+    const equal = seen.get(content) ?? []
+    if (!equal.includes(index)) seen.set(content, [...equal, index])
+    const nth = equal.includes(index) ? equal.indexOf(index) : equal.length
     const name = {
       ...(flaws.sharesRuns ? {} : { runId }),
       ...rest,
-      ...(key === undefined ? { index } : { key }),
-      ...(flaws.mindsPlace && { index }),
+      ...(key === undefined ? (flaws.followsNothing ? { index } : { nth }) : { key }),
+      ...(flaws.mindsPlace && key !== undefined && { index }),
+      ...(flaws.mixesEqual && { nth: 0 }),
       ...(flaws.ignores && { [flaws.ignores]: 0 }),
     }
     return JSON.stringify(flaws.mindsOrder ? name : sorted(name))
@@ -47,6 +57,7 @@ function memoryPlace(flaws: Flaws = {}): JournalPlace {
 
   function openRun(runId: string): RunJournal {
     const claims = new Map<string, number | undefined>()
+    const seen: Seen = new Map()
     return {
       lookup(identity) {
         const { key, index } = identity
@@ -55,7 +66,7 @@ function memoryPlace(flaws: Flaws = {}): JournalPlace {
             throw new SluiceError("duplicate-key", `Two items have the key "${key}".`)
           claims.set(key, index)
         }
-        const outcome = stored.get(nameOf(runId, identity))
+        const outcome = stored.get(nameOf(runId, identity, seen))
         if (!outcome) return flaws.invents ? { status: "ok", value: undefined, attempts: 1 } : undefined
         const { attempts } = outcome
         if (outcome.status === "ok") return { status: "ok", value: outcome.value, attempts }
@@ -65,7 +76,11 @@ function memoryPlace(flaws: Flaws = {}): JournalPlace {
       async settle(identity, outcome) {
         if (!flaws.swallows && outcome.status === "ok" && !comesBack(outcome.value))
           throw new SluiceError("not-serialisable", `The value of "${identity.node}" cannot be stored.`)
-        const name = nameOf(runId, identity)
+        const name = nameOf(runId, identity, seen)
+        if (flaws.replaces) {
+          const { index } = identity
+          for (const [held, { index: place }] of stored) if (place === index && held !== name) stored.delete(held)
+        }
         if (flaws.keepsFirst && stored.has(name)) return
         if (!flaws.races) {
           stored.set(name, outcome)
@@ -89,7 +104,7 @@ function memoryPlace(flaws: Flaws = {}): JournalPlace {
   }
 }
 
-const parts = ["node", "visit", "params", "index", "input", "version"] as const
+const parts = ["node", "visit", "params", "input", "version"] as const
 const values = ["undefined", "null", "0", '""', "false", '"text', "[1", "{"]
 
 /** Each flaw and the test that finds it, by the beginning of its name. */
@@ -101,6 +116,9 @@ const flaws: readonly (readonly [Flaws, ...string[]])[] = [
   ...parts.map((part) => [{ ignores: part }, `does not take another ${part} for the same`] as const),
   [{ mindsOrder: true }, "does not mind the order of an object's keys"],
   [{ mindsPlace: true }, "finds an item by its key wherever it stands now"],
+  [{ followsNothing: true }, "finds an item without a key wherever its content stands now, and gives it to one"],
+  [{ mixesEqual: true }, "finds an item without a key wherever its content stands now, and gives it to one"],
+  [{ replaces: true }, "keeps what is settled though another item stands in its place"],
   [{ takesTwins: true }, "refuses two items with one key"],
   [{ swallows: true }, "refuses a value that would not come back, naming the node, and stores nothing"],
   [{ sharesRuns: true }, "keeps runs apart"],

@@ -1,11 +1,11 @@
 import { type BatchJob, GoogleGenAI, JobState } from "@google/genai"
 import { expect, test } from "vitest"
-import { VirtualClock, type ServerOptions, type Vendor } from "../src/index.ts"
+import { VirtualClock, type ServerOptions, type VendorServer } from "../src/index.ts"
 import { vendorFor } from "./started-vendor.ts"
 
 const clock = new VirtualClock()
 const times = { validatingMs: 100, processingMs: 1000, finalizingMs: 100 }
-let vendor: Vendor
+let vendor: VendorServer
 
 async function connect(options: ServerOptions = {}): Promise<GoogleGenAI> {
   vendor = await vendorFor({ clock, answer: "echo", ...options, batch: { ...times, ...options.batch } })

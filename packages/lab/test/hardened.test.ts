@@ -1,6 +1,7 @@
 import { connect } from "node:net"
 import { request as httpRequest } from "node:http"
 import { expect, test } from "vitest"
+import { mostTimesAsLong, timesAsLong } from "../../../scripts/linear.ts"
 import { conformToSchema, type JsonSchema, randomTraffic, simulate, startVendor } from "../src/index.ts"
 import { plainText } from "../src/answers/plain-text.ts"
 import { createHttpApp } from "../src/server/http-app.ts"
@@ -31,7 +32,10 @@ const impossible: Readonly<Record<string, unknown>> = {
   },
   "a constant many times": { type: "array", minItems: 5_000, items: { const: "x".repeat(10_000) } },
   "a reference that is no path": { $ref: "#/%E0%A4" },
-  "properties that are none": { type: "object", properties: { a: 1 }, required: 7 },
+  "a number of what is required": { type: "object", properties: { a: 1 }, required: 7 },
+  "a text for a list of what is required": { type: "object", required: "x".repeat(20_000) },
+  "a text for properties": { type: "object", properties: "x".repeat(20_000) },
+  "a text for the first items": { type: "array", prefixItems: "x".repeat(20_000) },
 }
 
 test.each(Object.entries(impossible))("a schema that nobody can fulfil is a 400: %s", async (_name, schema) => {
@@ -61,7 +65,7 @@ test("in a batch it is found when the batch is made", async () => {
   const params = {
     model: "m",
     max_tokens: 100,
-    messages: [{ role: "user", content: "hello" }],
+    messages: [asked],
     output_format: { type: "json_schema", schema: twoOfItself },
   }
   const { body } = await post(`${url}/v1/messages/batches`, { requests: [{ custom_id: "a", params }] })
@@ -88,6 +92,40 @@ test.each(["/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1beta/mod
     expect([answer.status, JSON.stringify(answer.body)]).toEqual([400, expect.stringContaining("256 deep")])
   },
 )
+
+const asked = { role: "user", content: "hello" }
+const noList: Readonly<Record<string, readonly [path: string, body: (odd: unknown) => object]>> = {
+  "a chat's messages": ["/v1/chat/completions", (odd) => ({ model: "m", messages: odd })],
+  "a chat's model": ["/v1/chat/completions", (odd) => ({ model: odd, messages: [asked] })],
+  "a response's input": ["/v1/responses", (odd) => ({ model: "m", input: odd })],
+  "embeddings' input": ["/v1/embeddings", (odd) => ({ model: "m", input: odd })],
+  "embeddings' inputs": ["/v1/embeddings", (odd) => ({ model: "m", input: [odd] })],
+  "an OpenAI batch": ["/v1/batches", (odd) => ({ input_file_id: odd, endpoint: odd, completion_window: "24h" })],
+  "Claude's messages": ["/v1/messages", (odd) => ({ model: "m", max_tokens: 9, messages: odd })],
+  "Claude's model": ["/v1/messages", (odd) => ({ model: odd, max_tokens: 9, messages: [asked] })],
+  "messages to be counted": ["/v1/messages/count_tokens", (odd) => ({ model: "m", messages: odd })],
+  "a batch's requests": ["/v1/messages/batches", (odd) => ({ requests: odd })],
+  "a request's custom_id": ["/v1/messages/batches", (odd) => ({ requests: [{ custom_id: odd, params: {} }] })],
+  "Gemini's contents": ["/v1beta/models/m:generateContent", (odd) => ({ contents: odd })],
+  "Gemini's parts": ["/v1beta/models/m:generateContent", (odd) => ({ contents: [{ role: "user", parts: odd }] })],
+  "a content to embed": ["/v1beta/models/m:embedContent", (odd) => ({ content: { parts: odd } })],
+  "contents to embed": ["/v1beta/models/m:batchEmbedContents", (odd) => ({ requests: odd })],
+  "a Gemini batch": [
+    "/v1beta/models/m:batchGenerateContent",
+    (odd) => ({ batch: { inputConfig: { requests: { requests: odd } } } }),
+  ],
+}
+
+test.each(Object.entries(noList))("what has a length that is no number is a 400: %s", async (_name, [path, body]) => {
+  const { url } = await vendorFor()
+  for (const odd of [{ length: { toString: 1 } }, { length: {} }, { length: "9" }, { length: null }]) {
+    expect([odd, (await post(url + path, body(odd))).status]).toEqual([odd, expect.toSatisfy(isRefusal)])
+  }
+})
+
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500
+}
 
 function ask(url: string, headers: Record<string, string>, method = "GET"): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -214,6 +252,9 @@ test.each([
   "</",
   "\n",
   " \n",
+  "\r",
+  "\r\t",
+  "\u2028",
   "- ",
   "> ",
   ">",
@@ -246,13 +287,9 @@ test.each([
   "***a",
   "\n\n \n",
   "1",
-])("plain text takes no longer for a megabyte of %j than for prose", (piece) => {
-  const text = piece.repeat(Math.ceil(1e6 / piece.length))
-  const before = process.cpuUsage()
-  plainText(text)
-  const { user, system } = process.cpuUsage(before)
-  // Linear takes up to a second on a slow machine; what is quadratic takes minutes.
-  expect((user + system) / 1000).toBeLessThan(4_000)
+])("plain text of ten times as much %j, a megabyte, takes some ten times as long", (piece) => {
+  const textOf = (length: number): string => piece.repeat(Math.ceil(length / piece.length))
+  expect(timesAsLong(plainText, textOf, 1_000_000)).toBeLessThan(mostTimesAsLong)
 })
 
 const needs = {

@@ -3,17 +3,17 @@ import Anthropic from "@anthropic-ai/sdk"
 import { GoogleGenAI } from "@google/genai"
 import OpenAI from "openai"
 import { expect, test } from "vitest"
-import { startVendor, VirtualClock, type FaultKind, type ServerOptions, type Vendor } from "../src/index.ts"
+import { startVendor, VirtualClock, type FaultKind, type ServerOptions, type VendorServer } from "../src/index.ts"
 import { post, vendorFor } from "./started-vendor.ts"
 
 const text = "one two three four five six seven eight nine ten ".repeat(4)
 const body = { model: "m", messages: [{ role: "user", content: "hello" }] }
 
-async function failing(kind: FaultKind, options: ServerOptions = {}): Promise<Vendor> {
+async function failing(kind: FaultKind, options: ServerOptions = {}): Promise<VendorServer> {
   return vendorFor({ answer: { text }, faults: { rates: { [kind]: 1 } }, ...options })
 }
 
-const chat = (vendor: Vendor, more: object = {}, signal?: AbortSignal) =>
+const chat = (vendor: VendorServer, more: object = {}, signal?: AbortSignal) =>
   fetch(`${vendor.url}/v1/chat/completions`, {
     method: "POST",
     body: JSON.stringify({ ...body, ...more }),

@@ -1,17 +1,17 @@
 import { afterEach } from "vitest"
-import { startVendor, type ServerOptions, type Vendor } from "../src/index.ts"
+import { startVendor, type ServerOptions, type VendorServer } from "../src/index.ts"
 
 /** Answers at once: tests of words do not wait. */
 export const instant = { baseMs: 0, perOutputTokenMs: 0 }
 
-const started: Vendor[] = []
+const started: VendorServer[] = []
 
 afterEach(async () => {
   await Promise.all(started.splice(0).map((vendor) => vendor.stop()))
 })
 
 /** An instant vendor that is stopped after the test. */
-export async function vendorFor(options: ServerOptions = {}): Promise<Vendor> {
+export async function vendorFor(options: ServerOptions = {}): Promise<VendorServer> {
   const vendor = await startVendor({ latency: instant, ...options })
   started.push(vendor)
   return vendor

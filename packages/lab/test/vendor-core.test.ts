@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import {
   createVendorCore,
   type Admission,
-  type Refusal,
+  type VendorRefusal,
   type VendorCall,
   type VendorCore,
   type VendorOptions,
@@ -21,11 +21,11 @@ function vendor(options: VendorOptions): { core: VendorCore; at: (ms: number) =>
     },
   }
 }
-const admitted = (verdict: Admission | Refusal): Admission => {
+const admitted = (verdict: Admission | VendorRefusal): Admission => {
   if (!verdict.admitted) throw new Error(`refused: ${verdict.message}`)
   return verdict
 }
-const refused = (verdict: Admission | Refusal): Refusal => {
+const refused = (verdict: Admission | VendorRefusal): VendorRefusal => {
   if (verdict.admitted) throw new Error("admitted")
   return verdict
 }

@@ -1,4 +1,5 @@
 import type { EventSink } from "@sluice/core"
+import { tellWarning } from "@sluice/core/internal"
 import { systemClock } from "@sluice/scheduler"
 
 type Action = string
@@ -64,13 +65,13 @@ export class BaseNode<S = unknown, P extends NonIterableObject = NonIterableObje
     return this
   }
 
-  /** The node that follows `"default"`; answers it, so that calls chain. */
+  /** The node that follows `"default"`; returns it, so that calls chain. */
   next<T extends BaseNode>(node: T): T {
     this.on("default", node)
     return node
   }
 
-  /** The node that follows `action`; answers this one. */
+  /** The node that follows `action`; returns this one. */
   on(action: Action, node: BaseNode): this {
     if (this._successors.has(action)) {
       warn("successor-replaced", `Overwriting successor for action '${action}'`)
@@ -100,9 +101,5 @@ export class BaseNode<S = unknown, P extends NonIterableObject = NonIterableObje
 }
 
 function warn(code: string, message: string): void {
-  try {
-    BaseNode.onEvent?.({ type: "warning", code, message, atMs: systemClock.now() })
-  } catch {
-    // By contract a sink that throws does not disturb the run.
-  }
+  tellWarning(BaseNode.onEvent, systemClock.now(), code, message)
 }

@@ -4,7 +4,7 @@ import type { Limits } from "./limits.ts"
 import { mapAll } from "./map-all.ts"
 
 /**
- * The flow once for each params object that `prep` answers, one after the other, each merged over the flow's own.
+ * The flow once for each params object that `prep` returns, one after the other, each merged over the flow's own.
  * `limits.concurrency` runs more at once.
  *
  * @throws the error of the first sub-flow that failed, untouched.

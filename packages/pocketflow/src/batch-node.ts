@@ -4,7 +4,7 @@ import { mapAll } from "./map-all.ts"
 import { Node } from "./node.ts"
 
 /**
- * `exec` for each item that `prep` answers, one after the other; `post` gets all results, in input order. Attempts, waits and
+ * `exec` for each item that `prep` returns, one after the other; `post` gets all results, in input order. Attempts, waits and
  * the fallback belong to one item. `limits.concurrency` runs more at once.
  *
  * Items come from an array, iterable or async iterable; anything else is no items.

@@ -1,5 +1,5 @@
 import type { ItemWork } from "@sluice/core"
-import { Attempt } from "./attempt.ts"
+import { AttemptScope } from "./attempt-scope.ts"
 import { BaseNode, type NonIterableObject } from "./base-node.ts"
 import type { Limits } from "./limits.ts"
 import { mapAll } from "./map-all.ts"
@@ -7,7 +7,7 @@ import { mapAll } from "./map-all.ts"
 /**
  * A node whose `exec` has `maxRetries` attempts in all, `wait` seconds apart, and then `execFallback`.
  *
- * @throws what the last attempt threw, untouched, unless `execFallback` answers. SluiceError `invalid-option` when run
+ * @throws what the last attempt threw, untouched, unless `execFallback` returns. SluiceError `invalid-option` when run
  * with a number of attempts below 1: `exec` would never run.
  *
  * @example
@@ -29,7 +29,7 @@ export class Node<S = unknown, P extends NonIterableObject = NonIterableObject> 
   /** Seconds between two attempts. */
   wait: number
   limits: Limits
-  /** Only what `currentRetry` answers to code outside of attempts. */
+  /** What `currentRetry` is for code outside of attempts. */
   protected _lastRetry = 0
 
   constructor(maxRetries = 1, wait = 0, limits: Limits = {}) {
@@ -41,7 +41,7 @@ export class Node<S = unknown, P extends NonIterableObject = NonIterableObject> 
 
   /** 0-based, of the item that the calling code works on, however many are in flight; elsewhere of the latest attempt. */
   get currentRetry(): number {
-    return Attempt.of(this)?.retry ?? this._lastRetry
+    return AttemptScope.of(this)?.retry ?? this._lastRetry
   }
 
   set currentRetry(retry: number) {
@@ -62,7 +62,7 @@ export class Node<S = unknown, P extends NonIterableObject = NonIterableObject> 
     const waitMs = this.wait > 0 ? this.wait * 1_000 : 0
     const { concurrency: _, ...limits } = this.limits
     return {
-      open: Attempt.opener(this),
+      open: AttemptScope.opener(this),
       attempt: (input, { attempt }) => {
         this._lastRetry = attempt - 1
         return this.exec(input)

@@ -53,7 +53,7 @@ it("tells what pocketflow prints, and survives a listener that throws", async ()
   BaseNode.onEvent = undefined
 })
 
-it("a flow has no exec, a batch flow's prep must answer params, and an empty one runs nothing", async () => {
+it("a flow has no exec, a batch flow's prep must return params, and an empty one runs nothing", async () => {
   const { theirs, ours } = await runBoth(async (kit) => {
     class Silent extends kit.ParallelBatchFlow {
       override async prep(): Promise<never[]> {

@@ -1,6 +1,6 @@
 import { currentScope, define, runInScope } from "@sluice/core"
 import { expect, it } from "vitest"
-import { Attempt } from "../src/attempt.ts"
+import { AttemptScope } from "../src/attempt-scope.ts"
 import { Flow, Node } from "../src/index.ts"
 import { kits, runWith, sleep } from "./kit.ts"
 
@@ -46,12 +46,12 @@ it("runs inside a Sluice item under that item's scope", async () => {
 it("an attempt outside of any scope is a scope of its own, and another node's attempt is not this one's", () => {
   const node = new Node()
   const signal = new AbortController().signal
-  const seen = runInScope(new Attempt(node, undefined, { index: 0, attempt: 3, signal }), () => ({
+  const seen = runInScope(new AttemptScope(node, undefined, { index: 0, attempt: 3, signal }), () => ({
     scope: currentScope(),
-    own: Attempt.of(node)?.retry,
-    other: Attempt.of(new Node()),
+    own: AttemptScope.of(node)?.retry,
+    other: AttemptScope.of(new Node()),
   }))
   expect(seen).toMatchObject({ own: 2, other: undefined, scope: { site: "Node", priority: 0, waiting: 0 } })
   expect([seen.scope?.runId, seen.scope?.spanId, seen.scope?.spend]).toEqual([undefined, undefined, undefined])
-  expect(Attempt.of(node)).toBeUndefined()
+  expect(AttemptScope.of(node)).toBeUndefined()
 })

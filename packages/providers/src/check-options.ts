@@ -4,6 +4,7 @@ import {
   anything,
   be,
   callable,
+  type Check,
   checkOptions,
   clock,
   count,
@@ -25,8 +26,10 @@ import { createQuota, type QuotaOptions } from "@sluice/scheduler"
 import type { Price } from "./accounts/prices.ts"
 import type { Fallback } from "./call/elsewhere/fallback-option.ts"
 import type { LimitedFetchOptions } from "./options.ts"
-import type { LaneOptions } from "./vendor-batch/lane-options.ts"
+import type { LaneOptions } from "./vendor-batch/engine/lane-options.ts"
 
+/** A limiter, or what makes the quota of each account and model. */
+const limiterOrFactory: Check = (value) => (typeof value === "function" ? undefined : limiter(value))
 const above0 = be("a number of milliseconds above 0", (value) => typeof value === "number" && value > 0)
 const atLeast0 = be("a number of dollars from 0 up", (value) => typeof value === "number" && value >= 0)
 
@@ -70,7 +73,7 @@ const backoffChecks: Shape<Backoff> = {
   initialMs: milliseconds,
   factor: positive,
   maxMs: milliseconds,
-  jitter: oneOf("full", "none"),
+  jitter: oneOf("equal", "full", "none"),
 }
 
 const laneChecks: Shape<LaneOptions> = {
@@ -84,10 +87,12 @@ const laneChecks: Shape<LaneOptions> = {
   leastBatchMs: anything,
 }
 
+const share = be("a number between 0 and 1", (value) => typeof value === "number" && value > 0 && value < 1)
+
 const checks: Shape<LimitedFetchOptions> = {
   ...quotaChecks,
   limits: recordOf(anything),
-  quota: limiter,
+  quota: limiterOrFactory,
   vendor: objectOr(anything, text),
   everything: flag,
   keyBy: callable,
@@ -100,6 +105,10 @@ const checks: Shape<LimitedFetchOptions> = {
   }),
   timeoutMs: above0,
   idleTimeoutMs: above0,
+  hedge: fields<NonNullable<LimitedFetchOptions["hedge"]>>({ quantile: share, maxShare: share }),
+  adaptiveTimeout: fields<NonNullable<LimitedFetchOptions["adaptiveTimeout"]>>({
+    times: needed(be("a number of at least 2", (value) => typeof value === "number" && value >= 2)),
+  }),
   maxWaitMs: above0,
   maxAnswerBytes: be("a number of bytes above 0", (value) => typeof value === "number" && value > 0),
   keys: listOf(anything),

@@ -1,14 +1,21 @@
-import { currentLane, currentScope, type LaneScope, SluiceError } from "@sluice/core"
-import { type QuotaOptions, type QuotaSnapshot, retryBudget, systemClock, systemRandom } from "@sluice/scheduler"
-import { Accounts } from "./accounts/accounts.ts"
-import { BatchLanes } from "./vendor-batch/batch-lanes.ts"
-import { plainRequest, sendByFallback } from "./call/elsewhere/fallback.ts"
+import { currentLane, type LaneScope } from "@sluice/core"
+import {
+  type QuotaLimits,
+  type QuotaOptions,
+  type QuotaSnapshot,
+  retryBudget,
+  systemClock,
+  systemRandom,
+} from "@sluice/scheduler"
+import { Accounts, type QuotaWait } from "./accounts/accounts.ts"
+import type { BatchLanes } from "./vendor-batch/batch-lanes.ts"
+import { checkLaneOptions } from "./vendor-batch/engine/lane-options.ts"
 import type { FoundCall } from "./vendors/find-vendor.ts"
 import { checkLimitedFetchOptions, checkLimits } from "./check-options.ts"
 import { type LimitedFetchOptions, limitedFetchDefaults } from "./options.ts"
-import { isBesideModels, sendBeside } from "./call/beside.ts"
+import { isBesideModels } from "./call/beside/is-beside-models.ts"
+import { isWorthALook } from "./call/beside/is-worth-a-look.ts"
 import type { FetchContext } from "./call/context.ts"
-import { CallEvents } from "./call/events.ts"
 import { ModelRequest } from "./call/model-request.ts"
 import { mayBeModelCall, recogniser } from "./call/recognise.ts"
 import { prices } from "./accounts/prices.ts"
@@ -16,15 +23,30 @@ import { untimedFetch } from "./http/untimed-fetch.ts"
 import { ownRequest } from "./call/own-request.ts"
 import { type FetchInput, urlOf } from "./http/request.ts"
 import { SendTurns } from "./call/send-turns.ts"
+import type { SlowAnswers } from "./call/slow-answers.ts"
+import { Closing } from "./call/closing.ts"
+import { Pause } from "./call/pause.ts"
+import { checkSendable } from "./http/unsendable.ts"
 
 /** A `fetch` under quotas. */
 export interface LimitedFetch {
   (input: FetchInput, init?: RequestInit): Promise<Response>
   /** The state of every quota so far: one per vendor, account and model pattern. No keys, no prompts. */
   snapshot(): QuotaSnapshot[]
+  /** Why calls wait, who holds what they wait for, and until when: of all quotas together the first 20, or `count`. */
+  explain(count?: number): QuotaWait[]
+  /** Sends no call until `resume`: what is with the vendor goes on, what waits goes on waiting. */
+  pause(): void
+  resume(): void
+  readonly isPaused: boolean
+  /**
+   * New numbers for every quota, from the next admission on, and for those that are made later; what is not named stays.
+   * @throws SluiceError `invalid-option`
+   */
+  update(limits: QuotaLimits): void
   /** Sends calls of refused accounts again: the bill is paid, the key is valid now. */
   reopen(): void
-  /** Ends what waits for admission with an error; resolves when the calls in flight have ended. */
+  /** Ends what waits with an error, for admission or between attempts; resolves when the calls in flight have ended. */
   close(): Promise<void>
 }
 
@@ -44,7 +66,7 @@ export interface LimitedFetch {
  * @example
  * ```ts
  * const fetch = limitedFetch({ requestsPerMinute: 500, tokensPerMinute: 200_000 })
- * const client = new OpenAI({ fetch, maxRetries: 0, apiKey: "any" })
+ * const client = new OpenAI({ ...openaiOptions(fetch), apiKey: "any" })
  * ```
  */
 export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
@@ -58,30 +80,33 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
       ? new ModelRequest(alone, found.vendor, found.call, url, input, init).run()
       : context.fetch(input, init)
   }
-  const lanes = new BatchLanes(context, options.vendorBatches ?? {})
+  const { vendorBatches = {} } = options
+  checkLaneOptions(vendorBatches)
+  let lanes: BatchLanes | undefined
   const checkRequest = ownRequest()
   const call = async (input: FetchInput, init?: RequestInit): Promise<Response> => {
     checkRequest()
     const url = urlOf(input)
     const found = url && recognise(url, input, init)
+    const isBeside = url !== undefined && !found && isBesideModels(url)
+    if (found || isBeside) checkSendable(url, init)
     if (!found) {
-      if (url && isBesideModels(url) && (url.username !== "" || url.password !== "")) throw userInfo(url)
-      if (url && context.isLimited && mayBeModelCall(url, input, init)) warnOfHole(context, url)
-      return url && isBesideModels(url) ? sendBeside(context, url, input, init) : context.fetch(input, init)
+      if (url && mayBeModelCall(url, input, init) && isWorthALook(context, url))
+        (await onDemand()).warnOfHole(context, url, input, init)
+      return isBeside ? (await onDemand()).sendBeside(context, url, input, init) : context.fetch(input, init)
     }
-    if (url.username !== "" || url.password !== "") throw userInfo(url)
     const lane = currentLane()
     if (lane) return sendInLane(lane, found, url, input, init)
     return sendOnline(found, url, input, init)
   }
-  const sendOnline = (
+  const sendOnline = async (
     { vendor, call: to }: FoundCall,
     url: URL,
     input: FetchInput,
     init?: RequestInit,
   ): Promise<Response> =>
     context.keys.length > 0 || context.fallback.length > 0
-      ? sendByFallback(context, vendor, to, url, input, init)
+      ? (await onDemand()).sendByFallback(context, vendor, to, url, input, init)
       : new ModelRequest(context, vendor, to, url, input, init).run()
   const sendInLane = async (
     lane: LaneScope,
@@ -90,34 +115,33 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
     input: FetchInput,
     init?: RequestInit,
   ): Promise<Response> => {
-    const { init: plain, json } = await plainRequest(input, init)
-    const answer = json && (await lanes.answer(lane, { ...found, url, init: plain, json }))
-    return answer ?? sendOnline(found, url, url.href, plain)
+    const { BatchLanes, plainRequest } = await onDemand()
+    const { init: plain, json, isRewritable } = await plainRequest(context, input, init)
+    lanes ??= new BatchLanes(context, vendorBatches)
+    // Into a batch it would be written anew.
+    const answer = json && isRewritable() && (await lanes.send(lane, { ...found, url, init: plain, json }))
+    return answer || sendOnline(found, url, url.href, plain)
   }
-  return Object.assign(call, {
+  const limited = Object.assign(call, {
     snapshot: () => context.accounts.snapshot(),
+    explain: (count = 20) => context.accounts.explain(count),
+    pause: () => context.pause.begin(),
+    resume: () => context.pause.end(),
+    isPaused: false,
+    update: (changes: QuotaLimits) => context.accounts.update(changes),
     reopen: () => context.accounts.reopen(),
-    close: () => context.accounts.close(),
+    close: () => {
+      context.closing.close()
+      return context.accounts.close()
+    },
   })
+  return Object.defineProperty(limited, "isPaused", { get: () => context.pause.isOn })
 }
 
-/** `fetch` would refuse it too, and show it whole. */
-function userInfo({ host }: URL): SluiceError {
-  return new SluiceError(
-    "invalid-option",
-    `limitedFetch: the address of a call to ${host} has a user name or password in it, which fetch does not send. Put them into an authorization header.`,
-    { details: { host } },
-  )
-}
+const onDemand = (): Promise<typeof import("./on-demand.ts")> => import("./on-demand.ts")
 
-/** Who told a limit relies on it. */
-function warnOfHole(context: FetchContext, { host }: URL): void {
-  new CallEvents(context, currentScope()).warnOnce(
-    "not-limited",
-    `A POST to ${host} is no model call that is known, so no limit holds it back. Name the vendor whose protocol it speaks (vendor: "openai-compatible"), or limit every POST (everything: true).`,
-    `not-limited ${host}`,
-  )
-}
+const slowAnswers = async (...settings: ConstructorParameters<typeof SlowAnswers>): Promise<SlowAnswers> =>
+  new (await onDemand()).SlowAnswers(...settings)
 
 function contextOf(options: LimitedFetchOptions): FetchContext {
   checkLimitedFetchOptions(options)
@@ -131,6 +155,8 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     retry,
     timeoutMs,
     idleTimeoutMs,
+    hedge,
+    adaptiveTimeout,
     maxWaitMs,
     maxAnswerBytes,
     vendorBatches: _lanes,
@@ -145,6 +171,7 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
   } = options
   for (const [pattern, one] of Object.entries(limits ?? {})) checkLimits(`limitedFetch: limits["${pattern}"]`, one)
   checkLimits("limitedFetch", together)
+  let slow: Promise<SlowAnswers> | undefined
   const all: Record<string, QuotaOptions> = { ...limits }
   if (Object.values(together).some((value) => value !== undefined)) all["*"] ??= together
   return {
@@ -167,6 +194,9 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     accounts: new Accounts(all, { clock, random, ...(onEvent ? { onEvent } : {}) }, quota),
     budget: retry?.budget ?? retryBudget({ reserve: limitedFetchDefaults.savedRetries }),
     turns: new SendTurns(clock),
+    slow: hedge || adaptiveTimeout ? () => (slow ??= slowAnswers(clock, hedge, adaptiveTimeout)) : undefined,
+    closing: new Closing(),
+    pause: new Pause(),
     warned: new Set(),
     resend: (input, init) => (fetch ?? untimedFetch)(input, init),
   }

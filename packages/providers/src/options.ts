@@ -1,8 +1,9 @@
 import type { Backoff, Clock, EventSink, Limiter, Random } from "@sluice/core"
 import type { Quota, QuotaOptions, RetryBudget } from "@sluice/scheduler"
-import type { LaneOptions } from "./vendor-batch/lane-options.ts"
+import type { LaneOptions } from "./vendor-batch/engine/lane-options.ts"
 import type { Fallback } from "./call/elsewhere/fallback-option.ts"
-import type { NamedQuota } from "./accounts/accounts.ts"
+import type { AdaptiveTimeout, HedgeOptions } from "./call/slow-options.ts"
+import type { NamedQuota, QuotaIdentity } from "./accounts/accounts.ts"
 import type { Prices } from "./accounts/prices.ts"
 import type { Vendor } from "./vendors/vendor.ts"
 
@@ -23,7 +24,7 @@ export interface LimitedFetchOptions extends Omit<QuotaOptions, "name"> {
    * A limiter of yours for every model call, in place of all limits here; or what makes the quota of each account and model pattern, in
    * place of `createQuota`.
    */
-  readonly quota?: Limiter | ((options: NamedQuota) => Quota)
+  readonly quota?: Limiter | ((options: NamedQuota, identity: QuotaIdentity) => Quota)
   /**
    * The vendor, where URLs do not tell. A name of `vendors`: every POST that is not plainly something else is a call to it.
    * One of your own: its `recognise` decides.
@@ -48,6 +49,16 @@ export interface LimitedFetchOptions extends Omit<QuotaOptions, "name"> {
   readonly timeoutMs?: number
   /** Silence inside a stream that ends it. Default 300,000. */
   readonly idleTimeoutMs?: number
+  /**
+   * Sends a call a second time when it takes longer than nearly all calls alike before it (one in fifty, by default), where a permit is
+   * free that nobody waits for. The first answer counts, the other attempt is given up; both are paid for. Off unless it is given.
+   */
+  readonly hedge?: HedgeOptions
+  /**
+   * Gives an attempt up whose answer, or its stream, has not begun within so many times what is usual for calls alike, a second at
+   * least, and tries it again with twice the time. Off unless it is given; `timeoutMs` holds all the same.
+   */
+  readonly adaptiveTimeout?: AdaptiveTimeout
   /** A longer answer that is not streamed is an error, `answer-too-large`, so that none fills the memory. Default 256,000,000. */
   readonly maxAnswerBytes?: number
   /** How long a call may wait for admission, all its attempts together. Default: as long as it takes. */

@@ -3,7 +3,12 @@ import { seededRandom, VirtualClock } from "@sluice/lab"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { checkInputs, fuzzTimeoutMs, oddJson, oddNumber, oddText } from "../../../scripts/fuzz.ts"
+import { AnswerFacts } from "../src/call/telling/answer-facts.ts"
+import { isRewritable } from "../src/call/elsewhere/is-rewritable.ts"
+import { LineEvents } from "../src/http/line-events.ts"
 import { SseReader } from "../src/http/sse.ts"
+import { checkSendable } from "../src/http/unsendable.ts"
+import { errorInside } from "../src/vendors/reading/empty-answer.ts"
 import { LearnedTokens } from "../src/accounts/token-estimate.ts"
 import { limitedFetch, usdOf, type Vendor, vendors } from "../src/index.ts"
 import { goDuration } from "../src/vendors/reading/go-duration.ts"
@@ -190,7 +195,12 @@ describe("fuzz: what vendors send", () => {
           expect(limit).not.toBe(0)
         }
         expect((refusal?.message ?? "").length).toBeLessThan(10_000)
-        one.hiddenError?.(body)
+        const inside = errorInside(one, body)
+        if (inside) expect(inside.status).toSatisfy((code) => Number.isInteger(code) && code >= 400 && code <= 599)
+        const facts = new AnswerFacts(true)
+        facts.whole(body)
+        for (const told of [facts.model, facts.id, ...facts.finishReasons])
+          expect((told ?? "").length).toBeLessThan(1000)
         const usage = one.usage(body)
         if (!usage) return
         expect(Object.values(usage).every(isCount)).toBe(true)
@@ -298,6 +308,17 @@ describe("fuzz: what vendors send", () => {
           expect(isCount(delay)).toBe(true)
         expect(vendorMessage(text).length).toBeLessThan(10_000)
         usageInTail(new TextEncoder().encode(text))
+        expect(isRewritable(JSON.stringify({ [text]: [text, { [text]: 1 }] }))).toBe(true)
+        try {
+          checkSendable(new URL("https://api.example"), {
+            headers: [
+              [text, "x"],
+              ["x-key", text],
+            ],
+          })
+        } catch (error) {
+          if (!SluiceError.isInstance(error) || error.message.length > 1000) throw error
+        }
       })
     },
     fuzzTimeoutMs,
@@ -316,7 +337,12 @@ describe("fuzz: what vendors send", () => {
       await checkInputs(0.05, fc.array(piece, { maxLength: 20 }), (pieces) => {
         const reader = new SseReader()
         const events = [...pieces.flatMap((bytes) => reader.push(bytes)), ...reader.end()]
-        for (const { event, data } of events) expect([typeof event, typeof data]).toEqual(["string", "string"])
+        const lines = new LineEvents()
+        events.push(...pieces.flatMap((bytes) => lines.push(bytes)), ...lines.end())
+        for (const { event, data } of events) {
+          expect([typeof event, typeof data]).toEqual(["string", "string"])
+          new AnswerFacts(false).event(data)
+        }
       })
     },
     fuzzTimeoutMs,
@@ -331,6 +357,7 @@ describe("fuzz: what vendors send", () => {
         "https://generativelanguage.googleapis.com/v1beta/models/m:generateContent",
         "https://generativelanguage.googleapis.com/v1beta/models/m:streamGenerateContent?alt=sse",
         "https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version=1",
+        "http://localhost:11434/api/chat",
       )
       const body = fc.oneof(
         jsonText,
@@ -343,9 +370,10 @@ describe("fuzz: what vendors send", () => {
             { maxLength: 6 },
           )
           .map((events) => events.map(([name, value]) => `${name}data: ${value}\n\n`).join("")),
+        fc.array(jsonText, { maxLength: 6 }).map((lines) => lines.join("\n")),
         oddText,
       )
-      const type = fc.constantFrom("application/json", "text/event-stream", "text/event-stream", "text/html", "")
+      const type = fc.constantFrom("application/json", "text/event-stream", "application/x-ndjson", "text/html", "")
       const reading = fc.constantFrom("whole", "first", "cancel")
       const stream = fc.boolean()
       await checkInputs(
@@ -359,6 +387,7 @@ describe("fuzz: what vendors send", () => {
             clock,
             random: seededRandom(1),
             retry: { maxAttempts: 2, maxRefusals: 2 },
+            onEvent: (event) => void JSON.stringify(event),
             fetch: async () =>
               new Response(code === 204 || code === 205 || code === 304 ? null : text, {
                 status: code,

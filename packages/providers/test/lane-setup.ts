@@ -1,6 +1,7 @@
 import Anthropic from "@anthropic-ai/sdk"
 import { GoogleGenAI } from "@google/genai"
 import {
+  type Clock,
   createDefine,
   type ItemPolicy,
   type Journal,
@@ -10,7 +11,7 @@ import {
   type SettledRecord,
   type SluiceEvent,
 } from "@sluice/core"
-import { startVendor, type ServerOptions, type Vendor } from "@sluice/lab"
+import { startVendor, type ServerOptions, type VendorServer } from "@sluice/lab"
 import { parallelExecutor, systemRandom } from "@sluice/scheduler"
 import OpenAI from "openai"
 import { onTestFinished } from "vitest"
@@ -29,8 +30,9 @@ export const vendorNames = ["openai", "anthropic", "gemini"] as const
 export type Ask = (prompt: string) => Promise<string>
 
 export interface LaneSetup {
-  readonly vendor: Vendor
+  readonly vendor: VendorServer
   readonly limited: LimitedFetch
+  readonly clock: Clock
   readonly events: SluiceEvent[]
   readonly openai: OpenAI
   /** Asks in the words of one vendor's SDK. */
@@ -54,7 +56,7 @@ export async function setUpLane(options: ServerOptions = {}, limits: LimitedFetc
 
 /** Everything but the vendor: what a new process makes anew. */
 export function clientsOf(
-  vendor: Vendor,
+  vendor: VendorServer,
   limits: LimitedFetchOptions = {},
   clock: ReturnType<typeof fastClock> = fastClock(),
 ): Omit<LaneSetup, "vendor"> {
@@ -71,6 +73,7 @@ export function clientsOf(
   const google = new GoogleGenAI({ apiKey: "k", httpOptions: { baseUrl: vendor.url, ...googleOptions(limited) } })
   return {
     limited,
+    clock,
     events,
     openai,
     define: createDefine({ clock, random: systemRandom, executor: parallelExecutor(clock, systemRandom) }),
@@ -128,11 +131,13 @@ export const valuesOf = (outcomes: readonly Outcome<string>[]): unknown[] =>
   outcomes.map((outcome) => (outcome.status === "ok" ? outcome.value : outcome.error))
 
 /** A journal in memory that outlives the runs, as a file does, and may fail at a note. */
-export function notingJournal(onNote: (name: string, when: "before" | "after") => void = () => {}): {
+export function notingJournal(
+  onNote: (name: string, when: "before" | "after") => void = () => {},
+  notes = new Map<string, unknown>(),
+): {
   journal: Journal
   notes: Map<string, unknown>
 } {
-  const notes = new Map<string, unknown>()
   const settled = new Map<string, SettledRecord>()
   return {
     notes,

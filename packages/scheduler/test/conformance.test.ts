@@ -1,4 +1,5 @@
-import type { Limiter } from "@sluice/core"
+import type { Executor, Limiter } from "@sluice/core"
+import { OneItem } from "@sluice/core/internal"
 import { testExecutor, testLimiter } from "@sluice/lab"
 import Bottleneck from "bottleneck"
 import { describe, it } from "vitest"
@@ -8,6 +9,14 @@ import { keyed } from "../src/limiters/keyed.ts"
 import { semaphore } from "../src/limiters/semaphore.ts"
 
 testExecutor(({ clock, random }) => parallelExecutor(clock, random), { describe, it })
+
+describe("a step's item, which is a source by itself", () => {
+  const execute = (executor: Executor): Executor => ({
+    map: (source, work, options) =>
+      executor.map(Array.isArray(source) && source.length === 1 ? new OneItem(source[0]) : source, work, options),
+  })
+  testExecutor(({ clock, random }) => execute(parallelExecutor(clock, random)), { describe, it })
+})
 
 describe("semaphore", () => testLimiter((limit) => semaphore({ limit }), { describe, it }))
 

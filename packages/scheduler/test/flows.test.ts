@@ -1,10 +1,9 @@
 import { createDefine, type Define, ItemError, type Outcome, type SluiceEvent } from "@sluice/core"
-import { VirtualClock } from "@sluice/lab"
+import { awakeQuota, VirtualClock } from "@sluice/lab"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { abortAt, plan, runPlan, traceText } from "../../core/test/support/random-flow.ts"
 import { parallelExecutor } from "../src/runtime/executor.ts"
-import { createQuota } from "../src/quota/create-quota.ts"
 import { semaphore } from "../src/limiters/semaphore.ts"
 import { sleep } from "../src/runtime/sleep.ts"
 
@@ -158,7 +157,7 @@ describe("defects of peers, in a batch of a flow", () => {
   it("row 32: one semaphore or one quota bounds a flow of flows of items", async () => {
     for (const limiterOn of [
       () => semaphore({ limit: 3 }),
-      (clock: VirtualClock) => createQuota({ concurrency: 3, clock, random: half }),
+      (clock: VirtualClock) => awakeQuota({ concurrency: 3, clock, random: half }),
     ]) {
       const { clock, define } = virtual()
       const limiter = limiterOn(clock)
@@ -270,7 +269,7 @@ it("waiting, admission and settling are events of the item that calls", async ()
   const { clock, define } = virtual()
   const events: SluiceEvent[] = []
   const onEvent = (event: SluiceEvent): void => void events.push(event)
-  const limiter = createQuota({ concurrency: 1, clock, random: half, onEvent })
+  const limiter = awakeQuota({ concurrency: 1, clock, random: half, onEvent })
   const node = define<object>().batch({ name: "node", prep: () => [1, 2], limiter, exec: () => sleep(clock, 10) })
   await clock.run(node.run({}, { onEvent }))
   const items = events.filter((event) => event.type === "item-start").map(({ spanId }) => spanId)

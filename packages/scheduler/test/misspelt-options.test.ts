@@ -1,4 +1,14 @@
-import { adaptive, bottleneckLimiter, createQuota, keyed, parallelMap, retryBudget, semaphore } from "@sluice/scheduler"
+import {
+  adaptive,
+  bottleneckLimiter,
+  createQuota,
+  keyed,
+  mapAll,
+  parallelMap,
+  retryBudget,
+  semaphore,
+  throttle,
+} from "@sluice/scheduler"
 import { expect, test } from "vitest"
 
 const map = (options: object): unknown => parallelMap([1], (n) => n, options)
@@ -44,6 +54,29 @@ test.each<[string, () => unknown, string]>([
     () => bottleneckLimiter({ on: () => {} } as never, { maxConcurent: 5 } as never),
     'unknown option "maxConcurent". Did you mean "maxConcurrent"?',
   ],
+  [
+    "a map without a function",
+    () => parallelMap([1], undefined as never),
+    "parallelMap: fn must be a function (got undefined).",
+  ],
+  [
+    "a map without a source",
+    () => parallelMap(undefined as never, () => 1),
+    "parallelMap: source must be an array, an iterable or an async iterable (got undefined).",
+  ],
+  ["mapAll", () => mapAll([1], undefined as never), "mapAll: fn must be a function (got undefined)."],
+  [
+    "mapAll without items",
+    () => mapAll(null as never, () => 1),
+    "mapAll: items must be an array, an iterable or an async iterable (got null).",
+  ],
+  ["throttle", () => throttle(undefined as never, two), "throttle: fn must be a function (got undefined)."],
+  [
+    "throttle without a limiter",
+    () => throttle(() => 1, undefined as never),
+    "throttle: options must be an object (got undefined).",
+  ],
+  ["keyed without a factory", () => keyed(undefined as never), "keyed: factory must be a function (got undefined)."],
   [
     "createQuota",
     () => createQuota({ tokensPerMinit: 5 } as never),

@@ -1,7 +1,7 @@
 export {
   type ActionsOf,
   type AdmitOptions,
-  type Answer,
+  type NextAction,
   type AttemptContext,
   type Backoff,
   type BatchFlowNode,
@@ -55,6 +55,8 @@ export {
 } from "@sluice/core"
 export { type JournalOptions, openJournal, type SqliteJournal, type SqliteRunJournal } from "@sluice/journal"
 export {
+  type AiSdkMiddleware,
+  aiSdkMiddleware,
   aiSdkOptions,
   type Answered,
   AnswerError,
@@ -79,6 +81,7 @@ export {
   journalLedger,
   limitedFetch,
   type LimitedFetch,
+  type QuotaWait,
   type LimitedFetchOptions,
   memoryLedger,
   openaiBatches,

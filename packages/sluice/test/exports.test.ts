@@ -10,6 +10,7 @@ it("the package's own exports are these", () => {
     "SluiceError",
     "VendorError",
     "adaptive",
+    "aiSdkMiddleware",
     "aiSdkOptions",
     "anthropicBatches",
     "anthropicOptions",

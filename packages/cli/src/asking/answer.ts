@@ -1,7 +1,7 @@
 import { SluiceError, type SluiceErrorCode } from "@sluice/core"
 
 /** What came back about one input. */
-export interface Answer {
+export interface ModelAnswer {
   /** The text, or the value where a schema was given. */
   readonly output: unknown
   readonly finishReason: FinishReason
@@ -9,6 +9,14 @@ export interface Answer {
   readonly model?: string
   /** The vendor's name for the call, for a support ticket. */
   readonly requestId?: string
+  readonly raw?: RawAnswer
+}
+
+/** What the vendor sent, as a line of OpenAI's batch results has it. */
+export interface RawAnswer {
+  readonly status_code: number
+  readonly request_id: string
+  readonly body: unknown
 }
 
 /** How an answer ended. `content_filter`: cut or withheld by the vendor's filter · `refusal`: the model would not. */

@@ -1,38 +1,36 @@
-import { APICallError, generateText, jsonSchema, type LanguageModel, Output } from "ai"
-import type { Question } from "../input/compile-question.ts"
-import type { InputRecord } from "../input/prompt-template.ts"
-import { type Answer, AnswerFailure, type FinishReason } from "./answer.ts"
+import {
+  APICallError,
+  type LanguageModelV4,
+  type LanguageModelV4CallOptions,
+  type LanguageModelV4GenerateResult,
+} from "@ai-sdk/provider"
+import type { Question } from "../question/compile-question.ts"
+import { type ModelAnswer, AnswerFailure, type FinishReason, type RawAnswer } from "./answer.ts"
+import { type Asked, conversation } from "./conversation.ts"
 import { jsonInAnswer } from "./json-in-answer.ts"
 
-export interface Asked {
-  readonly record: InputRecord
-  readonly where: string
-  readonly signal: AbortSignal
-  /** The answer of the attempt before, which did not fit the schema. */
-  readonly before?: AnswerFailure | undefined
-}
-
 /** Asks about one input. Throws `AnswerFailure` when what comes is no result. */
-export type Asker = (asked: Asked) => Promise<Answer>
+export type Asker = (asked: Asked) => Promise<ModelAnswer>
 
 export interface AskerOptions {
   readonly question: Question
   /** Also answers that were cut, withheld, refused or are empty are results. */
   readonly acceptTruncated: boolean
+  /** Answers are kept as the vendor sent them too. */
+  readonly keepRaw?: boolean
   /** Told once about everything that a person would want to know. */
   readonly warn: (code: string, message: string) => void
 }
-
-type Result = Awaited<ReturnType<typeof generateText>>
 
 /** How an answer of the schema's form is asked for: a server that refuses one way is asked the next, for the whole run. */
 const ways = ["json_schema", "json_object", "text"] as const
 
 /** Asks the model; its calls are admitted and retried below, by its `fetch`. */
-export function createAsker(model: LanguageModel, { question, acceptTruncated, warn }: AskerOptions): Asker {
+export function createAsker(
+  model: LanguageModelV4,
+  { question, acceptTruncated, keepRaw = false, warn }: AskerOptions,
+): Asker {
   const { schema, settings } = question
-  // They are told by `warn`.
-  Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false })
   let way = 0
   const told = new Set<string>()
   const once = (code: string, message: string): void => {
@@ -41,19 +39,13 @@ export function createAsker(model: LanguageModel, { question, acceptTruncated, w
     warn(code, message)
   }
 
-  const call = async (asked: Asked, mine: number): Promise<Result> => {
-    const output = schema && outputs[ways[mine] ?? "text"](schema)
-    return generateText({
-      model,
-      messages: conversation(question, asked, mine > 0),
-      allowSystemInMessages: true,
-      maxRetries: 0,
-      abortSignal: asked.signal,
+  const call = async (asked: Asked, mine: number): Promise<LanguageModelV4GenerateResult> =>
+    model.doGenerate({
       ...settings,
-      ...(output && { output }),
-      ...(schema?.strict === false && { providerOptions: { openai: { strictJsonSchema: false } } }),
+      prompt: conversation(question, asked, mine > 0),
+      abortSignal: asked.signal,
+      ...(schema && formOf(schema, ways[mine] ?? "text")),
     })
-  }
 
   return async (asked) => {
     for (;;) {
@@ -61,7 +53,12 @@ export function createAsker(model: LanguageModel, { question, acceptTruncated, w
       try {
         const result = await call(asked, mine)
         for (const text of ignoredIn(result)) once("setting-ignored", text)
-        return answerOf(result, question, acceptTruncated)
+        const raw = keepRaw ? { raw: rawOf(result) } : {}
+        try {
+          return { ...answerOf(result, model.modelId, question, acceptTruncated), ...raw }
+        } catch (error) {
+          throw error instanceof AnswerFailure ? Object.assign(error, raw) : error
+        }
       } catch (error) {
         if (!schema || mine === ways.length - 1 || !refusesForm(error)) throw error
         way = Math.max(way, mine + 1)
@@ -78,37 +75,15 @@ export function createAsker(model: LanguageModel, { question, acceptTruncated, w
 
 type Schema = NonNullable<Question["schema"]>
 
-/** The answer's text is read here, with whatever stands around the JSON. */
-const asText = { parseCompleteOutput: ({ text }: { text: string }) => Promise.resolve(text) }
-
-const outputs = {
-  json_schema: ({ schema, name }: Schema) => ({
-    ...Output.object({ schema: jsonSchema(schema), ...(name !== undefined && { name }) }),
-    ...asText,
-  }),
-  json_object: () => ({ ...Output.json(), ...asText }),
-  text: () => undefined,
-}
-
-function conversation(question: Question, { record, where, before }: Asked, sayForm: boolean) {
-  const messages = question.messages(record, where)
-  const last = messages.at(-1)
-  if (sayForm && last && question.schema) {
-    const form = JSON.stringify(question.schema.schema)
-    messages[messages.length - 1] = {
-      ...last,
-      content: `${last.content}\n\nAnswer with nothing but JSON that fits this JSON schema:\n${form}`,
-    }
-  }
-  if (!before) return messages
-  return [
-    ...messages,
-    ...(before.text.trim() === "" ? [] : [{ role: "assistant" as const, content: before.text }]),
-    {
-      role: "user" as const,
-      content: `That answer is not valid: ${before.message}\nAnswer again with nothing but JSON that fits the schema.`,
-    },
-  ]
+/** How the request says that the answer is to be JSON. */
+function formOf(
+  { schema, name, strict }: Schema,
+  way: (typeof ways)[number],
+): Pick<LanguageModelV4CallOptions, "responseFormat" | "providerOptions"> {
+  const options = strict === false ? { providerOptions: { openai: { strictJsonSchema: false } } } : {}
+  if (way === "text") return options
+  if (way === "json_object") return { responseFormat: { type: "json" }, ...options }
+  return { responseFormat: { type: "json", schema, ...(name !== undefined && { name }) }, ...options }
 }
 
 /** A refusal of the form, not of this schema: another form is worth asking for. */
@@ -121,8 +96,8 @@ function refusesForm(error: unknown): error is APICallError {
   )
 }
 
-function ignoredIn({ warnings }: Result): string[] {
-  return (warnings ?? []).flatMap((warning) => {
+function ignoredIn({ warnings }: LanguageModelV4GenerateResult): string[] {
+  return warnings.flatMap((warning) => {
     if (warning.type !== "unsupported") return []
     const name = optionNames.get(warning.feature) ?? warning.feature
     return [`The model does not take ${name}: it was left out${warning.details ? ` (${warning.details})` : ""}.`]
@@ -132,15 +107,25 @@ function ignoredIn({ warnings }: Result): string[] {
 const optionNames = new Map([
   ["temperature", "--temperature"],
   ["maxOutputTokens", "--max-output-tokens"],
+  ["topP", "--top-p"],
+  ["seed", "--model-seed"],
+  ["stopSequences", "--stop"],
+  ["reasoning", "--reasoning-effort"],
 ])
 
-function answerOf(result: Result, { schema }: Question, acceptTruncated: boolean): Answer {
+function answerOf(
+  result: LanguageModelV4GenerateResult,
+  asked: string,
+  { schema }: Question,
+  acceptTruncated: boolean,
+): ModelAnswer {
   const finishReason = finishOf(result)
-  const { response } = result
-  const requestId = response.headers?.["x-request-id"] ?? response.headers?.["request-id"]
-  // Structured output may come beside the text, as a tool's input.
-  const text = schema ? textOf(result) : result.text
-  const facts = { finishReason, model: response.modelId, ...(requestId !== undefined && { requestId }) }
+  const { headers, modelId: model = asked } = result.response ?? {}
+  const requestId = requestIdIn(headers)
+  const said = result.content.map((part) => (part.type === "text" ? part.text : "")).join("")
+  // Some make structured output as a tool's input or a last part.
+  const text = schema ? (result.structuredOutputText ?? said) : said
+  const facts = { finishReason, model, ...(requestId !== undefined && { requestId }) }
   const failure = failureOf(text, finishReason, result, schema !== undefined)
   if (schema && (!failure || failure.code === "answer-empty" || acceptTruncated)) {
     const found = jsonInAnswer(text, schema.problemOf)
@@ -151,26 +136,29 @@ function answerOf(result: Result, { schema }: Question, acceptTruncated: boolean
   return { output: text, ...facts }
 }
 
-/** A tool's input or a last part, where that is how the vendor makes structured output. */
-function textOf(result: Result): string {
-  try {
-    return typeof result.output === "string" ? result.output : result.text
-  } catch {
-    // Nothing came: the AI SDK throws where there is no output.
-    return result.text
-  }
+function rawOf({ response }: LanguageModelV4GenerateResult): RawAnswer {
+  return { status_code: 200, request_id: requestIdIn(response?.headers) ?? "", body: response?.body ?? null }
+}
+
+function requestIdIn(headers: Readonly<Record<string, string>> | undefined): string | undefined {
+  return headers?.["x-request-id"] ?? headers?.["request-id"]
 }
 
 function failureOf(
   text: string,
   reason: FinishReason,
-  { usage }: Result,
+  { usage, finishReason, content }: LanguageModelV4GenerateResult,
   retryable: boolean,
 ): AnswerFailure | undefined {
   if (reason === "length") {
-    const tokens = usage.outputTokens === undefined ? "" : ` after ${usage.outputTokens} tokens`
+    const tokens = usage.outputTokens.total === undefined ? "" : ` after ${usage.outputTokens.total} tokens`
     const remedy = "Raise --max-output-tokens, ask for less, or take what came with --accept-truncated."
     return new AnswerFailure("answer-truncated", `the answer was cut${tokens}. ${remedy}`, { text })
+  }
+  if (reason === "other" && isBrokenOff(finishReason)) {
+    const word = finishReason.raw ?? finishReason.unified
+    const remedy = "Ask again with --retry-failed, or take what came with --accept-truncated."
+    return new AnswerFailure("answer-truncated", `the vendor broke the answer off (${word}). ${remedy}`, { text })
   }
   if (reason === "content_filter") {
     return new AnswerFailure("answer-filtered", "the vendor's content filter cut or withheld the answer.", { text })
@@ -181,12 +169,24 @@ function failureOf(
     })
   }
   if (text.trim() !== "") return undefined
+  const tool = content.find((part) => part.type === "tool-call")
+  if (tool) {
+    const words = `the model called the tool ${tool.toolName}, which nobody runs here, in place of an answer.`
+    return new AnswerFailure("answer-empty", `${words} --option tool_choice=none forbids it.`, { text })
+  }
   return new AnswerFailure("answer-empty", "the answer is empty.", { text, retryable })
 }
 
-/** The AI SDK files a refusal under the filter; the vendor's own word tells them apart. */
-function finishOf({ finishReason, rawFinishReason }: Result): FinishReason {
-  if (finishReason === "stop" || finishReason === "length") return finishReason
-  if (finishReason !== "content-filter") return "other"
-  return /^(stop|refusal|completed|end_turn)?$/i.test(rawFinishReason ?? "") ? "refusal" : "content_filter"
+/** The AI SDK files a refusal under the filter, and many a vendor's word under nothing: the word itself tells them apart. */
+function finishOf({ finishReason: { unified, raw = "" } }: LanguageModelV4GenerateResult): FinishReason {
+  if (unified === "stop" || unified === "length") return unified
+  if (unified === "content-filter")
+    return /^(stop|refusal|completed|end_turn)?$/i.test(raw) ? "refusal" : "content_filter"
+  if (/length|max_?tokens/i.test(raw)) return "length"
+  return /safety|filter|sensitive|prohibited|recitation|toxic|^language$/i.test(raw) ? "content_filter" : "other"
+}
+
+/** What servers say when it was neither the model nor a limit that ended the answer. `OTHER` is Gemini's. */
+function isBrokenOff({ unified, raw = "" }: LanguageModelV4GenerateResult["finishReason"]): boolean {
+  return unified === "error" || /^(error|abort|cancel|malformed|insufficient|network)/i.test(raw) || raw === "OTHER"
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "@sluice/core"
+import { onAbort } from "@sluice/scheduler"
 
 /** By then most refusals are there; a slow answer must not hold up the run. */
 const patienceMs = 2_000
@@ -22,11 +23,12 @@ export class FirstCall {
       const { promise, resolve } = Promise.withResolvers<void>()
       const cancel = this.#clock.setTimer(patienceMs, () => this.open())
       this.#opened = promise
+      const forget = onAbort(signal, () => this.open())
       this.#open = () => {
         cancel()
+        forget()
         resolve()
       }
-      signal.addEventListener("abort", () => this.open(), { once: true })
       return
     }
     await this.#opened

@@ -34,7 +34,7 @@ function* candidates(text: string): Generator<string> {
   // What is odd stands between fences; the last is the likeliest.
   const parts = said.split("```")
   for (let at = parts.length - 1 - (parts.length % 2); at > 0; at -= 2) {
-    yield (parts[at] ?? "").replace(/^[ \t]*\w*[ \t]*\r?\n/, "")
+    yield (parts[at] ?? "").replace(/^[ \t]*(?:\w+[ \t]*)?\r?\n/, "")
   }
   for (const [open, close] of ["{}", "[]"]) {
     const [from, to] = [said.indexOf(open ?? ""), said.lastIndexOf(close ?? "")]

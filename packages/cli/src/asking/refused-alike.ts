@@ -3,6 +3,13 @@ import { SluiceError } from "@sluice/core"
 /** So many calls that end alike, and none otherwise, are no accident. */
 export const alikeBeforeStop = 20
 
+interface GivenReason {
+  /** As the vendor says it. */
+  readonly words: string
+  /** The same for all calls that are refused for it. */
+  readonly reason: string
+}
+
 interface Held {
   readonly reason: string
   readonly settle: () => Promise<void>
@@ -25,11 +32,12 @@ export class RefusedAlike {
 
   /** Settles the failure now, later, or never; returns why the run is to end, where it is. */
   async failed(error: unknown, settle: () => Promise<void>): Promise<SluiceError | undefined> {
-    const reason = refusalIn(error)
+    const refusal = refusalIn(error)
+    const reason = refusal?.reason
     if (this.#stopped && reason === this.#stopped.reason) return this.#stopped.error
-    if (reason !== undefined && !this.#isOver && (this.#held[0]?.reason ?? reason) === reason) {
-      this.#held.push({ reason, settle })
-      return this.#held.length < alikeBeforeStop ? undefined : this.#stop(reason, error)
+    if (refusal && !this.#isOver && (this.#held[0]?.reason ?? reason) === reason) {
+      this.#held.push({ reason: refusal.reason, settle })
+      return this.#held.length < alikeBeforeStop ? undefined : this.#stop(refusal, error)
     }
     await this.over()
     await settle()
@@ -42,11 +50,11 @@ export class RefusedAlike {
     for (const { settle } of this.#held.splice(0)) await settle()
   }
 
-  #stop(reason: string, cause: unknown): SluiceError {
+  #stop({ words, reason }: GivenReason, cause: unknown): SluiceError {
     this.#held = []
     const stopped = new SluiceError(
       "vendor-refused",
-      `the first ${alikeBeforeStop} calls were all refused for one reason: ${reason} None of them counts as failed. Mend it and give the same command again, or --keep-going to try every input.`,
+      `the first ${alikeBeforeStop} calls were all refused for one reason: ${words} None of them counts as failed. Mend it and give the same command again, or --keep-going to try every input.`,
       { cause },
     )
     this.#stopped = { reason, error: stopped }
@@ -55,12 +63,33 @@ export class RefusedAlike {
 }
 
 /** Status and words of a refusal that no waiting mends; `undefined` for every other failure. */
-function refusalIn(error: unknown): string | undefined {
-  const { statusCode, message } = (error ?? {}) as { statusCode?: unknown; message?: unknown }
+function refusalIn(error: unknown): GivenReason | undefined {
+  const { statusCode, message, responseHeaders } = (error ?? {}) as Record<string, unknown>
   if (typeof statusCode !== "number" || statusCode < 400 || statusCode >= 500) return undefined
   if (waitable.has(statusCode)) return undefined
-  return `${statusCode} ${String(message)}`
+  const words = `${statusCode} ${String(message)}`
+  return { words, reason: withoutNames(words, Object.values(responseHeaders ?? {})) }
 }
+
+/** Many a vendor says the call's own name in its words: what the headers say too, a request's or a trace's id, the time. */
+function withoutNames(words: string, headers: readonly unknown[]): string {
+  const inHeaders = headers.filter((value) => typeof value === "string" && value.length >= 6) as string[]
+  const bare = inHeaders.reduce((text, value) => text.replaceAll(value, "…"), words)
+  return bare.replaceAll(callNames, "…")
+}
+
+const callNames = new RegExp(
+  [
+    /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/,
+    /\breq(?:uest)?[_-][A-Za-z_-]{0,60}\d[\w-]*/,
+    // Sixteen and more digits of a hexadecimal number.
+    /\b(?=[a-f]*\d)[\da-f]{16,}\b/,
+    /\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?/,
+  ]
+    .map(({ source }) => source)
+    .join("|"),
+  "gi",
+)
 
 /** Request timeout, conflict, too early, too many. */
 const waitable = new Set([408, 409, 425, 429])

@@ -13,13 +13,55 @@ interface Completed {
 
 /** A completion script made from the program itself, so that it knows every command, option and choice. */
 export function completionScript(program: Command, shell: Shell): string {
-  const commands = program.commands.map((command) => ({
-    name: command.name(),
-    about: command.description(),
-    options: command.options.filter(({ long }) => long),
-    choices: command.registeredArguments.flatMap(({ argChoices = [] }) => argChoices),
-  }))
-  return shell === "fish" ? fishScript(commands) : bashScript(commands, shell)
+  const commands = program.commands.map((command) => {
+    const options = [command, ...command.commands].flatMap((one) => one.options.filter(({ long }) => long))
+    return {
+      name: command.name(),
+      about: command.description(),
+      // What several commands within one share is offered once.
+      options: [...new Map(options.map((option) => [option.long, option])).values()],
+      choices: [
+        ...command.commands.map((inner) => inner.name()),
+        ...command.registeredArguments.flatMap(({ argChoices = [] }) => argChoices),
+      ],
+    }
+  })
+  return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](commands)
+}
+
+/** The scripts are sourced, also by a zsh that has not loaded its completion yet. */
+function zshScript(commands: readonly Completed[]): string {
+  const described = (name: string, about: string): string => `'${name}:${about.replaceAll("'", String.raw`'\''`)}'`
+  const list = commands.map(({ name, about }) => described(name, about))
+  const values = commands.flatMap(({ name, options }) =>
+    options.flatMap(({ short, long, required, argChoices = [] }) => {
+      if (!required) return []
+      const flags = [short, long].filter((flag) => flag).map((flag) => `${name}:${flag}`)
+      const offered = argChoices.length > 0 ? `compadd -- ${argChoices.join(" ")}` : "_files"
+      return [`    ${flags.join(" | ")}) ${offered}; return ;;`]
+    }),
+  )
+  const words = commands.map(({ name, options, choices }) => {
+    const long = options.map((option) => described(option.long ?? "", option.description))
+    const offered = choices.length > 0 ? `compadd -- ${choices.join(" ")}` : "_files"
+    const flags = long.length > 0 ? `found=(${long.join(" ")}); _describe -o option found` : ":"
+    return `    ${name}) if [[ "$PREFIX" == -* ]]; then ${flags}; else ${offered}; fi ;;`
+  })
+  return [
+    "#compdef sluice",
+    "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }",
+    "_sluice() {",
+    "  local -a found",
+    `  if (( CURRENT == 2 )); then found=(${list.join(" ")}); _describe command found; return; fi`,
+    '  case "$words[2]:$words[CURRENT-1]" in',
+    ...values,
+    "  esac",
+    '  case "$words[2]" in',
+    ...words,
+    "  esac",
+    "}",
+    "compdef _sluice sluice",
+  ].join("\n")
 }
 
 function fishScript(commands: readonly Completed[]): string {
@@ -38,7 +80,7 @@ function fishScript(commands: readonly Completed[]): string {
     .join("\n")
 }
 
-function bashScript(commands: readonly Completed[], shell: "bash" | "zsh"): string {
+function bashScript(commands: readonly Completed[]): string {
   const names = commands.map(({ name }) => name).join(" ")
   const words = commands.map(({ name, options, choices }) => {
     const long = options.map((option) => option.long).join(" ")
@@ -52,7 +94,6 @@ function bashScript(commands: readonly Completed[], shell: "bash" | "zsh"): stri
     }),
   )
   return [
-    ...(shell === "zsh" ? ["autoload -U +X bashcompinit && bashcompinit"] : []),
     "_sluice() {",
     '  local words="" word="${COMP_WORDS[COMP_CWORD]}"',
     '  case "${COMP_WORDS[1]}" in',

@@ -1,10 +1,12 @@
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
-import type { Lane } from "@sluice/core"
+import type { Clock, Lane } from "@sluice/core"
 import { limitedFetch, type Prices } from "@sluice/providers"
 import type { QuotaOptions } from "@sluice/scheduler"
 import { z } from "zod"
+import { checkProgram } from "../files/check-program.ts"
+import { smallJson } from "../files/small-json.ts"
 import { usageError } from "../usage-error.ts"
 
 /** `sluice.config.ts` (default export), `.js`, `.mjs` or `.json`. */
@@ -47,11 +49,11 @@ const schema = z.strictObject({
 const names = ["sluice.config.ts", "sluice.config.js", "sluice.config.mjs", "sluice.config.json"]
 
 /** Reads the named file, or the one in the working folder, or answers an empty configuration. */
-export async function loadConfig(named: string | undefined): Promise<SluiceConfig> {
+export async function loadConfig(named: string | undefined, clock: Clock): Promise<SluiceConfig> {
   const path = named ?? names.find((name) => existsSync(name))
   if (path === undefined) return {}
   if (!existsSync(path)) throw usageError(`--config ${path}: no such file.`)
-  const parsed = schema.safeParse(await read(path))
+  const parsed = schema.safeParse(await read(path, clock))
   if (parsed.success) {
     const config = parsed.data as SluiceConfig
     await checkLimits(config, path)
@@ -61,9 +63,10 @@ export async function loadConfig(named: string | undefined): Promise<SluiceConfi
   throw usageError(`${path}: ${issue?.path.join(".") || "the file"}: ${issue?.message ?? "does not fit"}.`)
 }
 
-async function read(path: string): Promise<unknown> {
+async function read(path: string, clock: Clock): Promise<unknown> {
+  if (path.endsWith(".json")) return smallJson(path, { clock })
+  checkProgram(path, path)
   try {
-    if (path.endsWith(".json")) return JSON.parse(readFileSync(path, "utf8")) as unknown
     const exported = (await import(pathToFileURL(resolve(path)).href)) as { default?: unknown }
     if (exported.default === undefined)
       throw new Error('there is no default export; write `export default { model: "…" }`')

@@ -1,18 +1,20 @@
 import { existsSync, readdirSync } from "node:fs"
 import { openJournal, type JournalItem, type RunSummary, type SqliteJournal } from "@sluice/journal"
-import Table from "cli-table3"
 import { stringify } from "csv-stringify"
 import { once } from "node:events"
 import { pipeline } from "node:stream/promises"
-import { PassThrough, Readable } from "node:stream"
-import { csvColumns, csvRows } from "./csv-rows.ts"
+import { Readable } from "node:stream"
+import { csvRows, itemColumns } from "./item-rows.ts"
 import { SluiceError } from "@sluice/core"
+import { cellOf, plainTable } from "../display/plain-table.ts"
 import { printable, printableJson, printableText } from "../display/printable.ts"
 import { exitCodes } from "../exit-codes.ts"
 import type { Terminal } from "../display/terminal.ts"
+import { textOf } from "../question/prompt-template.ts"
 import { usageError } from "../usage-error.ts"
+import { keptFrame } from "../watch/kept-frame.ts"
 
-export interface JournalOptions {
+export interface JournalCommandOptions {
   readonly journal?: string
   readonly json?: boolean
 }
@@ -20,7 +22,7 @@ export interface JournalOptions {
 /** `sluice runs [JOURNAL…]`: the runs of these journals, or of those in this folder. */
 export async function runsCommand(
   paths: readonly string[],
-  { json }: JournalOptions,
+  { json }: JournalCommandOptions,
   { stdout, stderr }: Terminal,
 ): Promise<number> {
   const found =
@@ -63,42 +65,60 @@ export async function runsCommand(
   return code
 }
 
-export interface InspectOptions extends JournalOptions {
+export interface InspectOptions extends JournalCommandOptions {
   readonly failed?: boolean
+  readonly key?: string
   readonly limit: number
+  readonly ui?: true | number
 }
 
 /** `sluice inspect RUN`: its items, attempts, errors and cost. */
-export async function inspectCommand(run: string, options: InspectOptions, { stdout }: Terminal): Promise<number> {
-  await reading(journalOf(run, options.journal), (journal) => {
+export async function inspectCommand(run: string, options: InspectOptions, terminal: Terminal): Promise<number> {
+  const { stdout } = terminal
+  await reading(journalOf(run, options.journal), async (journal) => {
+    if (options.ui !== undefined) {
+      const { inspectPage } = await import("../ui/inspect-page.ts")
+      return inspectPage({ journal, runId: runNamed(journal, run).runId, ui: options.ui }, terminal)
+    }
+    if (options.key !== undefined) {
+      const { runId } = runNamed(journal, run)
+      const { inspectItem } = await import("./inspect-item.ts")
+      stdout.write(await inspectItem(journal, runId, { key: options.key, json: options.json ?? false }))
+      return
+    }
     const { runId, status, ok, failed, flow } = runNamed(journal, run)
-    const total = { attempts: 0, inputTokens: 0, outputTokens: 0, usd: 0 }
+    const total = { attempts: 0, inputTokens: 0, outputTokens: 0 }
+    let spent: number | undefined
     const table = plainTable(["node", "item", "status", "attempts", "tokens in/out", "usd", "result"])
     let shown = 0
     for (const item of journal.items(runId, { order: "input" })) {
-      const { inputTokens = 0, outputTokens = 0, usd = 0 } = item.cost ?? {}
+      const { inputTokens = 0, outputTokens = 0, usd } = item.cost ?? {}
       total.attempts += item.attempts
       total.inputTokens += inputTokens
       total.outputTokens += outputTokens
-      total.usd += usd
+      if (usd !== undefined) spent = (spent ?? 0) + usd
       if (shown >= options.limit || (options.failed && item.status === "ok")) continue
       shown++
       if (options.json) stdout.write(`${printableJson(item)}\n`)
       else
         table.push([
           printable(item.node),
-          printable(item.key ?? String(item.index ?? "")),
+          printable([item.key ?? item.index ?? "", ...columnOf(item)].join(" ")),
           item.status,
           item.attempts,
           `${inputTokens}/${outputTokens}`,
-          usd === 0 ? "" : usd.toFixed(4),
+          usd ? usd.toFixed(4) : "",
           shortly(item),
         ])
     }
     if (options.json) return
-    stdout.write(`${printable(runId)} (${printable(flow)}): ${status}, ${ok ?? "?"} ok, ${failed ?? "?"} failed\n`)
+    const pausedBy = status === "running" ? keptFrame(journal, runId)?.state.pausedBy : undefined
+    const paused = pausedBy === undefined ? "" : `, paused by ${printable(pausedBy)}`
     stdout.write(
-      `${total.attempts} attempts, ${total.inputTokens} input and ${total.outputTokens} output tokens, $${total.usd.toFixed(4)}\n`,
+      `${printable(runId)} (${printable(flow)}): ${status}${paused}, ${ok ?? "?"} ok, ${failed ?? "?"} failed\n`,
+    )
+    stdout.write(
+      `${total.attempts} attempts, ${total.inputTokens} input and ${total.outputTokens} output tokens, ${spent === undefined ? "cost not known" : `$${spent.toFixed(4)}`}\n`,
     )
     if (shown > 0) stdout.write(`${table.toString()}\n`)
     const left = (failed ?? 0) + (options.failed ? 0 : (ok ?? 0)) - shown
@@ -107,8 +127,8 @@ export async function inspectCommand(run: string, options: InspectOptions, { std
   return exitCodes.done
 }
 
-export interface ExportOptions extends JournalOptions {
-  readonly format: "jsonl" | "csv"
+export interface ExportOptions extends JournalCommandOptions {
+  readonly format: "jsonl" | "csv" | "parquet"
   readonly status?: "ok" | "failed"
 }
 
@@ -121,16 +141,25 @@ export async function exportCommand(run: string, options: ExportOptions, { stdou
       for (const item of items()) if (!stdout.write(`${printableJson(item)}\n`)) await once(stdout, "drain")
       return
     }
-    const columns = csvColumns(items())
-    // Standard output must stay open: the pipeline ends a stand-in.
-    const through = new PassThrough()
-    through.on("data", (chunk) => stdout.write(chunk as Buffer))
-    await pipeline(Readable.from(csvRows(items())), stringify({ header: true, columns }), through)
+    if (options.format === "parquet") {
+      if (stdout.isTTY) throw usageError("Parquet is no text: sluice export RUN --format parquet > results.parquet")
+      const { writeParquet } = await import("./write-parquet.ts")
+      return writeParquet(items, async (bytes) => {
+        if (!stdout.write(bytes)) await once(stdout, "drain")
+      })
+    }
+    const columns = itemColumns(items())
+    // Standard output must stay open: as the pipeline's last stream it would be ended.
+    await pipeline(Readable.from(csvRows(items(), columns)), stringify({ header: true, columns }), async (chunks) => {
+      for await (const chunk of chunks as AsyncIterable<Buffer>) {
+        if (!stdout.write(stdout.isTTY ? printableText(chunk.toString()) : chunk)) await once(stdout, "drain")
+      }
+    })
   })
   return exitCodes.done
 }
 
-async function reading(path: string, fn: (journal: SqliteJournal) => unknown): Promise<void> {
+export async function reading(path: string, fn: (journal: SqliteJournal) => unknown): Promise<void> {
   const journal = openJournal({ path, readOnly: true })
   try {
     await fn(journal)
@@ -140,13 +169,13 @@ async function reading(path: string, fn: (journal: SqliteJournal) => unknown): P
 }
 
 /** The journal that was named, or the one beside the results that were. */
-function journalOf(run: string, named: string | undefined): string {
+export function journalOf(run: string, named: string | undefined): string {
   if (named !== undefined) return named
   for (const path of [`${run}.journal`, run]) if (existsSync(path)) return path
   throw usageError(`There is no journal ${run}.journal. Name it: --journal FILE`)
 }
 
-function runNamed(journal: SqliteJournal, run: string): RunSummary {
+export function runNamed(journal: SqliteJournal, run: string): RunSummary {
   const runs = journal.runs()
   const found =
     runs.find(({ runId }) => run === runId || run.endsWith(`/${runId}`)) ?? (runs.length === 1 ? runs[0] : undefined)
@@ -156,8 +185,9 @@ function runNamed(journal: SqliteJournal, run: string): RunSummary {
   )
 }
 
-function plainTable(head: string[]): Table.Table {
-  return new Table({ head, style: { head: [], border: [], compact: true } })
+/** Which of the compared columns it is in. */
+function columnOf({ params: { variant } }: JournalItem): string[] {
+  return typeof variant === "string" ? [variant] : []
 }
 
 function shortly(item: JournalItem): string {
@@ -165,11 +195,7 @@ function shortly(item: JournalItem): string {
     item.status === "ok"
       ? textOf((item.value as { output?: unknown } | null)?.output ?? item.value)
       : item.error.message
-  return [...printable(text).replaceAll(/\s+/g, " ")].slice(0, 60).join("")
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : (JSON.stringify(value) ?? "")
+  return cellOf(text)
 }
 
 function dateOf(ms: number): string {

@@ -1,8 +1,10 @@
-import { readFileSync } from "node:fs"
-import { startVendor, type ServerOptions, type Vendor, type VendorLimits } from "@sluice/lab"
+import type { Clock } from "@sluice/core"
+import { startVendor, type ServerOptions, type VendorServer, type VendorLimits } from "@sluice/lab"
+import { printableJson } from "../display/printable.ts"
 import { exitCodes } from "../exit-codes.ts"
 import type { LabOptions } from "./lab-options.ts"
 import type { Terminal } from "../display/terminal.ts"
+import { smallJson } from "../files/small-json.ts"
 import { usageError } from "../usage-error.ts"
 
 /** `sluice lab`: a simulated vendor until Ctrl-C; then what it saw. */
@@ -20,13 +22,13 @@ export async function labCommand(options: LabOptions, terminal: Terminal): Promi
   })
   const truth = vendor.stats()
   await vendor.stop()
-  terminal.stdout.write(`${JSON.stringify(truth)}\n`)
+  terminal.stdout.write(`${printableJson(truth)}\n`)
   return exitCodes.done
 }
 
-async function start(options: LabOptions, { clock }: Terminal): Promise<Vendor> {
+async function start(options: LabOptions, { clock }: Terminal): Promise<VendorServer> {
   const { options: file, port, headers, fault, latencyMs, tokenMs, answer, seed } = options
-  const given = file === undefined ? {} : optionsIn(file)
+  const given = file === undefined ? {} : await optionsIn(file, clock)
   const latency = defined({ baseMs: latencyMs, perOutputTokenMs: tokenMs })
   try {
     return await startVendor({
@@ -63,12 +65,8 @@ function defined<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }
 
-function optionsIn(file: string): ServerOptions {
-  try {
-    const value: unknown = JSON.parse(readFileSync(file, "utf8"))
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value
-  } catch (error) {
-    throw usageError(`--options ${file}: cannot be read (${(error as Error).message}).`)
-  }
+async function optionsIn(file: string, clock: Clock): Promise<ServerOptions> {
+  const value = await smallJson(file, { what: `--options ${file}`, clock })
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value
   throw usageError(`--options ${file}: wanted a JSON object with options of startVendor.`)
 }

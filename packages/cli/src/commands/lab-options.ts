@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from "commander"
-import { nonNegative, positiveInteger, positiveNumber } from "../run/run-options.ts"
+import { nonNegative, positiveInteger, positiveNumber } from "../run/options/option-values.ts"
 
 const windows = ["bucket", "slices", "sliding", "fixed"] as const
 const headers = ["openai", "anthropic", "rounded", "wrong", "none"] as const

@@ -1,14 +1,14 @@
 import type { SluiceEvent } from "@sluice/core"
 import type { FrameState } from "./frame-state.ts"
 
-type BatchEvent = Extract<SluiceEvent, { type: "vendor-batch" }>
+type VendorBatchEvent = Extract<SluiceEvent, { type: "vendor-batch" }>
 
-interface Told extends Pick<BatchEvent, "done" | "total"> {
-  readonly state: BatchEvent["state"]
+interface ToldBatch extends Pick<VendorBatchEvent, "done" | "total"> {
+  readonly state: VendorBatchEvent["state"]
 }
 
 /** In the order in which a frame names them. */
-const words: Readonly<Record<BatchEvent["state"], string>> = {
+const words: Readonly<Record<VendorBatchEvent["state"], string>> = {
   submitted: "submitted",
   adopted: "found again",
   progress: "in progress",
@@ -19,9 +19,9 @@ const words: Readonly<Record<BatchEvent["state"], string>> = {
 
 /** The batches that a run has at vendors, as their events tell. */
 export class BatchTally {
-  readonly #batches = new Map<string, Told>()
+  readonly #batches = new Map<string, ToldBatch>()
 
-  observe({ vendor, batchId, state, done, total }: BatchEvent): void {
+  observe({ vendor, batchId, state, done, total }: VendorBatchEvent): void {
     const name = `${vendor}/${batchId}`
     const isCancelled = state === "progress" && this.#batches.get(name)?.state === "cancelled"
     this.#batches.set(name, { state: isCancelled ? "cancelled" : state, done, total })
@@ -45,7 +45,7 @@ export class BatchTally {
     }
   }
 
-  #going(): Told[] {
+  #going(): ToldBatch[] {
     return [...this.#batches.values()].filter(({ state }) => !["cancelled", "ended", "failed"].includes(state))
   }
 }

@@ -1,12 +1,8 @@
 import type { Clock, SluiceEvent } from "@sluice/core"
-import { createLogUpdate } from "log-update"
-import picocolors from "picocolors"
+import { drawFrames } from "./draw-frames.ts"
 import type { FrameState } from "./frame-state.ts"
 import { ProgressTally } from "./progress-tally.ts"
 import type { QuotaReading } from "./quota-reading.ts"
-import { renderFrame } from "./render-frame.ts"
-import { renderLine } from "./render-line.ts"
-import { printable } from "./printable.ts"
 
 export interface DisplayOptions {
   /** Where it draws; `process.stderr` leaves standard output to results. */
@@ -21,16 +17,24 @@ export interface DisplayOptions {
   readonly total?: () => number | undefined
   /** The quotas' state, read once per frame. Without it, events have to do and no limits are shown. */
   readonly quotas?: () => readonly QuotaReading[]
+  /** What the keys of the terminal do now, in a line; shown in place alone, as long as the run goes on. */
+  readonly keys?: () => string | undefined
+  /** How many answers were cut, where somebody knows better than the calls' ends do. */
+  readonly cut?: () => number
   /** Redraws in place when true, writes plain lines otherwise. Default: whether the stream is a terminal. */
   readonly isTTY?: boolean
   /** Default: the stream's width as it is at each frame, else 80. */
   readonly columns?: () => number
+  /** Which terminal it is: its title and its own progress bar show the run, where it has them. Default: none of that. */
+  readonly env?: Readonly<Record<string, string | undefined>>
   /** Default: on a terminal, unless `NO_COLOR` or a dumb terminal says otherwise. */
   readonly color?: boolean
 }
 
 /** A running display. Hand `observe` to a run's `onEvent`; call `stop` when the run has ended, however it ended. */
 export interface Display {
+  /** In place, on a terminal; otherwise lines. */
+  readonly isLive: boolean
   readonly observe: (event: SluiceEvent) => void
   /** A line that stays: above the live part on a terminal, in its place among the lines otherwise. */
   readonly print: (line: string) => void
@@ -39,16 +43,6 @@ export interface Display {
   /** Draws the last frame and ends the timer. A second call does nothing. */
   readonly stop: () => void
 }
-
-/** Defaults of the display, each with its reason. */
-export const displayDefaults: Readonly<{ frameMs: number; lineMs: number; columns: number }> = Object.freeze({
-  /** Eight frames a second look alive and cost nothing. */
-  frameMs: 125,
-  /** A log wants a sign of life, not a film. */
-  lineMs: 5_000,
-  /** What a terminal has that does not say. */
-  columns: 80,
-})
 
 /**
  * Shows a run while it runs: done, in flight, waiting and for which limit, failed, rates against the quota, ETA.
@@ -69,13 +63,7 @@ export const displayDefaults: Readonly<{ frameMs: number; lineMs: number; column
  */
 export function createDisplay(options: DisplayOptions): Display {
   const { stream, clock, title, unit } = options
-  const terminal = stream as Partial<NodeJS.WriteStream>
-  const isTTY = options.isTTY ?? terminal.isTTY === true
-  const colors = picocolors.createColors(options.color ?? (isTTY && picocolors.isColorSupported))
-  const columns = options.columns ?? ((): number => terminal.columns ?? displayDefaults.columns)
   const tally = new ProgressTally(clock.now(), options.node)
-  const update = isTTY ? createLogUpdate(stream) : undefined
-
   const state = (): FrameState => {
     const total = options.total?.()
     const quotas = options.quotas?.()
@@ -84,40 +72,21 @@ export function createDisplay(options: DisplayOptions): Display {
       unit,
       ...(total === undefined ? {} : { total }),
       ...(quotas ? { quotas } : {}),
+      ...(options.cut && { cut: options.cut() }),
     })
   }
-  const draw = (): void => {
-    if (update) update(renderFrame(state(), columns(), colors))
-    else stream.write(`${renderLine(state())}\n`)
-  }
-
-  let stopped = false
-  let cancelTimer: () => void
-  const tick = (): void => {
-    draw()
-    cancelTimer = clock.setTimer(update ? displayDefaults.frameMs : displayDefaults.lineMs, tick)
-  }
-  cancelTimer = clock.setTimer(update ? 0 : displayDefaults.lineMs, tick)
-
+  const { isTTY, columns, color, env, keys } = options
+  const failures = (): ReturnType<ProgressTally["takeFailures"]> => tally.takeFailures()
+  const drawing = drawFrames({ stream, clock, state, failures, isTTY, columns, color, env, keys })
   return {
+    isLive: drawing.isLive,
     observe(event) {
       tally.observe(event)
       // The live part shows the last ones; among lines there is no other place.
-      if (!update && event.type === "warning") stream.write(`${printable(event.message)}\n`)
+      if (!drawing.isLive && event.type === "warning") drawing.print(event.message)
     },
-    print(line) {
-      if (update && !stopped) {
-        update.persist(printable(line))
-        draw()
-      } else stream.write(`${printable(line)}\n`)
-    },
+    print: drawing.print,
     state,
-    stop() {
-      if (stopped) return
-      stopped = true
-      cancelTimer()
-      draw()
-      update?.done()
-    },
+    stop: drawing.stop,
   }
 }

@@ -1,4 +1,4 @@
-import type { Waiting } from "./quota-reading.ts"
+import type { WaitingReason } from "./quota-reading.ts"
 
 /** Everything one frame of the display shows; plain data, so that a frame is a pure function of it. */
 export interface FrameState {
@@ -15,15 +15,19 @@ export interface FrameState {
   readonly elapsedMs: number
   /** By the pace of the last half minute, and no sooner than the limits let what is left through. */
   readonly etaMs?: number
+  /** Between what it is by the luckiest and by the unluckiest reading of the pace so far. */
+  readonly etaRangeMs?: readonly [low: number, high: number]
   readonly calls: {
     /** Calls that hold a permit now. */
     readonly inFlight: number
     readonly retried: number
     /** Refusals by the vendor: 429, 529. */
     readonly throttled: number
+    /** Answers that were cut by their length. */
+    readonly cut?: number
   }
   /** Calls that wait for admission and the limit that each waits for, most waiters first. */
-  readonly waiting: readonly Waiting[]
+  readonly waiting: readonly WaitingReason[]
   readonly gate?: { readonly reason: string; readonly opensInMs?: number }
   /** What lies in vendors' batches, when there are any: requests of those that go on, and all batches by state. */
   readonly batches?:
@@ -42,6 +46,10 @@ export interface FrameState {
     readonly limitPerMinute?: number
   }[]
   readonly costUsd?: number
+  /** Who has paused the run, if it is paused: `anna, page`. */
+  readonly pausedBy?: string
+  /** What the keys do now, in a line. */
+  readonly keys?: string
   /** How the last call ended, where it did not end well: `no answer (connection)`, `503 (overloaded)`. */
   readonly trouble?: string
   /** The latest errors and warnings, oldest first. */

@@ -18,7 +18,12 @@ export function printableText(text: string): string {
 
 /** A value as a line of JSON of the same meaning, in which no character steers a terminal. */
 export function printableJson(value: unknown, replacer?: (name: string, value: unknown) => unknown): string {
-  return JSON.stringify(value, replacer).replace(/[\u007F-\u009F\u2028\u2029\p{Cf}]/gu, (text) =>
+  return steeringEscaped(JSON.stringify(value, replacer))
+}
+
+/** JSON of the same meaning, in which no character steers a terminal. */
+export function steeringEscaped(json: string): string {
+  return json.replace(/[\u007F-\u009F\u2028\u2029\p{Cf}]/gu, (text) =>
     text
       .split("")
       .map((unit) => String.raw`\u` + unit.charCodeAt(0).toString(16).padStart(4, "0"))

@@ -1,16 +1,20 @@
 import type { Cost, SluiceEvent } from "@sluice/core"
 import { BatchTally } from "./batch-tally.ts"
 import type { FrameState } from "./frame-state.ts"
-import { pauseOf, type QuotaReading, type RateDimension } from "./quota-reading.ts"
+import { changesOf, pauseOf, type QuotaReading, type RateDimension, waitingIn } from "./quota-reading.ts"
 import { RateMeter } from "./rate-meter.ts"
+import { timeLeft } from "./time-left.ts"
 
 /** How far back rates look: long enough to be steady, short enough to show a change. */
 const rateWindowMs = 15_000
 /** What limits by the minute compare with. */
 const minuteMs = 60_000
-/** The ETA's rate looks further back, so that it does not jump about. */
-const etaWindowMs = 30_000
+/** The ETA's rate looks further back, so that it does not jump about; still further where so few items would be a matter of luck. */
+const etaWindowsMs = [30_000, 300_000]
+const etaItems = 10
 const notesKept = 3
+/** `length`, `max_tokens`, `MAX_TOKENS`, `max_output_tokens`. */
+const cutReason = /length|max_?(?:output_?)?tokens/i
 
 /**
  * Adds events up to what a frame shows. Holds a few counters, whatever the number of items.
@@ -25,15 +29,20 @@ export class ProgressTally {
   #failed = 0
   #retried = 0
   #throttled = 0
+  #cut = 0
   #costUsd: number | undefined
   #lastUsage: Cost | undefined
   #trouble: string | undefined
+  #pausedBy: string | undefined
   readonly #notes: string[] = []
-  readonly #settles: RateMeter
+  /** Failures that nobody has taken yet. */
+  #untold: { count: number; readonly last: string[] } = { count: 0, last: [] }
+  readonly #settles: readonly RateMeter[]
   readonly #batches = new BatchTally()
   readonly #rates = new Map<RateDimension, DimensionMeters>()
   /** Items that were asked about, and not replayed: what one of them takes tells what the rest will. */
   #asked = 0
+  #settledMs = 0
   /** Per quota, from events: the fallback where no snapshot is at hand. */
   readonly #flights = new Map<
     string,
@@ -43,12 +52,18 @@ export class ProgressTally {
   constructor(startMs: number, node?: string) {
     this.#startMs = startMs
     this.#node = node
-    this.#settles = new RateMeter(etaWindowMs, startMs)
+    this.#settles = etaWindowsMs.map((windowMs) => new RateMeter(windowMs, startMs))
   }
 
   note(text: string): void {
-    this.#notes.push(text)
-    if (this.#notes.length > notesKept) this.#notes.shift()
+    keepLast(this.#notes, text)
+  }
+
+  /** How many items have failed since it was asked the last time, and the words of the last of them. */
+  takeFailures(): { readonly count: number; readonly last: readonly string[] } {
+    const taken = this.#untold
+    this.#untold = { count: 0, last: [] }
+    return taken
   }
 
   observe(event: SluiceEvent): void {
@@ -90,6 +105,9 @@ export class ProgressTally {
       case "throttle":
         this.#throttled++
         return
+      case "call-end":
+        if (event.finishReasons?.some((reason) => cutReason.test(reason))) this.#cut++
+        return
       case "gate-close":
         this.#flight(event.quota).gate = { reason: pauseOf(event.reason), opensInMs: event.untilMs }
         return
@@ -98,6 +116,10 @@ export class ProgressTally {
         return
       case "vendor-batch":
         this.#batches.observe(event)
+        return
+      case "control":
+        this.#pausedBy = event.action === "pause" ? event.by : event.action === "update" ? this.#pausedBy : undefined
+        if (event.changes) this.note(`${changesOf(event.changes)} (${event.by})`)
         return
       case "warning":
         this.note(event.message)
@@ -108,12 +130,12 @@ export class ProgressTally {
 
   state(
     nowMs: number,
-    frame: { title: string; unit: string; total?: number; quotas?: readonly QuotaReading[] },
+    frame: { title: string; unit: string; total?: number; quotas?: readonly QuotaReading[]; cut?: number },
   ): FrameState {
-    const { title, unit, total } = frame
+    const { title, unit, total, cut = this.#cut } = frame
     const quotas = frame.quotas ?? this.#quotasFromEvents(nowMs)
     const settled = this.#succeeded + this.#failed
-    const leftMs = total === undefined ? undefined : this.#leftMs(total - settled, nowMs, quotas)
+    const left = total === undefined ? {} : this.#left(total - settled, nowMs, quotas)
     const gate = this.#gateOf(quotas)
     const batches = this.#batches.state()
     return {
@@ -124,14 +146,16 @@ export class ProgressTally {
       failed: this.#failed,
       inFlight: this.#started - settled,
       elapsedMs: nowMs - this.#startMs,
-      ...(leftMs === undefined ? {} : { etaMs: leftMs }),
+      ...left,
       calls: {
         inFlight: quotas.reduce((sum, quota) => sum + quota.inFlight, 0),
         retried: this.#retried,
         throttled: this.#throttled,
+        ...(cut > 0 && { cut }),
       },
-      waiting: quotas.flatMap(({ waiting }) => waiting).toSorted((a, b) => b.calls - a.calls),
+      waiting: waitingIn(quotas),
       ...(gate === undefined ? {} : { gate }),
+      ...(this.#pausedBy === undefined ? {} : { pausedBy: this.#pausedBy }),
       ...(this.#trouble === undefined ? {} : { trouble: this.#trouble }),
       ...(batches === undefined ? {} : { batches }),
       rates: this.#rateStates(nowMs, quotas),
@@ -159,17 +183,20 @@ export class ProgressTally {
     }
     // A replayed item cost no time: it would make the ETA a fairy tale.
     if (!event.replayed) {
-      this.#settles.add(event.atMs, 1)
+      for (const meter of this.#settles) meter.add(event.atMs, 1)
       this.#asked++
+      this.#settledMs = event.atMs
     }
     if (event.status === "ok") {
       this.#succeeded++
       return
     }
     this.#failed++
-    this.note(
-      `${event.node}[${event.index}]: ${event.error instanceof Error ? event.error.message : String(event.error)}`,
-    )
+    const words = event.error instanceof Error ? event.error.message : String(event.error)
+    const failure = `${event.node}[${event.key ?? event.index}]: ${words}`
+    this.note(failure)
+    this.#untold.count++
+    keepLast(this.#untold.last, failure)
   }
 
   #take(dimension: RateDimension, atMs: number, count: number): void {
@@ -188,18 +215,27 @@ export class ProgressTally {
     return meters
   }
 
-  /** A burst at the beginning is no pace: what is left takes at least as long as the limits let it through. */
-  #leftMs(left: number, nowMs: number, quotas: readonly QuotaReading[]): number | undefined {
-    if (left <= 0) return undefined
-    const perMinute = this.#settles.perMinute(nowMs)
-    const byPace = perMinute === 0 ? undefined : (left / perMinute) * minuteMs
-    const byLimits = [...this.#rates].flatMap(([dimension, { total }]) => {
+  #left(items: number, nowMs: number, quotas: readonly QuotaReading[]): Pick<FrameState, "etaMs" | "etaRangeMs"> {
+    if (items <= 0 || this.#asked === 0) return {}
+    const whole = { perMinute: (this.#asked * minuteMs) / Math.max(1, nowMs - this.#startMs), counted: this.#asked }
+    const recent = this.#settles
+      .map((meter) => ({ perMinute: meter.perMinute(nowMs), counted: meter.counted(nowMs) }))
+      .filter(({ counted }) => counted >= etaItems)
+    const unsettled = quotas.reduce((sum, quota) => sum + quota.inFlight, 0)
+    const limitsMs = [...this.#rates].flatMap(([dimension, { total }]) => {
       const limit = limitOf(dimension, quotas)
-      if (limit === undefined || this.#asked === 0 || total === 0) return []
-      return ((left * total) / this.#asked / limit) * minuteMs
+      // A request counts when it leaves, tokens when they were used.
+      const used = dimension === "requests" ? total - unsettled : total
+      if (limit === undefined || used <= 0) return []
+      return ((items * used) / this.#asked / limit) * minuteMs
     })
-    const known = [...(byPace === undefined ? [] : [byPace]), ...byLimits]
-    return known.length === 0 ? undefined : Math.max(...known)
+    return timeLeft({
+      items,
+      paces: [recent[0] ?? whole, ...recent.slice(1), whole],
+      limitsMs,
+      asked: this.#asked,
+      stillMs: nowMs - this.#settledMs,
+    })
   }
 
   #flight(quota: string): { inFlight: number; waiting: number; blockedBy: string; gate?: FrameState["gate"] } {
@@ -237,6 +273,11 @@ export class ProgressTally {
       return { name, perMinute, ...(limitPerMinute === undefined ? {} : { limitPerMinute }) }
     })
   }
+}
+
+function keepLast(notes: string[], text: string): void {
+  notes.push(text)
+  if (notes.length > notesKept) notes.shift()
 }
 
 interface DimensionMeters {

@@ -18,6 +18,12 @@ export function formatDuration(ms: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
 }
 
+/** `12:34`; `12:34 (10:02 to 15:11)` where the ends are a tenth or more away. */
+export function etaOf(ms: number, [low, high]: readonly [number, number] = [ms, ms]): string {
+  const isClose = high - low < 0.2 * ms || high - low < 2_000
+  return isClose ? formatDuration(ms) : `${formatDuration(ms)} (${formatDuration(low)} to ${formatDuration(high)})`
+}
+
 /** `$0.0123`, `$12.30`. */
 export function formatUsd(usd: number): string {
   return `$${usd.toFixed(usd < 1 ? 4 : 2)}`
@@ -26,6 +32,15 @@ export function formatUsd(usd: number): string {
 /** `1 call`, `2 calls`. */
 export function countOf(count: number, singular: string): string {
   return `${formatCount(count)} ${singular}${count === 1 ? "" : "s"}`
+}
+
+/** ` of 30`; ` of 30 and what stood ready` in a minute that began with a bucket full. */
+export function limitOf({ perMinute, limitPerMinute = Infinity }: FrameState["rates"][number], width = 0): string {
+  if (limitPerMinute === Infinity) return ""
+  const limit = formatCount(limitPerMinute).padStart(width)
+  // More than a full bucket and what flows in during a minute is a limit that was lowered meanwhile.
+  const isBurst = Math.round(perMinute) > Math.round(limitPerMinute) && perMinute <= 2 * limitPerMinute
+  return isBurst ? ` of ${limit} and what stood ready` : ` of ${limit}`
 }
 
 /** `5.0k requests in vendor batches, 300 done (1 submitted, 2 in progress)`; `vendor batches: 3 ended`. */

@@ -4,7 +4,7 @@ import type { QuotaSnapshot } from "@sluice/scheduler"
 export interface QuotaReading {
   readonly name: string
   /** Calls that wait for admission now, by the limit that blocks them. */
-  readonly waiting: readonly Waiting[]
+  readonly waiting: readonly WaitingReason[]
   readonly inFlight: number
   readonly gate?: { readonly reason: string; readonly opensInMs?: number }
   /** Per-minute limits as they are known now. */
@@ -12,7 +12,7 @@ export interface QuotaReading {
 }
 
 /** So many calls wait for one reason; the first of them starts in `nextInMs`, where time alone decides. */
-export interface Waiting {
+export interface WaitingReason {
   readonly reason: string
   readonly calls: number
   readonly nextInMs?: number
@@ -33,11 +33,10 @@ export function quotaReading(snapshot: QuotaSnapshot): QuotaReading {
   const { name, inFlight, gate, limits, next } = snapshot
   const closed = gate.state === "closed"
   const tightest = limits.toSorted((a, b) => a.level / a.limit - b.level / b.limit)[0]?.name
-  const reason = closed
-    ? "the gate to open"
-    : gate.state === "ramping"
-      ? "the pace to grow with the answers"
-      : words(next?.blockedBy ?? tightest ?? "quota")
+  const blockedBy = next?.blockedBy ?? (gate.state === "ramping" ? "gate" : (tightest ?? "quota"))
+  // A ramp holds back whom no limit does: where one does, that is what is waited for.
+  const paced = blockedBy === "gate" ? "the pace to grow with the answers" : words(blockedBy)
+  const reason = closed ? "the gate to open" : paced
   const wait = { reason, calls: snapshot.waiting, ...(next?.inMs !== undefined && { nextInMs: next.inMs }) }
   return {
     name,
@@ -55,9 +54,21 @@ export function quotaReading(snapshot: QuotaSnapshot): QuotaReading {
   }
 }
 
+/** What calls wait for in all quotas together, each reason once, most calls first; the first of them to start counts. */
+export function waitingIn(quotas: readonly QuotaReading[]): WaitingReason[] {
+  const byReason = new Map<string, WaitingReason>()
+  for (const wait of quotas.flatMap(({ waiting }) => waiting)) {
+    const { reason, calls } = wait
+    const before = byReason.get(reason)
+    const nextInMs = Math.min(wait.nextInMs ?? Infinity, before?.nextInMs ?? Infinity)
+    byReason.set(reason, { reason, calls: calls + (before?.calls ?? 0), ...(nextInMs < Infinity && { nextInMs }) })
+  }
+  return [...byReason.values()].toSorted((a, b) => b.calls - a.calls)
+}
+
 /** Why a gate is closed, as people say it; `reason` is that of the event. */
 export function pauseOf(reason?: string): string {
-  return reason === "outage" ? "the vendor does not answer" : "the vendor asked for a pause"
+  return reason === "outage" ? "the vendor does not answer" : "the vendor refused calls"
 }
 
 /** `tokensPerMinute` as people say it. */
@@ -70,4 +81,11 @@ function perMinute(limits: QuotaSnapshot["limits"]): QuotaReading["limits"] {
   return Object.fromEntries(
     limits.filter(({ windowMs }) => windowMs === 60_000).map(({ dimension, limit }) => [dimension, limit]),
   )
+}
+
+/** `requests per minute 300`. */
+export function changesOf(changes: Readonly<Record<string, number>>): string {
+  return Object.entries(changes)
+    .map(([name, to]) => `${words(name)} ${to.toLocaleString("en")}`)
+    .join(", ")
 }

@@ -2,7 +2,7 @@ import cliTruncate from "cli-truncate"
 import picocolors from "picocolors"
 import type { FrameState } from "./frame-state.ts"
 import { printable } from "./printable.ts"
-import { batchesOf, countOf, formatCount, formatDuration, formatUsd } from "./quantities.ts"
+import { batchesOf, countOf, etaOf, formatCount, formatDuration, formatUsd, limitOf } from "./quantities.ts"
 
 /** The styles that a frame uses; `picocolors.createColors(...)` fits. */
 export type FrameColors = Pick<
@@ -35,6 +35,7 @@ export function renderFrame(state: FrameState, columns: number, colors: FrameCol
     ...(state.batches ? [colors.cyan(batchesOf(state.batches))] : []),
     ...rateLines(state, columns, colors),
     ...state.notes.map((note) => colors.dim(`! ${printable(note)}`)),
+    ...(state.keys === undefined ? [] : [colors.dim(state.keys)]),
   ]
   return lines.map((line) => cliTruncate(line, columns)).join("\n")
 }
@@ -50,7 +51,7 @@ function progressLine(state: FrameState, columns: number, colors: FrameColors): 
   const total = state.total
   if (total === undefined) return `${colors.green(formatCount(settled))} ${state.unit}s done`
   const share = total === 0 ? 1 : Math.min(1, settled / total)
-  const eta = state.etaMs === undefined ? "" : `  eta ${formatDuration(state.etaMs)}`
+  const eta = state.etaMs === undefined ? "" : `  eta ${etaOf(state.etaMs, state.etaRangeMs)}`
   const text = `${settled}/${countOf(total, state.unit)} done  ${Math.floor(share * 100)}%${eta}`
   const bar = renderBar(share, Math.min(40, columns - text.length - 2), colors.green, colors)
   return bar === "" ? text : `${bar}  ${text}`
@@ -62,6 +63,7 @@ function flightLine(state: FrameState, colors: FrameColors): string {
     `${countOf(state.inFlight, state.unit)} and ${countOf(calls.inFlight, "call")} in flight`,
     state.failed > 0 ? colors.red(`${formatCount(state.failed)} failed`) : "0 failed",
     ...(calls.retried > 0 ? [colors.yellow(`${formatCount(calls.retried)} retried`)] : []),
+    ...(calls.cut === undefined ? [] : [colors.yellow(`${formatCount(calls.cut)} cut`)]),
     ...(calls.throttled > 0 ? [colors.yellow(`${formatCount(calls.throttled)} refused by the vendor`)] : []),
     ...(state.costUsd === undefined ? [] : [formatUsd(state.costUsd)]),
   ].join(", ")
@@ -69,6 +71,7 @@ function flightLine(state: FrameState, colors: FrameColors): string {
 
 function waitingLines(state: FrameState, colors: FrameColors): string[] {
   const lines = state.waiting.map((wait) => colors.cyan(waitOf(wait)))
+  if (state.pausedBy !== undefined) lines.unshift(colors.yellow(`paused by ${printable(state.pausedBy)}`))
   if (state.gate) {
     const opens = state.gate.opensInMs === undefined ? "" : `, opens in ${formatDuration(state.gate.opensInMs)}`
     lines.push(colors.yellow(`gate closed: ${printable(state.gate.reason)}${opens}`))
@@ -85,10 +88,11 @@ function waitOf({ reason, calls, nextInMs }: FrameState["waiting"][number]): str
 
 function rateLines(state: FrameState, columns: number, colors: FrameColors): string[] {
   const width = Math.max(0, ...state.rates.map(({ name }) => name.length))
-  return state.rates.map(({ name, perMinute, limitPerMinute }) => {
+  return state.rates.map((rate) => {
+    const { name, perMinute, limitPerMinute } = rate
     const label = `${printable(name).padEnd(width)}  ${formatCount(perMinute).padStart(5)}/min`
     if (limitPerMinute === undefined) return label
-    const text = `${label} of ${formatCount(limitPerMinute).padStart(4)}`
+    const text = label + limitOf(rate, 4)
     const bar = renderBar(
       Math.min(1, perMinute / limitPerMinute),
       Math.min(20, columns - text.length - 2),

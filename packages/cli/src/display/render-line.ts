@@ -1,6 +1,6 @@
 import type { FrameState } from "./frame-state.ts"
 import { printable } from "./printable.ts"
-import { batchesOf, countOf, formatCount, formatDuration, formatUsd } from "./quantities.ts"
+import { batchesOf, countOf, etaOf, formatCount, formatDuration, formatUsd, limitOf } from "./quantities.ts"
 
 /** The same state as one plain line: for pipes, files and CI logs. */
 export function renderLine(state: FrameState): string {
@@ -11,20 +11,19 @@ export function renderLine(state: FrameState): string {
     const next = nextInMs === undefined || nextInMs < 1_000 ? "" : `, next call in ${formatDuration(nextInMs)}`
     return `${formatCount(calls)} waiting for ${printable(reason)}${next}`
   })
-  const rates = state.rates.map(({ name, perMinute, limitPerMinute }) => {
-    const limit = limitPerMinute === undefined ? "" : ` of ${formatCount(limitPerMinute)}`
-    return `${printable(name)} ${formatCount(perMinute)}/min${limit}`
-  })
+  const rates = state.rates.map((rate) => `${printable(rate.name)} ${formatCount(rate.perMinute)}/min${limitOf(rate)}`)
   return [
     `${formatDuration(state.elapsedMs)} ${total} done`,
     `${formatCount(state.failed)} failed`,
     `${countOf(state.calls.inFlight, "call")} in flight`,
+    ...(state.calls.cut === undefined ? [] : [`${formatCount(state.calls.cut)} cut`]),
+    ...(state.pausedBy === undefined ? [] : [`paused by ${printable(state.pausedBy)}`]),
     ...waiting,
     ...(state.gate ? [`gate closed: ${printable(state.gate.reason)}`] : []),
     ...(state.trouble === undefined ? [] : [`last call: ${printable(state.trouble)}`]),
     ...(state.batches ? [batchesOf(state.batches)] : []),
     ...rates,
     ...(state.costUsd === undefined ? [] : [formatUsd(state.costUsd)]),
-    ...(state.etaMs === undefined ? [] : [`eta ${formatDuration(state.etaMs)}`]),
+    ...(state.etaMs === undefined ? [] : [`eta ${etaOf(state.etaMs, state.etaRangeMs)}`]),
   ].join(", ")
 }

@@ -1,2 +1,13 @@
-export const inputFormats = ["jsonl", "json", "csv", "tsv", "lines", "files"] as const
+export const inputFormats = [
+  "jsonl",
+  "json",
+  "entries",
+  "csv",
+  "tsv",
+  "parquet",
+  "xlsx",
+  "lines",
+  "files",
+  "openai-batch",
+] as const
 export type InputFormat = (typeof inputFormats)[number]

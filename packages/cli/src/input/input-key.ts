@@ -1,6 +1,6 @@
 import { SluiceError } from "@sluice/core"
 import { exactDigits } from "@sluice/journal"
-import { fieldOf } from "./prompt-template.ts"
+import { fieldOf } from "../question/prompt-template.ts"
 import type { Input } from "./input.ts"
 import { usageError } from "../usage-error.ts"
 

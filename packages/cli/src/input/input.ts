@@ -1,4 +1,4 @@
-import type { InputRecord } from "./prompt-template.ts"
+import type { InputRecord } from "../question/prompt-template.ts"
 
 /** One input and where it came from, for messages: `prompts.jsonl:17`. */
 export interface Input {

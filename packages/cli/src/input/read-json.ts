@@ -1,23 +1,42 @@
 import { exactDigits, parseExactJson } from "@sluice/journal"
+import { refuseRepeated } from "../files/repeated-name.ts"
 import { usageError } from "../usage-error.ts"
-import type { InputRecord } from "./prompt-template.ts"
+import type { InputRecord } from "../question/prompt-template.ts"
 import type { Input } from "./input.ts"
-import { maxLineBytes, type TextBlock } from "./text-blocks.ts"
+import { maxLineBytes, type TextBlock } from "../files/text-blocks.ts"
 
 /** What is nested deeper is no data that a model reads, and cannot be stored. */
 export const maxNesting = 256
 
+const jsonLine = "a line of JSON"
+/** What does not even begin as JSON is another kind of file. */
+const otherwise = "for a table, give --format csv or tsv; for a text a line, --format lines"
+
 /** One value a line. A line that is a text becomes `{ text }`. */
 export async function* readJsonLines(lines: AsyncIterable<{ text: string; where: string }>): AsyncGenerator<Input> {
   for await (const { text, where } of lines)
-    yield { record: recordOf(parse(text, where, "a line of JSON"), where), where }
+    yield {
+      record: recordOf(parse(text, where, /^\s*[{["]/.test(text) ? jsonLine : `${jsonLine}; ${otherwise}`), where),
+      where,
+    }
 }
 
 /** A list, each element an input; or one object, which is one. */
 export async function* readJson(blocks: AsyncIterable<TextBlock>, name: string): AsyncGenerator<Input> {
-  const value = parse(await wholeText(blocks, name), name, "JSON; for a value a line, give --format jsonl")
+  const wanted = "JSON; for a value a line, give --format jsonl"
+  const value = parse(await wholeText(blocks, name), name, wanted, (line) => `${name}:${line}`)
   if (!Array.isArray(value)) return yield { record: recordOf(value, name), where: name }
   for (const [at, one] of value.entries()) yield { record: recordOf(one, `${name}[${at}]`), where: `${name}[${at}]` }
+}
+
+/** One object of objects, each of which is an input that has its name as `key`. */
+export async function* readEntries(blocks: AsyncIterable<TextBlock>, name: string): AsyncGenerator<Input> {
+  const value = parse(await wholeText(blocks, name), name, "JSON")
+  if (Array.isArray(value)) throw usageError(`${name}: a list, not one object of objects. Leave --format entries out.`)
+  for (const [key, one] of Object.entries(recordOf(value, name))) {
+    const where = `${name}[${JSON.stringify(key)}]`
+    yield { record: { key, ...recordOf(one, where) }, where }
+  }
 }
 
 /** The whole text, where it has to be read at once. */
@@ -34,7 +53,7 @@ export async function wholeText(blocks: AsyncIterable<TextBlock>, name: string):
   return Buffer.concat(parts).toString()
 }
 
-function parse(text: string, where: string, wanted: string): unknown {
+function parse(text: string, where: string, wanted: string, whereOf = (_line: number): string => where): unknown {
   let value: unknown
   try {
     value = parseExactJson(text)
@@ -44,6 +63,7 @@ function parse(text: string, where: string, wanted: string): unknown {
     throw usageError(`${where}: not ${wanted} (${(error as Error).message}).`)
   }
   if (isDeeper(value, maxNesting)) throw tooDeep(where)
+  refuseRepeated(text, whereOf)
   return value
 }
 

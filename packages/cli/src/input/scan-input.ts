@@ -6,6 +6,7 @@ import { z } from "zod"
 import { duplicateKey, keyOf } from "./input-key.ts"
 import { batch } from "../results/result-files.ts"
 import type { Input } from "./input.ts"
+import { type PlacedVariant, type Variants, versionIn } from "../variants/variant.ts"
 import { emptyInput, type InputOptions, readInput } from "./read-input.ts"
 
 export interface ScanOptions {
@@ -13,7 +14,7 @@ export interface ScanOptions {
   readonly input: InputOptions
   readonly keyField: string | undefined
   readonly run: SqliteRunJournal
-  readonly version: string
+  readonly variants: Variants
   readonly stdin: Readable
   /** Throws when an input does not fit the question. */
   readonly check: (input: Input, index: number) => void
@@ -29,13 +30,13 @@ const maxBytes = 2 ** 30
  * done (standard input, very large files). Files that have not changed since the last scan are not read again.
  */
 export async function scanInput(options: ScanOptions): Promise<number | undefined> {
-  const { files, input: reading, keyField, run, version, stdin, check } = options
+  const { files, input: reading, keyField, run, variants, stdin, check } = options
   if (files.includes("-")) return undefined
   const stats = files.map((file) => statSync(file))
   if (stats.some((stat) => !stat.isFile()) || stats.reduce((sum, { size }) => sum + size, 0) > maxBytes)
     return undefined
   const of = JSON.stringify([
-    version,
+    variants.map(({ version, params }) => [version, params]),
     reading,
     keyField,
     files.map((file, at) => [file, stats[at]?.size, stats[at]?.mtimeMs]),
@@ -44,18 +45,23 @@ export async function scanInput(options: ScanOptions): Promise<number | undefine
   if (before.success && before.data.of === of) return before.data.total
   const inputs = (): AsyncGenerator<Input> => readInput(files, reading, stdin)
   let total = 0
-  let isMoved = false
+  const moved = new Set<PlacedVariant>()
   for await (const input of inputs()) {
     const index = total++
     check(input, index)
-    const identity = { ...batch, index, input: input.record, version }
-    if (keyField === undefined) isMoved ||= run.holds(identity) && !run.find(identity)
-    else await claim({ ...identity, key: keyOf(input, keyField) }, input.where)
+    for (const variant of variants) {
+      const { version, params } = variant
+      const identity = { ...batch, params, index, input: input.record, version }
+      if (keyField !== undefined) await claim({ ...identity, key: keyOf(input, keyField) }, input.where)
+      else if (!moved.has(variant) && run.holds(identity) && !run.find(identity)) moved.add(variant)
+    }
   }
   if (total === 0) throw emptyInput(files.join(", "))
   // Answers follow their lines: what was put in at the top is all that is asked. Those to another question are asked again.
-  if (isMoved && run.note("version") === version && (await run.align({ ...batch, version }, recordsOf(inputs()))) > 0)
-    await run.putNote("results", null)
+  for (const { version, params } of moved) {
+    if (versionIn(run, params) !== version) continue
+    if ((await run.align({ ...batch, params, version }, recordsOf(inputs()))) > 0) await run.putNote("results", null)
+  }
   await run.putNote("scan", { of, total })
   return total
 

@@ -2,7 +2,7 @@ import { bestPattern, type Price, prices as listPrices } from "@sluice/providers
 import type { QuotaOptions } from "@sluice/scheduler"
 import type { SluiceConfig } from "../commands/config-file.ts"
 import { parseModelName } from "./model-name.ts"
-import type { RunLimits } from "../run/run-limits.ts"
+import type { RunLimits } from "../run/options/run-limits.ts"
 import { usageError } from "../usage-error.ts"
 
 /** Those that hold for this model. */
@@ -22,6 +22,10 @@ export function priceOf(model: string, { prices }: SluiceConfig): Price | undefi
 /** A budget that nothing would be counted against is refused: whoever gives one relies on it. */
 export function checkBudget(model: string, limits: RunLimits, config: SluiceConfig): void {
   const { vendor, id } = parseModelName(model)
+  checkPrice(vendor, id, limits, config)
+}
+
+export function checkPrice(vendor: string, id: string, limits: RunLimits, config: SluiceConfig): void {
   const isFree = vendor === "lab" || vendor === "noop"
   if (isFree || limitsFor(id, limits).budgetUsd === undefined || priceOf(id, config)) return
   throw usageError(

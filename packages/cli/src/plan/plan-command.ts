@@ -1,29 +1,31 @@
 import type { RunPlan } from "./run-plan.ts"
 import { SluiceError } from "@sluice/core"
-import { countTokens, plan, type Plan, type PlannedCall, type PlanOptions } from "@sluice/lab"
+import { plan, type Plan, type PlannedCall, type PlanOptions } from "@sluice/lab"
 import type { QuotaLimits } from "@sluice/scheduler"
 import type { SluiceConfig } from "../commands/config-file.ts"
-import type { Question } from "../input/compile-question.ts"
+import type { BatchLine } from "../question/batch-line.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { limitsFor, priceOf } from "../model/model-money.ts"
 import { parseModelName } from "../model/model-name.ts"
 import { countedLimits, plannedVendor } from "./planned-vendor.ts"
-import { readInput } from "../input/read-input.ts"
-import { renderPlan } from "./render-plan.ts"
+import { promptTokens, tokensOf } from "./prompt-tokens.ts"
+import { readInput, type ReadAs } from "../input/read-input.ts"
+import { inputOptions } from "../run/checked-run.ts"
+import { renderPlan, renderTogether } from "./render-plan.ts"
 import { checkFields } from "../results/result-fields.ts"
-import type { RunOptions } from "../run/run-options.ts"
+import type { RunCommandOptions } from "../run/options/run-options.ts"
 import { printableJson, printableText } from "../display/printable.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { usageError } from "../usage-error.ts"
+import type { Variant } from "../variants/variant.ts"
 
 /** Nobody knows how long answers will be; said in the plan, and replaced by `--answer-tokens`. */
 const assumedAnswerTokens = 256
 
 export interface PlanRequest {
   readonly files: readonly string[]
-  readonly question: Question
-  readonly model: string
-  readonly options: RunOptions
+  readonly variants: readonly Variant[]
+  readonly options: RunCommandOptions
   readonly config: SluiceConfig
   /** As the run would have them. */
   readonly limits: QuotaLimits & { readonly limits?: Readonly<Record<string, QuotaLimits>> }
@@ -31,32 +33,64 @@ export interface PlanRequest {
 
 /** `sluice plan` and `--dry-run`: what the run would send, cost and take. Calls nobody. */
 export async function planCommand(request: PlanRequest, terminal: Terminal): Promise<number> {
-  const planned = await planRun(request, terminal)
   const { json = false } = request.options
-  terminal.stdout.write(json ? `${printableJson(planned)}\n` : printableText(renderPlan(planned)))
+  const plans = await plansOf(request, terminal)
+  const texts = plans.map((planned) => (json ? `${printableJson(planned)}\n` : printableText(renderPlan(planned))))
+  terminal.stdout.write(texts.join(json ? "" : "\n"))
+  if (!json && plans.length > 1) terminal.stdout.write(`\n${renderTogether(plans)}\n`)
   return exitCodes.done
 }
 
+/** What goes to one model. */
+interface PlannedCalls {
+  readonly model: string
+  readonly calls: PlannedCall[]
+  readonly firstPrompt: RunPlan["firstPrompt"]
+}
+
+/** One, or where each input names its model one for each of them: quotas and prices are the models' own. */
+async function plansOf(request: PlanRequest, terminal: Terminal): Promise<RunPlan[]> {
+  const { files, variants, options } = request
+  const byModel = new Map<string, PlannedCalls>()
+  let isFirst = true
+  const read = new Map<string, ReadAs>()
+  // What is known of a file grows: its encoding, then what parts its columns.
+  const onRead = (how: ReadAs): void => {
+    const { delimiter: _delimiter, ...before } = how
+    read.delete(JSON.stringify(before))
+    read.set(JSON.stringify(how), how)
+  }
+  for await (const { record, where } of readInput(files, { ...inputOptions(options), onRead }, terminal.stdin)) {
+    if (isFirst) checkFields(options.fields ?? [], record)
+    isFirst = false
+    for (const { model: asked, question } of variants) {
+      const messages = question.messages(record, where)
+      const line = question.request?.(record, where)
+      const model = line ? `${parseModelName(asked).vendor}:${line.body.model}` : asked
+      let planned = byModel.get(model)
+      if (!planned) byModel.set(model, (planned = { model, calls: [], firstPrompt: messages }))
+      const attached = await tokensOf(question.attachments?.(record, where) ?? [], model)
+      const maxTokens = line ? maxTokensOf(line) : options.maxOutputTokens
+      planned.calls.push({
+        inputTokens: promptTokens(messages) + attached,
+        outputTokens: line ? outputTokensOf(line, options) : answerTokensOf(options).each,
+        ...(maxTokens !== undefined && { maxTokens }),
+      })
+    }
+  }
+  if (byModel.size === 0) throw usageError("There is nothing to plan: the input is empty.")
+  const plans: RunPlan[] = []
+  for (const planned of byModel.values()) plans.push({ ...(await planRun(planned, request)), read: [...read.values()] })
+  return plans
+}
+
 async function planRun(
-  { files, question, model, options, config, limits }: PlanRequest,
-  terminal: Terminal,
-): Promise<RunPlan> {
+  { model, calls, firstPrompt }: PlannedCalls,
+  { files, options, config, limits }: PlanRequest,
+): Promise<Omit<RunPlan, "read">> {
   const { id, vendor: vendorName } = parseModelName(model)
   const vendor = plannedVendor(vendorName)
-  const answerTokens = answerTokensOf(options)
-  const calls: PlannedCall[] = []
-  let firstPrompt: RunPlan["firstPrompt"] = []
-  for await (const { record, where } of readInput(files, options, terminal.stdin)) {
-    const messages = question.messages(record, where)
-    if (calls.length === 0) {
-      checkFields(options.fields ?? [], record)
-      firstPrompt = messages
-    }
-    const inputTokens = messages.reduce((sum, { content }) => sum + countTokens(content), 0)
-    const { maxOutputTokens: maxTokens } = options
-    calls.push({ inputTokens, outputTokens: answerTokens.each, ...(maxTokens !== undefined && { maxTokens }) })
-  }
-  if (calls.length === 0) throw usageError("There is nothing to plan: the input is empty.")
+  const answerTokens = options.format === "openai-batch" ? meanAnswerOf(calls, options) : answerTokensOf(options)
   const own = limitsFor(id, limits)
   const price = priceOf(id, config)
   const planned = await planOf({
@@ -92,7 +126,7 @@ async function planOf(options: PlanOptions): Promise<Plan> {
   }
 }
 
-function answerTokensOf({ answerTokens, maxOutputTokens }: RunOptions): RunPlan["answerTokens"] {
+function answerTokensOf({ answerTokens, maxOutputTokens }: RunCommandOptions): RunPlan["answerTokens"] {
   if (answerTokens !== undefined) {
     return { each: Math.min(answerTokens, maxOutputTokens ?? answerTokens), from: "answer-tokens" }
   }
@@ -100,7 +134,29 @@ function answerTokensOf({ answerTokens, maxOutputTokens }: RunOptions): RunPlan[
   return { each: assumedAnswerTokens, from: "assumed" }
 }
 
-function latencyOf({ latencyMs, tokenMs }: RunOptions, latency: PlanOptions["latency"]): Pick<PlanOptions, "latency"> {
+/** Each request of a batch file has its own. */
+function meanAnswerOf(calls: readonly PlannedCall[], options: RunCommandOptions): RunPlan["answerTokens"] {
+  const each = Math.round(calls.reduce((sum, { outputTokens }) => sum + outputTokens, 0) / calls.length)
+  const { from } = answerTokensOf(options)
+  const isSaid = calls.every(({ outputTokens, maxTokens }) => outputTokens === (maxTokens ?? 0))
+  return { each, from: isSaid && from === "assumed" ? "requests" : from }
+}
+
+/** Under whichever name the endpoint has it. */
+function maxTokensOf({ body }: BatchLine): number | undefined {
+  const most = [body["max_completion_tokens"], body["max_tokens"], body["max_output_tokens"]].map(Number)
+  return most.find((value) => value > 0)
+}
+
+function outputTokensOf(line: BatchLine, options: RunCommandOptions): number {
+  if (line.endpoint === "embeddings" || line.endpoint === "moderations") return 0
+  return Math.min(options.answerTokens ?? Infinity, maxTokensOf(line) ?? answerTokensOf(options).each)
+}
+
+function latencyOf(
+  { latencyMs, tokenMs }: RunCommandOptions,
+  latency: PlanOptions["latency"],
+): Pick<PlanOptions, "latency"> {
   return {
     latency: {
       ...latency,

@@ -1,5 +1,5 @@
-import Table from "cli-table3"
 import { pricesAsOf } from "@sluice/providers"
+import { plainTable } from "../display/plain-table.ts"
 import { countOf, formatCount, formatDuration } from "../display/quantities.ts"
 import { parseModelName } from "../model/model-name.ts"
 import type { RunPlan } from "./run-plan.ts"
@@ -8,30 +8,63 @@ const bars = "▁▂▃▄▅▆▇█"
 
 /** A plan for people: two tables and a small chart. */
 export function renderPlan(planned: RunPlan): string {
-  const { calls, inputs, model, online, firstPrompt } = planned
+  const { calls, model, online, firstPrompt } = planned
   const blocks = [
-    `${countOf(calls, "item")} from ${countOf(inputs, "input")}, ${model}`,
+    [`${countOf(calls, "item")}, ${model}`, ...readAs(planned)].join("\n"),
     totals(planned),
     [paceOf(planned), ...remarks(planned)].join("\n"),
     chart(online),
     savings(planned),
-    `first item:\n${firstPrompt.map(({ role, content }) => `  ${role}: ${content.slice(0, 200)}`).join("\n")}`,
+    `first prompt:\n${firstPrompt.map(({ role, content }) => `  ${role}: ${content.slice(0, 200)}`).join("\n")}`,
   ]
   return `${blocks.filter((block) => block !== "").join("\n\n")}\n`
 }
 
-function totals({ tokens, usd, online, batch, answerTokens, hasBatchApi }: RunPlan): string {
+/** What was detected, where there was something to detect. */
+function readAs({ read }: RunPlan): string[] {
+  const ways = read.flatMap(({ format, encoding = "utf-8", delimiter }) => {
+    if (encoding === "utf-8" && delimiter === undefined) return []
+    const columns = delimiter === undefined ? "" : `, columns parted by ${JSON.stringify(delimiter)}`
+    return [`${format} in ${encoding}${columns}`]
+  })
+  return ways.length === 0 ? [] : [`read as ${ways.join("; ")}`]
+}
+
+/** Of several models, which are asked side by side. */
+export function renderTogether(plans: readonly RunPlan[]): string {
+  const calls = plans.reduce((sum, each) => sum + each.calls, 0)
+  const timeMs = Math.max(...plans.map(({ online }) => online.timeMs))
+  const usd = plans.reduce<number | undefined>(
+    (sum, each) => (sum === undefined || each.usd === undefined ? undefined : sum + each.usd.online),
+    0,
+  )
+  const cost = usd === undefined ? "a cost that is not known" : `$${usd.toFixed(2)}`
+  return `All ${plans.length} models side by side: ${countOf(calls, "item")}, ${cost}, ${formatDuration(timeMs)}.`
+}
+
+function totals({ calls, tokens, usd, online, batch, answerTokens, hasBatchApi }: RunPlan): string {
   const { each, from } = answerTokens
-  const how = { "answer-tokens": "", "max-output-tokens": " at most", assumed: ", assumed" }[from]
+  const how = {
+    "answer-tokens": "",
+    "max-output-tokens": " at most",
+    requests: " at most, as the requests say",
+    assumed: ", assumed",
+  }[from]
   const dollars = (amount: number | undefined): string => (amount === undefined ? "?" : `$${amount.toFixed(2)}`)
   const batchTime = `about ${formatDuration(batch.typicalMs)}, at most ${formatDuration(batch.atMostMs)}`
-  const table = plainTable(["", "online", ...(hasBatchApi ? ["batch API"] : [])])
-  table.push(
-    ["time", formatDuration(online.timeMs), ...(hasBatchApi ? [batchTime] : [])],
-    ["cost", dollars(usd?.online), ...(hasBatchApi ? [dollars(usd?.batch)] : [])],
-    ["tokens in", formatCount(tokens.input), ...(hasBatchApi ? [countOf(batch.jobs, "job")] : [])],
-    ["tokens out", `${formatCount(tokens.output)} (${each} an answer${how})`, ...(hasBatchApi ? [""] : [])],
-  )
+  const input = formatCount(tokens.input)
+  const output = formatCount(tokens.output)
+  const batches = `${formatCount(batch.jobs)} ${batch.jobs === 1 ? "batch" : "batches"}`
+  const rows = [
+    ["", "online", "batch API"],
+    ["time", formatDuration(online.timeMs), batchTime],
+    ["cost", dollars(usd?.online), dollars(usd?.batch)],
+    ["sent as", countOf(calls, "call"), batches],
+    ["tokens in", input, input],
+    ["tokens out", `${output} (${each} an answer${how})`, output],
+  ].map((row) => (hasBatchApi ? row : row.slice(0, 2)))
+  const table = plainTable(rows[0]!)
+  table.push(...rows.slice(1))
   return table.toString()
 }
 
@@ -41,8 +74,16 @@ function paceOf({ online, suggestedConcurrency, hasLimits }: RunPlan): string {
   if (!hasLimits) {
     return `No limits given: the time is that of a vendor that refuses nothing; the pace is learned from its answers. ${flight}.`
   }
-  const decides = boundBy === "latency" ? "The vendor's latency decides" : `${boundBy} decides`
+  if (boundBy === "concurrency") return `--concurrency decides: ${flight}.`
+  const limit = inWords(boundBy)
+  const decides =
+    boundBy === "latency" ? "The vendor's latency decides" : `${limit[0]!.toUpperCase()}${limit.slice(1)} decide`
   return `${decides}: ${flight}. A fixed --concurrency would have to be ${suggestedConcurrency}.`
+}
+
+/** `requests per minute` of `requestsPerMinute`, as the display of a run calls it. */
+function inWords(limit: string): string {
+  return limit.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
 
 function remarks({ calls, usd, model, online, budgetEndsAfter }: RunPlan): string[] {
@@ -74,14 +115,10 @@ function savings({ savings: all }: RunPlan): string {
   const table = plainTable(["change", "time", "saves"])
   for (const { change, timeMs, savesMs, savesUsd } of all) {
     const saved = [
-      savesMs >= 1_000 ? formatDuration(savesMs) : "nothing",
+      ...(savesMs >= 1_000 ? [formatDuration(savesMs)] : []),
       ...(savesUsd ? [`$${savesUsd.toFixed(2)}`] : []),
     ]
-    table.push([change, formatDuration(timeMs), saved.join(", ")])
+    table.push([inWords(change), formatDuration(timeMs), saved.join(", ") || "nothing"])
   }
   return table.toString()
-}
-
-function plainTable(head: string[]): Table.Table {
-  return new Table({ head, style: { head: [], border: [], compact: true } })
 }

@@ -1,10 +1,17 @@
 import type { Plan } from "@sluice/lab"
+import type { ReadAs } from "../input/read-input.ts"
 
 /** A plan with what it rests on. Plain data: what `sluice plan --json` prints. */
 export interface RunPlan extends Plan {
   readonly inputs: number
+  /** How the inputs were read: each way once. */
+  readonly read: readonly ReadAs[]
   readonly model: string
-  readonly answerTokens: { readonly each: number; readonly from: "answer-tokens" | "max-output-tokens" | "assumed" }
+  /** `from` is `requests` where each request of a batch file says how many there may be: `each` is their mean. */
+  readonly answerTokens: {
+    readonly each: number
+    readonly from: "answer-tokens" | "max-output-tokens" | "requests" | "assumed"
+  }
   /** Some limit is known; without one the time is that of a vendor that refuses nothing. */
   readonly hasLimits: boolean
   readonly hasBatchApi: boolean

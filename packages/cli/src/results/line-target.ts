@@ -11,6 +11,8 @@ import {
   writeSync,
 } from "node:fs"
 import { SluiceError } from "@sluice/core"
+import { steeringEscaped } from "../display/printable.ts"
+import type { Terminal } from "../display/terminal.ts"
 import { usageError } from "../usage-error.ts"
 
 /** Where whole lines go. */
@@ -20,7 +22,7 @@ export interface LineTarget {
   line(text: string): void
   /** Writes the lines since the last `put`. */
   put(): void
-  /** Resolves when what was written is on disk, or with whoever reads it. */
+  /** Puts what was written on disk. Throws where it is not under its name any more. */
   sync(): void
   /** Drops everything after `size`. */
   cut(size: number): void
@@ -77,6 +79,14 @@ export class FileTarget implements LineTarget {
 
   sync(): void {
     fsyncSync(this.#file)
+    if (this.#size === 0) return
+    const here = fstatSync(this.#file)
+    const named = statSync(this.#path, { throwIfNoEntry: false })
+    if (named?.ino === here.ino && named.dev === here.dev) return
+    throw new SluiceError(
+      "journal-write",
+      `${this.#path} was ${named ? "replaced" : "removed"} while the run wrote it. Nothing is lost: ${named ? "move what is there now away, then " : ""}give the same command again.`,
+    )
   }
 
   cut(size: number): void {
@@ -97,18 +107,18 @@ export class FileTarget implements LineTarget {
   }
 }
 
-/** Standard output: what is written cannot be taken back. */
+/** Standard output: what is written cannot be taken back. A terminal gets JSON that does not steer it, everybody else the bytes. */
 export class StreamTarget implements LineTarget {
   readonly size = 0
-  readonly #stream: NodeJS.WritableStream
+  readonly #stream: Terminal["stdout"]
   #text = ""
 
-  constructor(stream: NodeJS.WritableStream) {
+  constructor(stream: Terminal["stdout"]) {
     this.#stream = stream
   }
 
   line(text: string): void {
-    this.#text += `${text}\n`
+    this.#text += `${this.#stream.isTTY ? steeringEscaped(text) : text}\n`
   }
 
   put(): void {

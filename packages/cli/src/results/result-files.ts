@@ -1,8 +1,10 @@
 import { existsSync, rmSync } from "node:fs"
 import { type Clock, SluiceError } from "@sluice/core"
 import type { SqliteRunJournal } from "@sluice/journal"
+import type { Terminal } from "../display/terminal.ts"
 import { FileTarget, type LineTarget, StreamTarget } from "./line-target.ts"
-import { pickFields, type StoredAnswer } from "./result-fields.ts"
+import { SettledRecords } from "./settled-records.ts"
+import { isOk, type LineForm } from "./result-line.ts"
 import {
   besideOf,
   checkBeside,
@@ -17,9 +19,11 @@ import {
 export const batch = { node: "run", visit: 0, params: {} } as const
 
 export interface ResultFilesOptions extends ResultPlaces {
-  readonly fields: readonly string[]
+  readonly lines: LineForm
+  /** How many answers each input has. */
+  readonly answers: number
   readonly order: "input" | "completion"
-  readonly stdout: NodeJS.WritableStream
+  readonly stdout: Terminal["stdout"]
   readonly run: SqliteRunJournal
   readonly clock: Clock
   /** Nothing can be written any more: told once, and thrown by `close`. */
@@ -47,8 +51,7 @@ export class ResultFiles {
   readonly #mayRemove: boolean
   #out: LineTarget
   #failed: LineTarget
-  /** The number of each settled item's record by index, 0 where there is none: four bytes an item, so that files can be begun anew. */
-  #records = new Uint32Array(1_024)
+  readonly #records: SettledRecords
   /** In the order of completion: settled and not yet written. */
   #waiting: number[] = []
   /** In input order: all items before this one are written. */
@@ -68,8 +71,9 @@ export class ResultFiles {
 
   /** Opens the files; `checkPlaces` has found them to be this run's. Throws when one cannot be written. */
   constructor(options: ResultFilesOptions) {
-    const { out, failed, run, fields, order, stdout } = options
+    const { out, failed, run, lines, order, stdout } = options
     this.#options = options
+    this.#records = new SettledRecords(options.answers)
     this.#before = positionOf(run)
     this.#mayRemove = this.#before !== undefined || !existsSync(failed)
     this.#failed = new FileTarget(failed, { follow: false })
@@ -83,7 +87,7 @@ export class ResultFiles {
     this.#places = { out: realPlace(out), failed: realPlace(failed) }
     if (out === "-") stdout.on("error", this.#streamFailed)
     const before = this.#before
-    const usable = before && !before.rewriting && before.fields === fields.join() && order === "input" && out !== "-"
+    const usable = before && !before.rewriting && before.fields === lines.name && order === "input" && out !== "-"
     if (usable && this.#out.size >= before.outBytes && this.#failed.size >= before.failedBytes) {
       this.#next = before.next
       this.#lines = before.lines
@@ -125,15 +129,14 @@ export class ResultFiles {
     return beside
   }
 
-  /** The journal holds the result of the item at `index` in `record`; its line follows. `isEarlier`: it has one in the files that are there. */
-  settled(index: number, record: number, isEarlier: boolean): void {
-    if (index >= this.#records.length) {
-      const larger = new Uint32Array(2 * index)
-      larger.set(this.#records)
-      this.#records = larger
-    }
-    this.#records[index] = record
-    if (isEarlier) this.#earlier = { count: this.#earlier.count + 1, last: Math.max(this.#earlier.last, index) }
+  /**
+   * The journal holds an answer to the input at `index` in `record`, the one at `at` of several; its line follows the last of them.
+   * `isEarlier`: it has one in the files that are there.
+   */
+  settled({ index, at }: { readonly index: number; readonly at: number }, record: number, isEarlier: boolean): void {
+    const isRewritten = this.#records.add(index, at, record, isEarlier)
+    if (isRewritten === undefined) return
+    if (isRewritten) this.#earlier = { count: this.#earlier.count + 1, last: Math.max(this.#earlier.last, index) }
     if (this.#options.order === "completion") this.#waiting.push(index)
     this.#schedule()
   }
@@ -157,7 +160,7 @@ export class ResultFiles {
     } finally {
       // One tick at a time; what was settled meanwhile has its own.
       this.#cancelTimer = undefined
-      if (this.#waiting.length > 0 || this.#records[this.#next]) this.#schedule()
+      if (this.#waiting.length > 0 || this.#records.isWhole(this.#next)) this.#schedule()
     }
   }
 
@@ -194,7 +197,7 @@ export class ResultFiles {
     if (this.#options.order === "completion") {
       for (const index of this.#waiting.splice(0)) this.#write(index)
     } else {
-      for (; this.#records[this.#next]; this.#next++) {
+      for (; this.#records.isWhole(this.#next); this.#next++) {
         this.#write(this.#next)
         if (this.#next % page === 0) this.#put()
       }
@@ -260,25 +263,13 @@ export class ResultFiles {
   }
 
   #write(index: number): void {
-    const item = this.#options.run.read(this.#records[index] ?? 0)
+    const { lines, run } = this.#options
+    const items = this.#records.of(index).map((record) => run.read(record))
     this.#lines++
-    if (item.status === "ok") {
-      const line = pickFields(this.#options.fields, index, item, item.value as StoredAnswer)
-      this.#out.line(JSON.stringify(line))
-    } else {
-      const { key, attempts, error } = item
-      // Input and half an answer stand beside the error, not in it.
-      const { kept, ...rest } = error
-      this.#failed.line(
-        JSON.stringify({
-          index,
-          ...(key !== undefined && { key }),
-          attempts,
-          ...(kept as object | undefined),
-          error: rest,
-        }),
-      )
-    }
+    const ok = items.map((item) => (isOk(item) ? item : undefined))
+    if (ok.some((item) => item)) this.#out.line(JSON.stringify(lines.result(ok, index)))
+    for (const [at, item] of items.entries())
+      if (!isOk(item)) this.#failed.line(JSON.stringify(lines.failure(item, index, at)))
   }
 
   #put(): void {
@@ -301,7 +292,7 @@ export class ResultFiles {
       lines: this.#lines,
       outBytes: this.#out.size,
       failedBytes: this.#failed.size,
-      fields: this.#options.fields.join(),
+      fields: this.#options.lines.name,
       rewriting: false,
     }
   }

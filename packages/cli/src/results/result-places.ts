@@ -11,6 +11,12 @@ export interface ResultPlaces {
   readonly failed: string
 }
 
+/** Failures stand beside the results; beside the journal, or here, where those go to standard output. */
+export function placesOf(out: string, journalPath: string | undefined): ResultPlaces {
+  const beside = out === "-" ? (journalPath ?? "sluice") : out
+  return { out, failed: `${beside}.failed.jsonl` }
+}
+
 const note = "results"
 
 /** How far the result files are, as the journal keeps it: what they are known by, and where a killed run goes on. */
@@ -20,6 +26,7 @@ export interface ResultPosition extends ResultPlaces {
   readonly lines: number
   readonly outBytes: number
   readonly failedBytes: number
+  /** The name of their lines' form. */
   readonly fields: string
   /** New files are being written beside: what this says of those that are there need not be true any more. */
   readonly rewriting: boolean
@@ -55,7 +62,6 @@ export function besideOf(path: string): string {
 export function checkPlaces({ out, failed }: ResultPlaces, run: SqliteRunJournal): void {
   const before = positionOf(run)
   if (out !== "-") {
-    checkFolder(out)
     const stat = statSync(out, { throwIfNoEntry: false })
     if (stat && !stat.isFile())
       throw usageError(`${out} is not a file. Choose another --out, or - for standard output.`)
@@ -66,7 +72,7 @@ export function checkPlaces({ out, failed }: ResultPlaces, run: SqliteRunJournal
     }
     checkBeside(besideOf(out), before?.rewriting ?? false)
   }
-  checkFolder(failed)
+  checkFolder(failed, failed)
   const stat = checkLink(failed)
   if (stat && stat.size > 0 && !isOurs(failed, stat, before?.failed, before?.failedBytes)) {
     throw usageError(`${failed} exists and holds no failures of this run. Move it away.`)
@@ -74,10 +80,11 @@ export function checkPlaces({ out, failed }: ResultPlaces, run: SqliteRunJournal
   checkBeside(besideOf(failed), before?.rewriting ?? false)
 }
 
-function checkFolder(path: string): void {
+/** `what` names the place to whoever chose it. */
+export function checkFolder(what: string, path: string): void {
   const folder = dirname(path)
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return
-  throw usageError(`Cannot write ${path}: there is no folder ${folder}.`)
+  throw usageError(`Cannot write ${what}: there is no folder ${folder}. Create it first: mkdir -p ${folder}`)
 }
 
 /** By its place; or it was moved together with its journal, and nobody has changed it since. */

@@ -1,48 +1,35 @@
 import type { Lane } from "@sluice/core"
 import type { SqliteRunJournal } from "@sluice/journal"
-import { z } from "zod"
 import { usageError } from "../usage-error.ts"
 
-export interface EarlierCheck {
+export interface EarlierRun {
   readonly run: SqliteRunJournal
-  readonly version: string
-  readonly out: string
-  readonly lane: Lane
   readonly acceptChanges: boolean
-  /** What makes up the question, for a person: each part's name, and its text or a hash of it. */
-  readonly parts: Readonly<Record<string, string>>
   /** Whether anything was answered. */
   readonly hasAnswers: () => boolean
 }
 
-/** Guards what an earlier run has paid for. */
-export function checkEarlier(check: EarlierCheck): void {
-  checkSame(check)
-  checkLeft(check)
-}
-
-function checkSame({ run, version, out, acceptChanges, parts, hasAnswers }: EarlierCheck): void {
-  const before = run.note("version")
-  if (before === undefined || before === version || acceptChanges || !hasAnswers()) return
-  throw usageError(
-    `${out} holds answers to another question: ${changeIn(run.note("question"), parts)} changed. Choose another --out, or give --accept-changes to ask everything again.`,
-  )
-}
-
 /** Online, nothing would look for what an earlier process has in a batch: it would be paid for twice. */
-function checkLeft({ run, lane, acceptChanges }: EarlierCheck): void {
+export function checkLeft({ run, acceptChanges }: EarlierRun, lane: Lane): void {
   if (lane !== "online" || acceptChanges || run.note("lane") !== "batch") return
   throw usageError(
     "This run was left with answers in vendor batches. Give the same --lane to collect them, or --accept-changes to ask online for what is missing.",
   )
 }
 
-function changeIn(before: unknown, now: Readonly<Record<string, string>>): string {
-  const known = z.record(z.string(), z.string()).safeParse(before)
-  if (!known.success) return "the prompt, model or schema"
-  const names = [...new Set([...Object.keys(known.data), ...Object.keys(now)])]
-  const changed = names.filter((name) => known.data[name] !== now[name])
-  return changed
-    .map((name) => (name === "model" ? `the model (it was ${known.data[name]})` : `the ${name}`))
-    .join(" and ")
+const note = "key"
+
+/** Under another name no answer would be found again, and each be paid for twice. */
+export function checkKey({ run, acceptChanges, hasAnswers }: EarlierRun, key: string | undefined): void {
+  const before = run.note(note)
+  if (acceptChanges || before === undefined || before === (key ?? null) || !hasAnswers()) return
+  const named = typeof before === "string" ? `named by --key ${before}` : "without names"
+  const same = typeof before === "string" ? `Give --key ${before}` : "Leave --key out"
+  throw usageError(
+    `The answers of this run are ${named}. ${same}, choose another --out, or give --accept-changes to ask everything again.`,
+  )
+}
+
+export async function keepKey(run: SqliteRunJournal, key: string | undefined): Promise<void> {
+  await run.putNote(note, key ?? null)
 }

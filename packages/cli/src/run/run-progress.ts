@@ -2,20 +2,30 @@ import type { EventSink, SluiceEvent } from "@sluice/core"
 import { redactSecrets } from "@sluice/journal"
 import type { LimitedFetch } from "@sluice/providers"
 import { createDisplay } from "../display/create-display.ts"
-import { printableJson, printableText } from "../display/printable.ts"
+import type { FrameState } from "../display/frame-state.ts"
+import { printable, printableJson, printableText } from "../display/printable.ts"
+import { ProgressTally } from "../display/progress-tally.ts"
 import { formatUsd } from "../display/quantities.ts"
-import { quotaReading } from "../display/quota-reading.ts"
-import type { BulkRunResult } from "./bulk-run.ts"
+import { type QuotaReading, quotaReading } from "../display/quota-reading.ts"
+import type { BulkRunResult } from "./items/bulk-run.ts"
 import { keysIn } from "../model/model-name.ts"
 import { batch } from "../results/result-files.ts"
-import type { RunOptions } from "./run-options.ts"
+import type { RunCommandOptions } from "./options/run-options.ts"
 import { Spending } from "../model/spending.ts"
+import type { Comparison } from "../variants/compare-variants.ts"
 import type { Terminal } from "../display/terminal.ts"
 
 export interface Progress {
+  /** It is drawn in place, on a terminal. */
+  readonly isLive: boolean
   readonly observe: EventSink
+  /** An answer was cut by its length. */
+  readonly cut: () => void
+  /** What the display shows, or would show. */
+  readonly state: () => FrameState
   print(line: string): void
   stop(): void
+  compared(comparison: Comparison): Promise<void>
   summary(result: BulkRunResult | undefined, facts: SummaryFacts): void
 }
 
@@ -23,18 +33,22 @@ interface SummaryFacts {
   readonly out: string
   readonly journal: string | undefined
   readonly interrupted: boolean
+  /** Answers that fail a check of `--assert`; `undefined` where there is none. */
+  readonly failing?: number | undefined
 }
 
 export interface ProgressOptions {
   readonly terminal: Terminal
-  readonly options: RunOptions
+  readonly options: RunCommandOptions
   readonly title: string
   readonly total: number | undefined
   readonly fetch: LimitedFetch
+  /** What the keys of the terminal do, for the live display. */
+  readonly keys: () => string | undefined
 }
 
 /** What is seen of a run, on standard error: the live display, plain lines in a pipe, `--json` events, or nothing. */
-export function openProgress({ terminal, options, title, total, fetch }: ProgressOptions): Progress {
+export function openProgress({ terminal, options, title, total, fetch, keys }: ProgressOptions): Progress {
   const { stderr, clock, env } = terminal
   const secrets = keysIn(env)
   const line = (text: string): void => void stderr.write(`${printableText(redactSecrets(text, secrets))}\n`)
@@ -44,18 +58,28 @@ export function openProgress({ terminal, options, title, total, fetch }: Progres
       `${printableJson(value, (_name, part) => (typeof part === "string" ? redactSecrets(part, secrets) : plainError(part)))}\n`,
     )
   const nothing = (): void => {}
+  let answersCut = 0
+  const cut = (): void => void answersCut++
   const spending = new Spending()
   const summary = (result: BulkRunResult | undefined, facts: SummaryFacts): void =>
-    line(summaryOf(result, facts, spending))
-  if (options.quiet) return { observe: nothing, print: nothing, stop: nothing, summary: nothing }
-  if (options.json) {
+    line(printable(summaryOf(result, facts, spending)))
+  const quotas = (): QuotaReading[] => fetch.snapshot().map(quotaReading)
+  if (options.quiet || options.json) {
+    const tally = new ProgressTally(clock.now(), batch.node)
     const observe: EventSink = (event) => {
+      tally.observe(redactEvent(event, secrets))
       spending.observe(event)
-      jsonLine(event)
+      if (options.json) jsonLine(event)
     }
-    const end = (result: BulkRunResult | undefined, facts: SummaryFacts): void =>
-      jsonLine({ type: "summary", ...result, ...facts, spent: spending.total })
-    return { observe, print: nothing, stop: nothing, summary: end }
+    const end = (result: BulkRunResult | undefined, facts: SummaryFacts): void => {
+      if (options.json) jsonLine({ type: "summary", ...result, ...facts, spent: spending.total })
+    }
+    const frame = { title, unit: "item", ...(total !== undefined && { total }) }
+    const state = (): FrameState => tally.state(clock.now(), { ...frame, quotas: quotas(), cut: answersCut })
+    const compared = async (comparison: Comparison): Promise<void> => {
+      if (options.json) jsonLine({ type: "comparison", ...comparison })
+    }
+    return { isLive: false, observe, cut, state, print: nothing, stop: nothing, compared, summary: end }
   }
   const display = createDisplay({
     stream: stderr,
@@ -64,15 +88,26 @@ export function openProgress({ terminal, options, title, total, fetch }: Progres
     unit: "item",
     node: batch.node,
     total: () => total,
-    quotas: () => fetch.snapshot().map(quotaReading),
+    quotas,
+    cut: () => answersCut,
+    env,
+    keys,
   })
   return {
+    isLive: display.isLive,
     observe(event) {
       spending.observe(event)
       display.observe(redactEvent(event, secrets))
     },
+    cut,
+    state: display.state,
     print: (text) => display.print(redactSecrets(text, secrets)),
     stop: () => display.stop(),
+    async compared(comparison) {
+      // Tables are what few runs print.
+      const { renderComparison } = await import("../variants/render-comparison.ts")
+      line(renderComparison(comparison))
+    },
     summary,
   }
 }
@@ -94,13 +129,14 @@ function plainError(value: unknown): unknown {
 
 function summaryOf(
   result: BulkRunResult | undefined,
-  { out, journal, interrupted }: SummaryFacts,
+  { out, journal, interrupted, failing }: SummaryFacts,
   { total }: Spending,
 ): string {
   const { ok = 0, failed = 0, replayed = 0, stopped } = result ?? {}
   const parts = [
     interrupted ? "Interrupted." : stopped ? `Stopped: ${stopped.message}` : "Done.",
     `${ok} ok, ${failed} failed${replayed > 0 ? `, of these ${replayed} from before` : ""}.`,
+    ...(failing === undefined ? [] : [`${failing} of the answers fail${failing === 1 ? "s" : ""} a check.`]),
     ...spentOf(total),
     ...(out === "-" ? [] : [`Results: ${out}${failed > 0 ? `; failures: ${out}.failed.jsonl` : ""}.`]),
   ]

@@ -4,11 +4,11 @@ import { closeSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Random } from "@sluice/core"
-import { type ServerOptions, startVendor, type Vendor } from "@sluice/lab"
+import { type ServerOptions, startVendor, type VendorServer } from "@sluice/lab"
 import { type Ended, ended } from "../command/process.ts"
 
 export interface CountingVendor {
-  readonly vendor: Vendor
+  readonly vendor: VendorServer
   /** How often each prompt was asked. */
   readonly calls: ReadonlyMap<string, number>
 }
@@ -42,7 +42,7 @@ export interface Killed {
 export interface KillAndResume {
   /** Starts the same process each time; its events are lines of JSON on standard error, which is the open file. */
   readonly start: (stderr: number) => ChildProcess
-  readonly vendor: Vendor
+  readonly vendor: VendorServer
   /** As many calls as there are to make. */
   readonly items: number
   /** Whose items make the calls. */

@@ -74,12 +74,18 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
   ],
   ["a file that is missing", {}, "run $/nope.jsonl -m noop: -p a", "$/nope.jsonl: no such file."],
   ["a glob that fits nothing", {}, "run $/*.md -m noop: -p a", "$/*.md: no file fits."],
-  ["a folder", {}, "run $ -m noop: -p a", '$ is a folder. Name its files, for example "$/*.txt".'],
+  ["an empty folder", {}, "run $ -m noop: -p a", "$: no file fits."],
   [
     "half a line of JSON",
     { "in.jsonl": '{"text":"one"}\n{"text":' },
     "run $/in.jsonl -m noop: -p {{text}} -o $/o",
-    "$/in.jsonl:2: not a line of JSON",
+    "$/in.jsonl:2: not a line of JSON (",
+  ],
+  [
+    "a table that is taken for JSON lines",
+    { "in.jsonl": "city,note\nParis,big\n" },
+    "run $/in.jsonl -m noop: -p a -o $/o",
+    "$/in.jsonl:1: not a line of JSON; for a table, give --format csv or tsv; for a text a line, --format lines (",
   ],
   [
     "a line that is no object",
@@ -108,10 +114,64 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "$/in.json[1]: wanted an object or a text, got 7.",
   ],
   [
+    "two fields of one name in a line",
+    { "in.jsonl": '{"text":"one"}\n{"text":"two","id":2,"text":"three"}\n' },
+    "run $/in.jsonl -m noop: -p {{text}} -o $/o",
+    '$/in.jsonl:2: two fields of one object are both called "text": one would be lost. Rename one of them.',
+  ],
+  [
+    "two fields of one name, one of them in escapes, in a message of a line",
+    { "in.jsonl": '{"id":1,"messages":[{"role":"user","content":"a","c\\u006fntent" : "b"}]}\n' },
+    "run $/in.jsonl -m noop: -o $/o",
+    '$/in.jsonl:1: two fields of one object are both called "content": one would be lost.',
+  ],
+  [
+    "two fields of one name in a .json file",
+    { "in.json": '[\n{"a":"x"},\n{"a":"{\\"a\\":1}",\n"a":2}]' },
+    "run $/in.json -m noop: -p {{a}} -o $/o",
+    '$/in.json:4: two fields of one object are both called "a": one would be lost.',
+  ],
+  [
+    "two contents in --messages",
+    { ...input, "m.json": '[{"role":"user",\n"content":"a","content":"b"}]' },
+    "run $/in.jsonl -m noop: --messages $/m.json -o $/o",
+    '--messages $/m.json:2: two fields of one object are both called "content": one would be lost.',
+  ],
+  [
+    "limits for one model twice in the configuration",
+    { ...input, "c.json": '{"limits":{"gpt-5":{"concurrency":1},"gpt-5":{"concurrency":9}}}' },
+    "run $/in.jsonl -m noop: -p x --config $/c.json -o $/o",
+    '$/c.json:1: two fields of one object are both called "gpt-5": one would be lost.',
+  ],
+  [
+    "a list of messages that has a length and is none",
+    { "in.jsonl": '{"messages":{"length":{"toString":1}}}\n' },
+    "run $/in.jsonl -m noop: -o $/o",
+    '$/in.jsonl:1: wanted "messages" to be a list of {"role", "content"}',
+  ],
+  [
     "two columns of one name",
     { "in.csv": "a,b,a\n1,2,3\n" },
     "run $/in.csv -m noop: -p {{a}} -o $/o",
     '$/in.csv: columns 1 and 3 are both called "a": one would be lost.',
+  ],
+  [
+    "two columns of one name in a TSV",
+    { "in.tsv": "id\ttext\ttext\n1\t2\t3\n" },
+    "run $/in.tsv -m noop: -p {{text}} -o $/o",
+    '$/in.tsv: columns 2 and 3 are both called "text": one would be lost. Rename one of them.',
+  ],
+  [
+    "two columns of one name between semicolons",
+    { "in.csv": "sep=;\ntext;id;text\n1;2;3\n" },
+    "run $/in.csv -m noop: -p {{text}} -o $/o",
+    '$/in.csv: columns 1 and 3 are both called "text"',
+  ],
+  [
+    "a column called as one without a name would be",
+    { "in.tsv": "\tcolumn1\n1\t2\n" },
+    "run $/in.tsv -m noop: -p {{column1}} -o $/o",
+    '$/in.tsv: columns 1 and 2 are both called "column1"',
   ],
   [
     "an encoding that is unknown",
@@ -156,7 +216,13 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "a schema of a misspelt type",
     { ...input, "s.json": '{"type":"objct"}' },
     "run $/in.jsonl -m noop: -p a --schema $/s.json",
-    "--schema $/s.json: not a JSON schema: data/type must be equal to one of the allowed values",
+    '--schema $/s.json: not a JSON schema: /type is "objct", wanted one of "array", "boolean", "integer", "null", "number", "object", "string".',
+  ],
+  [
+    "a schema with several faults",
+    { ...input, "s.json": '{"type":"object","properties":{"a":{"type":"strng"},"b":3},"required":"a"}' },
+    "run $/in.jsonl -m noop: -p a --schema $/s.json",
+    '"string"; /properties/b is 3, wanted object,boolean; /required is "a", wanted array.',
   ],
   [
     "a schema with a reference to nothing",
@@ -180,7 +246,7 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "a table with a ragged row",
     { "in.csv": "a,b\n1,2\n3\n" },
     "run $/in.csv -m noop: -p {{a}} -o $/o",
-    "$/in.csv: Invalid Record Length",
+    '$/in.csv:3: 1 cell ("3"), where the header names 2 (a, b).',
   ],
   ["standard input twice", {}, "run - - -m noop: -p a", "Standard input (-) can be read once."],
   [
@@ -200,6 +266,12 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     { "in.jsonl": '{"id":1}\n{"id":2}\n{"id":1}\n' },
     "run $/in.jsonl -m noop: -p a -o $/o --key id",
     '$/in.jsonl:3: the key "1" is also that of $/in.jsonl:1.',
+  ],
+  [
+    "two inputs with one key in two files",
+    { "a.csv": "id,text\n7,x\n8,y\n", "b.jsonl": '{"id":6}\n{"id":8}\n' },
+    "run $/a.csv $/b.jsonl -m noop: -p a -o $/o --key id",
+    '$/b.jsonl:2: the key "8" is also that of $/a.csv:3.',
   ],
   [
     "a schema that is no JSON",
@@ -267,12 +339,11 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "run $/in.jsonl -m lab: -p a --lane auto",
     "--lane auto: say when everything has to be done, for example --deadline 2h.",
   ],
-  ["a deadline without a lane", input, "run $/in.jsonl -m lab: -p a --deadline 2h", "--deadline goes with --lane auto"],
   [
     "a deadline in a lane that has none",
     input,
     "run $/in.jsonl -m lab: -p a --lane batch --deadline 2h",
-    "--deadline goes with --lane auto: the vendor's batches while there is time, then online.",
+    "--deadline goes with --lane auto (the vendor's batches while there is time, then online) or --lane online.",
   ],
   [
     "a deadline that is no duration",
@@ -304,6 +375,21 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "run $/in.jsonl -p a --config $/c.json",
     '$/c.json: lane: wanted "online", "batch" or { deadlineMs }.',
   ],
+  [
+    "a check that is none",
+    input,
+    "run $/in.jsonl -m noop: -p a --assert good",
+    "--assert good: wanted one of contains,",
+  ],
+  ["a check of nothing", input, "run $/in.jsonl -m noop: -p a --assert contains", "--assert contains: wanted one of"],
+  [
+    "a check that is no pattern",
+    input,
+    "run $/in.jsonl -m noop: -p a --assert matches=(",
+    "--assert matches=(: wanted one of",
+  ],
+  ["a check in no file", input, "run $/in.jsonl -m noop: -p a --assert $/none.ts", "none.ts: no such file."],
+  ["a key that no input has", input, "run $/in.jsonl -m noop: -p a --only 99", "--only 99: there is no input of "],
   ["a param without a value", input, "run $/in.jsonl -m noop: -p a --param x", "Wanted name=value."],
   [
     "a condition that is none",
@@ -323,7 +409,25 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "an output in a folder that is missing",
     input,
     "run $/in.jsonl -m noop: -p a -o $/no/such/o",
-    "Cannot write the journal $/no/such/o.journal",
+    "Cannot write --out $/no/such/o: there is no folder $/no/such. Create it first: mkdir -p $/no/such",
+  ],
+  [
+    "a journal in a folder that is missing",
+    input,
+    "run $/in.jsonl -m noop: -p a -o $/o --journal $/no/such/j",
+    "Cannot write --journal $/no/such/j: there is no folder $/no/such.",
+  ],
+  [
+    "a quote that is never closed",
+    { "in.csv": 'a,b\n1,2\n3,"4\n5,6\n' },
+    "run $/in.csv -m noop: -p {{a}} -o $/o",
+    "$/in.csv:3: a cell of the row that begins here has an opening quote and no closing one.",
+  ],
+  [
+    "a row with a cell too many, in a table with a head of Excel's",
+    { "in.csv": "sep=;\na;b\n1;2;3\n" },
+    "run $/in.csv -m noop: -p {{a}} -o $/o",
+    '$/in.csv:3: 3 cells ("1", "2", "3"), where the header names 2 (a, b). A cell that holds ";" or a line end stands in quotes.',
   ],
   [
     "a journal of another kind",
@@ -465,4 +569,18 @@ test("a result file in the place of a folder", async () => {
     join(folder, "o"),
   ])
   expect([code, stderr.trimEnd().split("\n").length]).toEqual([2, 1])
+})
+
+test.each([
+  ["resume", "(A run goes on when its `sluice run` command is given again;"],
+  ["status", "(`sluice ps` shows what runs,"],
+])("sluice %s is no command: which one it is is told", async (word, hint) => {
+  const { code, stderr } = await sluice([word, "out.jsonl"])
+  expect(code).toBe(2)
+  expect(stderr).toContain(`unknown command '${word}'`)
+  expect(stderr).toContain(`\n${hint}`)
+})
+
+test("sluice constructor is a word that says nothing", async () => {
+  expect(await sluice(["constructor"])).toMatchObject({ code: 2, stderr: "error: unknown command 'constructor'\n" })
 })

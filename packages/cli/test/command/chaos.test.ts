@@ -2,7 +2,7 @@ import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { openJournal } from "@sluice/journal"
-import type { ServerOptions, Vendor } from "@sluice/lab"
+import type { ServerOptions, VendorServer } from "@sluice/lab"
 import { expect, onTestFinished, test } from "vitest"
 import { countingVendor, killAndResume, repeatedWithoutCause } from "../chaos/kill-and-resume.ts"
 import { ended, linesOf, program, startSluice, startTelling, temporaryFolder } from "./sluice.ts"
@@ -14,7 +14,7 @@ const concurrency = 8
 const random = { next: Math.random }
 
 async function setUp(faults: NonNullable<ServerOptions["faults"]> = {}): Promise<{
-  vendor: Vendor
+  vendor: VendorServer
   calls: ReadonlyMap<string, number>
   folder: string
   args: string[]

@@ -38,6 +38,20 @@ test("by a field, equal or not, more than one", async () => {
   expect((await run("--where", "lang=fr")).stderr).toContain("There is nothing to do")
 })
 
+test("only some, by their number or their key; what is not there is told before anything is asked", async () => {
+  const lines = numbered.map((line) => ({ ...line, id: `k ${line.id}` }))
+  expect((await (await setUp(lines)).run("--only", "3", "7")).ids).toEqual(["k 3", "k 7"])
+  const { run, heard } = await setUp(lines)
+  expect((await run("--key", "id", "--only", "k 7", "--only", "k 5")).ids).toEqual(["k 5", "k 7"])
+  const asked = heard.length
+  const { code, stderr } = await run("--key", "id", "--only", "k 5", "k 99")
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringContaining("--only k 99: there is no input with such a id among 20."),
+  ])
+  expect(heard).toHaveLength(asked)
+})
+
 test("a sample is the same for the same seed, in the order of the input, and every input gets its turn", async () => {
   const { run } = await setUp(numbered)
   const first = (await run("--sample", "5", "--seed", "7")).ids.map(Number)

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { startVendor } from "@sluice/lab"
 import { expect, onTestFinished, test } from "vitest"
-import { limitsOf } from "../../src/run/run-limits.ts"
+import { limitsOf } from "../../src/run/options/run-limits.ts"
 import { ended, linesOf, sluice, startSluice, temporaryFolder } from "./sluice.ts"
 
 test("each limit of the command line is the quota's, and together they take the place of the configuration's", () => {

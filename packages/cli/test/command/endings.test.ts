@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { startVendor } from "@sluice/lab"
 import { expect, onTestFinished, test } from "vitest"
+import { fastClock } from "./fast-clock.ts"
 import { ended, linesOf, sluice, startSluice, temporaryFolder } from "./sluice.ts"
 import { type Said, speakingVendor } from "./speaking-vendor.ts"
 
@@ -53,6 +54,27 @@ test.each<[string, Said, string, string, string]>([
   },
 )
 
+test.each([
+  ["online", []],
+  ["in the batch lane", ["--lane", "batch"]],
+])("the display counts answers that are cut, whether they count or not: %s", async (_name, more) => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, "in.txt"), "one\ntwo two two two two two two two\n")
+  const batch = { validatingMs: 5, processingMs: 40, finalizingMs: 5 }
+  const vendor = await startVendor({ latency: { baseMs: 0, perOutputTokenMs: 0 }, answer: "echo", batch })
+  onTestFinished(() => vendor.stop())
+  const model = ["-m", "openai-compatible:x", "--base-url", `${vendor.url}/v1`]
+  const args = ["run", join(folder, "in.txt"), "-p", "{{text}}", ...model, "--max-output-tokens", "4", ...more]
+  for (const [taken, code] of [
+    ["--keep-going", 1],
+    ["--accept-truncated", 0],
+  ] as const) {
+    const all = [...args, "-o", join(folder, taken), taken]
+    const { code: exit, stderr } = await sluice(all, { clock: fastClock(100) })
+    expect([exit, stderr]).toEqual([code, expect.stringMatching(/2\/2 items done, .* 1 cut/)])
+  }
+})
+
 test("a process of its own: what was cut is asked again by --retry-failed, and whole then", async () => {
   const { args, out, heard, now } = await oddOne(saying("half a", "length"))
   expect((await sluice(args)).code).toBe(1)
@@ -92,4 +114,48 @@ test("a setting that the model does not take is one warning", async () => {
   const warnings = stderr.split("\n").filter((line) => line.includes('"setting-ignored"'))
   expect(warnings).toHaveLength(1)
   expect(warnings[0]).toContain("The model does not take --temperature: it was left out")
+})
+
+const odd: Readonly<Record<string, Said>> = {
+  cut: saying("half a", "length"),
+  withheld: saying("", "content_filter"),
+  bad: { status: 422, message: "no such thing" },
+}
+
+/** Inputs called after how the vendor ends their answer; everything else is answered. */
+async function manyEnds(texts: readonly string[]) {
+  const now = { isGood: false }
+  const vendor = await speakingVendor(
+    ({ messages }) => (now.isGood ? undefined : odd[messages.at(-1)!.content]) ?? "fine",
+  )
+  const folder = temporaryFolder()
+  const out = join(folder, "out.jsonl")
+  writeFileSync(join(folder, "in.txt"), `${texts.join("\n")}\n`)
+  const args = ["run", join(folder, "in.txt"), "-p", "{{text}}", ...vendor.args, "-o", out, "--concurrency", "1"]
+  return { ...vendor, args, out, now }
+}
+
+test("--retry-failed with codes or statuses asks only what failed so", async () => {
+  const { args, out, heard, now } = await manyEnds(["one", "cut", "withheld", "bad", "cut"])
+  expect((await sluice([...args, "-q"])).code).toBe(1)
+  const failed = (): unknown[] => linesOf(`${out}.failed.jsonl`).map(({ index }) => index)
+  expect([heard.length, failed()]).toEqual([5, [1, 2, 3, 4]])
+  now.isGood = true
+  expect((await sluice([...args, "-q", "--retry-failed", "answer-truncated"])).code).toBe(1)
+  expect([heard.length, failed()]).toEqual([7, [2, 3]])
+  expect((await sluice([...args, "-q", "--retry-failed", "nothing-of-that-kind"])).code).toBe(1)
+  expect([heard.length, failed()]).toEqual([7, [2, 3]])
+  expect((await sluice([...args, "-q", "--retry-failed", "answer-filtered,422"])).code).toBe(0)
+  expect([heard.length, failed()]).toEqual([9, []])
+  expect(linesOf(out).map(({ index }) => index)).toEqual([0, 1, 2, 3, 4])
+})
+
+test("--max-failures stops with exit code 3; the same command goes on, and earlier failures do not count again", async () => {
+  const { args, out, heard } = await manyEnds(["one", "cut", "two", "cut", "three", "cut", "four", "cut", "five"])
+  const stopped = await sluice([...args, "--max-failures", "2"])
+  expect(stopped.code).toBe(3)
+  expect(stopped.stderr).toContain("Stopped: 2 inputs failed, as many as --max-failures allows. 2 ok, 2 failed")
+  expect([heard.length, linesOf(out).length]).toEqual([4, 2])
+  const again = await sluice([...args, "--max-failures", "3", "-q"])
+  expect([again.code, heard.length, linesOf(out).length]).toEqual([1, 9, 5])
 })

@@ -132,6 +132,24 @@ test("printable: one line in which nothing steers; JSON of the same meaning", ()
   expect(JSON.parse(printableJson({ evil, emoji: "🙂" }))).toEqual({ evil, emoji: "🙂" })
 })
 
+test("the summary and what is refused are one line each, whatever a name holds", async () => {
+  const here = place(1)
+  const name = `out${evil}\nDone. 9 ok, 0 failed.`
+  const done = await sluice(runOf(here, name))
+  expect([done.code, done.stderr]).toEqual([0, expect.stringMatching(/Results: .*Done\. 9 ok, 0 failed\.\.\n$/)])
+  expect(done.stderr.match(/^Done\./gm)).toHaveLength(1)
+  const refused = await sluice([...runOf(here), "--prompt-file", name])
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/^sluice: .+\n$/)])
+  const missing = await sluice(["run", `${name}.jsonl`, "-p", "x", "-m", "noop:"])
+  expect([missing.code, missing.stderr]).toEqual([2, expect.stringMatching(/^sluice: .+\n$/)])
+})
+
+test.each(["--out", "--journal"])("an empty %s, as of a variable that is not set, is refused", async (option) => {
+  const here = place(1)
+  const { code, stderr } = await sluice([...here.args, option, ""])
+  expect([code, stderr]).toEqual([2, expect.stringContaining("Wanted the name of a file; it is empty.")])
+})
+
 test("what vendors, inputs and names hold reaches the terminal as text only", async () => {
   const vendor = await labVendor({ answer: { text: evil } })
   const here = place(1, vendor)
@@ -199,16 +217,40 @@ test.skipIf(process.platform === "win32")("a glob does not leave its folder thro
   writeFileSync(join(outside, "b.md"), "not ours")
   const plan = (...more: string[]) =>
     sluice(["plan", `${folder}/docs/**/*.md`, "-p", "{{text}}", "-m", "lab:", ...more])
-  expect((await plan()).stdout).toContain("1 item from 1 input")
+  expect((await plan()).stdout).toMatch(/^1 item,/)
   symlinkSync(join(folder, "docs", "a.md"), join(folder, "docs", "same.md"))
-  expect((await plan()).stdout).toContain("2 items from 2 inputs")
+  expect((await plan()).stdout).toMatch(/^2 items,/)
   for (const [target, link] of [
     [join(outside, "b.md"), "c.md"],
     [outside, "sub"],
   ] as const) {
     symlinkSync(target, join(folder, "docs", link))
     expect(await plan()).toMatchObject({ code: 2, stderr: expect.stringMatching(/: a link leads out of the folder/) })
-    expect((await plan("--follow-links")).stdout).toContain("3 items from 3 inputs")
+    expect((await plan("--follow-links")).stdout).toMatch(/^3 items,/)
     rmSync(join(folder, "docs", link))
   }
+})
+
+test("standard output that is a terminal gets the same JSON, and nothing that steers it; a pipe gets the bytes", async () => {
+  const vendor = await labVendor({ answer: { text: evil } })
+  const here = place(2, vendor)
+  const args = runOf(here).slice(0, -2)
+  const outputs: string[] = []
+  for (const isTTY of [false, true]) {
+    const journal = join(here.folder, `${isTTY}.journal`)
+    const { stdout } = await sluice([...args, "--journal", journal, "-q"], { isTTY })
+    outputs.push(stdout)
+    const { stdout: csv } = await sluice(["export", "stdout", "--journal", journal, "--format", "csv"], { isTTY })
+    if (isTTY) expect(csv).not.toMatch(steering)
+    else expect(csv).toContain("\u009B2J")
+  }
+  const [piped = "", shown = ""] = outputs
+  expect(piped).toContain("\u009B2J")
+  expect(shown).not.toMatch(steering)
+  const read = (text: string): unknown[] =>
+    text
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line))
+  expect(read(shown)).toEqual(read(piped))
 })

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { parse } from "csv-parse/sync"
 import { expect, test } from "vitest"
 import { linesOf, sluice, temporaryFolder } from "./sluice.ts"
+import { speakingVendor } from "./speaking-vendor.ts"
 
 async function run(count: number): Promise<string> {
   const folder = temporaryFolder()
@@ -50,6 +51,20 @@ test("runs, inspect and export show what the journal holds", async () => {
   expect((await sluice(["export", out, "--status", "failed"])).stdout).toBe("")
 })
 
+test("inspect: what a model without a price cost is not known; with one it is told", async () => {
+  const { args } = await speakingVendor(() => "fine")
+  const folder = temporaryFolder()
+  const [input, out] = [join(folder, "in.jsonl"), join(folder, "out.jsonl")]
+  writeFileSync(input, '{"text":"a"}\n')
+  const asked = ["run", input, "-p", "{{text}}", ...args, "-q"]
+  expect((await sluice([...asked, "-o", out])).code).toBe(0)
+  expect((await sluice(["inspect", out])).stdout).toMatch(/\n1 attempts, .* output tokens, cost not known\n/)
+  const config = join(folder, "c.json")
+  writeFileSync(config, '{"prices":{"x":{"input":1000,"output":1000}}}')
+  expect((await sluice([...asked, "-o", `${out}.2`, "--config", config])).code).toBe(0)
+  expect((await sluice(["inspect", `${out}.2`])).stdout).toMatch(/ output tokens, \$0\.0[1-9]\d*\n/)
+})
+
 test("a table for spreadsheets: fields are columns, what looks like a formula is text, numbers stay numbers", async () => {
   const folder = temporaryFolder()
   const input = join(folder, "in.jsonl")
@@ -67,6 +82,50 @@ test("a table for spreadsheets: fields are columns, what looks like a formula is
     ["9007199254740993", "'=1+1", ""],
     ["-5", "", "-3,5"],
     ["'@x", "'-", ""],
+  ])
+})
+
+test("fields of an output are columns too, beside those of the input; what failed has its own in one", async () => {
+  const answers = [
+    '{"city":"Paris","n":2,"tags":["a","b"]}',
+    '{"city":"=HYPERLINK(1)","at":{"x":1},"length":3}',
+    "no JSON",
+  ]
+  const vendor = await speakingVendor(({ messages }) => answers[Number(messages[0]?.content)] ?? "")
+  const folder = temporaryFolder()
+  const [input, schema, out] = ["in.csv", "s.json", "out.jsonl"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  writeFileSync(input, "id,text\n0,one\n1,two\n2,three\n")
+  writeFileSync(schema, '{"type":"object"}')
+  const args = ["run", input, "-p", "{{id}}", ...vendor.args, "-o", out, "--schema", schema, "--attempts", "1", "-q"]
+  expect((await sluice(args)).code).toBe(1)
+  const { code, stdout } = await sluice(["export", out, "--format", "csv"])
+  expect(code).toBe(0)
+  const rows: Record<string, string>[] = parse(stdout, { columns: true })
+  // `length` and `at` are also what JavaScript finds in a text.
+  const names = [
+    "input.id",
+    "input.text",
+    "output.city",
+    "output.n",
+    "output.tags",
+    "output.at",
+    "output.length",
+    "output",
+  ]
+  const cells = rows.toSorted((a, b) => Number(a["index"]) - Number(b["index"]))
+  expect(cells.map((row) => names.map((name) => row[name]))).toEqual([
+    ["0", "one", "Paris", "2", '["a","b"]', "", "", ""],
+    ["1", "two", "'=HYPERLINK(1)", "", "", '{"x":1}', "3", ""],
+    ["2", "three", "", "", "", "", "", "no JSON"],
+  ])
+  expect(cells.map((row) => [row["status"], row["error"]])).toEqual([
+    ["ok", ""],
+    ["ok", ""],
+    ["failed", "it is not JSON"],
   ])
 })
 
@@ -120,8 +179,10 @@ test.skipIf(process.platform === "win32")(
     expect(complete("run", "--la")).toBe("--lane --latency-ms")
     expect(complete("run", "--lane", "")).toBe("online batch auto")
     expect(complete("run", "in.csv", "--format", "c")).toBe("csv")
-    expect(complete("export", "x", "--format", "")).toBe("jsonl csv")
+    expect(complete("export", "x", "--format", "")).toBe("jsonl csv parquet")
     expect(complete("completion", "z")).toBe("zsh")
+    expect(complete("quota", "w")).toBe("watch")
+    expect(complete("quota", "show", "--r")).toBe("--redis")
     // Files: bash offers them where there is no word.
     for (const typed of [
       ["run", ""],

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { once } from "node:events"
 import { expect, test } from "vitest"
-import { ended, sluice, startSluice, temporaryFolder } from "./sluice.ts"
+import { ended, linesOf, sluice, startSluice, temporaryFolder } from "./sluice.ts"
 
 function optionsFile(options: unknown): string {
   const file = join(temporaryFolder(), "vendor.json")
@@ -69,6 +69,62 @@ test("its flags make a vendor of the kind that is to be tried: windows, limits, 
 }, 60_000)
 
 test.each([
+  ["5", 0],
+  ["1", 1],
+])(
+  "sluice lab --fault offSchema and sluice run --schema, two processes: with --attempts %s no answer that does not fit is a result",
+  async (attempts, wantedCode) => {
+    const folder = temporaryFolder()
+    const flags = ["--fault", "offSchema=0.3", "--latency-ms", "0", "--token-ms", "0", "--seed", "2"]
+    const lab = startSluice(["lab", ...flags], folder)
+    const done = ended(lab)
+    const [line] = (await once(lab.stdout, "data")) as [Buffer]
+    const schema = {
+      type: "object",
+      properties: { city: { enum: ["Berlin", "Paris"] }, n: { type: "integer", minimum: 1 } },
+      required: ["city", "n"],
+      additionalProperties: false,
+    }
+    writeFileSync(join(folder, "s.json"), JSON.stringify(schema))
+    writeFileSync(join(folder, "in.txt"), Array.from({ length: 60 }, (_, n) => `t${n}\n`).join(""))
+    const model = ["-m", "openai-compatible:x", "--base-url", `${line.toString().trim()}/v1`]
+    const args = ["run", "in.txt", "-p", "{{text}}", ...model, "--schema", "s.json", "-o", "out.jsonl", "-q"]
+    const { code } = await ended(startSluice([...args, "--attempts", attempts], folder))
+    lab.kill("SIGINT")
+    const { failed, answered } = JSON.parse((await done).stdout.trim().split("\n").at(-1) ?? "") as {
+      answered: number
+      failed: { offSchema: number }
+    }
+    const results = linesOf(join(folder, "out.jsonl"))
+    const failures = linesOf(join(folder, "out.jsonl.failed.jsonl"))
+    expect(code).toBe(wantedCode)
+    expect(failed.offSchema).toBeGreaterThan(5)
+    expect(results.length + failures.length).toBe(60)
+    for (const { output } of results) {
+      expect(output).toEqual({
+        city: expect.stringMatching(/^(Berlin|Paris)$/) as string,
+        n: expect.any(Number) as number,
+      })
+      expect((output as { n: number }).n).toBeGreaterThanOrEqual(1)
+    }
+    // Some of what the vendor says wrong holds the right JSON among words; the rest is asked again, or a failure.
+    if (attempts === "1") {
+      expect(failures.length).toBeGreaterThan(2)
+      expect(failures.length).toBeLessThanOrEqual(failed.offSchema)
+    } else {
+      expect(failures).toEqual([])
+      expect(answered + failed.offSchema).toBeGreaterThan(60)
+    }
+    for (const failure of failures) {
+      expect(failure).toMatchObject({
+        error: { code: "answer-invalid", message: expect.stringMatching(/./) as string },
+      })
+    }
+  },
+  60_000,
+)
+
+test.each([
   [["--fault", "error529"], {}, /--fault.*Wanted KIND=SHARE/],
   [["--fault", "eror500=1"], {}, /faults\.rates unknown: eror500\. Known: error503/],
   [["--fault", "hang=2"], {}, /faults\.rates\.hang .*<=1 \(got 2\)/],
@@ -76,7 +132,7 @@ test.each([
   [["--options", "OPTIONS"], { faults: { rates: { eror500: 1 } } }, /faults\.rates unknown: eror500\. Known: error503/],
   [["--options", "OPTIONS"], { latency: { baseMs: "5" } }, /latency\.baseMs .*number.*\(got "5"\)/],
   [["--options", "OPTIONS"], { host: "0.0.0.0" }, /host is not a loopback address/],
-  [["--options", "OPTIONS"], "{", /--options .*cannot be read/],
+  [["--options", "OPTIONS"], "{", /--options .*: not JSON \(/],
   [["--options", "OPTIONS"], [], /wanted a JSON object/],
   [["--port", "70000"], {}, /port .*65535.*\(got 70000\)/],
   [["--port", "x"], {}, /--port.*Wanted 0 or a number above/],

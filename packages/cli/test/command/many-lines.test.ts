@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process"
 import { closeSync, openSync, statSync, writeSync } from "node:fs"
 import { join } from "node:path"
+import { parquetWriteFile } from "hyparquet-writer"
 import { expect, test } from "vitest"
 import { ended, program, temporaryFolder } from "./sluice.ts"
 
@@ -8,24 +9,42 @@ import { ended, program, temporaryFolder } from "./sluice.ts"
 const count = Number(process.env["SLUICE_LINES"] ?? 50_000)
 const tellsPeak = `process.on("exit", () => process.stderr.write(String(process.resourceUsage().maxRSS)))`
 
-test(
-  `${count} lines through a run, and through the same command again: never more than 200 MB`,
-  async () => {
+const textOf = (id: number): string => `word ${id} of a text that is as long as a sentence`
+
+function writeLines(path: string, lineOf: (id: number) => string, header = ""): void {
+  const file = openSync(path, "w")
+  writeSync(file, header)
+  for (let id = 0; id < count; id++) writeSync(file, `${lineOf(id)}\n`)
+  closeSync(file)
+}
+
+const kinds: Readonly<Record<string, (path: string) => void>> = {
+  jsonl: (path) => writeLines(path, (id) => JSON.stringify({ id, text: textOf(id) })),
+  csv: (path) => writeLines(path, (id) => `${id},"${textOf(id)}"`, "id,text\n"),
+  parquet: (filename) => {
+    const ids = Array.from({ length: count }, (_, id) => id)
+    const columnData = [
+      { name: "id", data: ids.map(BigInt), type: "INT64" as const },
+      { name: "text", data: ids.map(textOf), type: "STRING" as const },
+    ]
+    parquetWriteFile({ filename, columnData, rowGroupSize: 20_000 })
+  },
+}
+
+test.each(Object.entries(kinds))(
+  `${count} lines of %s through a run, and through the same command again: never more than 200 MB`,
+  async (kind, write) => {
     const folder = temporaryFolder()
-    const file = openSync(join(folder, "in.jsonl"), "w")
-    for (let id = 0; id < count; id++) {
-      writeSync(file, `${JSON.stringify({ id, text: `word ${id} of a text that is as long as a sentence` })}\n`)
-    }
-    closeSync(file)
+    write(join(folder, `in.${kind}`))
     const sources = ["--conditions=@sluice/source", "--import", `data:text/javascript,${encodeURIComponent(tellsPeak)}`]
-    const args = ["run", "in.jsonl", "-p", "Say {{text}}", "-m", "noop:", "-o", "out.jsonl", "-q"]
+    const args = ["run", `in.${kind}`, "-p", "Say {{text}}", "-m", "noop:", "-o", "out.jsonl", "-q"]
     const outBytes = (): number => statSync(join(folder, "out.jsonl")).size
     const run = async (): Promise<void> => {
       const fromMs = performance.now()
       const { code, stderr } = await ended(spawn(process.execPath, [...sources, program, ...args], { cwd: folder }))
       const peakMb = Number(stderr) / 1_024
       if (count >= 1_000_000)
-        console.log(`${((performance.now() - fromMs) / 1_000).toFixed(1)} s, ${peakMb.toFixed(0)} MB`)
+        console.log(`${kind}: ${((performance.now() - fromMs) / 1_000).toFixed(1)} s, ${peakMb.toFixed(0)} MB`)
       expect([code, peakMb > 40]).toEqual([0, true])
       expect(peakMb).toBeLessThanOrEqual(200)
     }

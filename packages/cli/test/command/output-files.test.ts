@@ -1,7 +1,26 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { execFileSync, spawnSync } from "node:child_process"
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { expect, test, vi } from "vitest"
+import type { Clock } from "@sluice/core"
+import { systemClock } from "@sluice/scheduler"
+import { PassThrough, Readable } from "node:stream"
+import type { Terminal } from "../../src/display/terminal.ts"
+import { runProgram } from "../../src/run-program.ts"
+import { expect, onTestFinished, test, vi } from "vitest"
 import { fastClock } from "./fast-clock.ts"
 import { ended, linesOf, sluice } from "./sluice.ts"
 import { labVendor, type Place, place, start } from "./set-up.ts"
@@ -60,6 +79,116 @@ test.each([
     expect((await run(here, "-o", "good.jsonl", "--journal", "run.journal", "-q")).code).toBe(0)
     expect(linesOf(join(here.folder, "good.jsonl"))).toHaveLength(3)
   }
+})
+
+const asRoot = process.getuid?.() === 0
+/** Permissions bind nobody who is root. */
+const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+const canBeBound = !asRoot || spawnSync("setpriv", ["--version"]).status === 0
+type Prepare = (at: (name: string) => string) => void
+
+test.skipIf(!canBeBound || process.platform === "win32").each<[string, string[], Prepare]>([
+  ["a folder that is missing, with --journal", ["-o", "no/out.jsonl", "--journal", "run.journal"], () => {}],
+  ["results that are read-only", ["-o", "out.jsonl"], (at) => writeFileSync(at("out.jsonl"), "", { mode: 0o444 })],
+  ["a folder in the place of the failures", ["-o", "out.jsonl"], (at) => mkdirSync(at("out.jsonl.failed.jsonl"))],
+  [
+    "failures that are read-only",
+    ["-o", "out.jsonl"],
+    (at) => writeFileSync(at("out.jsonl.failed.jsonl"), "", { mode: 0o444 }),
+  ],
+  ["a folder that may not be written", ["-o", "shut/out.jsonl"], (at) => mkdirSync(at("shut"), { mode: 0o555 })],
+  [
+    "such a folder, with the journal elsewhere",
+    ["-o", "shut/out.jsonl", "--journal", "run.journal"],
+    (at) => mkdirSync(at("shut"), { mode: 0o555 }),
+  ],
+  [
+    "a journal in such a folder",
+    ["-o", "out.jsonl", "--journal", "shut/run.journal"],
+    (at) => mkdirSync(at("shut"), { mode: 0o555 }),
+  ],
+  ["a working folder that may not be written, without --out", [], (at) => chmodSync(at("."), 0o555)],
+  ["an input that may not be read", ["-o", "out.jsonl"], (at) => chmodSync(at("in.jsonl"), 0)],
+  ["a temporary folder that may not be written", [], (at) => chmodSync(at("tmp"), 0o555)],
+])("a process of its own, %s: exit code 2, one line, nothing is asked", async (_name, args, prepare) => {
+  const vendor = await labVendor()
+  const here = place(3, vendor)
+  prepare((name) => join(here.folder, name))
+  if (asRoot) execFileSync("chown", ["-R", "65534:65534", here.folder])
+  onTestFinished(() => void execFileSync("chmod", ["-R", "u+rwX", here.folder]))
+  const { code, stderr } = await ended(start(here, [...here.args, ...args], { before: asRoot ? asNobody : [] }))
+  expect([code, stderr.trimEnd().split("\n")]).toEqual([2, [expect.stringMatching(/^sluice: /)]])
+  expect(vendor.stats().arrived).toBe(0)
+})
+
+test("results that have become read-only, after a first run: exit code 2, and with leave the same command goes on", async () => {
+  const vendor = await labVendor()
+  const here = place(3, vendor)
+  if (!canBeBound) return
+  const before = asRoot ? asNobody : []
+  if (asRoot) execFileSync("chown", ["-R", "65534:65534", here.folder])
+  const run = async () => ended(start(here, [...here.args, "-o", "out.jsonl"], { before }))
+  expect((await run()).code).toBe(0)
+  appendFileSync(join(here.folder, "in.jsonl"), '{"id":3,"text":"word 3"}\n')
+  chmodSync(join(here.folder, "out.jsonl"), 0o444)
+  expect(await run()).toMatchObject({ code: 2, stderr: expect.stringMatching(/^sluice: .*out\.jsonl/) as string })
+  expect(vendor.stats().arrived).toBe(3)
+  chmodSync(join(here.folder, "out.jsonl"), 0o644)
+  expect((await run()).code).toBe(0)
+  expect([vendor.stats().arrived, linesOf(join(here.folder, "out.jsonl")).length]).toEqual([4, 4])
+})
+
+test.each<[string, (terminal: Terminal) => Terminal, string]>([
+  [
+    "listening to signals",
+    (terminal) => ({
+      ...terminal,
+      onInterrupt() {
+        throw new Error("no signals here")
+      },
+    }),
+    "no signals here",
+  ],
+  [
+    "the input",
+    (terminal) => ({
+      ...terminal,
+      stdin: Readable.from(
+        (async function* () {
+          yield Buffer.from('{"text":"a"}\n')
+          await new Promise((resolve) => setTimeout(resolve, 20))
+          throw new Error("the disk is gone")
+        })(),
+      ),
+    }),
+    "the disk is gone",
+  ],
+])("%s throws once the display is there: the command ends, and no timer stays", async (_what, change, message) => {
+  const timers = new Set<object>()
+  const clock: Clock = {
+    ...systemClock,
+    setTimer(delayMs, fn) {
+      const timer = {}
+      timers.add(timer)
+      const cancel = systemClock.setTimer(delayMs, () => {
+        timers.delete(timer)
+        fn()
+      })
+      return () => {
+        timers.delete(timer)
+        cancel()
+      }
+    },
+  }
+  const here = place(3)
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+  let told = ""
+  stderr.on("data", (chunk) => (told += String(chunk)))
+  const terminal = { stdin: Readable.from([]), stdout, stderr, env: {}, clock, onInterrupt: () => () => {} }
+  const args = ["run", "-", "-p", "{{text}}", "-m", "noop:", "-o", join(here.folder, "out.jsonl")]
+  const code = await runProgram(args, change(terminal))
+  expect([code, told]).toEqual([1, expect.stringContaining(message)])
+  expect(timers.size).toBe(0)
 })
 
 test.each([
@@ -121,6 +250,53 @@ test.each([[["--fields", "index"]], [["--as-completed"]], [["--retry-failed"]]])
     const { code, stderr } = await run(here, "-o", "out.jsonl", ...change)
     expect([code, stderr]).toEqual([2, expect.stringMatching(/is damaged/)])
     expect(readFileSync(out).equals(before)).toBe(true)
+  },
+)
+
+/** Answers every second call; refuses the others for good. Each takes 20 ms. */
+async function halfVendor(): Promise<{ readonly url: string; readonly arrived: () => number }> {
+  let arrived = 0
+  const server = createServer((request, response) => {
+    const isRefused = arrived++ % 2 === 1
+    const body = isRefused ? { error: { message: "no" } } : { choices: [{ message: { content: "yes" } }] }
+    request.resume().on("end", () =>
+      setTimeout(() => {
+        response.writeHead(isRefused ? 400 : 200, { "content-type": "application/json" }).end(JSON.stringify(body))
+      }, 20),
+    )
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  onTestFinished(() => server.close().closeAllConnections())
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, arrived: () => arrived }
+}
+
+test.each([
+  ["the results, removed", "out.jsonl", false],
+  ["the results, replaced", "out.jsonl", true],
+  ["the failures, removed", "out.jsonl.failed.jsonl", false],
+])(
+  "%s while the run writes: not told as written, and the same command writes them anew",
+  async (_what, name, isReplaced) => {
+    const vendor = await halfVendor()
+    const here = place(80, vendor as never)
+    const path = join(here.folder, name)
+    const args = [...here.args, "-o", "out.jsonl", "--concurrency", "2"]
+    const first = start(here, args)
+    const end = ended(first)
+    await vi.waitUntil(() => linesOfSafe(path) >= 5, { timeout: 20_000 })
+    rmSync(path)
+    if (isReplaced) writeFileSync(path, precious)
+    const { code, stderr } = await end
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`${name} was ${isReplaced ? "replaced" : "removed"}`)])
+    if (isReplaced) {
+      expect(readFileSync(path, "utf8")).toBe(precious)
+      rmSync(path)
+    }
+    expect((await ended(start(here, args))).code).toBe(1)
+    const counts = ["out.jsonl", "out.jsonl.failed.jsonl"].map((each) => linesOf(join(here.folder, each)).length)
+    expect(counts[0]! + counts[1]!).toBe(80)
+    // What was answered is not paid for again.
+    expect(vendor.arrived()).toBeLessThanOrEqual(82)
   },
 )
 

@@ -4,6 +4,7 @@ import { plan, startVendor } from "@sluice/lab"
 import { anthropic, gemini, openai, openaiCompatible, type Vendor } from "@sluice/providers"
 import { describe, expect, onTestFinished, test } from "vitest"
 import { plannedVendor } from "../../src/plan/planned-vendor.ts"
+import { fastClock } from "./fast-clock.ts"
 import { sluice, temporaryFolder } from "./sluice.ts"
 
 function inputOf(lines: readonly string[]): string {
@@ -35,18 +36,19 @@ describe("sluice plan", () => {
     const args = [input, ...question, "--rpm", "60", "--max-output-tokens", "1000", "--budget-usd", "0.1"]
     const { code, stdout } = await sluice(["plan", ...args])
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^120 items from 1 input, openai:gpt-5-mini\n/)
+    expect(stdout).toMatch(/^120 items, openai:gpt-5-mini\n/)
     expect(stdout).toMatch(/time +│ 1:1\d +│ about 1:00:00, at most 24:00:00/)
     // 240 × $0.25 + 120,000 × $2, per million.
     expect(stdout).toMatch(/cost +│ \$0\.24 +│ \$0\.12/)
-    expect(stdout).toMatch(/tokens in +│ 240 /)
-    expect(stdout).toMatch(/tokens out +│ 120k \(1000 an answer at most\)/)
-    expect(stdout).toMatch(/requestsPerMinute decides: .* A fixed --concurrency would have to be \d+\./)
+    expect(stdout).toMatch(/sent as +│ 120 calls +│ 1 batch +│\n/)
+    expect(stdout).toMatch(/tokens in +│ 240 +│ 240 +│\n/)
+    expect(stdout).toMatch(/tokens out +│ 120k \(1000 an answer at most\) +│ 120k /)
+    expect(stdout).toMatch(/\nRequests per minute decide: .* A fixed --concurrency would have to be \d+\./)
     expect(stdout).toContain("The budget ends the run after about 49 items.")
     expect(stdout).toMatch(/calls started, at most .* a minute\n[▁▂▃▄▅▆▇█ ]*█[▁▂▃▄▅▆▇█ ]*\n0:00 +1:/)
-    expect(stdout).toMatch(/double requestsPerMinute +│ 0:\d\d +│ 0:\d\d/)
+    expect(stdout).toMatch(/double requests per minute +│ 0:\d\d +│ 0:\d\d/)
     expect(stdout).toMatch(/lower max_tokens to 500 +│ .*\$0\.12/)
-    expect(stdout).toContain("first item:\n  user: 12345678")
+    expect(stdout).toContain("first prompt:\n  user: 12345678")
     expect((await sluice(["run", ...args, "--dry-run"])).stdout).toBe(stdout)
   })
 
@@ -111,7 +113,12 @@ describe("sluice plan", () => {
     const told = await planned([input, ...question, "--latency-ms", "5000", "--token-ms", "0"])
     expect(told).toMatchObject({ hasLimits: false, online: { boundBy: "latency" } })
     expect(told.online.timeMs).toBeGreaterThan(5_000)
-    expect((await sluice(["plan", input, ...question])).stdout).toContain("No limits given")
+    const { stdout } = await sluice(["plan", input, ...question])
+    expect(stdout).toContain("No limits given")
+    expect(stdout).not.toContain("decide")
+    const one = await sluice(["plan", input, ...question, "--concurrency", "1"])
+    expect(one.stdout).toMatch(/\n--concurrency decides: 1\.0 in flight on average, 1 at most\.\n/)
+    expect((await sluice(["plan", inputOf([short]), ...question])).stdout).toMatch(/^1 item, .*sent as +│ 1 call +│/s)
     const lab = await sluice(["plan", input, "-p", "{{text}}", "-m", "lab:"])
     expect(lab.stdout).toContain("No price is known for lab")
     expect(lab.stdout).not.toContain("batch API")
@@ -165,4 +172,14 @@ test.each([
   const { outputTokens } = vendor.estimate(request, learned)
   const ahead = chargesMaxTokens === "larger" ? 900 : chargesMaxTokens ? 1_000 : 10
   expect(outputTokens).toBe(countsInputOnly ? 0 : ahead)
+})
+
+test("a run says for which limit its calls wait, until when, and when it will be done", async () => {
+  const input = inputOf(Array.from({ length: 12 }, () => short))
+  const out = join(temporaryFolder(), "out.jsonl")
+  const args = ["run", input, "-p", "{{text}}", "-m", "lab:", "--rpm", "3", "-o", out]
+  const { code, stderr } = await sluice(args, { clock: fastClock(50) })
+  expect(code).toBe(0)
+  const said = /waiting for requests per minute, next call in 0:\d\d, .* eta \d+:\d\d( \([\d:]+ to [\d:]+\))?$/
+  expect(stderr.split("\n").filter((line) => said.test(line)).length).toBeGreaterThan(5)
 })

@@ -1,10 +1,11 @@
+import { createHash } from "node:crypto"
 import { existsSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import { ended, linesOf, sluice, startSluice, temporaryFolder } from "./sluice.ts"
-import { type Said, speakingVendor } from "./speaking-vendor.ts"
+import { jsonServer, type Said, speakingVendor } from "./speaking-vendor.ts"
 
-async function setUp(count: number, say: (text: string, call: number) => Said) {
+async function setUp(count: number, say: (text: string, call: number) => Said | Promise<Said>) {
   const vendor = await speakingVendor(({ messages }, call) => say(messages.at(-1)?.content ?? "", call))
   const folder = temporaryFolder()
   const out = join(folder, "out.jsonl")
@@ -28,9 +29,15 @@ test("a model that the vendor does not know: one call, exit code 2, nothing reco
 })
 
 test("a first call that takes long holds up nobody", async () => {
-  const { args, out } = await setUp(3, () => "fine")
+  const others = Promise.withResolvers<void>()
+  // The first is answered once all others have been: if they waited for it, none ever would be.
+  const { args, out, heard } = await setUp(12, async (_text, call) => {
+    if (call === 12) others.resolve()
+    if (call === 1) await others.promise
+    return "fine"
+  })
   expect((await sluice([...args, "--concurrency", "3"])).code).toBe(0)
-  expect(linesOf(out)).toHaveLength(3)
+  expect([heard.length, linesOf(out).length]).toEqual([12, 12])
 })
 
 test("every call is refused for one reason: stopped after some 20, exit code 3, all items open, and the question may change", async () => {
@@ -46,6 +53,116 @@ test("every call is refused for one reason: stopped after some 20, exit code 3, 
   const mended = args.map((arg) => (arg === "{{text}}" ? "ok {{text}}" : arg))
   expect((await sluice(mended)).code).toBe(0)
   expect(linesOf(out)).toHaveLength(500)
+})
+
+const idOf = (call: number): string => createHash("sha256").update(String(call)).digest("hex")
+
+const uuidOf = (call: number): string => idOf(call).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/, "$1-$2-$3-$4-$5")
+
+test.each<[string, (call: number) => string, ((call: number) => string)?]>([
+  ["in OpenAI's words", (call: number) => `An error. Please include the request ID req_${idOf(call)} in your message.`],
+  ["in Azure's words", (call: number) => `Bad request. (apim-request-id: ${uuidOf(call)})`],
+  ["as a UUID in brackets", (call: number) => `Model disabled [${uuidOf(call)}]`],
+  ["with the time of the call", (call: number) => `Refused at 2026-01-02T03:04:${String(call % 60).padStart(2, "0")}Z`],
+  [
+    "as the header has it",
+    (call: number) => `No such deployment; ref ${1_000 + call}-x7f`,
+    (call: number) => `${1_000 + call}-x7f`,
+  ],
+])("refusals that differ only by the call's own name, %s, have one reason", async (_how, message, header) => {
+  const { args, out, heard } = await setUp(200, (_text, call) => ({
+    status: 400,
+    message: message(call),
+    ...(header && { headers: { "x-ms-request-id": header(call) } }),
+  }))
+  const { code, stderr } = await sluice(args)
+  expect([code, stderr]).toEqual([
+    3,
+    expect.stringContaining("the first 20 calls were all refused for one reason: 400"),
+  ])
+  expect(heard.length).toBeLessThan(60)
+  expect([linesOf(out), linesOf(`${out}.failed.jsonl`)]).toEqual([[], []])
+})
+
+test.each([
+  [
+    "OpenAI's chat format",
+    "openai-compatible:x",
+    {
+      message: "Invalid schema for response_format 'response': In context=(), 'additionalProperties' is required.",
+      type: "invalid_request_error",
+      param: "response_format",
+      code: null,
+    },
+  ],
+  [
+    "OpenAI's responses",
+    "openai:gpt-x",
+    {
+      message: "Invalid schema for response_format 'response': schema must be a JSON Schema of 'type: \"object\"'.",
+      type: "invalid_request_error",
+      param: "text.format.schema",
+      code: "invalid_json_schema",
+    },
+  ],
+  [
+    "Anthropic",
+    "anthropic:claude-x",
+    { type: "invalid_request_error", message: "output_config.format.schema: For 'object' type, property 'x' is bad" },
+  ],
+  [
+    "Gemini",
+    "google:gemini-x",
+    { code: 400, status: "INVALID_ARGUMENT", message: "Invalid JSON payload: generation_config.response_schema" },
+  ],
+])("%s refuses the schema: some 20 calls, exit code 3, all items open", async (_vendor, model, error) => {
+  const { url, heard } = await jsonServer(() => ({ status: 400, body: { type: "error", error } }))
+  const folder = temporaryFolder()
+  const [out, schema] = [join(folder, "out.jsonl"), join(folder, "s.json")]
+  writeFileSync(join(folder, "in.txt"), Array.from({ length: 500 }, (_, n) => `t${n}\n`).join(""))
+  writeFileSync(schema, JSON.stringify({ type: "object", properties: { x: { type: "string" } } }))
+  const key = "key-of-a-test-0123456789"
+  const args = ["run", join(folder, "in.txt"), "-p", "{{text}}", "-m", model, "--base-url", `${url}/v1`]
+  const { code, stderr } = await ended(
+    startSluice([...args, "-o", out, "--schema", schema], folder, {
+      env: { OPENAI_API_KEY: key, ANTHROPIC_API_KEY: key, GOOGLE_GENERATIVE_AI_API_KEY: key },
+    }),
+  )
+  expect([code, stderr]).toEqual([3, expect.stringContaining(error.message)])
+  expect(heard.length).toBeGreaterThanOrEqual(20)
+  expect(heard.length).toBeLessThan(80)
+  expect([linesOf(out), linesOf(`${out}.failed.jsonl`)]).toEqual([[], []])
+  // The record has nothing of them either: all are open.
+  expect(JSON.parse((await sluice(["runs", `${out}.journal`, "--json"])).stdout)).toMatchObject({ ok: 0, failed: 0 })
+})
+
+test("a spend cap that comes as a 403 after answers: the run ends, no item counts as failed, and the same command goes on", async () => {
+  let isCapped = true
+  const { args, out, heard, folder } = await setUp(100, (_text, call) =>
+    isCapped && call > 30 ? { status: 403, message: "Key limit exceeded (total limit)." } : "fine",
+  )
+  const { code, stderr } = await ended(startSluice([...args, "--concurrency", "8"], folder))
+  expect(code).toBe(3)
+  expect(stderr).toContain("Key limit exceeded")
+  expect(heard.length).toBeLessThanOrEqual(30 + 8)
+  expect(linesOf(`${out}.failed.jsonl`)).toEqual([])
+  isCapped = false
+  expect((await ended(startSluice([...args, "--concurrency", "8"], folder))).code).toBe(0)
+  expect([linesOf(out).length, linesOf(`${out}.failed.jsonl`)]).toEqual([100, []])
+})
+
+test.each([
+  ["a key", { status: 401, message: "Incorrect API key provided." }],
+  ["a bill", { status: 402, message: "Payment required." }],
+  ["a quota that is spent", { status: 429, message: "Insufficient quota." }],
+  ["a 429 not to be repeated", { status: 429, message: "No more today.", headers: { "x-should-retry": "false" } }],
+] as const)("%s that is refused after answers: the run ends and no item counts as failed", async (_what, refusal) => {
+  const { args, out, heard } = await setUp(60, (_text, call) => (call > 20 ? refusal : "fine"))
+  const { code, stderr } = await sluice([...args, "--concurrency", "4"])
+  expect(code).toBe(3)
+  expect(stderr).toContain(`the vendor refuses this account (${refusal.status}`)
+  expect(heard.length).toBeLessThanOrEqual(20 + 4)
+  expect([linesOf(out).length, linesOf(`${out}.failed.jsonl`)]).toEqual([20, []])
 })
 
 test("fewer than that, other reasons, and refusals beside answers are the items' own failures", async () => {
@@ -79,6 +196,31 @@ test("a changed question is refused once there are answers, and the message says
   expect(code).toBe(2)
   expect(stderr).toContain("the model (it was openai-compatible:x) and the settings changed")
   expect((await sluice([...args, "--system", "be brief"])).stderr).toContain("another question: the system changed")
+  expect(heard).toHaveLength(2)
+})
+
+test.each([
+  ["the prompt", ["-p", "Say {{text}}"]],
+  ["the model (it was openai-compatible:x)", ["-m", "openai-compatible:y"]],
+  ["the schema", ["--schema", "$/other.json"]],
+  ["the system", ["--system", "be brief"]],
+  ["the messages", ["--messages", "$/messages.json"]],
+  ["the param", ["--param", "tone=kind"]],
+  ["the settings", ["--temperature", "1"]],
+  ["the options", ["--option", "top_k=40"]],
+  ["the prompt and the schema", ["-p", "Say {{text}}", "--schema", "$/other.json"]],
+])("another question: it is %s that changed, and nothing else is named", async (what, change) => {
+  const { args, heard, folder } = await setUp(2, () => "{}")
+  const write = (name: string, value: unknown): void => writeFileSync(join(folder, name), JSON.stringify(value))
+  write("schema.json", { type: "object" })
+  write("other.json", { type: "object", properties: { a: { type: "string" } } })
+  write("messages.json", [{ role: "system", content: "be brief" }])
+  const first = [...args, "--schema", join(folder, "schema.json"), "-q"]
+  expect((await sluice(first)).code).toBe(0)
+  // Beside the first, another model would be another column.
+  const asked = change[0] === "-m" ? first.toSpliced(first.indexOf("-m"), 2) : first
+  const { code, stderr } = await sluice([...asked, ...change.map((word) => word.replace("$", folder))])
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`answers to another question: ${what} changed. Choose`)])
   expect(heard).toHaveLength(2)
 })
 

@@ -1,17 +1,17 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { startVendor, type Vendor } from "@sluice/lab"
+import { startVendor, type VendorServer } from "@sluice/lab"
 import { expect, onTestFinished, test } from "vitest"
 import { linesOf, sluice, temporaryFolder } from "./sluice.ts"
 
-async function vendorWith(options: Parameters<typeof startVendor>[0] = {}): Promise<Vendor> {
+async function vendorWith(options: Parameters<typeof startVendor>[0] = {}): Promise<VendorServer> {
   const vendor = await startVendor({ latency: { baseMs: 0, perOutputTokenMs: 0 }, answer: "echo", ...options })
   onTestFinished(() => vendor.stop())
   return vendor
 }
 
 /** A folder with `in.jsonl` of `count` inputs, and the arguments of a run over it. */
-function setUp(count: number, vendor?: Vendor): { folder: string; input: string; out: string; args: string[] } {
+function setUp(count: number, vendor?: VendorServer): { folder: string; input: string; out: string; args: string[] } {
   const folder = temporaryFolder()
   const input = join(folder, "in.jsonl")
   const out = join(folder, "out.jsonl")
@@ -128,7 +128,7 @@ test("an unpaid bill ends the run with one call and exit code 3; nothing counts 
   const vendor = await vendorWith({ faults: { rates: { billing: 1 } } })
   const { args, out } = setUp(40, vendor)
   const { code } = await sluice(args)
-  expect(code).toBe(3)
+  expect([code, vendor.stats().arrived]).toEqual([3, 1])
   expect(linesOf(out)).toEqual([])
   expect(linesOf(`${out}.failed.jsonl`)).toEqual([])
 })
@@ -165,6 +165,17 @@ test("a budget that one call exceeds ends the run with exit code 3: nothing is s
   expect(code).toBe(3)
   expect(stderr).toMatch(/Stopped: one call may cost \$\d+\.\d*, and the whole budget is \$0\.0012\. It was not sent\./)
   expect([vendor.stats().arrived, linesOf(`${out}.failed.jsonl`)]).toEqual([0, []])
+})
+
+test.each([
+  ["lab:gpt-5-mini", 3],
+  ["lab:any", 0],
+  ["noop:", 0],
+])("a budget of next to nothing with %s: as docs/cli.md says, exit code %i", async (model, code) => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, "in.jsonl"), '{"text":"a"}\n')
+  const args = ["run", join(folder, "in.jsonl"), "-p", "{{text}}", "-m", model, "-o", join(folder, "out.jsonl"), "-q"]
+  expect((await sluice([...args, "--budget-usd", "0.000001"])).code).toBe(code)
 })
 
 test("the first Ctrl-C finishes what is in flight, and the same command goes on", async () => {

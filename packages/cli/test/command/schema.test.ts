@@ -189,3 +189,26 @@ test("an answer nested 20,000 deep is that item's failure, and the run goes on",
     { index: 1, error: { code: "answer-invalid", message: "it is nested more than 256 deep" } },
   ])
 })
+
+test("a pattern that takes for ever on an answer fails that item alone", async () => {
+  const schema = { type: "object", properties: { a: { type: "string", pattern: "^(a+)+$" } }, required: ["a"] }
+  const hostile = JSON.stringify({ a: `${"a".repeat(40)}!` })
+  const { code, out } = await run({
+    say: (_call, text) => (text === "t1" ? JSON.stringify({ a: "aaa" }) : hostile),
+    schema,
+    inputs: 2,
+    more: ["--attempts", "1"],
+  })
+  expect(code).toBe(1)
+  expect(linesOf(out)).toMatchObject([{ output: { a: "aaa" } }])
+  expect(JSON.stringify(linesOf(`${out}.failed.jsonl`))).toContain("did not come to an end in 1 s")
+})
+
+test.each([{ $ref: "#" }, { allOf: [{ $ref: "#" }] }])(
+  "a schema that is only itself (%j) is refused before any call",
+  async (schema) => {
+    const { code, heard, stderr } = await run({ say: () => "{}", schema })
+    expect([code, heard.length]).toEqual([2, 0])
+    expect(stderr).toContain("refers to itself without end")
+  },
+)

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { startVendor, type Vendor } from "@sluice/lab"
+import { startVendor, type VendorServer } from "@sluice/lab"
 import { onTestFinished } from "vitest"
 import { program, temporaryFolder } from "./sluice.ts"
 
 /** A vendor over HTTP that is gone after the test. */
-export async function labVendor(options: Parameters<typeof startVendor>[0] = {}): Promise<Vendor> {
+export async function labVendor(options: Parameters<typeof startVendor>[0] = {}): Promise<VendorServer> {
   const vendor = await startVendor({ latency: { baseMs: 0, perOutputTokenMs: 0 }, answer: "echo", ...options })
   onTestFinished(() => vendor.stop())
   return vendor
@@ -20,7 +20,7 @@ export interface Place {
 }
 
 /** A folder with `in.jsonl` of `count` inputs, and the arguments of a run over it. */
-export function place(count: number, vendor?: Vendor): Place {
+export function place(count: number, vendor?: VendorServer): Place {
   const folder = temporaryFolder()
   const temporary = join(folder, "tmp")
   mkdirSync(temporary)
@@ -34,9 +34,18 @@ export function place(count: number, vendor?: Vendor): Place {
 export function start(
   { folder, temporary }: Place,
   args: readonly string[],
-  { shell, env = {} }: { readonly shell?: string; readonly env?: Readonly<Record<string, string>> } = {},
+  {
+    shell,
+    env = {},
+    before = [],
+  }: {
+    readonly shell?: string
+    readonly env?: Readonly<Record<string, string>>
+    /** A program that runs the command. */
+    readonly before?: readonly string[]
+  } = {},
 ): ChildProcess {
-  const command = [process.execPath, "--conditions=@sluice/source", program, ...args]
+  const command = [...before, process.execPath, "--conditions=@sluice/source", program, ...args]
   const [file = "", ...rest] = shell === undefined ? command : ["bash", "-c", shell, "bash", ...command]
   const child = spawn(file, rest, {
     cwd: folder,

@@ -25,9 +25,18 @@ export async function sluice(
     stdin = "",
     interrupts,
     clock = systemClock,
-  }: { env?: Record<string, string>; stdin?: string; interrupts?: Set<() => void>; clock?: Clock } = {},
+    isTTY = false,
+  }: {
+    env?: Record<string, string>
+    stdin?: string
+    interrupts?: Set<() => void>
+    clock?: Clock
+    /** Whether standard output says that it is a terminal. */
+    isTTY?: boolean
+  } = {},
 ): Promise<Ended> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+  if (isTTY) Object.assign(stdout, { isTTY })
   const texts = [stdout, stderr].map(async (stream) => (await stream.setEncoding("utf8").toArray()).join(""))
   const code = await runProgram(args, {
     stdin: Readable.from([Buffer.from(stdin)]),

@@ -8,6 +8,7 @@ export type Said = string | { readonly choice: Readonly<Record<string, unknown>>
 interface Refusal {
   readonly status: number
   readonly message: string
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface Heard {
@@ -17,17 +18,37 @@ export interface Heard {
 
 /** A server that speaks OpenAI's chat format word for word as a test wants it: what a vendor's simulator would not say. */
 export async function speakingVendor(
-  say: (heard: Heard, call: number) => Said,
+  say: (heard: Heard, call: number) => Said | Promise<Said>,
 ): Promise<{ readonly url: string; readonly heard: Heard[]; readonly args: string[] }> {
-  const heard: Heard[] = []
+  const { url, heard } = await jsonServer<Heard>(async (body, call) => {
+    const said = await say(body, call)
+    const isRefusal = typeof said === "object" && "status" in said
+    return isRefusal ? { ...said, body: refusal(said) } : { body: answer(said) }
+  })
+  return { url, heard, args: ["-m", "openai-compatible:x", "--base-url", `${url}/v1`] }
+}
+
+interface Reply {
+  readonly body: unknown
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** A server that answers what it is told to, whatever the path. */
+export async function jsonServer<Body>(
+  reply: (body: Body, call: number) => Reply | Promise<Reply>,
+): Promise<{ readonly url: string; readonly heard: Body[]; readonly paths: string[]; readonly texts: string[] }> {
+  const [heard, paths, texts]: [Body[], string[], string[]] = [[], [], []]
   const server = createServer((request, response) => {
-    void request.toArray().then((chunks) => {
-      const body = JSON.parse(Buffer.concat(chunks as Buffer[]).toString()) as Heard
+    void request.toArray().then(async (chunks) => {
+      const sent = Buffer.concat(chunks as Buffer[]).toString()
+      const body = JSON.parse(sent) as Body
+      texts.push(sent)
       heard.push(body)
-      const said = say(body, heard.length)
-      const isRefusal = typeof said === "object" && "status" in said
-      response.writeHead(isRefusal ? said.status : 200, { "content-type": "application/json", "x-request-id": "req-7" })
-      response.end(JSON.stringify(isRefusal ? refusal(said) : answer(said)))
+      paths.push(request.url ?? "")
+      const { status = 200, headers, body: text } = await reply(body, heard.length)
+      response.writeHead(status, { "content-type": "application/json", "x-request-id": "req-7", ...headers })
+      response.end(JSON.stringify(text))
     })
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -35,8 +56,7 @@ export async function speakingVendor(
     server.closeAllConnections()
     server.close()
   })
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return { url, heard, args: ["-m", "openai-compatible:x", "--base-url", `${url}/v1`] }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, heard, paths, texts }
 }
 
 function refusal({ message }: Refusal): unknown {

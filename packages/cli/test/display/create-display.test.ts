@@ -187,7 +187,83 @@ describe("a display on a terminal", () => {
   })
 })
 
+describe("what a terminal shows beside its text", () => {
+  const xterm256 = { TERM: "xterm-256color" }
+  it.each([
+    ["no known terminal: nothing", {}, "", ""],
+    ["a dumb one: nothing", { TERM: "dumb" }, "", ""],
+    [
+      "the title, kept and given back",
+      xterm256,
+      "\u001b[22;0t\u001b]0;25% digest\u001b\\",
+      "\u001b]0;\u001b\\\u001b[23;0t",
+    ],
+    ["progress of the window (OSC 9;4)", { WT_SESSION: "1" }, "\u001b]9;4;1;25\u001b\\", "\u001b]9;4;0;0\u001b\\"],
+    [
+      "both",
+      { ...xterm256, TERM_PROGRAM: "ghostty" },
+      "25% digest\u001b\\\u001b]9;4;1;25\u001b\\",
+      "[23;0t\u001b]9;4;0;0",
+    ],
+    ["an iTerm that says so", { TERM_PROGRAM: "iTerm.app", TERM_FEATURES: "T3P" }, "\u001b]9;4;1;25", "\u001b]9;4;0;0"],
+    ["an older iTerm", { TERM_PROGRAM: "iTerm.app" }, "", ""],
+  ])("%s", (_name, env, shown, taken) => {
+    const { stream, raw } = terminal(60)
+    const { clock, display, finish } = start({ stream, color: false, env, title: "digest\u001b]0;x\u0007" })
+    finish(0)
+    clock.advance(1_000)
+    // What has not changed is not said again.
+    const signals = raw().split("\u001b]").slice(1)
+    expect(signals).toHaveLength(new Set(signals).size)
+    expect(raw()).toContain(shown)
+    if (shown === "") expect(raw()).not.toContain("\u001b]")
+    const before = raw().length
+    display.stop()
+    expect(raw().slice(before)).toContain(taken)
+  })
+
+  it("how far is unknown without a total; a closed gate is shown as a halt", () => {
+    const { stream, raw } = terminal(60)
+    const env = { ConEmuANSI: "ON", TERM: "xterm" }
+    const { clock, observe } = start({ stream, color: false, env, total: () => undefined })
+    clock.advance(200)
+    expect(raw()).toContain("\u001b]0;digest\u001b\\\u001b]9;4;3;0\u001b\\")
+    const other = terminal(60)
+    const held = start({ stream: other.stream, color: false, env })
+    held.observe({ type: "gate-close", quota: "q", untilMs: held.clock.now() + 3_000, reason: "rate" })
+    held.clock.advance(200)
+    expect(other.raw()).toContain("\u001b]9;4;4;0\u001b\\")
+    observe({ type: "gate-open", quota: "q", closedMs: 3_000 })
+  })
+})
+
 describe("a display in a pipe", () => {
+  it("says the last failures by their keys, each once, and how many there were before", () => {
+    const { stream, raw } = terminal(60)
+    const { clock, display, observe } = start({ stream, isTTY: false })
+    const fail = (index: number, key?: string): void => {
+      observe({ type: "item-start", node: "perFile", index })
+      const error = new Error(`no such model\nas ${index}`)
+      observe({ type: "item-end", node: "perFile", index, status: "failed", attempts: 1, error, ...(key && { key }) })
+    }
+    for (let index = 0; index < 5; index++) fail(index)
+    fail(5, "doc-7")
+    clock.advance(5_000)
+    fail(6)
+    clock.advance(5_000)
+    display.stop()
+    const notes = raw()
+      .split("\n")
+      .filter((line) => line.startsWith("!"))
+    expect(notes).toEqual([
+      "! … and 3 more before",
+      "! perFile[3]: no such model as 3",
+      "! perFile[4]: no such model as 4",
+      "! perFile[doc-7]: no such model as 5",
+      "! perFile[6]: no such model as 6",
+    ])
+  })
+
   it("writes a line now and then and one at the end, without an escape", async () => {
     const { stream, raw } = terminal(60)
     const { clock, display, finish } = start({ stream, isTTY: false })
@@ -202,7 +278,7 @@ describe("a display in a pipe", () => {
     expect(raw().split("\n")).toEqual([
       "4 documents",
       "0:05 1/4 documents done, 0 failed, 0 calls in flight, requests 0/min, tokens 0/min, eta 0:15",
-      "0:05 2/4 documents done, 0 failed, 0 calls in flight, requests 0/min, tokens 0/min, eta 0:05",
+      "0:05 2/4 documents done, 0 failed, 0 calls in flight, requests 0/min, tokens 0/min, eta 0:05 (0:03 to 0:17)",
       "",
     ])
     expect(raw()).not.toContain("\u001b")
@@ -259,7 +335,7 @@ describe("what a display counts", () => {
     const { clock, display, observe } = start({ stream, isTTY: false })
     observe({ type: "gate-close", quota: "q", untilMs: clock.now() + 3_000, reason: "rate" })
     clock.advance(1_000)
-    expect(display.state().gate).toEqual({ reason: "the vendor asked for a pause", opensInMs: 2_000 })
+    expect(display.state().gate).toEqual({ reason: "the vendor refused calls", opensInMs: 2_000 })
     observe({ type: "gate-open", quota: "q", closedMs: 3_000 })
     expect(display.state().gate).toBeUndefined()
     display.stop()
@@ -330,6 +406,17 @@ describe("what a frame promises", () => {
     const frame = { title: "t", unit: "item", total: 110 }
     expect(tally.state(30_000, { ...frame, quotas: [] }).etaMs).toBeCloseTo(300_000, -5)
     expect(tally.state(30_000, { ...frame, quotas: quotas() }).etaMs).toBeGreaterThanOrEqual(250_000)
+  })
+
+  it("how many answers were cut, live and in a line", () => {
+    const tally = new ProgressTally(0, "run")
+    const call = { type: "call-end", atMs: 1, status: "ok", startMs: 0, attempts: 1 }
+    for (const reason of ["stop", "length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "content_filter"])
+      tally.observe({ ...call, finishReasons: [reason] } as unknown as SluiceEvent)
+    const state = tally.state(1_000, { title: "t", unit: "item", total: 9, quotas: [] })
+    expect(state.calls.cut).toBe(4)
+    expect(renderFrame(state, 100)).toContain("0 failed, 4 cut")
+    expect(renderLine(state)).toContain("0 calls in flight, 4 cut")
   })
 
   it("until when calls wait, on a terminal and in lines; and what was spent in lines too", () => {

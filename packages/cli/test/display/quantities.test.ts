@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { countOf, formatCount, formatDuration } from "../../src/display/quantities.ts"
+import { countOf, formatCount, formatDuration, limitOf } from "../../src/display/quantities.ts"
 
 it.each([
   [0, "0"],
@@ -28,4 +28,13 @@ it.each([
 
 it("one is singular", () => {
   expect([countOf(0, "call"), countOf(1, "call"), countOf(2, "call")]).toEqual(["0 calls", "1 call", "2 calls"])
+})
+
+it.each([
+  [{ perMinute: 30, limitPerMinute: 30 }, " of 30"],
+  [{ perMinute: 36, limitPerMinute: 30 }, " of 30 and what stood ready"],
+  [{ perMinute: 90, limitPerMinute: 30 }, " of 30"],
+  [{ perMinute: 36 }, ""],
+])("of a rate %o the limit reads %s", (rate, text) => {
+  expect(limitOf({ name: "requests", ...rate })).toBe(text)
 })

@@ -1,6 +1,6 @@
 import type { QuotaSnapshot } from "@sluice/scheduler"
 import { expect, it } from "vitest"
-import { quotaReading } from "../../src/display/quota-reading.ts"
+import { quotaReading, waitingIn } from "../../src/display/quota-reading.ts"
 
 const snapshot: QuotaSnapshot = {
   name: "lab/m",
@@ -24,13 +24,23 @@ it.each([
     { ...snapshot, gate: { state: "closed", reopensInMs: 900 } },
     {
       waiting: [{ reason: "the gate to open", calls: 12 }],
-      gate: { reason: "the vendor asked for a pause", opensInMs: 900 },
+      gate: { reason: "the vendor refused calls", opensInMs: 900 },
     },
   ],
   [
     "says that the pace grows, of refused and of new accounts alike",
     { ...snapshot, gate: { state: "ramping" } },
     { waiting: [{ reason: "the pace to grow with the answers", calls: 12 }] },
+  ],
+  [
+    "names the limit that holds the first call back, also while the pace still grows",
+    { ...snapshot, gate: { state: "ramping" }, next: { blockedBy: "requestsPerMinute", inMs: 2_000 } },
+    { waiting: [{ reason: "requests per minute", calls: 12, nextInMs: 2_000 }] },
+  ],
+  [
+    "names the pace where the gate holds the first call back",
+    { ...snapshot, gate: { state: "ramping" }, next: { blockedBy: "gate", inMs: 250 } },
+    { waiting: [{ reason: "the pace to grow with the answers", calls: 12, nextInMs: 250 }] },
   ],
   [
     "names what the first call waits for, and for how long",
@@ -44,4 +54,25 @@ it.each([
   ],
 ] as const)("%s", (_, given, reading) => {
   expect(quotaReading(given)).toMatchObject(reading)
+})
+
+it("several quotas: each reason once, with all calls that wait for it and the first of them to start", () => {
+  const of = (waiting: Parameters<typeof waitingIn>[0][number]["waiting"]) => ({
+    name: "",
+    inFlight: 0,
+    limits: {},
+    waiting,
+  })
+  const rpm = "requests per minute"
+  expect(
+    waitingIn([
+      of([{ reason: rpm, calls: 7, nextInMs: 900 }]),
+      of([{ reason: "tokens per minute", calls: 9 }]),
+      of([{ reason: rpm, calls: 4, nextInMs: 300 }]),
+      of([]),
+    ]),
+  ).toEqual([
+    { reason: rpm, calls: 11, nextInMs: 300 },
+    { reason: "tokens per minute", calls: 9 },
+  ])
 })

@@ -91,6 +91,26 @@ describe("renderFrame", () => {
       ],
     },
     {
+      name: "an ETA with its range, where that is wide enough to tell",
+      state: { ...idle, total: 4, succeeded: 1, etaMs: 90_000, etaRangeMs: [60_000, 180_000] },
+      columns: 80,
+      frame: [
+        "digest  0:00",
+        `${"█".repeat(8)}${"░".repeat(26)}  1/4 items done  25%  eta 1:30 (1:00 to 3:00)`,
+        "0 items and 0 calls in flight, 0 failed",
+      ],
+    },
+    {
+      name: "an ETA whose range says no more",
+      state: { ...idle, total: 4, succeeded: 1, etaMs: 90_000, etaRangeMs: [85_000, 95_000] },
+      columns: 52,
+      frame: [
+        "digest  0:00",
+        `${"█".repeat(5)}${"░".repeat(16)}  1/4 items done  25%  eta 1:30`,
+        "0 items and 0 calls in flight, 0 failed",
+      ],
+    },
+    {
       name: "nothing known yet",
       state: idle,
       columns: 80,

@@ -14,7 +14,7 @@ export async function deliver(
       const taken = collector.take(outcome)
       if (isPromiseLike(taken)) await taken
     }
-    // Stopped by the last item.
+    // The last item may have stopped the batch.
     if (abort.signal.aborted) throw abort.signal.reason
     return collector.result()
   } catch (error) {

@@ -1,7 +1,7 @@
 import { SluiceError } from "../errors.ts"
 import type { OnError } from "../ports/executor.ts"
 import { ItemError } from "./item-error.ts"
-import { messageOf } from "../message-of.ts"
+import { reasonOf } from "../reason-of.ts"
 import type { Outcome } from "../outcome.ts"
 
 /** Why 20: a ratio over fewer items says little, one failure of two is already half. */
@@ -39,7 +39,7 @@ export function failurePolicy(onError: OnError, node?: string): FailurePolicy {
 function itemFailed({ index, attempts, error }: Outcome<unknown> & { status: "failed" }): SluiceError {
   if (ItemError.isInstance(error)) return error
   const tries = attempts === 1 ? "1 attempt" : `${attempts} attempts`
-  return new SluiceError("item-failed", `Item ${index} failed after ${tries}: ${messageOf(error)}`, {
+  return new SluiceError("item-failed", `Item ${index} failed after ${tries}: ${reasonOf(error)}`, {
     cause: error,
     details: { index, attempts },
   })

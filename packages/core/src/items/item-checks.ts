@@ -34,7 +34,7 @@ const backoff: Shape<Partial<Backoff>> = {
   initialMs: milliseconds,
   factor: between(1, Infinity),
   maxMs: milliseconds,
-  jitter: oneOf("full", "none"),
+  jitter: oneOf("equal", "full", "none"),
 }
 export const retry: Check = fields<RetryOptions>({
   maxAttempts: needed(count()),
@@ -63,8 +63,8 @@ export const itemChecks: Shape<ItemOptions<never, never>> = {
 }
 
 /**
- * What no option says alone. A `keyed` limiter without a key would be one limiter for all; a cost that no limiter is asked for and
- * a key that goes nowhere do nothing.
+ * Checks options against each other: a `keyed` limiter needs a key, or it would be one limiter for all; a cost or a key without a
+ * limiter would do nothing.
  */
 export function checkLimiter(
   where: string,

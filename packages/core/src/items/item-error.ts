@@ -1,5 +1,5 @@
 import { SluiceError } from "../errors.ts"
-import { messageOf } from "../message-of.ts"
+import { reasonOf } from "../reason-of.ts"
 
 /** How many attempts' errors one item keeps: more than any sane `maxAttempts`, so that an endless retry stays small. */
 export const keptErrors = 100
@@ -36,7 +36,7 @@ export class ItemError extends SluiceError {
     const { index, key, attempts } = item
     const which = key === undefined ? `Item ${index}` : `Item ${index} (${JSON.stringify(key)})`
     const tries = attempts === 1 ? "1 attempt" : `${attempts} attempts`
-    super("item-failed", `${which} of "${node}" failed after ${tries}: ${messageOf(cause)}`, {
+    super("item-failed", `${which} of "${node}" failed after ${tries}: ${reasonOf(cause)}`, {
       cause,
       details: { node, index, key, attempts },
     })

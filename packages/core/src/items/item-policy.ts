@@ -1,4 +1,4 @@
-import type { ItemContext } from "../run/context.ts"
+import type { ItemContext } from "../scope/context.ts"
 import type { Cost } from "../cost.ts"
 import type { ItemOptions } from "../ports/executor.ts"
 import type { Limiter, RetryOptions } from "../ports/ports.ts"
@@ -15,7 +15,7 @@ export interface ItemPolicy<Input> {
   readonly limiterKey?: (input: Input, context: ItemContext) => string
   /** What `limiter` is asked for. Default: one request. */
   readonly cost?: (input: Input) => Cost
-  /** A new one makes a journal's records of this node void. */
+  /** Changing it makes the journal's records of this node void. */
   readonly version?: string
 }
 

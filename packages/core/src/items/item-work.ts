@@ -1,12 +1,12 @@
-import type { ItemContext } from "../run/context.ts"
+import type { ItemContext } from "../scope/context.ts"
 import type { AttemptEnd, ItemOptions, ItemWork } from "../ports/executor.ts"
-import type { AttemptContext } from "../ports/attempt-context.ts"
 import { ItemError, keptErrors } from "./item-error.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
+import { observedAttempt } from "./observed-attempt.ts"
 import type { Outcome } from "../outcome.ts"
 import type { SettledRecord } from "../ports/ports.ts"
 import { recall } from "./recall.ts"
-import type { Work } from "../run/work.ts"
+import type { Work } from "../scope/work.ts"
 
 /** What every item of one node has in common. */
 export interface ItemTask<Item, Result> {
@@ -16,7 +16,7 @@ export interface ItemTask<Item, Result> {
   readonly policy?: ItemOptions<Item, Result>
   readonly key?: (item: Item) => string
   readonly version?: string
-  /** Sub-flows are not: the nodes inside them are. */
+  /** Whether the journal keeps the item itself. Of a sub-flow it keeps the nodes inside. */
   readonly recorded: boolean
   /** The outcome of an earlier run that stands in for the item. */
   readonly kept?: (item: Item, index: number) => Outcome<Result> | undefined
@@ -44,15 +44,13 @@ export function itemWork<Item, Result>(
     return { status: "failed", index, error, attempts }
   }
   const open = (_item: Item, index: number, signal: AbortSignal): Work => work.openItem(index, signal)
-  const attempt = (item: Item, context: AttemptContext): MaybePromise<Result> => exec(item, context as Work)
-
   const base = {
     open,
-    attempt,
+    attempt: observedAttempt(exec, run),
     ...(policy && { policy }),
     ...(recorded && { place: { path: work.path, visit, runId: run.runId, params } }),
   }
-  // One plain call, no journal, nobody listening: nothing is done that this does not need.
+  // The fast path: one plain call, no journal, no listener.
   if (!policy && !task.kept && !run.journal && !run.emit) {
     return { ...base, settled: (outcome, item, scope) => counted(named(outcome, item, scope as Work)) }
   }
@@ -77,14 +75,14 @@ export function itemWork<Item, Result>(
       try {
         itemKey = key?.(item)
       } finally {
-        // Also when that throws: whatever ends has begun.
+        // Also when `key` throws: every item-end event has its item-start.
         const keyPart = itemKey === undefined ? {} : { key: itemKey }
         run.emit?.({ type: "item-start", index, ...keyPart, ...spanOf(scope) })
       }
       const kept = task.kept?.(item, index)
       if (kept) return replayed(scope, kept)
       if (!run.journal || !recorded) return undefined
-      const record = recall(scope, { visit, input: item, version, index, key: itemKey })
+      const record = recall(scope, { visit, input: item, version, index, key: itemKey, exec })
       return isPromiseLike(record)
         ? record.then((found) => fromRecord(found, item, scope))
         : fromRecord(record, item, scope)
@@ -94,7 +92,7 @@ export function itemWork<Item, Result>(
       const scope = given as Work
       const last = named(outcome, item, scope)
       if (!run.journal || !scope.identity) return ended(scope, last)
-      // Resolves when the outcome is durable: only then it counts.
+      // An outcome counts once it is durable.
       return run.journal.settle(scope.identity, last, scope.spent).then(() => ended(scope, last))
     },
     dropped(error, _item, given) {
@@ -111,11 +109,14 @@ export function reportAttempt(event: AttemptEnd, scope: Work): void {
   const { run } = frame
   const { index, attempt } = event
   const failure = "error" in event ? { error: event.error } : {}
+  const { startedMs: startMs } = item
+  item.startedMs = undefined
   run.emit?.({
     type: "attempt-end",
     node: scope.path,
     index,
     attempt,
+    ...(startMs !== undefined && { startMs }),
     ...failure,
     runId: run.runId,
     spanId: run.spans++,

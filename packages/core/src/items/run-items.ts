@@ -6,9 +6,9 @@ import { failurePolicy } from "./failure-policy.ts"
 import { itemWork, type ItemTask } from "./item-work.ts"
 import { LinkedAbort } from "../run/linked-abort.ts"
 import type { Outcome } from "../outcome.ts"
-import type { Work } from "../run/work.ts"
+import type { Work } from "../scope/work.ts"
 
-/** A vendor's batch is answered at once and takes up to this many requests: the first item must not keep them out. */
+/** A vendor batch holds up to this many requests and returns their answers together: a smaller window would hold requests back until the first is answered. */
 const laneWindow = 100_000
 
 export type ItemSource<Item> = Iterable<Item> | AsyncIterable<Item>
@@ -53,12 +53,12 @@ export function stopping(
   }
 }
 
-/** Nothing is no items; a string is an iterable of its letters, which nobody means. */
+/** `undefined` and `null` mean no items. A string is refused: iterating it would give its letters. */
 export function checkSource<Item>(source: ItemSource<Item> | null | undefined, path: string): ItemSource<Item> {
   if (source === undefined || source === null) return []
   if (typeof source === "object" && (Symbol.iterator in source || Symbol.asyncIterator in source)) return source
   throw new SluiceError(
     "invalid-option",
-    `prep of "${path}" answered ${typeof source === "string" ? "a string" : `something of type ${typeof source} that is not iterable`}; it must answer an array, an Iterable, an AsyncIterable or nothing.`,
+    `prep of "${path}" returned ${typeof source === "string" ? "a string" : `something of type ${typeof source} that is not iterable`}; it must return an array, an Iterable, an AsyncIterable or nothing.`,
   )
 }

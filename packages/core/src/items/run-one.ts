@@ -1,5 +1,6 @@
 import { isPromiseLike } from "../maybe-promise.ts"
 import type { Executor, ItemWork, MapOptions } from "../ports/executor.ts"
+import { OneItem } from "./one-item.ts"
 import type { Outcome } from "../outcome.ts"
 
 /** Runs one item to its outcome: a map of one. Rejects for a cancel, or when the executor cannot do what is asked. */
@@ -16,10 +17,14 @@ export async function runOne<I, O>(
     return isPromiseLike(counted) ? counted.then((given) => noted(given ?? outcome)) : noted(counted ?? outcome)
   }
   try {
-    const outcomes = executor.map([item], { ...work, settled }, { ...options, concurrency: 1, onError: "collect" })
+    const outcomes = executor.map(
+      new OneItem(item),
+      { ...work, settled },
+      { ...options, concurrency: 1, onError: "collect" },
+    )
     for await (const outcome of outcomes) last = outcome
   } catch (error) {
-    // What is done is done, also when a cancel came before it was handed over.
+    // An item that has settled counts, also when a cancel came before its outcome was taken.
     if (!last) throw error
   }
   return last!

@@ -2,8 +2,8 @@ import { SluiceError } from "../errors.ts"
 import type { Executor, ItemOptions, ItemWork, MapOptions } from "../ports/executor.ts"
 import { failurePolicy } from "./failure-policy.ts"
 import type { Outcome } from "../outcome.ts"
-import { Scope } from "../run/scope.ts"
-import { currentScope, runInScope, type TaskScope } from "../run/task-scope.ts"
+import { Scope } from "../scope/scope.ts"
+import { currentScope, runInScope, type TaskScope } from "../scope/task-scope.ts"
 
 /**
  * Runs one item after the other, attempts without waiting between them. It has no timers:

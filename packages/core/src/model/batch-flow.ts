@@ -1,6 +1,6 @@
-import type { NodeContext } from "../run/context.ts"
-import type { Params } from "../run/params.ts"
-import type { Work } from "../run/work.ts"
+import type { NodeContext } from "../scope/context.ts"
+import type { Params } from "../scope/params.ts"
+import type { Work } from "../scope/work.ts"
 import type { ItemOf, Settled, Source } from "./batch.ts"
 import { checkNode, concurrency, nodeName, onError, order } from "../items/item-checks.ts"
 import { callable, having, invalidOption, needed, type Shape } from "../options.ts"
@@ -11,7 +11,7 @@ import type { Frame } from "../run/frame.ts"
 import { innerFrame } from "../run/inner-frame.ts"
 import type { ItemTask } from "../items/item-work.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
-import { type ActionsOf, type Answer, enter, inside, type Node, type NodeJSON, type ParamsOf } from "./node.ts"
+import { type ActionsOf, type NextAction, enter, inside, type Node, type NodeJSON, type ParamsOf } from "./node.ts"
 import type { Outcome } from "../outcome.ts"
 import type { OnError } from "../ports/executor.ts"
 import { type Kept, redrivable, type Redrivable } from "./redrive.ts"
@@ -33,7 +33,7 @@ export interface BatchFlowOptions<
   P,
   Prepared,
   Sub extends Node<Shared>,
-  Reply extends Answer,
+  Reply extends NextAction,
   Policy extends OnError,
   SinkReturn,
 > {
@@ -66,7 +66,7 @@ interface PlainBatchFlow<Shared> extends Omit<Delivery, "lane"> {
   readonly flow: Node<Shared>
   readonly prep: (shared: Shared, context: NodeContext) => unknown
   readonly key?: (params: never) => string
-  readonly post?: (shared: Shared, prepared: unknown, results: never, context: NodeContext) => MaybePromise<Answer>
+  readonly post?: (shared: Shared, prepared: unknown, results: never, context: NodeContext) => MaybePromise<NextAction>
 }
 
 /** A batch flow: a node that can also run its failed sub-flows again. */
@@ -91,7 +91,7 @@ export function createBatchFlow<Shared>(kit: Kit<Shared>, options: PlainBatchFlo
   checkNode("batch flow", options, checks)
   const key = options.key as ((params: Params) => string) | undefined
 
-  const run = async (shared: Shared, work: Work, kept?: Kept): Promise<Answer> => {
+  const run = async (shared: Shared, work: Work, kept?: Kept): Promise<NextAction> => {
     const made = prep(shared, work)
     const prepared = isPromiseLike(made) ? await made : made
     const recordOf = recordsBelow(work)
@@ -113,8 +113,8 @@ export function createBatchFlow<Shared>(kit: Kit<Shared>, options: PlainBatchFlo
         (await visitNode(flow, shared, frameOf(context as Work, checkParams(params, work)))) ?? "default",
     }
     const results = await runItems(prepared as ItemSource<Params>, task, options, work, 0)
-    const answer = post?.(shared, prepared, results as never, work)
-    return isPromiseLike(answer) ? await answer : answer
+    const action = post?.(shared, prepared, results as never, work)
+    return isPromiseLike(action) ? await action : action
   }
 
   const toJSON = (): NodeJSON => {

@@ -1,5 +1,5 @@
-import type { ItemContext, NodeContext } from "../run/context.ts"
-import type { Work } from "../run/work.ts"
+import type { ItemContext, NodeContext } from "../scope/context.ts"
+import type { Work } from "../scope/work.ts"
 import { checkLimiter, checkNode, nodeName, policyChecks } from "../items/item-checks.ts"
 import { callable, needed, type Shape } from "../options.ts"
 import { createNode } from "./create-node.ts"
@@ -10,7 +10,7 @@ import type { ItemTask } from "../items/item-work.ts"
 import { type Lane } from "./lane.ts"
 import { inLane, openLane } from "./open-lane.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
-import { type Answer, enter, type Node, type NodeJSON } from "./node.ts"
+import { type NextAction, enter, type Node, type NodeJSON } from "./node.ts"
 import type { Outcome } from "../outcome.ts"
 import type { OnError } from "../ports/executor.ts"
 import { type Kept, redrivable, type Redrivable } from "./redrive.ts"
@@ -40,7 +40,7 @@ export interface BatchOptions<
   Item,
   Result,
   Fallback,
-  Reply extends Answer,
+  Reply extends NextAction,
   Policy extends OnError,
   SinkReturn,
 > extends ItemPolicy<Item> {
@@ -54,7 +54,7 @@ export interface BatchOptions<
   readonly concurrency?: number | "auto"
   /** `"stop"` (default), `"collect"`, or a budget of failures. */
   readonly onError?: Policy
-  /** Names the item in the journal, in events and errors. Without it, index and content do. */
+  /** Names the item in the journal, in events and errors. Without it, its content does, and how many equal items are before it. */
   readonly key?: (item: Item) => string
   /** Takes each outcome, awaited; then nothing is kept in memory. */
   readonly onOutcome?: (outcome: Outcome<Result | Fallback>) => SinkReturn
@@ -83,7 +83,7 @@ export const stage: unique symbol = Symbol.for("sluice.stage") as never
 export interface Stage<Shared, Item, Result> extends Delivery {
   readonly task: ItemTask<Item, Result>
   readonly prep?: (shared: Shared, context: NodeContext) => unknown
-  readonly post?: (shared: Shared, prepared: unknown, results: never, context: NodeContext) => MaybePromise<Answer>
+  readonly post?: (shared: Shared, prepared: unknown, results: never, context: NodeContext) => MaybePromise<NextAction>
 }
 
 /** A batch as the engine sees it. */
@@ -93,7 +93,7 @@ export interface PlainBatch<Shared> extends ItemPolicy<unknown>, Delivery {
   readonly exec: (item: unknown, context: ItemContext) => unknown
   readonly fallback?: (item: unknown, error: unknown, context: ItemContext) => unknown
   readonly key?: (item: unknown) => string
-  readonly post?: (shared: Shared, prepared: unknown, results: never, context: NodeContext) => MaybePromise<Answer>
+  readonly post?: (shared: Shared, prepared: unknown, results: never, context: NodeContext) => MaybePromise<NextAction>
 }
 
 const checks: Shape<PlainBatch<never>> = {
@@ -122,7 +122,7 @@ export function createBatch<Shared>(kit: Kit<Shared>, options: PlainBatch<Shared
     ...(version !== undefined && { version }),
   }
 
-  const run = async (shared: Shared, work: Work, kept?: Kept): Promise<Answer> => {
+  const run = async (shared: Shared, work: Work, kept?: Kept): Promise<NextAction> => {
     const made = prep?.(shared, work)
     const prepared = isPromiseLike(made) ? await made : made
     const visit = countVisit(work.frame, name)
@@ -130,8 +130,8 @@ export function createBatch<Shared>(kit: Kit<Shared>, options: PlainBatch<Shared
     const results = await inLane(openLane(options.lane, work, options, visit), work, () =>
       runItems(prepared as ItemSource<unknown>, given, options, work, visit),
     )
-    const answer = post?.(shared, prepared, results as never, work)
-    return isPromiseLike(answer) ? await answer : answer
+    const action = post?.(shared, prepared, results as never, work)
+    return isPromiseLike(action) ? await action : action
   }
 
   const toJSON = (): NodeJSON => {

@@ -1,10 +1,10 @@
-import type { NodeContext } from "../run/context.ts"
-import type { Work } from "../run/work.ts"
+import type { NodeContext } from "../scope/context.ts"
+import type { Work } from "../scope/work.ts"
 import { checkNode, nodeName } from "../items/item-checks.ts"
 import { anything, callable, flag, having, invalidOption, needed, recordOf, type Shape } from "../options.ts"
 import { createGraph, type GraphSource } from "./graph.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
-import { type ActionsOf, type Answer, enter, inside, type Node, type NodeJSON } from "./node.ts"
+import { type ActionsOf, type NextAction, enter, inside, type Node, type NodeJSON } from "./node.ts"
 import { innerFrame } from "../run/inner-frame.ts"
 import { createNode } from "./create-node.ts"
 import type { Kit } from "./kit.ts"
@@ -42,7 +42,7 @@ export interface FlowOptions<
   Nodes extends FlowNodes<Shared>,
   Strict extends boolean,
   Prepared,
-  Reply extends Answer,
+  Reply extends NextAction,
 > {
   readonly name: string
   readonly nodes: Nodes
@@ -63,13 +63,13 @@ export type FlowAction<Nodes, Reply> = [Reply] extends [never]
 /** A flow as the engine sees it. */
 interface PlainFlow<Shared> extends GraphSource<Shared> {
   readonly prep?: (shared: Shared, context: NodeContext) => unknown
-  readonly post?: (shared: Shared, prepared: unknown, action: string, context: NodeContext) => MaybePromise<Answer>
+  readonly post?: (shared: Shared, prepared: unknown, action: string, context: NodeContext) => MaybePromise<NextAction>
 }
 
 const checks: Shape<PlainFlow<never>> = {
   name: needed(nodeName),
   nodes: needed(recordOf(having("a node", "run"))),
-  // What they name is the graph's to check.
+  // createGraph checks the names.
   start: anything,
   edges: anything,
   strict: flag,
@@ -87,29 +87,29 @@ export function createFlow<Shared>(kit: Kit<Shared>, options: PlainFlow<Shared>)
     throw invalidOption(`flow "${options.name}"`, "start", "the key of a node", undefined)
   const graph = createGraph(options)
 
-  const run = async (shared: Shared, work: Work): Promise<Answer> => {
+  const run = async (shared: Shared, work: Work): Promise<NextAction> => {
     const made = options.prep?.(shared, work)
     const prepared = isPromiseLike(made) ? await made : made
     const action = await walk(graph, shared, innerFrame(work, innerRecord(work.frame, work.node)))
     if (!options.post) return action
-    const answer = options.post(shared, prepared, action, work)
-    return isPromiseLike(answer) ? await answer : answer
+    const own = options.post(shared, prepared, action, work)
+    return isPromiseLike(own) ? await own : own
   }
 
   const toJSON = (): NodeJSON => ({
     kind: "flow",
     name: options.name,
     start: options.start,
-    nodes: Object.fromEntries(graph.places.map((place) => [place.key, place.node.toJSON()])),
+    nodes: Object.fromEntries(graph.vertices.map((vertex) => [vertex.key, vertex.node.toJSON()])),
     edges: Object.fromEntries(
-      graph.places
-        .filter((place) => place.edges.size > 0)
-        .map((place) => [
-          place.key,
-          Object.fromEntries([...place.edges].map(([action, next]) => [action, next && next.key])),
+      graph.vertices
+        .filter((vertex) => vertex.edges.size > 0)
+        .map((vertex) => [
+          vertex.key,
+          Object.fromEntries([...vertex.edges].map(([action, next]) => [action, next && next.key])),
         ]),
     ),
   })
-  const find = (name: string): Node<Shared> | undefined => graph.places.find(({ node }) => node.name === name)?.node
+  const find = (name: string): Node<Shared> | undefined => graph.vertices.find(({ node }) => node.name === name)?.node
   return createNode(kit, { kind: "flow", name: options.name, [enter]: run, [inside]: find, toJSON })
 }

@@ -3,16 +3,16 @@ import { nearest } from "../nearest.ts"
 import type { Node } from "./node.ts"
 
 /** A node at its place in a flow. `null` as a target ends the flow on purpose. */
-export interface Place<Shared> {
+export interface Vertex<Shared> {
   readonly key: string
   readonly node: Node<Shared>
-  readonly edges: Map<string, Place<Shared> | null>
+  readonly edges: Map<string, Vertex<Shared> | null>
 }
 
 /** What the walk runs on. */
 export interface Graph<Shared> {
-  readonly start: Place<Shared>
-  readonly places: readonly Place<Shared>[]
+  readonly start: Vertex<Shared>
+  readonly vertices: readonly Vertex<Shared>[]
   readonly strict: boolean
 }
 
@@ -27,7 +27,7 @@ export interface GraphSource<Shared> {
 
 /** Compiles and checks: unknown start, source or target, duplicate name, unreachable node. */
 export function createGraph<Shared>(source: GraphSource<Shared>): Graph<Shared> {
-  const places = new Map<string, Place<Shared>>()
+  const vertices = new Map<string, Vertex<Shared>>()
   const names = new Map<string, string>()
   for (const [key, node] of Object.entries(source.nodes)) {
     const twin = names.get(node.name)
@@ -38,13 +38,13 @@ export function createGraph<Shared>(source: GraphSource<Shared>): Graph<Shared> 
       )
     }
     names.set(node.name, key)
-    places.set(key, { key, node, edges: new Map() })
+    vertices.set(key, { key, node, edges: new Map() })
   }
 
-  const find = (key: string, path: string): Place<Shared> => {
-    const place = places.get(key)
-    if (place) return place
-    const known = [...places.keys()]
+  const find = (key: string, path: string): Vertex<Shared> => {
+    const vertex = vertices.get(key)
+    if (vertex) return vertex
+    const known = [...vertices.keys()]
     throw invalid(
       source,
       `${path} names "${key}", which is not one of its nodes (${known.join(", ")}).${nearest(key, known)}`,
@@ -61,21 +61,21 @@ export function createGraph<Shared>(source: GraphSource<Shared>): Graph<Shared> 
 
   const start = find(source.start, "start")
   const reached = reach(start)
-  const lost = [...places.values()].filter((place) => !reached.has(place)).map((place) => place.key)
+  const lost = [...vertices.values()].filter((vertex) => !reached.has(vertex)).map((vertex) => vertex.key)
   if (lost.length > 0) {
     throw invalid(
       source,
       `no edge leads from start "${source.start}" to ${lost.join(", ")}. Add an edge, or leave ${lost.length === 1 ? "it" : "them"} out of nodes.`,
     )
   }
-  return { start, places: [...places.values()], strict: source.strict === true }
+  return { start, vertices: [...vertices.values()], strict: source.strict === true }
 }
 
-function reach<Shared>(start: Place<Shared>): Set<Place<Shared>> {
+function reach<Shared>(start: Vertex<Shared>): Set<Vertex<Shared>> {
   const reached = new Set([start])
   // A Set's iteration includes what is added on the way.
-  for (const place of reached) {
-    for (const next of place.edges.values()) if (next) reached.add(next)
+  for (const vertex of reached) {
+    for (const next of vertex.edges.values()) if (next) reached.add(next)
   }
   return reached
 }

@@ -1,8 +1,9 @@
-import type { Work } from "../run/work.ts"
+import type { Work } from "../scope/work.ts"
 import type { RunOptions } from "../run/run-options.ts"
+import type { Params } from "../scope/params.ts"
 
 /** What `post` may return: an action, or nothing, which means `"default"`. */
-export type Answer = string | void | undefined
+export type NextAction = string | void | undefined
 
 export type NodeKind = "step" | "batch" | "flow" | "batch-flow" | "pipeline"
 
@@ -36,19 +37,30 @@ export interface Node<Shared, Action extends string = string, P = never> {
    *
    * Settles only after everything it started has settled. A cancel rejects with `signal.reason`, untouched.
    */
-  readonly run: (shared: Shared, options?: RunOptions) => Promise<Action | "default">
+  run(
+    this: void,
+    shared: Shared,
+    options?: RunOptions & { readonly params?: RunParams<P> },
+  ): Promise<Action | "default">
   readonly toJSON: () => NodeJSON
   /** A Mermaid flowchart; nested flows are subgraphs. */
   readonly toMermaid: () => string
   /** Internal: prep, exec, post inside an open run. */
-  readonly [enter]: (shared: Shared, work: Work) => Promise<Answer>
+  readonly [enter]: (shared: Shared, work: Work) => Promise<NextAction>
   /** Internal: the node of this name directly inside this one, of the kinds that have nodes inside. */
   readonly [inside]?: (name: string) => Node<Shared> | undefined
-  /** Only a type. */
+  /** In the type alone: never set at run time. */
   readonly [actions]?: Action
-  /** Only a type. */
+  /** In the type alone: never set at run time. */
   readonly [needs]?: (params: P) => void
 }
+
+/** The params of a run: where it is known what the node needs, one of these at least, and each of its type. */
+export type RunParams<P> = [P] extends [never]
+  ? Params
+  : [keyof P] extends [never]
+    ? Params
+    : Params & { [Key in keyof P]: Pick<P, Key> & Partial<P> }[keyof P]
 
 /** The actions that a node's `post` may return. */
 export type ActionsOf<N> = N extends { readonly [actions]?: infer Action } ? Extract<Action, string> : never

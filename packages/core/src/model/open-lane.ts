@@ -1,8 +1,8 @@
 import { recordPath } from "../run/frame.ts"
-import type { Work } from "../run/work.ts"
+import type { Work } from "../scope/work.ts"
 import { type Lane, LaneScope } from "./lane.ts"
 
-type Opened = LaneScope | "online" | undefined
+type OpenedLane = LaneScope | "online" | undefined
 
 /** The lane of one visit of `node`, for its items' scopes. `"online"` is kept: it ends the lane of a batch around. */
 export function openLane(
@@ -10,7 +10,7 @@ export function openLane(
   { frame }: Work,
   { name, version }: { readonly name: string; readonly version?: string },
   visit = 0,
-): Opened {
+): OpenedLane {
   if (lane === undefined || lane === "online") return lane
   const { journal } = frame.run
   const { note, putNote } = journal ?? {}
@@ -20,7 +20,7 @@ export function openLane(
 }
 
 /** Runs the items of a batch under `lane`, which ends with them. */
-export async function inLane<T>(lane: Opened, work: Work, items: () => Promise<T>): Promise<T> {
+export async function inLane<T>(lane: OpenedLane, work: Work, items: () => Promise<T>): Promise<T> {
   if (!lane) return items()
   work.lane = lane
   try {
@@ -32,6 +32,6 @@ export async function inLane<T>(lane: Opened, work: Work, items: () => Promise<T
 }
 
 /** Every item has ended. */
-export async function closeLane(lane: Opened, work: Work): Promise<void> {
+export async function closeLane(lane: OpenedLane, work: Work): Promise<void> {
   if (lane instanceof LaneScope) await lane.end(!work.signal.aborted)
 }

@@ -1,7 +1,7 @@
 import { type BatchNode, stage, type Stage } from "./batch.ts"
 import { checkNode, nodeName } from "../items/item-checks.ts"
 import { invalidOption, needed } from "../options.ts"
-import { Work } from "../run/work.ts"
+import { Work } from "../scope/work.ts"
 import { createNode } from "./create-node.ts"
 import type { Kit } from "./kit.ts"
 import { SluiceError } from "../errors.ts"
@@ -9,7 +9,7 @@ import { innerFrame } from "../run/inner-frame.ts"
 import { closeLane, openLane } from "./open-lane.ts"
 import { LinkedAbort } from "../run/linked-abort.ts"
 import { isPromiseLike } from "../maybe-promise.ts"
-import { type ActionsOf, type Answer, enter, inside, type Node, type NodeJSON, type ParamsOfAll } from "./node.ts"
+import { type ActionsOf, type NextAction, enter, inside, type Node, type NodeJSON, type ParamsOfAll } from "./node.ts"
 import type { Outcome } from "../outcome.ts"
 import { type Collector, createCollector } from "../items/collector.ts"
 import { deliver } from "../items/deliver.ts"
@@ -54,12 +54,12 @@ export function createPipeline<Shared>(
   const first = stages[0]!
   const last = stages.at(-1)!
 
-  const run = async (shared: Shared, work: Work): Promise<Answer> => {
+  const run = async (shared: Shared, work: Work): Promise<NextAction> => {
     const made = first.prep?.(shared, work)
     const source = checkSource((isPromiseLike(made) ? await made : made) as ItemSource<unknown>, work.path)
     const results = await flowThrough(stages, source, work, last)
-    const answer = last.post?.(shared, undefined, results as never, work)
-    return isPromiseLike(answer) ? await answer : answer
+    const action = last.post?.(shared, undefined, results as never, work)
+    return isPromiseLike(action) ? await action : action
   }
 
   const toJSON = (): NodeJSON => ({ kind: "pipeline", name, stages: batches.map((batch) => batch.toJSON()) })

@@ -1,6 +1,6 @@
-import type { Work } from "../run/work.ts"
+import type { Work } from "../scope/work.ts"
 import type { Kit } from "./kit.ts"
-import { type Answer, enter, type Node } from "./node.ts"
+import { type NextAction, enter, type Node } from "./node.ts"
 import type { Outcome } from "../outcome.ts"
 import { runNode } from "../run/run.ts"
 import type { RunOptions } from "../run/run-options.ts"
@@ -21,7 +21,7 @@ export type Kept = ReadonlyMap<number, Outcome<unknown>>
 export function redrivable<Shared>(
   kit: Kit<Shared>,
   node: Node<Shared>,
-  run: (shared: Shared, work: Work, kept: Kept) => Promise<Answer>,
+  run: (shared: Shared, work: Work, kept: Kept) => Promise<NextAction>,
 ): Redrivable<Shared> {
   return {
     redrive: (shared, outcomes, options = {}) => {

@@ -1,14 +1,15 @@
 import { SluiceError } from "../errors.ts"
 import { reportAttempt } from "../items/item-work.ts"
+import { observedAttempt } from "../items/observed-attempt.ts"
 import { runOne } from "../items/run-one.ts"
 import type { Outcome } from "../outcome.ts"
 import type { ItemPlace } from "../ports/executor.ts"
 import type { EventSink } from "../ports/event-sink.ts"
 import type { Runtime } from "../ports/runtime.ts"
 import type { Frame } from "../run/frame.ts"
-import { currentScope } from "../run/task-scope.ts"
+import { currentScope } from "../scope/task-scope.ts"
 import { stamped } from "../run/stamped.ts"
-import { Work } from "../run/work.ts"
+import { Work } from "../scope/work.ts"
 import { type BatchNode, stage } from "./batch.ts"
 import { inside, type Node } from "./node.ts"
 
@@ -48,6 +49,7 @@ export async function runPlace(
       maxSteps: undefined,
       retryFailed: true,
       journal: undefined,
+      changes: undefined,
       sink: onEvent,
       emit: onEvent && stamped(onEvent, runtime),
       checkPost: undefined,
@@ -69,7 +71,7 @@ export async function runPlace(
     item,
     {
       open: (_item, _at, ending) => work.openItem(index, ending),
-      attempt: (given, context) => exec(given, context as Work),
+      attempt: observedAttempt(exec, frame.run),
       ...(policy && { policy }),
       attempted: (event, scope) => reportAttempt(event, scope as Work),
     },

@@ -1,21 +1,29 @@
-import type { ItemContext, NodeContext } from "../run/context.ts"
+import type { ItemContext, NodeContext } from "../scope/context.ts"
 import type { ItemOptions } from "../ports/executor.ts"
 import type { Outcome } from "../outcome.ts"
 import type { SettledRecord } from "../ports/ports.ts"
 import { runOne } from "../items/run-one.ts"
-import type { Work } from "../run/work.ts"
+import type { Work } from "../scope/work.ts"
 import { checkLimiter, checkNode, nodeName, policyChecks } from "../items/item-checks.ts"
 import { callable, needed, type Shape } from "../options.ts"
 import { createNode } from "./create-node.ts"
 import type { Kit } from "./kit.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
-import { type Answer, enter, type Node, type NodeJSON } from "./node.ts"
+import { type NextAction, enter, type Node, type NodeJSON } from "./node.ts"
 import { itemOptions, type ItemPolicy, policyJSON } from "../items/item-policy.ts"
 import { reportAttempt } from "../items/item-work.ts"
+import { observedAttempt } from "../items/observed-attempt.ts"
 import { recall } from "../items/recall.ts"
 import { countVisit } from "../run/visits.ts"
 
-export interface StepOptions<Shared, P, Prepared, Result, Fallback, Reply extends Answer> extends ItemPolicy<Prepared> {
+export interface StepOptions<
+  Shared,
+  P,
+  Prepared,
+  Result,
+  Fallback,
+  Reply extends NextAction,
+> extends ItemPolicy<Prepared> {
   readonly name: string
   readonly prep?: (shared: Shared, context: NodeContext<P>) => MaybePromise<Prepared>
   /** Never sees `shared`: it may run several times, or not at all when the journal has its result. */
@@ -36,7 +44,7 @@ interface PlainStep<Shared> extends ItemPolicy<unknown> {
   readonly prep?: (shared: Shared, context: NodeContext) => unknown
   readonly exec?: (prepared: unknown, context: ItemContext) => unknown
   readonly fallback?: (prepared: unknown, error: unknown, context: ItemContext) => unknown
-  readonly post?: (shared: Shared, prepared: unknown, result: unknown, context: NodeContext) => MaybePromise<Answer>
+  readonly post?: (shared: Shared, prepared: unknown, result: unknown, context: NodeContext) => MaybePromise<NextAction>
 }
 
 const checks: Shape<PlainStep<never>> = {
@@ -61,7 +69,7 @@ export function createStep<Shared>(kit: Kit<Shared>, options: PlainStep<Shared>)
   const { prep, exec, post, name, version } = options
   const policy = itemOptions<unknown, unknown>(options)
 
-  const run = async (shared: Shared, work: Work): Promise<Answer> => {
+  const run = async (shared: Shared, work: Work): Promise<NextAction> => {
     const made = prep?.(shared, work)
     const prepared = isPromiseLike(made) ? await made : made
     let result: unknown
@@ -75,8 +83,8 @@ export function createStep<Shared>(kit: Kit<Shared>, options: PlainStep<Shared>)
       }
     }
     if (!post) return undefined
-    const answer = post(shared, prepared, result, work)
-    return isPromiseLike(answer) ? await answer : answer
+    const action = post(shared, prepared, result, work)
+    return isPromiseLike(action) ? await action : action
   }
 
   const toJSON = (): NodeJSON => ({ kind: "step", name, ...policyJSON(options) })
@@ -93,13 +101,13 @@ async function execFully(task: StepTask, prepared: unknown, work: Work): Promise
     prepared,
     {
       open: (_item, _index, ending) => work.openOnly(ending),
-      attempt: (item, context) => exec(item, context as Work),
+      attempt: observedAttempt(exec, frame.run),
       ...(policy && { policy }),
       attempted: (event, scope) => reportAttempt(event, scope as Work),
       ...(journal && {
         known: (input, scope) => {
           const visit = countVisit(frame, node)
-          const record = recall(scope as Work, { visit, input, version })
+          const record = recall(scope as Work, { visit, input, version, exec })
           return isPromiseLike(record) ? record.then(toOutcome) : toOutcome(record)
         },
         settled: (ending, _item, scope) => {

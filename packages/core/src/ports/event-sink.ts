@@ -1,4 +1,40 @@
+import type { BegunWork } from "./begun-work.ts"
 import type { SluiceEvent } from "./events.ts"
+import type { QuotaState } from "./quota-state.ts"
 
-/** Receives every event, in order, synchronously. A sink that throws does not disturb the run. */
-export type EventSink = (event: SluiceEvent) => void
+/**
+ * Receives every event, in order, synchronously. One that throws does not disturb the run. How a call waits, is sent and ends is told in
+ * the async context in which it was made, whoever sets that off.
+ */
+export interface EventSink {
+  (event: SluiceEvent): void
+  /**
+   * Runs a piece of work that begins, as a tracer does to make its span the active one there. Calls `fn` once, synchronously, and
+   * returns what it returned. A function that passes events on to this sink must pass this on too.
+   */
+  readonly within?: <R>(work: BegunWork, fn: () => R) => R
+  /** Told once of each quota: `state` says how it does, at any time. The quota keeps it, so whoever may outlive that holds it weakly. */
+  readonly watch?: (state: () => QuotaState) => void
+  /** Whether `call-end` events shall carry prompts and answers. Default false: no event does. */
+  readonly wantsContent?: boolean
+}
+
+/** Runs `fn` once, inside what the sink puts around it, whatever the sink does. */
+export function runWithin<R>(sink: EventSink | undefined, work: BegunWork, fn: () => R): R {
+  if (!sink?.within) return fn()
+  let begun = false
+  let done: { readonly value: R } | undefined
+  try {
+    return sink.within(work, () => {
+      begun = true
+      const value = fn()
+      done = { value }
+      return value
+    })
+  } catch (error) {
+    if (done) return done.value
+    // Thrown by the work itself.
+    if (begun) throw error
+    return fn()
+  }
+}

@@ -3,7 +3,7 @@ import type { Cost } from "../cost.ts"
 import type { MaybePromise } from "../maybe-promise.ts"
 import type { Outcome } from "../outcome.ts"
 import type { Limiter, RetryOptions } from "./ports.ts"
-import type { Scope } from "../run/scope.ts"
+import type { Scope } from "../scope/scope.ts"
 
 /** How each item is tried. */
 export interface ItemOptions<I, O> {

@@ -16,13 +16,13 @@ export interface Random {
   next(): number
 }
 
-/** How delays between attempts grow: full jitter between 0 and `min(maxMs, initialMs × factor^(attempt - 1))`. */
+/** How delays between attempts grow: up to `min(maxMs, initialMs × factor^(attempt - 1))`, and half of that at least. */
 export interface Backoff {
   readonly initialMs: number
   readonly factor: number
   readonly maxMs: number
-  /** `"full"` (default) draws uniformly below the capped delay, after the cap; `"none"` waits exactly it. */
-  readonly jitter?: "full" | "none"
+  /** `"equal"` (default) draws between half of the capped delay and the whole of it, `"full"` between 0 and it; `"none"` waits exactly it. */
+  readonly jitter?: "equal" | "full" | "none"
 }
 
 /** Retry of one item. Attempt 1 is not a retry: `maxAttempts: 1` never retries. */
@@ -138,7 +138,7 @@ export interface RecordIdentity {
   readonly params: Readonly<Record<string, unknown>>
   /** Batches only. */
   readonly index?: number
-  /** The user's `key(item)`; without one, index and content identify the item. */
+  /** The user's `key(item)`; without one, content identifies the item, and how many equal ones are before it. */
   readonly key?: string
   /** `prepared` of a step, or the item of a batch. */
   readonly input: unknown

@@ -1,9 +1,10 @@
-import type { Params } from "./params.ts"
+import type { Params } from "../scope/params.ts"
 import type { SluiceEvent } from "../ports/events.ts"
 import type { MaybePromise } from "../maybe-promise.ts"
 import type { EventSink } from "../ports/event-sink.ts"
 import type { RunJournal } from "../ports/ports.ts"
 import type { Runtime } from "../ports/runtime.ts"
+import type { WorkChanges } from "./work-changes.ts"
 
 type Untimed<E> = E extends unknown ? Omit<E, "atMs"> : never
 
@@ -17,6 +18,8 @@ export interface RunState {
   readonly maxSteps: number | undefined
   readonly retryFailed: boolean
   readonly journal: RunJournal | undefined
+  /** Kept for a journal that takes notes. */
+  readonly changes: WorkChanges | undefined
   /** Who listens, as the caller gave it. */
   readonly sink: EventSink | undefined
   /** Absent when nobody listens: then no event is built. */

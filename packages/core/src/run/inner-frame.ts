@@ -1,5 +1,5 @@
-import type { Params } from "./params.ts"
-import type { Work } from "./work.ts"
+import type { Params } from "../scope/params.ts"
+import type { Work } from "../scope/work.ts"
 import type { Frame } from "./frame.ts"
 
 /** The frame of what runs inside a node. `record`: see `visits.ts`. */

@@ -1,6 +1,7 @@
 import type { EventSink } from "../ports/event-sink.ts"
+import type { Executor } from "../ports/executor.ts"
 import type { Journal } from "../ports/ports.ts"
-import type { Params } from "./params.ts"
+import type { Params } from "../scope/params.ts"
 
 /** How one run is run. */
 export interface RunOptions {
@@ -19,6 +20,8 @@ export interface RunOptions {
    * 10,000, because a loop that runs longer is more often a mistake than meant. Then the run fails with `max-steps`.
    */
   readonly maxSteps?: number
+  /** Runs the items in place of the executor that the flow was defined with, e.g. in other processes. */
+  readonly executor?: Executor
   /** Higher is admitted first. Default 0. */
   readonly priority?: number
 }

@@ -12,12 +12,15 @@ import {
 } from "../options.ts"
 import type { Kit } from "../model/kit.ts"
 import type { Frame, RunState } from "./frame.ts"
+import { tellWarning } from "../ports/tell-warning.ts"
 import { messageOf } from "../message-of.ts"
 import type { Node } from "../model/node.ts"
 import type { Runtime } from "../ports/runtime.ts"
 import { checkShared } from "../model/shared-check.ts"
 import type { RunOptions } from "./run-options.ts"
+import { sequentialRuntime } from "./sequential-runtime.ts"
 import { stamped } from "./stamped.ts"
+import { WorkChanges } from "./work-changes.ts"
 import { visitNode } from "./visit-node.ts"
 
 /** Opens a run, runs `node` in it, closes it. */
@@ -30,7 +33,8 @@ export async function runNode<Shared>(
   checkOptions("run", options, checks)
   const signal = options.signal ?? new AbortController().signal
   if (signal.aborted) throw signal.reason
-  const { check, runtime } = kit
+  const { check } = kit
+  const runtime = options.executor ? { ...kit.runtime, executor: options.executor } : kit.runtime
   if (check) await checkShared(check, shared, "at the start of the run")
 
   const runId = options.runId ?? (options.journal ? node.name : randomId(node.name, runtime))
@@ -41,6 +45,12 @@ export async function runNode<Shared>(
     maxSteps: options.maxSteps,
     retryFailed: options.retryFailed ?? true,
     journal,
+    changes:
+      journal?.note && journal.putNote
+        ? new WorkChanges(journal, (message) =>
+            tellWarning(options.onEvent, runtime.clock.now(), "work-changed", message),
+          )
+        : undefined,
     sink: options.onEvent,
     emit: options.onEvent && stamped(options.onEvent, runtime),
     checkPost:
@@ -61,10 +71,11 @@ export async function runNode<Shared>(
   }
 
   const span = { runId, spanId: 0 }
-  run.emit?.({ type: "run-start", flow: node.name, ...span })
+  run.emit?.({ type: "run-start", flow: node.name, ...wallTime(runtime), ...span })
   let action: string
   try {
     action = (await visitNode(node, shared, frame)) ?? "default"
+    await run.changes?.end()
     await journal?.end("ok")
   } catch (thrown) {
     // Whatever the interrupted code threw: a cancel comes out as its reason.
@@ -80,14 +91,17 @@ export async function runNode<Shared>(
 /** The error that ended the run is the one to report; a journal that cannot close afterwards is a warning. */
 async function closeAfterError(run: RunState, status: "failed" | "cancelled"): Promise<void> {
   try {
+    await run.changes?.end()
     await run.journal?.end(status)
   } catch (error) {
-    run.emit?.({
-      type: "warning",
-      code: "journal-write",
-      message: `The journal could not close the run: ${messageOf(error)}`,
-    })
+    const { clock } = run.runtime
+    tellWarning(run.sink, clock.now(), "journal-write", `The journal could not close the run: ${messageOf(error)}`)
   }
+}
+
+/** core alone has no clock. */
+function wallTime({ clock }: Runtime): { wallMs?: number } {
+  return clock.wallNow === sequentialRuntime.clock.wallNow ? {} : { wallMs: clock.wallNow() }
 }
 
 function randomId(name: string, runtime: Runtime): string {
@@ -101,6 +115,7 @@ const checks: Shape<RunOptions> = {
   runId: text,
   retryFailed: flag,
   onEvent: callable,
+  executor: having("an executor", "map"),
   params: anything,
   maxSteps: count(),
   priority: number,

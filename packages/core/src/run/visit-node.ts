@@ -1,10 +1,10 @@
-import { Work } from "./work.ts"
+import { Work } from "../scope/work.ts"
 import type { Frame } from "./frame.ts"
-import { type Answer, enter, type Node } from "../model/node.ts"
-import { currentScope, runInScope } from "./task-scope.ts"
+import { type NextAction, enter, type Node } from "../model/node.ts"
+import { currentScope, runInScope } from "../scope/task-scope.ts"
 
 /** Runs one node inside an open run. Without events when nobody listens. */
-export function visitNode<Shared>(node: Node<Shared>, shared: Shared, frame: Frame): Promise<Answer> {
+export function visitNode<Shared>(node: Node<Shared>, shared: Shared, frame: Frame): Promise<NextAction> {
   const run = frame.run
   const isPlain = !run.emit && !run.checkPost
   // A step among others that nobody watches runs in the scope of its flow: a scope of its own would carry nothing
@@ -16,7 +16,7 @@ export function visitNode<Shared>(node: Node<Shared>, shared: Shared, frame: Fra
   return isPlain ? runInScope(work, node[enter], shared, work) : observedVisit(node, shared, work)
 }
 
-async function observedVisit<Shared>(node: Node<Shared>, shared: Shared, work: Work): Promise<Answer> {
+async function observedVisit<Shared>(node: Node<Shared>, shared: Shared, work: Work): Promise<NextAction> {
   const { emit, checkPost, runId } = work.frame.run
   const span = { runId, spanId: work.spanId, parentId: work.parentId, node: work.path }
   emit?.({ type: "node-start", kind: node.kind, params: work.params, ...span })

@@ -1,5 +1,5 @@
 import type { Frame } from "./frame.ts"
-import type { Graph, Place } from "../model/graph.ts"
+import type { Graph, Vertex } from "../model/graph.ts"
 import { nodePath } from "./frame.ts"
 import { SluiceError } from "../errors.ts"
 import { visitNode } from "./visit-node.ts"
@@ -9,32 +9,32 @@ export const loopAllowance = 10_000
 
 /** The main loop of a flow: run a node, let its action pick the next, until an action has no edge. */
 export async function walk<Shared>(graph: Graph<Shared>, shared: Shared, frame: Frame): Promise<string> {
-  const maxSteps = frame.run.maxSteps ?? graph.places.length + loopAllowance
-  let place = graph.start
+  const maxSteps = frame.run.maxSteps ?? graph.vertices.length + loopAllowance
+  let vertex = graph.start
   for (let steps = 1; ; steps++) {
     if (frame.signal.aborted) throw frame.signal.reason
-    if (steps > maxSteps) throw tooManySteps(frame, place.key, maxSteps)
+    if (steps > maxSteps) throw tooManySteps(frame, vertex.key, maxSteps)
 
-    frame.at = place.node.name
-    const action = (await visitNode(place.node, shared, frame)) ?? "default"
+    frame.at = vertex.node.name
+    const action = (await visitNode(vertex.node, shared, frame)) ?? "default"
 
-    const next = place.edges.get(action)
+    const next = vertex.edges.get(action)
     if (next) {
-      place = next
+      vertex = next
       continue
     }
-    if (next === undefined) endWithoutEdge(graph, place, action, frame)
+    if (next === undefined) endWithoutEdge(graph, vertex, action, frame)
     return action
   }
 }
 
-function endWithoutEdge<Shared>(graph: Graph<Shared>, place: Place<Shared>, action: string, frame: Frame): void {
-  const known = [...place.edges.keys()]
+function endWithoutEdge<Shared>(graph: Graph<Shared>, vertex: Vertex<Shared>, action: string, frame: Frame): void {
+  const known = [...vertex.edges.keys()]
   if (graph.strict && action !== "default") {
     throw new SluiceError(
       "invalid-graph",
-      `"${place.key}" answered "${action}", which has no edge (known: ${known.join(", ") || "none"}). Add edges.${place.key}.${action}: a node, or null to end the flow there.`,
-      { details: { node: place.key, action, known } },
+      `"${vertex.key}" returned "${action}", which has no edge (known: ${known.join(", ") || "none"}). Add edges.${vertex.key}.${action}: a node, or null to end the flow there.`,
+      { details: { node: vertex.key, action, known } },
     )
   }
   const { emit, runId, spans } = frame.run
@@ -42,7 +42,7 @@ function endWithoutEdge<Shared>(graph: Graph<Shared>, place: Place<Shared>, acti
   frame.run.spans = spans + 1
   emit({
     type: "unknown-action",
-    node: nodePath(frame, place.node.name),
+    node: nodePath(frame, vertex.node.name),
     action,
     known,
     runId,

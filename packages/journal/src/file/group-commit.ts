@@ -2,7 +2,7 @@ import type { Clock } from "@sluice/core"
 import { journalError } from "../journal-error.ts"
 import type { Database } from "./sqlite-module.ts"
 
-interface Waiting {
+interface WaitingWrite {
   readonly write: () => void
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
@@ -20,7 +20,7 @@ export class GroupCommit {
   readonly #database: Database
   readonly #path: string
   readonly #clock: Clock
-  #waiting: Waiting[] = []
+  #waiting: WaitingWrite[] = []
   #cancelTimer: (() => void) | undefined
   #notBefore = 0
 

@@ -1,5 +1,6 @@
 import { type Cost, SluiceError } from "@sluice/core"
 import { journalError, translating } from "../journal-error.ts"
+import { apart } from "./apart.ts"
 import { parseItem } from "../values/records.ts"
 import type { Database } from "../file/sqlite-module.ts"
 import type { StoredError } from "../values/stored-error.ts"
@@ -9,7 +10,7 @@ export type JournalItem = {
   readonly node: string
   readonly visit: number
   readonly params: Readonly<Record<string, unknown>>
-  /** Absent for steps. */
+  /** Absent for steps, and for what the last run had no input for: it is kept until it is asked for again. */
   readonly index: number | undefined
   readonly key: string | undefined
   readonly attempts: number
@@ -20,6 +21,8 @@ export type JournalItem = {
 export interface ItemQuery {
   readonly status?: "ok" | "failed"
   readonly node?: string
+  /** Only items of this key. */
+  readonly key?: string
   /** `"settled"` (default): as they were first settled. `"input"`: by index within each batch. */
   readonly order?: "settled" | "input"
   /** With `order: "input"`: only items of this index and later. */
@@ -57,10 +60,11 @@ export function* readItems(
       details: { path },
     })
   }
-  const filters = `${query.status ? " AND status = :status" : ""}${query.node === undefined ? "" : " AND node = :node"}`
+  const filters = `${query.status ? " AND status = :status" : ""}${query.node === undefined ? "" : " AND node = :node"}${query.key === undefined ? "" : " AND key = :key"}`
   const named = {
     ...(query.status && { status: query.status }),
     ...(query.node !== undefined && { node: query.node }),
+    ...(query.key !== undefined && { key: query.key }),
   }
   if (query.order === "input") {
     const ids = database.prepare(
@@ -119,7 +123,7 @@ function toItem(row: unknown, path: string): JournalItem {
     node,
     visit,
     params,
-    index: idx < 0 ? undefined : idx,
+    index: idx < 0 || idx >= apart ? undefined : idx,
     key: key ?? undefined,
     attempts,
     cost: cost ?? undefined,

@@ -8,7 +8,7 @@ export class KeyClaims {
   #slots = new Uint32Array(4 * 1024)
   #size = 0
 
-  /** Claims `key` for `index`; answers the index that holds it already, if another one does. */
+  /** Claims `key` for `index`; returns the index that holds it already, if another one does. */
   claim(key: string, index: number): number | undefined {
     if (this.#size * 8 > this.#slots.length) this.#grow()
     const digest = hash("sha256", key, "buffer")

@@ -1,3 +1,4 @@
+import { onAbort } from "@sluice/scheduler"
 import type { ResponseCache } from "./response-cache.ts"
 
 interface Flight {
@@ -77,7 +78,7 @@ function share(flight: Flight, signal: AbortSignal | undefined): Promise<unknown
       reject(signal.reason as Error)
       if (--flight.sharers === 0) flight.abandon(signal.reason)
     }
-    signal.addEventListener("abort", leave, { once: true })
-    flight.answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave))
+    const forget = onAbort(signal, leave)
+    flight.answer.then(resolve, reject).finally(forget)
   })
 }

@@ -2,7 +2,7 @@
  * What limitedFetch adds to fetch, side by side over loopback: processor time of a call, calls a second at a hundred in
  * flight, and the time to the first byte of a stream. Writes docs/benchmarks/limited-fetch.md.
  *
- *   node --conditions=@sluice/source packages/lab/bench/overhead/limited-fetch.ts [--rounds=9] [--calls=2000] [--only=name] [--out=folder]
+ *   pnpm bench:fetch [--rounds=9] [--calls=2000] [--only=name] [--out=folder]
  */
 import { fork } from "node:child_process"
 import { once } from "node:events"
@@ -101,7 +101,7 @@ async function measureAll(): Promise<void> {
   const text = [
     "# What limitedFetch adds to fetch",
     "",
-    `${machineLine()}. Written by \`node --conditions=@sluice/source packages/lab/bench/overhead/limited-fetch.ts\`.`,
+    `${machineLine()}. Written by \`pnpm bench:fetch\`.`,
     "",
     `The vendor is a server on loopback that answers at once, in a process of its own. All take turns in one process: medians of ${rounds} rounds of ${calls} calls, in brackets the medians of the rounds' differences from bare \`fetch\`. A call sends 2 KB, reads 1.2 KB and parses it; a stream is timed until its first bytes. Without the network, a call gets a ready-made response of the same bytes and headers: what is left is the work of ours.`,
     "",

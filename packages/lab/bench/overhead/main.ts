@@ -1,7 +1,9 @@
 /**
  * What an item costs in time and memory, ours and others', in turn in one process. Writes docs/benchmarks/overhead.md.
  *
- *   pnpm bench:overhead [--rounds=7] [--large=1000000] [--out=folder]
+ *   pnpm bench:overhead [--rounds=7] [--large=1000000] [--out=folder] [--only=sluice]
+ *
+ * `--only`: beside the bare loops, only who is called so, and no memory.
  */
 import { fork } from "node:child_process"
 import { once } from "node:events"
@@ -21,7 +23,7 @@ const measures: readonly Measure[] = [manyItems, admission, nodeTransitions]
 const SMALL = 10_000
 
 const { values } = parseArgs({
-  options: { rounds: { type: "string" }, large: { type: "string" }, out: { type: "string" } },
+  options: { rounds: { type: "string" }, large: { type: "string" }, out: { type: "string" }, only: { type: "string" } },
 })
 const LARGE = Number(values.large ?? 1_000_000)
 /** What stopped a contestant, by its name: the others go on. */
@@ -59,7 +61,11 @@ async function measureAll(): Promise<void> {
 }
 
 async function measured(measure: Measure, facts: RunFacts): Promise<Results> {
-  const { title, what, contestants } = measure
+  const { title, what } = measure
+  const { only } = values
+  const contestants = measure.contestants.filter(
+    ({ name }, at) => at === 0 || only === undefined || name.startsWith(only),
+  )
   // A chain of a million nodes is a program nobody writes.
   const large = measure === nodeTransitions ? LARGE / 10 : LARGE
   const few = await timed(contestants, SMALL, facts.rounds, 1)
@@ -69,8 +75,10 @@ async function measured(measure: Measure, facts: RunFacts): Promise<Results> {
   const figures: Figures[] = []
   for (const contestant of contestants) {
     const { name, most } = contestant
-    const fewMemory = await memoryOf({ title, name, items: itemsFor(contestant, SMALL) })
-    const manyMemory = await memoryOf({ title, name, items: itemsFor(contestant, large) })
+    const memory = async (items: number): Promise<Memory | undefined> =>
+      only === undefined ? await memoryOf({ title, name, items: itemsFor(contestant, items) }) : undefined
+    const fewMemory = await memory(SMALL)
+    const manyMemory = await memory(large)
     const taken = { few: few.get(name) ?? [], many: many.get(name) ?? [] }
     const one: Figures = { name, most, ...taken, fewMemory, manyMemory, failure: failures.get(name) }
     figures.push(one)

@@ -17,7 +17,17 @@ export interface VendorReady {
   readonly startedAt: number
 }
 
-export type VendorWord = { readonly ready: VendorReady } | { readonly stats: VendorStats }
+/** What the vendor had counted at a moment of its own time. */
+export interface Sample {
+  readonly atMs: number
+  /** Of all answers so far, input and output. */
+  readonly tokens: number
+  readonly refused: number
+}
+
+export type VendorWord =
+  | { readonly ready: VendorReady }
+  | { readonly stats: VendorStats; readonly timeline: readonly Sample[] }
 
 /** What a contestant's process says of itself when it is done. */
 export interface ContestantReport {

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { oracle, type VendorStats } from "../../src/index.ts"
 import { benchScenario, type BenchScenario, type Scale } from "./bench-scenario.ts"
-import type { ContestantReport, Order, VendorWord } from "./messages.ts"
+import type { ContestantReport, Order, Sample, VendorWord } from "./messages.ts"
 
 /** One row of the table. */
 export interface Row extends ContestantReport {
@@ -22,6 +22,7 @@ export interface Row extends ContestantReport {
   readonly isStopped: boolean
   readonly refusedByReason: Readonly<Record<string, number>>
   readonly maxInFlight: number
+  readonly timeline: readonly Sample[]
   /** How its process ended instead of reporting: all its answers are lost with it. Or the vendor's: `lost` is NaN then. */
   readonly failure?: string
 }
@@ -69,7 +70,7 @@ export async function runPair(
     const { url } = (await wordOf(vendor, "ready")).ready
     const run = await raced(vendor, client, { ...order, url }, { wordDueMs, patienceMs: patienceMs(oracleMs) })
     tell(vendor, "stats")
-    const { stats } = await wordOf(vendor, "stats")
+    const { stats, timeline } = await wordOf(vendor, "stats")
     return {
       ...known,
       ...run,
@@ -79,6 +80,7 @@ export async function runPair(
       repeated: stats.repeats,
       refusedByReason: stats.refusedByReason,
       maxInFlight: stats.maxInFlight,
+      timeline,
     }
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error)
@@ -112,6 +114,7 @@ const nothingCounted = {
   isStopped: false,
   refusedByReason: {},
   maxInFlight: NaN,
+  timeline: [],
 }
 
 /** The contestant's report, or how it failed to give one. */

@@ -25,7 +25,7 @@ export interface AnswerRequest {
 }
 
 /** What a model said. */
-export interface Answer {
+export interface SimulatedAnswer {
   /** The text, or the arguments of `toolName` as JSON. */
   readonly text: string
   readonly toolName?: string
@@ -56,7 +56,7 @@ export type AnswerText = string | { readonly tool: string; readonly arguments: u
  * Composes the answer to a call. A forced tool, and a requested schema, get conforming JSON (except from a function, whose word stands).
  * A text longer than the call's maximum is cut there and finishes with `"length"`.
  */
-export function composeAnswer(request: AnswerRequest, source: AnswerSource): Answer {
+export function composeAnswer(request: AnswerRequest, source: AnswerSource): SimulatedAnswer {
   if (typeof source === "function") {
     const given = source(request)
     if (typeof given === "string") return finished(request, given)
@@ -93,7 +93,7 @@ function textFrom(source: Exclude<AnswerSource, (...args: never) => unknown>, re
   return "word ".repeat(source.tokens).slice(0, source.tokens * CHARACTERS_PER_TOKEN)
 }
 
-function finished(limits: Pick<AnswerRequest, "maxOutputTokens">, text: string): Answer {
+function finished(limits: Pick<AnswerRequest, "maxOutputTokens">, text: string): SimulatedAnswer {
   const cut = cutToTokens(text, limits.maxOutputTokens ?? Infinity)
   return {
     text: cut,
@@ -102,6 +102,6 @@ function finished(limits: Pick<AnswerRequest, "maxOutputTokens">, text: string):
   }
 }
 
-function toolCall(name: string, json: string): Answer {
+function toolCall(name: string, json: string): SimulatedAnswer {
   return { text: json, toolName: name, finish: "tool", outputTokens: countTokens(json) }
 }

@@ -44,7 +44,7 @@ interface Walk {
 
 function valueFor(given: JsonSchema, walk: Walk): unknown {
   if (--walk.left.values < 0) throw new TypeError(`schema: it takes more than ${MAX_VALUES} values to fulfil it`)
-  if (typeof given === "boolean" || walk.depth > MAX_DEPTH) return null
+  if (!isObject(given) || walk.depth > MAX_DEPTH) return null
   const schema = resolve(given, walk.root, { left: MAX_HOPS })
   const deeper: Walk = {
     ...walk,
@@ -81,8 +81,8 @@ function valueFor(given: JsonSchema, walk: Walk): unknown {
 }
 
 function objectFor(schema: Record<string, unknown>, walk: Walk): Record<string, unknown> {
-  const properties = (schema["properties"] ?? {}) as Record<string, JsonSchema>
-  const required = new Set((schema["required"] as string[] | undefined) ?? [])
+  const properties = namedParts(schema["properties"]) ?? {}
+  const required = new Set(list(schema["required"]) as readonly string[])
   const entries = Object.entries(properties).filter(
     ([name, property]) => required.has(name) || !leadsBack(property, walk),
   )
@@ -97,7 +97,7 @@ function objectFor(schema: Record<string, unknown>, walk: Walk): Record<string, 
 }
 
 function arrayFor(schema: Record<string, unknown>, walk: Walk): unknown[] {
-  const first = (schema["prefixItems"] as JsonSchema[] | undefined) ?? []
+  const first = list(schema["prefixItems"]) as readonly JsonSchema[]
   const items = schema["items"] as JsonSchema | undefined
   const least = Number(schema["minItems"] ?? 0)
   const most = Number(schema["maxItems"] ?? Infinity)
@@ -168,7 +168,7 @@ function leadsBack(schema: JsonSchema, walk: Walk): boolean {
   if (typeof schema !== "object") return false
   if (typeof schema["$ref"] === "string")
     return walk.open.includes(schema["$ref"]) || (schema["$ref"] === "#" && walk.depth > 1)
-  const parts = [schema["items"], ...(Array.isArray(schema["allOf"]) ? schema["allOf"] : [])] as JsonSchema[]
+  const parts = [schema["items"], ...list(schema["allOf"])] as JsonSchema[]
   return parts.some((part) => part !== undefined && leadsBack(part, walk))
 }
 
@@ -205,15 +205,30 @@ function lookUp(reference: string, root: JsonSchema): JsonSchema {
 }
 
 function merge(a: Record<string, unknown>, b: JsonSchema): Record<string, unknown> {
-  if (typeof b !== "object") return a
+  if (!isObject(b)) return a
+  const [properties, others] = [namedParts(a["properties"]), namedParts(b["properties"])]
+  const [required, more] = [list(a["required"]), list(b["required"])]
   return {
     ...a,
     ...b,
-    ...(a["properties"] && b["properties"] ? { properties: { ...a["properties"], ...b["properties"] } } : {}),
-    ...(a["required"] && b["required"]
-      ? { required: [...(a["required"] as string[]), ...(b["required"] as string[])] }
-      : {}),
+    ...(properties && others ? { properties: { ...properties, ...others } } : {}),
+    ...(required.length > 0 && more.length > 0 ? { required: [...required, ...more] } : {}),
   }
+}
+
+// What stands in the place of a list or of parts by name may be a text, which would be taken apart into its letters.
+function list(value: unknown): readonly unknown[] {
+  if (value !== undefined && !Array.isArray(value)) throw new TypeError("schema: wanted a list where there is none")
+  return value ?? []
+}
+
+function namedParts(value: unknown): Readonly<Record<string, JsonSchema>> | undefined {
+  if (value !== undefined && !isObject(value)) throw new TypeError("schema: wanted properties where there are none")
+  return value as Record<string, JsonSchema> | undefined
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
 function typeOf(schema: Record<string, unknown>): string {

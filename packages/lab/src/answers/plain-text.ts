@@ -36,7 +36,8 @@ const MARKUP: readonly (readonly [RegExp, string])[] = [
  * paragraphs and list items are separated by a blank line.
  */
 export function plainText(markdown: string): string {
-  let text = markdown.replaceAll("\r\n", "\n")
+  // To an expression these begin a line too: blanks between them would be read once for each.
+  let text = markdown.replace(/\r\n?|[\u2028\u2029]/g, "\n")
   for (const [pattern, replacement] of MARKUP) text = text.replace(pattern, replacement)
   return text
     .split(/\n\s*\n/)

@@ -91,13 +91,13 @@ export class VirtualClock implements Clock {
       await this.#settle()
       if (done) return promise
       if (this.#next(Number.MAX_VALUE)) idleTurns = 0
-      // A module or a file may be loading: give the event loop many turns before giving up.
-      else if (++idleTurns > 2000) {
+      // A module or a file may be loading: give it many turns of the event loop, and then half a second, before giving up.
+      else if (++idleTurns > 2500) {
         throw new Error(
           `VirtualClock.run: the promise is pending and no timer is set (now ${this.#nowMs} ms), so nothing can settle it. ` +
             "Is something waiting for real time, or for a permit that nobody gives back?",
         )
-      }
+      } else if (idleTurns > 2000) await aMillisecond()
     }
   }
 
@@ -114,6 +114,12 @@ export class VirtualClock implements Clock {
 function settlePromises(): Promise<void> {
   // Ticks run when no promise has anything left to do.
   return new Promise((resolve) => process.nextTick(resolve))
+}
+
+function aMillisecond(): Promise<void> {
+  // Not a clock either: real time for what takes real time.
+  // oxlint-disable-next-line no-restricted-globals
+  return new Promise((resolve) => setTimeout(resolve, 1))
 }
 
 function settle(): Promise<void> {

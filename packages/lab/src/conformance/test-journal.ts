@@ -114,7 +114,6 @@ export function testJournal(create: () => JournalPlace | Promise<JournalPlace>, 
       node: { node: "digest/translate" },
       visit: { visit: 1 },
       params: { params: { file: "b.md" } },
-      index: { index: 4 },
       input: { input: { text: "longer" } },
       version: { version: "2" },
     }
@@ -136,6 +135,28 @@ export function testJournal(create: () => JournalPlace | Promise<JournalPlace>, 
           const same = { ...item, params: { b: 2, a: 1 }, input: { y: { q: 2, p: 1 }, x: 1 } }
           assert.notEqual(await lookup(run, same), undefined)
         },
+      ))
+
+    it("finds an item without a key wherever its content stands now, and gives it to one", () =>
+      twice(
+        (run) => run.settle(item, done("mine")),
+        async (run) => {
+          for (let time = 0; time < 2; time++) {
+            assert.deepEqual(await lookup(run, { ...item, index: 17 }), { status: "ok", value: "mine", attempts: 1 })
+            assert.equal(await lookup(run, { ...item, index: 18 }), undefined)
+          }
+        },
+      ))
+
+    it("keeps what is settled though another item stands in its place", () =>
+      twice(
+        async (run) => {
+          await run.settle(item, done("mine"))
+          const other = { ...item, input: { text: "another" } }
+          assert.equal(await lookup(run, other), undefined)
+          await run.settle(other, done("theirs"))
+        },
+        async (run) => assert.deepEqual(await lookup(run, item), { status: "ok", value: "mine", attempts: 1 }),
       ))
 
     it("finds an item by its key wherever it stands now", () =>

@@ -1,7 +1,7 @@
-import { FixedWindow } from "./fixed-window.ts"
+import { FixedWindowModel } from "./fixed-window.ts"
 import { Slices } from "./slices.ts"
-import { SlidingWindow } from "./sliding-window.ts"
-import { TokenBucket } from "./token-bucket.ts"
+import { SlidingWindowModel } from "./sliding-window.ts"
+import { TokenBucketModel } from "./token-bucket.ts"
 import type { LimitModel, LimitOptions } from "./limit-model.ts"
 
 /** The model that `options` describe, full at `nowMs`. */
@@ -14,13 +14,13 @@ export function createLimitModel(options: LimitOptions, nowMs = 0): LimitModel {
   }
   switch (model) {
     case "bucket":
-      return new TokenBucket(limit, windowMs, burst, nowMs)
+      return new TokenBucketModel(limit, windowMs, burst, nowMs)
     case "slices":
       return new Slices(limit, windowMs, sliceMs, nowMs)
     case "sliding":
-      return new SlidingWindow(limit, windowMs)
+      return new SlidingWindowModel(limit, windowMs)
     case "fixed":
-      return new FixedWindow(limit, windowMs, anchorMs)
+      return new FixedWindowModel(limit, windowMs, anchorMs)
     default:
       throw new TypeError(`limit model: model must be bucket, slices, sliding or fixed, got ${String(model)}`)
   }

@@ -1,7 +1,7 @@
 import { slack, type LimitModel } from "./limit-model.ts"
 
 /** A fresh limit at `anchorMs` and every `windowMs` from there. What was overdrawn is forgiven with the window. */
-export class FixedWindow implements LimitModel {
+export class FixedWindowModel implements LimitModel {
   limit: number
   readonly windowMs: number
   readonly #anchorMs: number

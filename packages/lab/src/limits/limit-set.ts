@@ -13,13 +13,13 @@ const dimensions = [
 ] as const satisfies readonly VendorDimension[]
 
 /** What a call asks for in one dimension: `needs` must fit, `takes` is charged. */
-export interface Ask {
+export interface Demand {
   readonly needs: number
   readonly takes: number
 }
-export type Asks = Partial<Readonly<Record<VendorDimension, Ask>>>
+export type Asks = Partial<Readonly<Record<VendorDimension, Demand>>>
 
-interface Entry {
+interface LimitEntry {
   readonly dimension: VendorDimension
   readonly model: LimitModel
   /** What stood ready at the start, for utilisation. */
@@ -31,7 +31,7 @@ interface Entry {
 
 /** Every rate limit of one vendor: all taken at once or none. */
 export class LimitSet {
-  readonly entries: readonly Entry[]
+  readonly entries: readonly LimitEntry[]
 
   constructor(limits: VendorLimits, nowMs: number) {
     this.entries = dimensions.flatMap((dimension) => {
@@ -52,9 +52,9 @@ export class LimitSet {
   }
 
   /** The longest wait and whose it is; 0 when all fits. */
-  msUntil(nowMs: number, asks: Asks): { waitMs: number; entry: Entry | undefined } {
+  msUntil(nowMs: number, asks: Asks): { waitMs: number; entry: LimitEntry | undefined } {
     let waitMs = 0
-    let worst: Entry | undefined
+    let worst: LimitEntry | undefined
     for (const entry of this.entries) {
       const ask = asks[entry.dimension]
       if (!ask) continue

@@ -1,5 +1,5 @@
 import { slack, type LimitModel } from "./limit-model.ts"
-import { TokenBucket } from "./token-bucket.ts"
+import { TokenBucketModel } from "./token-bucket.ts"
 
 /**
  * "60 per minute enforced as 1 per second": each slice of the vendor's clock brings its share of the limit.
@@ -12,7 +12,7 @@ export class Slices implements LimitModel {
   limit: number
   readonly windowMs: number
   readonly #sliceMs: number
-  readonly #minute: TokenBucket
+  readonly #minute: TokenBucketModel
   #level: number
   #slice: number
 
@@ -20,7 +20,7 @@ export class Slices implements LimitModel {
     this.limit = limit
     this.windowMs = windowMs
     this.#sliceMs = sliceMs
-    this.#minute = new TokenBucket(limit, windowMs, limit, nowMs)
+    this.#minute = new TokenBucketModel(limit, windowMs, limit, nowMs)
     this.#level = this.#share + carry
     this.#slice = Math.floor(nowMs / sliceMs)
   }

@@ -1,7 +1,7 @@
 import { slack, type LimitModel } from "./limit-model.ts"
 
 /** Exact log: never more than `limit` in any `windowMs`. An entry leaves when it is exactly `windowMs` old. */
-export class SlidingWindow implements LimitModel {
+export class SlidingWindowModel implements LimitModel {
   limit: number
   readonly windowMs: number
   #times: number[] = []

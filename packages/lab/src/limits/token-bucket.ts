@@ -1,7 +1,7 @@
 import { slack, type LimitModel } from "./limit-model.ts"
 
 /** Refills continuously at `limit` per `windowMs`, holds at most `burst`, and may be in debt. */
-export class TokenBucket implements LimitModel {
+export class TokenBucketModel implements LimitModel {
   limit: number
   readonly windowMs: number
   #burst: number

@@ -7,7 +7,7 @@ import { vendorOfLimits } from "./vendor-of-limits.ts"
 const dayMs = 86_400_000
 
 type Weight = (call: PlannedCall) => number
-type Dimension = "requests" | "tokens" | "inputTokens" | "outputTokens"
+type DemandDimension = "requests" | "tokens" | "inputTokens" | "outputTokens"
 
 /** The rate that the calls fill most, or else the time that they take. */
 export interface Scarcest {
@@ -58,12 +58,12 @@ export function totalOf(weightOf: Weight, calls: readonly PlannedCall[]): number
   return calls.reduce((sum, call) => sum + weightOf(call), 0)
 }
 
-function ratesOf({ limits }: RunSetting): [Dimension, LimitOptions][] {
+function ratesOf({ limits }: RunSetting): [DemandDimension, LimitOptions][] {
   const { requestsPerDay: _requests, tokensPerDay: _tokens, ...rates } = vendorOfLimits(limits, 0)
-  return Object.entries(rates) as [Dimension, LimitOptions][]
+  return Object.entries(rates) as [DemandDimension, LimitOptions][]
 }
 
-function chargeIn(dimension: Dimension, { chargesMaxTokens }: RunSetting): Weight {
+function chargeIn(dimension: DemandDimension, { chargesMaxTokens }: RunSetting): Weight {
   const outputOf: Weight = (call) => (chargesMaxTokens ? chargedAhead(chargesMaxTokens, call) : call.outputTokens)
   if (dimension === "requests") return () => 1
   if (dimension === "inputTokens") return ({ inputTokens }) => inputTokens

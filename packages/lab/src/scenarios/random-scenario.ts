@@ -122,10 +122,10 @@ export function randomScenario(seed: number): RandomScenario {
   }
 }
 
-type Limits = Partial<Readonly<Record<"requests" | "tokens" | "inputTokens", LimitOptions>>>
+type ScenarioLimits = Partial<Readonly<Record<"requests" | "tokens" | "inputTokens", LimitOptions>>>
 
 /** In the words of a quota's options; `exactly` says how it is counted, too. */
-function toldOf(limits: Limits, told: RandomScenario["told"], exactly: boolean): ToldQuota {
+function toldOf(limits: ScenarioLimits, told: RandomScenario["told"], exactly: boolean): ToldQuota {
   if (told === "nothing") return {}
   const names = told === "requests" ? (["requests"] as const) : (["requests", "tokens", "inputTokens"] as const)
   const rates = names.flatMap((name) => {

@@ -1,5 +1,5 @@
 import { luckOf, seededRandom } from "../clock/seeded-random.ts"
-import type { BatchOptions } from "./server-options.ts"
+import type { BatchJobOptions } from "./server-options.ts"
 
 /** Where a job stands. `failed`: its input was found wanting; `expired` and `cancelled` ended with a part done. */
 export type BatchPhase =
@@ -29,12 +29,12 @@ export class BatchJob<Item extends { readonly customId: string }> {
   readonly createdMs: number
   /** In the order in which they are worked off. */
   readonly items: readonly Item[]
-  readonly #times: Required<Omit<BatchOptions, "maxEnqueuedTokens">>
+  readonly #times: Required<Omit<BatchJobOptions, "maxEnqueuedTokens">>
   readonly #seed: number
   readonly #invalid: boolean
   #cancelledMs = Infinity
 
-  constructor(items: readonly Item[], createdMs: number, options: BatchOptions, seed: number, invalid = false) {
+  constructor(items: readonly Item[], createdMs: number, options: BatchJobOptions, seed: number, invalid = false) {
     this.createdMs = createdMs
     this.#times = { ...DEFAULTS, ...options }
     this.#seed = seed

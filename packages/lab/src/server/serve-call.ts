@@ -1,12 +1,12 @@
 import { hash } from "node:crypto"
 import type { FastifyReply, FastifyRequest } from "fastify"
-import type { Answer } from "../answers/answer.ts"
+import type { SimulatedAnswer } from "../answers/answer.ts"
 import { luckOf } from "../clock/seeded-random.ts"
-import type { Refusal } from "../vendor/refusal.ts"
+import type { VendorRefusal } from "../vendor/refusal.ts"
 import { answerOffSchema, answerTo } from "./send/answer-to.ts"
-import { abandon, goneSignal, sendReply, type Delivery } from "./send/delivery.ts"
+import { abandon, goneSignal, sendReply, type AnswerDelivery } from "./send/delivery.ts"
 import { voices } from "./http-app.ts"
-import type { ModelCall } from "./wire/model-call.ts"
+import type { WireCall } from "./wire/model-call.ts"
 import { parseJson } from "./wire/parse-body.ts"
 import { pause } from "./send/pause.ts"
 import { sendFaulty } from "./send/send-faulty.ts"
@@ -26,8 +26,8 @@ export async function serveCall(
   const voice = voices[format.vendor]
   const call = format.readCall(parseJson(request.body), params)
   // Composed only when the core asks for its length: a refused call costs no answer.
-  let composed: Answer | undefined
-  const answer = (): Answer => (composed ??= answerTo(format, call, state))
+  let composed: SimulatedAnswer | undefined
+  const answer = (): SimulatedAnswer => (composed ??= answerTo(format, call, state))
   const id = state.identify?.(call) ?? hash("sha1", request.body as Buffer)
   const verdict = state.core.arrive({
     id,
@@ -42,7 +42,7 @@ export async function serveCall(
 
   const isOff = verdict.fault === "offSchema"
   const off = isOff ? answerOffSchema(call, answer(), luckOf(state.seed, "off-schema", id)) : undefined
-  const delivery: Delivery = {
+  const delivery: AnswerDelivery = {
     request,
     reply,
     state,
@@ -62,7 +62,7 @@ export async function serveCall(
   return call.stream ? sendStream(delivery) : sendWhole(delivery)
 }
 
-async function sendWhole(delivery: Delivery): Promise<void> {
+async function sendWhole(delivery: AnswerDelivery): Promise<void> {
   const { reply, state, format, exchange, answer, ending, admission, headers, gone } = delivery
   if (!(await pause(state.clock, admission.totalMs, gone))) return abandon(delivery)
   admission.finish(ending, ending === "answered" ? undefined : answer.outputTokens)
@@ -70,9 +70,9 @@ async function sendWhole(delivery: Delivery): Promise<void> {
 }
 
 async function refuse(
-  refusal: Refusal,
+  refusal: VendorRefusal,
   voice: VendorVoice,
-  { model }: ModelCall,
+  { model }: WireCall,
   request: FastifyRequest,
   reply: FastifyReply,
   { clock, billingCode }: VendorState,

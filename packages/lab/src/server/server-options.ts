@@ -1,8 +1,8 @@
 import { z } from "zod"
 import type { Clock } from "@sluice/core"
+import { isLoopback } from "@sluice/core/internal"
 import type { AnswerRequest, AnswerSource } from "../answers/answer.ts"
 import { checkOptions, strict } from "../check-options.ts"
-import { loopbackHost } from "./guard/loopback-host.ts"
 import type { VendorOptions } from "../vendor/options.ts"
 import { vendorShape } from "../vendor/options-schema.ts"
 
@@ -28,13 +28,13 @@ export interface ServerOptions extends VendorOptions {
   readonly billingCode?: string
   /** What `GET /v1/models` lists; every name is served all the same. Default `["lab-small", "lab-large"]`. */
   readonly models?: readonly string[]
-  readonly batch?: BatchOptions
+  readonly batch?: BatchJobOptions
   /** Default the machine's clock. */
   readonly clock?: Clock
 }
 
 /** How batch jobs go. */
-export interface BatchOptions {
+export interface BatchJobOptions {
   /** Time in `validating`. Default 200. */
   readonly validatingMs?: number
   /** Time in progress for the whole job. Default 500. */
@@ -49,7 +49,8 @@ export interface BatchOptions {
   readonly maxEnqueuedTokens?: number
 }
 
-const checked = strict({
+/** The fields of `ServerOptions`, each strict about what is in it. */
+export const serverShape: Readonly<Record<keyof ServerOptions, z.ZodType>> = {
   port: z.int().min(0).max(65_535).optional(),
   host: z.string().min(1).optional(),
   exposed: z.literal("to the network").optional(),
@@ -77,10 +78,15 @@ const checked = strict({
     maxEnqueuedTokens: z.number().min(0).optional(),
   }).optional(),
   ...vendorShape,
-}).refine(({ host = "127.0.0.1", exposed }) => loopbackHost.test(host) || exposed !== undefined, {
-  path: ["host"],
-  message: 'is not a loopback address: the server has no passwords. Say exposed: "to the network" if that is meant',
-})
+}
+
+const checked = strict(serverShape).refine(
+  ({ host = "127.0.0.1", exposed }) => isLoopback(host as string) || exposed !== undefined,
+  {
+    path: ["host"],
+    message: 'is not a loopback address: the server has no passwords. Say exposed: "to the network" if that is meant',
+  },
+)
 
 /** Throws a TypeError that names path, wanted and got. */
 export function checkServerOptions(options: ServerOptions): void {

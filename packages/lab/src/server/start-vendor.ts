@@ -15,7 +15,7 @@ import { VendorMemory } from "./vendor-memory.ts"
 import { checkServerOptions, type ServerOptions } from "./server-options.ts"
 
 /** A running vendor. */
-export interface Vendor {
+export interface VendorServer {
   /** Without a trailing slash: `http://127.0.0.1:41234`. OpenAI clients add `/v1` to it, Azure's `/openai`, the others nothing. */
   readonly url: string
   readonly port: number
@@ -57,7 +57,7 @@ const DEFAULTS = Object.freeze({
  * await vendor.stop()
  * ```
  */
-export async function startVendor(options: ServerOptions = {}): Promise<Vendor> {
+export async function startVendor(options: ServerOptions = {}): Promise<VendorServer> {
   checkServerOptions(options)
   const clock = options.clock ?? systemClock
   let current = options

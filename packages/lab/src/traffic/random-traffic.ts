@@ -211,12 +211,12 @@ export function randomTraffic(seed: number): RandomTraffic {
   }
 }
 
-type Limits = Partial<Readonly<Record<"requests" | "tokens" | "inputTokens" | "outputTokens", LimitOptions>>>
+type TrafficLimits = Partial<Readonly<Record<"requests" | "tokens" | "inputTokens" | "outputTokens", LimitOptions>>>
 type Pick_ = <T>(...choices: readonly T[]) => T
 
 /** In the words of a quota's options. */
 function toldOf(
-  limits: Limits,
+  limits: TrafficLimits,
   told: ToldKind,
   perDay: number | undefined,
   places: number | undefined,

@@ -3,9 +3,10 @@ import type { Clock, EventSink, Limiter, Random } from "@sluice/core"
 import { createQuota } from "@sluice/scheduler"
 import { toldAt, type ToldQuota } from "../scenarios/scenario.ts"
 import type { VendorOptions } from "../vendor/options.ts"
+import { CountingClock } from "../clock/counting-clock.ts"
 import { VirtualClock } from "../clock/virtual-clock.ts"
+import { type WaitsSnapshot, whyAsleep } from "../conformance/why-asleep.ts"
 import { createVirtualVendor } from "../vendor/virtual-vendor.ts"
-import { CountingClock } from "./counting-clock.ts"
 import { offer, trafficCalls, trafficRandom } from "./traffic-call.ts"
 import { type CallEnd, sendCall, type TrafficClient } from "./traffic-client.ts"
 import { trafficOracle } from "./traffic-oracle.ts"
@@ -15,7 +16,7 @@ import type { WireStyle } from "./wire-style.ts"
 
 /** A limiter, and what it says of itself where it can. */
 export interface SimulatedLimiter extends Limiter {
-  snapshot?(): { readonly inFlight: number; readonly waiting: number }
+  snapshot?(): WaitsSnapshot
 }
 
 export interface SimulateOptions {
@@ -71,8 +72,9 @@ export async function simulate(
   const seeded = { ...vendorOptions, seed }
   const oracle = trafficOracle(shape, calls, seeded, options.told ?? {}, networkMs)
   const clock = new VirtualClock({ settles: "promises" })
-  const limiterClock = new CountingClock(clock)
-  const vendor = createVirtualVendor({ ...seeded, clock, networkMs, networkJitterMs })
+  const limiterClock = new CountingClock(clock, lookForHang)
+  const vendorClock = new CountingClock(clock, lookForHang)
+  const vendor = createVirtualVendor({ ...seeded, clock: vendorClock, networkMs, networkJitterMs })
   const create = options.limiter ?? (({ told, ...ports }) => createQuota({ ...told, ...ports }))
   const limiter = create({
     told: toldAt(options.told ?? {}, clock.wallNow()),
@@ -102,8 +104,9 @@ export async function simulate(
 
   /** Called when everything before has come to rest. */
   function lookForHang(): void {
-    const { waiting, inFlight, resting } = client.at
-    if (waiting > 0 && inFlight === 0 && resting === 0 && limiterClock.pending === 0) hungAtMs ??= clock.now()
+    const { waiting, inFlight } = client.at
+    const why = whyAsleep({ waiting, inFlight, ...limiter.snapshot?.() }, limiterClock)
+    if (why !== undefined) hungAtMs ??= clock.now()
   }
 
   const done = new Promise<void>((resolve, reject) => {

@@ -20,7 +20,7 @@ interface Event {
   heapIndex: number
 }
 
-interface Asked {
+interface WaitingCall {
   readonly call: TrafficCall
   readonly atMs: number
   readonly sequence: number
@@ -47,7 +47,7 @@ export function trafficOracle(
   const ceiling = createVendorCore({ ...ceilingOf(told, vendor), clock })
   const most = vendor.latency?.knee?.at ?? Infinity
   const events = new IndexedHeap<Event>((a, b) => a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence))
-  const queue = new IndexedHeap<Asked>(
+  const queue = new IndexedHeap<WaitingCall>(
     (a, b) => a.call.priority > b.call.priority || (a.call.priority === b.call.priority && a.sequence < b.sequence),
   )
   const latencyMs = new Map<string, number>()
@@ -85,7 +85,7 @@ export function trafficOracle(
     }
   }
 
-  function start(asked: Asked): void {
+  function start(asked: WaitingCall): void {
     const verdict = core.arrive(asked.call)
     const again = (): void => {
       if (asked.call.abortMs !== undefined && nowMs >= asked.atMs + asked.call.abortMs) asked.ended()
@@ -120,7 +120,7 @@ export function trafficOracle(
   offer(shape, calls, {
     after,
     ask(call, ended) {
-      const asked: Asked = { call, atMs: nowMs, sequence: sequence++, ended, heapIndex: -1 }
+      const asked: WaitingCall = { call, atMs: nowMs, sequence: sequence++, ended, heapIndex: -1 }
       queue.push(asked)
       if (call.abortMs !== undefined) {
         after(call.abortMs, () => {

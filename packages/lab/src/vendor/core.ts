@@ -9,7 +9,14 @@ import type { VendorCall } from "./call.ts"
 import type { VendorOptions } from "./options.ts"
 import { checkVendorOptions } from "./options-schema.ts"
 import { readLimits } from "./readings.ts"
-import { refusalByFault, refusalByLimit, refusalByRamp, tooLarge, tooManyAtOnce, type Refusal } from "./refusal.ts"
+import {
+  refusalByFault,
+  refusalByLimit,
+  refusalByRamp,
+  tooLarge,
+  tooManyAtOnce,
+  type VendorRefusal,
+} from "./refusal.ts"
 import { TruthLog, type VendorTruth } from "./truth.ts"
 
 /** The call was let in. Whoever carries out the answer ends it exactly once; a second `finish` does nothing. */
@@ -31,11 +38,11 @@ export interface Admission {
   readonly finish: (how: "answered" | ServingFault | "cancelled", outputTokens?: number) => void
 }
 
-export type Verdict = Admission | Refusal
+export type ArrivalDecision = Admission | VendorRefusal
 
 /** Decides about calls and keeps the truth. Carries nothing: no timers, no sockets. */
 export interface VendorCore {
-  arrive(call: VendorCall): Verdict
+  arrive(call: VendorCall): ArrivalDecision
   /** 0: this call would be let in now. Else milliseconds after which to ask again: not before could it be. `Infinity` never. */
   msUntilAdmitted(call: VendorCall): number
   /** What headers would say now. */
@@ -112,7 +119,7 @@ export function createVendorCore(options: VendorOptions & { readonly clock: Pick
     return readLimits(limits, options.headers ?? "openai", nowMs)
   }
 
-  function refuse(nowMs: number, refusal: Refusal): Refusal {
+  function refuse(nowMs: number, refusal: VendorRefusal): VendorRefusal {
     truth.refuse(nowMs, refusal.reason === "rate" ? `rate:${refusal.dimension ?? "unknown"}` : refusal.reason)
     const asked = options.retryAfter ?? "exact"
     const { retryAfterMs, ...rest } = refusal
@@ -130,7 +137,7 @@ export function createVendorCore(options: VendorOptions & { readonly clock: Pick
     }
   }
 
-  function check(nowMs: number, call: VendorCall, asks: Asks): Refusal | undefined {
+  function check(nowMs: number, call: VendorCall, asks: Asks): VendorRefusal | undefined {
     if (truth.inFlight >= concurrency) return tooManyAtOnce(concurrencyStatus, concurrency)
     const rampMs = ramp?.msUntil(nowMs) ?? 0
     if (rampMs > 0) return refusalByRamp(rampMs)

@@ -8,7 +8,7 @@ const nonNegative = z.number().min(0)
 const untilMs = z.union([nonNegative, z.literal(Infinity)])
 const share = z.number().min(0).max(1)
 
-const faultKinds = [
+export const faultKinds: readonly FaultKind[] = [
   "error503",
   "error529",
   "outage",
@@ -21,7 +21,7 @@ const faultKinds = [
   "malformed",
   "streamError",
   "offSchema",
-] as const satisfies readonly FaultKind[]
+]
 
 const rate = z
   .union([

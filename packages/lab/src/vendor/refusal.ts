@@ -3,7 +3,7 @@ import type { RefusingFault } from "./faults.ts"
 import type { VendorDimension } from "./options.ts"
 
 /** The vendor's no, in neutral terms; the HTTP server words it as each vendor does. */
-export interface Refusal {
+export interface VendorRefusal {
   readonly admitted: false
   /** The HTTP status; 0: the connection is torn down without an answer. */
   readonly status: 0 | 401 | 413 | 429 | 503 | 529
@@ -39,7 +39,7 @@ const words: Readonly<Record<VendorDimension, string>> = {
 const figures = ({ limit, used, requested }: Numbers): string =>
   `Limit ${limit}, Used ${Math.max(0, Math.ceil(used))}, Requested ${requested}.`
 
-export function refusalByLimit(numbers: Numbers, waitMs: number): Refusal {
+export function refusalByLimit(numbers: Numbers, waitMs: number): VendorRefusal {
   const daily = numbers.dimension === "requestsPerDay" || numbers.dimension === "tokensPerDay"
   const wait = waitMs < 1000 ? `${Math.ceil(waitMs)}ms` : `${Math.ceil(waitMs / 10) / 100}s`
   return {
@@ -52,17 +52,17 @@ export function refusalByLimit(numbers: Numbers, waitMs: number): Refusal {
   }
 }
 
-export function tooLarge(numbers: Numbers): Refusal {
+export function tooLarge(numbers: Numbers): VendorRefusal {
   const message = `Request too large on ${words[numbers.dimension]}: ${figures(numbers)} It can never fit.`
   return { admitted: false, status: 413, reason: "tooLarge", ...numbers, message }
 }
 
-export function refusalByRamp(waitMs: number): Refusal {
+export function refusalByRamp(waitMs: number): VendorRefusal {
   const message = "Slow down: your traffic grows too fast. Ramp up gradually."
   return { admitted: false, status: 429, reason: "ramp", message, retryAfterMs: waitMs }
 }
 
-export function tooManyAtOnce(status: 429 | 503 | 529, limit: number): Refusal {
+export function tooManyAtOnce(status: 429 | 503 | 529, limit: number): VendorRefusal {
   const message =
     status === 429
       ? `Too many concurrent requests: ${limit} run already.`
@@ -70,7 +70,7 @@ export function tooManyAtOnce(status: 429 | 503 | 529, limit: number): Refusal {
   return { admitted: false, status, reason: "concurrency", message }
 }
 
-export function refusalByFault(fault: RefusingFault): Refusal {
+export function refusalByFault(fault: RefusingFault): VendorRefusal {
   const refusal = { admitted: false, fault } as const
   switch (fault) {
     case "error503":

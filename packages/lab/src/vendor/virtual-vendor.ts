@@ -3,7 +3,7 @@ import { luckOf } from "../clock/seeded-random.ts"
 import { createVendorCore, type Admission, type VendorCore } from "./core.ts"
 import type { VendorCall } from "./call.ts"
 import type { VendorOptions } from "./options.ts"
-import type { Refusal } from "./refusal.ts"
+import type { VendorRefusal } from "./refusal.ts"
 import type { VendorTruth } from "./truth.ts"
 
 export interface VirtualVendorOptions extends VendorOptions {
@@ -117,7 +117,7 @@ export function createVirtualVendor(options: VirtualVendorOptions): VirtualVendo
   }
 }
 
-function spoken(refusal: Refusal): Omit<VirtualAnswer, "totalMs"> {
+function spoken(refusal: VendorRefusal): Omit<VirtualAnswer, "totalMs"> {
   const { status, limits, retryAfterMs, message } = refusal
   const answer = { status, ...(limits ? { limits } : {}), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
   switch (refusal.reason) {

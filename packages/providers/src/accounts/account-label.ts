@@ -1,4 +1,4 @@
-import { hashText } from "./hash-text.ts"
+import { hashText } from "@sluice/core/internal"
 import type { ModelCall, Vendor } from "../vendors/vendor.ts"
 
 /** Whose call it is: the account that the vendor counts it to, and the credentials that it shows for it. */
@@ -6,6 +6,8 @@ export interface AccountLabels {
   readonly account: string
   /** Another one of the same account is another token: a renewed one, when the vendor refuses this. */
   readonly credential: string
+  /** The account by a name that is the same in every process: for what processes share, never for what people see. */
+  readonly identity: () => string
 }
 
 /** Where SDKs and gateways put what names an account, beside the places of each vendor. */
@@ -40,10 +42,15 @@ export function accountLabels(
 ): AccountLabels {
   const credentials = credentialsOf(vendor, url, header)
   const place = [url.host, pathBeforeApi(url.pathname, call.endpoint)]
-  return {
-    account: label([...place, ...credentials.map((each) => subjectOf(each, place[1]!))]),
-    credential: label(credentials),
-  }
+  const account = [...place, ...credentials.map((each) => subjectOf(each, place[1]!))]
+  return { account: label(account), credential: label(credentials), identity: () => hashText(account) }
+}
+
+/** What of a call the vendor may refuse apart from its account: its token, and its model. */
+export type CallMarks = readonly [credential: string, model: string]
+
+export function marksOf({ credential }: Pick<AccountLabels, "credential">, model: string): CallMarks {
+  return [credential, `model ${model}`]
 }
 
 /** The values that name an account, wherever they stand, without `Bearer`. */

@@ -4,7 +4,7 @@ import type { LearnedTokens } from "./token-estimate.ts"
 import { bestPattern } from "./model-pattern.ts"
 import type { Price, Prices } from "./prices.ts"
 
-interface Refusal {
+interface KeptRefusal {
   readonly response: Response
   readonly bytes: Uint8Array<ArrayBuffer>
 }
@@ -16,21 +16,26 @@ const mostPrices = 1000
 /** What one account at one vendor has: a quota per model or pattern, and the refusals that ended any of them. */
 export class Account {
   readonly label: string
+  readonly vendor: string
+  /** Its name for other processes. */
+  readonly identity: string
   /** Calls that were given to this account among several, and have no answer yet. */
   sending = 0
   readonly quotas: Map<string, Limiter> = new Map()
   readonly failedCalls: FailedCalls = new FailedCalls()
   readonly #prices = new Map<string, Price | undefined>()
   readonly #tellRefused = new Map<() => void, readonly string[]>()
-  readonly #exhausted = new Map<Limiter, Refusal>()
+  readonly #exhausted = new Map<Limiter, KeptRefusal>()
   /** By the credential or model that was refused; of the account itself under `everyone`. */
-  readonly #refusals = new Map<string, Refusal>()
+  readonly #refusals = new Map<string, KeptRefusal>()
 
   /** What was learned about a model from its answers here. */
   readonly learned: (model: string) => LearnedTokens
 
-  constructor(label: string, learned: (model: string) => LearnedTokens) {
+  constructor(vendor: string, label: string, identity: string, learned: (model: string) => LearnedTokens) {
+    this.vendor = vendor
     this.label = label
+    this.identity = identity
     this.learned = learned
   }
 

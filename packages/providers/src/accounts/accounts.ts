@@ -1,6 +1,15 @@
 import { type Clock, type Limiter, SluiceError } from "@sluice/core"
-import { createQuota, type Quota, type QuotaOptions, type QuotaSnapshot, systemClock } from "@sluice/scheduler"
+import {
+  createQuota,
+  type Quota,
+  type QuotaLimits,
+  type QuotaOptions,
+  type QuotaSnapshot,
+  systemClock,
+  type WaitExplanation,
+} from "@sluice/scheduler"
 import { Account } from "./account.ts"
+import { meet } from "./many-fetches.ts"
 import { bestPattern } from "./model-pattern.ts"
 import { LearnedTokens } from "./token-estimate.ts"
 
@@ -21,19 +30,34 @@ interface Made {
 /** What a quota is made of, told for which account and model. */
 export type NamedQuota = QuotaOptions & { readonly name: string }
 
+/** Which account and model a quota is of, by names that are the same in every process. */
+export interface QuotaIdentity {
+  readonly vendor: string
+  /** Tells accounts apart, and is no credential. */
+  readonly account: string
+  readonly model: string
+}
+
+/** Why a call waits, and in which quota. */
+export interface QuotaWait extends WaitExplanation {
+  readonly quota: string
+}
+
 /** Which quota a call belongs to: one per vendor, account and model pattern, made at its first call. */
 export class Accounts {
   readonly #limits: Readonly<Record<string, QuotaOptions>>
   readonly #patterns: readonly string[]
   readonly #shared: QuotaOptions
   readonly #given: Limiter | undefined
-  readonly #make: (options: NamedQuota) => Quota
+  readonly #make: (options: NamedQuota, identity: QuotaIdentity) => Quota
   readonly #clock: Clock
   readonly #accounts = new Map<string, Account>()
   /** In the order of last use. */
   readonly #quotas = new Map<Limiter, Made>()
   readonly #learned = new Map<string, LearnedTokens>()
   #closed = false
+  /** What was told since they were made. */
+  #updated: QuotaLimits = {}
 
   /**
    * `shared`: clock, randomness and events of every quota here. `given`: the limiter of all calls, or what makes the quotas in place of
@@ -42,7 +66,7 @@ export class Accounts {
   constructor(
     limits: Readonly<Record<string, QuotaOptions>>,
     shared: QuotaOptions,
-    given: Limiter | ((options: NamedQuota) => Quota) = createQuota,
+    given: Limiter | ((options: NamedQuota, identity: QuotaIdentity) => Quota) = createQuota,
   ) {
     this.#limits = limits
     this.#patterns = Object.keys(limits)
@@ -52,10 +76,14 @@ export class Accounts {
     this.#clock = shared.clock ?? systemClock
   }
 
-  account(vendor: string, label: string): Account {
+  /** `identity`: its name for other processes, where that is not its label. */
+  account(vendor: string, label: string, identity: () => string = () => label): Account {
     const id = `${vendor}/${label}`
     let account = this.#accounts.get(id)
-    if (!account) this.#accounts.set(id, (account = new Account(id, (model) => this.#learnedOf(`${id}/${model}`))))
+    if (!account) {
+      account = new Account(vendor, id, identity(), (model) => this.#learnedOf(`${id}/${model}`))
+      this.#accounts.set(id, account)
+    }
     return account
   }
 
@@ -69,6 +97,11 @@ export class Accounts {
     // Kept under the model too: the pattern is looked for once.
     if (account.quotas.size < mostQuotas) account.quotas.set(model, quota)
     return this.#used(quota)
+  }
+
+  /** Whether the calls of this model have a limit in dollars. */
+  hasBudget(model: string): boolean {
+    return { ...this.#limits[bestPattern(this.#patterns, model) ?? model], ...this.#updated }.budgetUsd !== undefined
   }
 
   #used(quota: Limiter): Limiter {
@@ -112,8 +145,11 @@ export class Accounts {
 
   #create(account: Account, scope: string): Limiter {
     if (this.#closed) throw new SluiceError("limiter-closed", "limitedFetch is closed. Make a new one.")
-    const quota = this.#make({ ...this.#shared, ...this.#limits[scope], name: `${account.label}/${scope}` })
+    const options = { ...this.#shared, ...this.#limits[scope], name: `${account.label}/${scope}` }
+    const quota = this.#make(options, { vendor: account.vendor, account: account.identity, model: scope })
+    if (Object.keys(this.#updated).length > 0) quota.retune(this.#updated)
     this.#quotas.set(quota, { quota, account, usedMs: this.#clock.now() })
+    if (this.#make === createQuota) meet(options.name, this.#clock, this.#shared.onEvent)
     return quota
   }
 
@@ -125,6 +161,27 @@ export class Accounts {
 
   snapshot(): QuotaSnapshot[] {
     return Array.from(this.#quotas.values(), ({ quota }) => quota.snapshot())
+  }
+
+  /** Why calls wait, the first `count` of them. */
+  explain(count: number): QuotaWait[] {
+    const waits: QuotaWait[] = []
+    for (const { quota } of this.#quotas.values()) {
+      if (waits.length === count) break
+      for (const wait of quota.explain(count - waits.length)) waits.push({ quota: quota.name, ...wait })
+    }
+    return waits
+  }
+
+  /** New numbers for every quota, of now and later. All are tried on one that nobody uses first: none changes when one is wrong. */
+  update(limits: QuotaLimits): void {
+    if (this.#given) {
+      const message = "limitedFetch.update: its limiter is one of yours (option quota): change that one."
+      throw new SluiceError("invalid-option", message)
+    }
+    for (const told of [...Object.values(this.#limits), {}]) createQuota({ ...told, clock: this.#clock }).retune(limits)
+    this.#updated = { ...this.#updated, ...limits }
+    for (const { quota } of this.#quotas.values()) quota.retune(limits)
   }
 
   /** Forgets every refusal: the next calls of those accounts are sent again. */

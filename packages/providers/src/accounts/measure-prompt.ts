@@ -52,12 +52,19 @@ function walk(value: unknown, size: { textChars: number; mediaParts: number }, d
   } else if (typeof value === "number") {
     // Embedding inputs may be token ids: about four characters each.
     size.textChars += 4
+  } else if (ArrayBuffer.isView(value)) {
+    size.mediaParts++
   } else if (typeof value === "object" && value !== null && depth < 64) {
     if (Array.isArray(value)) {
       for (const element of value) walk(element, size, depth + 1)
       return
     }
     const record = value as Record<string, unknown>
+    // A file as the AI SDK writes it.
+    if (typeof record["mediaType"] === "string" && "data" in record) {
+      size.mediaParts++
+      return
+    }
     for (const key in record) {
       const field = record[key]
       if (isUnmeasured(key, field)) size.mediaParts++

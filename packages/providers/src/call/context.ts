@@ -1,8 +1,11 @@
 import type { RetryBudget } from "@sluice/scheduler"
 import type { Accounts } from "../accounts/accounts.ts"
 import type { FetchInput } from "../http/request.ts"
+import type { Closing } from "./closing.ts"
 import type { LimitedFetchOptions } from "../options.ts"
+import type { Pause } from "./pause.ts"
 import type { SendTurns } from "./send-turns.ts"
+import type { SlowAnswers } from "./slow-answers.ts"
 
 /** What all calls of one `limitedFetch` share. */
 export interface FetchContext
@@ -21,6 +24,10 @@ export interface FetchContext
   readonly accounts: Accounts
   readonly budget: RetryBudget
   readonly turns: SendTurns
+  /** Where hedging or an adaptive time-out is asked for. */
+  readonly slow: (() => Promise<SlowAnswers>) | undefined
+  readonly closing: Closing
+  readonly pause: Pause
   /** Warnings that were given already. */
   readonly warned: Set<string>
 }

@@ -1,6 +1,6 @@
 import type { AdmitOptions, Limiter, TaskScope } from "@sluice/core"
 import type { Account } from "../accounts/account.ts"
-import { accountLabels, credentialsOf } from "../accounts/account-label.ts"
+import { accountLabels, type CallMarks, credentialsOf, marksOf } from "../accounts/account-label.ts"
 import type { LearnedTokens } from "../accounts/token-estimate.ts"
 import { callOptions } from "./with-call.ts"
 import { hideSecrets } from "./hide-secrets.ts"
@@ -25,16 +25,12 @@ export interface AskedCall {
 /** What is known of a call before it asks for admission. */
 export interface PreparedCall {
   readonly vendor: Vendor
-  /** Taken for a model call because the user says so. */
-  readonly isGuess: boolean
+  readonly endpoint: string
   /** What of the body is needed again; its parsed form is not kept. */
   readonly body: Pick<SentBody, "repeatable" | "text">
   readonly facts: RequestFacts
   readonly account: Account
-  /** Its token, which is not that of every call of the account. */
-  readonly credential: string
-  /** Its model, as a mark beside tokens. */
-  readonly modelMark: string
+  readonly marks: CallMarks
   readonly quota: Limiter
   readonly learned: LearnedTokens
   /** Blanks out the call's own credentials in what is told of it. */
@@ -55,22 +51,27 @@ export function prepareCall(
   const identity: CallIdentity = { url, vendor: vendor.name, model: facts.model, header }
   const key = keyBy?.(identity)
   const labels = accountLabels(vendor, asked.call, url, header)
-  const account = accounts.account(vendor.name, key?.account ?? labels.account)
+  const account =
+    key?.account === undefined
+      ? accounts.account(vendor.name, labels.account, labels.identity)
+      : accounts.account(vendor.name, key.account)
   const told = callOptions(scope)
   const wanted = told.priority ?? (typeof priority === "function" ? priority(identity) : (priority ?? scope?.priority))
   const tenant = told.tenant ?? key?.tenant
+  const price = account.price(facts.model, prices)
+  if (!price && accounts.hasBudget(facts.model))
+    void import("../on-demand.ts").then(({ warnOfPrice }) => warnOfPrice(context, scope, facts.model))
   return {
     vendor,
-    isGuess: asked.call.isGuess ?? false,
+    endpoint: asked.call.endpoint,
     body: { repeatable, ...(text === undefined ? {} : { text }) },
     facts,
     account,
-    credential: labels.credential,
-    modelMark: `model ${facts.model}`,
+    marks: marksOf(labels, facts.model),
     hide: (text) => hideSecrets(credentialsOf(vendor, url, header))(text),
     quota: accounts.quota(account, facts.model),
     learned: account.learned(facts.model),
-    price: account.price(facts.model, prices),
+    price,
     admitOptions: {
       ...(signal ? { signal } : {}),
       ...(wanted !== undefined ? { priority: wanted } : {}),

@@ -4,7 +4,7 @@ import { type FetchInput, headerReader, methodOf } from "../http/request.ts"
 import type { LimitedFetchOptions } from "../options.ts"
 import { findVendor, type FoundCall, vendors } from "../vendors/find-vendor.ts"
 import { openaiCompatible } from "../vendors/openai-compatible.ts"
-import type { ModelCall, Vendor } from "../vendors/vendor.ts"
+import type { Vendor } from "../vendors/vendor.ts"
 
 /** The model call that a request is, or `undefined`: it passes through. */
 export type Recognise = (url: URL, input: FetchInput, init: RequestInit | undefined) => FoundCall | undefined
@@ -25,6 +25,8 @@ export function recogniser({
 }: Pick<LimitedFetchOptions, "vendor" | "everything">): Recognise {
   const told = typeof vendor === "string" ? vendorNamed(vendor) : vendor
   const isNamed = typeof vendor === "string"
+  // What is limited only because the user says so may answer whatever it likes.
+  const anything: Vendor = { ...(told ?? openaiCompatible), takesAnything: true }
   return (url, input, init) => {
     const method = methodOf(input, init)
     if (method !== "POST") return undefined
@@ -34,17 +36,13 @@ export function recogniser({
     const found = told ? undefined : findVendor(url, method, header)
     if (found) return found
     if (!everything && !(isNamed && !noModel.test(url.pathname))) return undefined
-    return { vendor: told ?? openaiCompatible, call: callAt(url) }
+    return { vendor: anything, call: { endpoint: url.pathname.slice(url.pathname.lastIndexOf("/") + 1) } }
   }
 }
 
 /** A POST that may well be a model call, for all that its path says. */
 export function mayBeModelCall(url: URL, input: FetchInput, init: RequestInit | undefined): boolean {
   return methodOf(input, init) === "POST" && !noModel.test(url.pathname)
-}
-
-function callAt({ pathname }: URL): ModelCall {
-  return { endpoint: pathname.slice(pathname.lastIndexOf("/") + 1), isGuess: true }
 }
 
 function vendorNamed(name: string): Vendor {

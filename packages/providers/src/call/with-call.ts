@@ -1,5 +1,5 @@
 import { type Cost, currentScope, type EventSink, runInScope, type TaskScope } from "@sluice/core"
-import { be, checkOptions, milliseconds, text } from "@sluice/core/internal"
+import { be, callable, checkArgument, checkOptions, milliseconds, text } from "@sluice/core/internal"
 
 /** What holds for the model calls made inside `withCall`. */
 export interface CallOptions {
@@ -28,6 +28,7 @@ export function withCall<R>(options: CallOptions, fn: () => R): R {
     tenant: text,
     maxWaitMs: milliseconds,
   })
+  checkArgument("withCall", "fn", fn, callable)
   return runInScope(new CallScope(currentScope(), options), fn)
 }
 

@@ -16,14 +16,21 @@ const decoder = new TextDecoder()
 
 /**
  * Reads a body without spending it, at once where it can. Strings and bytes stay the caller's; a stream or a `Request` of
- * JSON is buffered, because another attempt needs it again; everything else is left alone.
+ * JSON is buffered, because another attempt needs it again; everything else is left alone. Rejects with `signal.reason`.
  */
-export function readBody(body: unknown, isJson: () => boolean): SentBody | Promise<SentBody> {
+export function readBody(
+  body: unknown,
+  isJson: () => boolean,
+  /** Ends the reading of a stream. */
+  signal: () => AbortSignal,
+): SentBody | Promise<SentBody> {
   if (typeof body === "string") return ofText(body)
   if (body instanceof Uint8Array || body instanceof ArrayBuffer) return ofText(decoder.decode(body))
   if (body instanceof Blob) return isJson() ? readBlob(body) : { json: undefined, repeatable: true }
   if (body instanceof ReadableStream || body instanceof Request)
-    return isJson() ? readStream(body instanceof Request ? body.body : body) : { json: undefined, repeatable: false }
+    return isJson()
+      ? readStream(body instanceof Request ? body.body : body, signal())
+      : { json: undefined, repeatable: false }
   if (body instanceof FormData) return { json: undefined, fields: textsOf(body), repeatable: true }
   // FormData and URLSearchParams are objects that fetch reads anew each time; an async iterable is not.
   const once = typeof body === "object" && body !== null && Symbol.asyncIterator in body
@@ -34,9 +41,15 @@ async function readBlob(body: Blob): Promise<SentBody> {
   return ofText(await body.text())
 }
 
-async function readStream(body: ReadableStream | null): Promise<SentBody> {
-  const replacement = new Uint8Array(await new Response(body).arrayBuffer())
+async function readStream(body: ReadableStream | null, signal: AbortSignal): Promise<SentBody> {
+  const replacement = await readWhole(body, signal)
   return { ...ofText(decoder.decode(replacement)), replacement }
+}
+
+/** All bytes of a stream, which the caller may never end. Rejects with `signal.reason`, and cancels the stream then. */
+export async function readWhole(body: ReadableStream | null, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+  const read = body?.pipeThrough(new TransformStream(), { signal })
+  return new Uint8Array(await new Response(read ?? null).arrayBuffer())
 }
 
 function ofText(text: string): SentBody {

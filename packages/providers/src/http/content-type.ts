@@ -1,7 +1,9 @@
 /** What a response says that its body is. */
-export function contentTypeOf(response: Response): "events" | "json" | "other" {
+export function contentTypeOf(response: Response): "events" | "lines" | "json" | "other" {
   const type = response.headers.get("content-type")
-  // A stream of JSON lines is no JSON.
-  if (type === null || /ndjson|jsonl|json-seq/.test(type)) return "other"
+  if (type === null) return "other"
+  // Those are streams, and no JSON.
+  if (/ndjson|jsonl/.test(type)) return "lines"
+  if (type.includes("json-seq")) return "other"
   return type.includes("json") ? "json" : type.includes("text/event-stream") ? "events" : "other"
 }

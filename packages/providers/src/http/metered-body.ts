@@ -5,7 +5,8 @@ export interface BodyMeter {
   /** After the caller got the bytes. Must not keep or change them. */
   readonly chunk: (bytes: Uint8Array) => void
   readonly end: () => void
-  readonly fail: (error: unknown) => void
+  /** Returns the error that the caller gets. */
+  readonly fail: (error: unknown) => unknown
   /** The caller stopped reading. */
   readonly cancel: () => void
 }
@@ -38,8 +39,7 @@ export function meteredBody(
             meter.chunk(value)
           }
         } catch (error) {
-          meter.fail(error)
-          throw error
+          throw meter.fail(error)
         }
       },
       cancel(reason) {

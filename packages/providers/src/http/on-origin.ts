@@ -1,15 +1,6 @@
+import { RefusedHere } from "./refused-here.ts"
 import { type FetchInput, methodOf, urlOf } from "./request.ts"
-
-/** A model call was told to go on elsewhere. */
-export class RedirectRefused extends Error {
-  readonly to: string
-
-  constructor(from: URL, to: string, why: string) {
-    super(`${from.origin} redirects to ${to}: ${why}`)
-    this.name = "RedirectRefused"
-    this.to = to
-  }
-}
+import { refusedByFetch } from "./unsendable.ts"
 
 // As many as browsers follow.
 const mostRedirects = 20
@@ -20,7 +11,7 @@ const redirects = new Set([301, 302, 303, 307, 308])
  * A caller who says what to do with redirects is obeyed. With `mayLeave` it is followed elsewhere too (files that lie in a
  * store of their own), without any of its headers that could be a key.
  *
- * @throws RedirectRefused where the call would leave its origin.
+ * @throws RefusedHere where the call would leave its origin, or can never be sent.
  */
 export async function fetchOnOrigin(
   fetch: typeof globalThis.fetch,
@@ -28,36 +19,53 @@ export async function fetchOnOrigin(
   init: RequestInit,
   mayLeave = false,
 ): Promise<Response> {
+  const send = async (to: FetchInput, how: RequestInit): Promise<Response> => {
+    try {
+      return await fetch(to, how)
+    } catch (error) {
+      throw refusedByFetch(error, to, how)
+    }
+  }
   const own = input instanceof Request ? input : undefined
   const asked = init.redirect ?? own?.redirect ?? "follow"
   const from = urlOf(input)
-  if (asked !== "follow" || !from) return fetch(input, init)
-  let response = await fetch(input, { ...init, redirect: "manual" })
+  if (asked !== "follow" || !from) return send(input, init)
+  let response = await send(input, { ...init, redirect: "manual" })
   let method = methodOf(input, init)
   let sent: RequestInit = { ...(own && { headers: own.headers }), ...init, redirect: "manual" }
   for (let count = 1, at = from; isRedirect(response); count++) {
+    if (response.type === "opaqueredirect")
+      throw refused(from, "an address that a browser does not tell", "a call with a key is not sent there unseen")
     const to = targetOf(response, at)
     if (!to) return response
-    if (to.origin !== from.origin && mayLeave && response.type !== "opaqueredirect") {
-      await response.body?.cancel()
-      return fetch(to.href, { headers: harmlessHeaders(sent.headers), ...(init.signal && { signal: init.signal }) })
-    }
-    if (to.origin !== from.origin)
-      throw new RedirectRefused(from, to.origin, "a call with a key and a prompt is not sent on to another origin")
-    if (count > mostRedirects) throw new RedirectRefused(from, to.pathname, `${mostRedirects} redirects, and no end`)
     await response.body?.cancel()
+    if (!/^https?:$/.test(to.protocol)) throw refused(from, to.protocol, "that is nowhere on the network")
+    if (to.username !== "" || to.password !== "")
+      throw refused(from, to.host, "with a user name or password, which fetch does not send")
+    if (to.origin !== from.origin) {
+      if (!mayLeave) throw refused(from, to.origin, "a call with a key and a prompt is not sent on to another origin")
+      return send(to.href, { headers: harmlessHeaders(sent.headers), ...(init.signal && { signal: init.signal }) })
+    }
+    if (count > mostRedirects) throw refused(from, to.pathname, `${mostRedirects} redirects, and no end`)
     const isGet = response.status === 303 || (response.status < 303 && method === "POST")
     if (isGet && method !== "HEAD") {
       method = "GET"
       const { body: _body, ...rest } = sent
       sent = rest
     } else if (own?.body && init.body === undefined) {
-      throw new RedirectRefused(from, to.pathname, "the body is a stream, which can be sent once")
+      throw refused(from, to.pathname, "the body is a stream, which can be sent once")
     }
     at = to
-    response = await fetch(to.href, { ...sent, method })
+    response = await send(to.href, { ...sent, method })
   }
   return response
+}
+
+// Characters of an address that an error shows.
+const longestPlace = 200
+
+function refused(from: URL, to: string, why: string): RefusedHere {
+  return new RefusedHere("redirected", `${from.origin} redirects to ${to.slice(0, longestPlace)}: ${why}`)
 }
 
 function isRedirect({ status, type }: Response): boolean {
@@ -66,8 +74,6 @@ function isRedirect({ status, type }: Response): boolean {
 
 /** `undefined` where it names none: then the answer is just that. */
 function targetOf(response: Response, from: URL): URL | undefined {
-  // A browser tells nobody where it would go: not there.
-  if (response.type === "opaqueredirect") return new URL("about:blank")
   const location = response.headers.get("location")
   return location === null ? undefined : (URL.parse(location, from.href) ?? undefined)
 }

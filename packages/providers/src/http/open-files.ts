@@ -1,4 +1,5 @@
 import type { Permit } from "@sluice/core"
+import { onAbort } from "@sluice/scheduler"
 
 /** What the system says when this process, or the machine, may open no more connections. Nothing has reached the vendor. */
 const codes = new Set(["EMFILE", "ENFILE", "ENOBUFS", "EADDRNOTAVAIL"])
@@ -49,16 +50,17 @@ export class OpenFiles {
   /** Resolves with a place taken. */
   wait(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#waiting.delete(go)
-        reject(signal!.reason)
-      }
+      if (signal?.aborted) return reject(signal.reason)
+      const forget =
+        signal &&
+        onAbort(signal, () => {
+          this.#waiting.delete(go)
+          reject(signal.reason)
+        })
       const go = (): void => {
-        signal?.removeEventListener("abort", onAbort)
+        forget?.()
         resolve()
       }
-      if (signal?.aborted) return reject(signal.reason)
-      signal?.addEventListener("abort", onAbort)
       this.#waiting.add(go)
     })
   }

@@ -5,6 +5,9 @@ export interface ReadBytes {
   readonly isCut: boolean
 }
 
+/** Bytes. What a vendor says of an error fits in a page. */
+export const longestError = 1_048_576
+
 /** Reads a body up to a limit, whatever it says of its own length and however it is compressed. */
 export async function readAtMost(response: Response, maxBytes: number): Promise<ReadBytes> {
   const told = response.headers.get("content-encoding") === null ? response.headers.get("content-length") : null

@@ -17,13 +17,54 @@ const decoder = new TextDecoder()
 /** Statuses with which no response can be made that has a body, not even an empty one (Fetch standard, "null body status"). */
 const bodiless: ReadonlySet<number> = new Set([204, 205, 304])
 
+interface Changes {
+  readonly status?: number
+  readonly headers?: Headers
+}
+
+/** A response like another one, with another body. Of any status: servers send 600 and 999 too, which the constructor refuses. */
+function responseLike(
+  response: Response,
+  body: Response["body"] | Uint8Array<ArrayBuffer>,
+  changes: Changes = {},
+): Response {
+  const { status = response.status, headers = response.headers } = changes
+  const isUsual = status >= 200 && status <= 599
+  const built = new Response(bodiless.has(status) ? null : body, { status: isUsual ? status : 500, headers })
+  const { url, redirected } = response
+  const own: Record<string, unknown> = {
+    url,
+    redirected,
+    status,
+    statusText: changes.status === undefined ? response.statusText : "",
+    clone: () => responseLike(built, Response.prototype.clone.call(built).body),
+  }
+  for (const [name, value] of Object.entries(own)) Object.defineProperty(built, name, { value, configurable: true })
+  return built
+}
+
 /**
  * A response whose body was read, as if it had not been: the same object, status, headers and URL, and the bytes
  * again for whoever reads them, once. (A new `Response` would cost several times the CPU, and lose its `url`.)
  */
 export function refilledResponse(response: Response, bytes: Uint8Array<ArrayBuffer>, parsed?: unknown): Response {
   ;(response as Refilled)[content] = { bytes, parsed, used: false, again: undefined }
+  // Of one that was built here.
+  Reflect.deleteProperty(response, "clone")
+  // Not as the module is loaded: to name `Response` makes Node load all of undici, a third of what `import "sluice"` took.
+  if (!(RefilledResponse.prototype instanceof Response)) {
+    Object.setPrototypeOf(RefilledResponse.prototype, Response.prototype)
+  }
   return Object.setPrototypeOf(response, RefilledResponse.prototype) as Response
+}
+
+/** JSON, or an error that quotes nothing: a vendor may have echoed the key there. */
+export function parseAnswer(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(bytes))
+  } catch {
+    throw new SyntaxError("the vendor's answer is not JSON")
+  }
 }
 
 function take(response: Refilled): Content {
@@ -33,9 +74,7 @@ function take(response: Refilled): Content {
 }
 
 function again(response: Refilled): Response {
-  const { status, statusText, headers } = response
-  const body = bodiless.has(status) ? null : response[content].bytes
-  return (response[content].again ??= new Response(body, { status, statusText, headers }))
+  return (response[content].again ??= responseLike(response, response[content].bytes))
 }
 
 // Never constructed: its methods lie over those of a response that exists already, hence the casts of `this`.
@@ -51,7 +90,7 @@ class RefilledResponse {
 
   async json(): Promise<unknown> {
     const { parsed, bytes } = take(self(this))
-    return parsed === undefined ? (JSON.parse(decoder.decode(bytes)) as unknown) : parsed
+    return parsed === undefined ? parseAnswer(bytes) : parsed
   }
 
   async text(): Promise<string> {
@@ -77,14 +116,9 @@ class RefilledResponse {
 
   clone(): Response {
     if (this.bodyUsed) throw new TypeError("Response.clone: Body has already been consumed.")
-    const { status, statusText, headers, url } = self(this)
-    const clone = new Response(null, { status, statusText, headers })
-    Object.defineProperty(clone, "url", { value: url })
-    return refilledResponse(clone, self(this)[content].bytes.slice())
+    return refilledResponse(responseLike(self(this), null), self(this)[content].bytes.slice())
   }
 }
-
-Object.setPrototypeOf(RefilledResponse.prototype, Response.prototype)
 
 function self(response: RefilledResponse): Refilled {
   return response as unknown as Refilled
@@ -92,9 +126,7 @@ function self(response: RefilledResponse): Refilled {
 
 /** A streamed response with another body in place of its own, which is being read: same status, headers and URL. */
 export function rebodiedResponse(response: Response, body: ReadableStream<Uint8Array<ArrayBuffer>>): Response {
-  const { status, statusText, headers, url, redirected } = response
-  const rebodied = new Response(body, { status, statusText, headers })
-  return Object.defineProperties(rebodied, { url: { value: url }, redirected: { value: redirected } })
+  return responseLike(response, body)
 }
 
 /** An error that came inside an answer, as the answer of its own that it would have been. */
@@ -102,17 +134,23 @@ export function errorResponse(status: number, bytes: Uint8Array<ArrayBuffer>, re
   const headers = new Headers(response.headers)
   headers.set("content-type", "application/json")
   for (const name of ["content-length", "content-encoding"]) headers.delete(name)
-  const built = new Response(bytes, { status, headers })
-  return Object.defineProperty(built, "url", { value: response.url })
+  return responseLike(response, bytes, { status, headers })
+}
+
+/** The response with one more header. */
+export function markedResponse(response: Response, name: string, value: string): Response {
+  const headers = new Headers(response.headers)
+  headers.set(name, value)
+  const known = (response as Partial<Refilled>)[content]
+  if (!known || known.used) return responseLike(response, response.body, { headers })
+  return refilledResponse(responseLike(response, null, { headers }), known.bytes, known.parsed)
 }
 
 /** The response without the headers that only we may set: a vendor that sends them is not taken for us. */
 export function withoutOurHeaders(response: Response): Response {
   const ours = [...response.headers.keys()].filter((name) => name.startsWith("x-sluice-"))
   if (ours.length === 0) return response
-  const { status, statusText, url, redirected, body } = response
   const headers = new Headers(response.headers)
   for (const name of ours) headers.delete(name)
-  const clean = new Response(body, { status, statusText, headers })
-  return Object.defineProperties(clean, { url: { value: url }, redirected: { value: redirected } })
+  return responseLike(response, response.body, { headers })
 }

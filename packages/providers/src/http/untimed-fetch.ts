@@ -2,8 +2,11 @@ interface Dispatcher {
   dispatch(options: object, handler: unknown): unknown
 }
 
-// Where undici keeps the dispatcher of Node's fetch, the user's own included (a proxy, a tracer).
-const inUse = Symbol.for("undici.globalDispatcher.1")
+const { process } = globalThis as { readonly process?: { readonly versions?: { readonly undici?: string } } }
+const undici = Number.parseInt(process?.versions?.undici ?? "0", 10)
+// Where undici keeps the dispatcher of Node's fetch, the user's own included (a proxy, a tracer). Undici 8, of Node 26, has
+// another interface for it, and so another place.
+const inUse = Symbol.for(`undici.globalDispatcher.${undici >= 8 ? 2 : 1}`)
 
 /**
  * The same connections without undici's time limits of 300 s to the first byte and between two chunks: those of

@@ -16,7 +16,7 @@ export type ModelMessage =
       readonly content: readonly { readonly type: "text"; readonly text: string }[]
     }
 
-interface ModelCall {
+interface PromptCall {
   readonly prompt: readonly ModelMessage[]
   readonly responseFormat: { readonly type: "json"; readonly schema: unknown }
   readonly maxOutputTokens?: number
@@ -46,7 +46,7 @@ interface ModelResult {
 /** One call of the model, and its answer in one form for all versions. */
 export async function askModel(
   model: AskModel | string,
-  call: ModelCall,
+  call: PromptCall,
 ): Promise<{ readonly text: string; readonly finishReason: string | undefined; readonly usage: ModelUsage }> {
   if (typeof model === "string" || typeof model.doGenerate !== "function") {
     const wanted = "a model that a provider made, such as openai(...) or gateway(...)"

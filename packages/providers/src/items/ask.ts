@@ -1,4 +1,15 @@
 import { SluiceError, type StandardSchema } from "@sluice/core"
+import {
+  abortSignal,
+  anything,
+  be,
+  checkOptions,
+  count,
+  needed,
+  number,
+  positive,
+  type Shape,
+} from "@sluice/core/internal"
 import { type Price, usdOf } from "../accounts/prices.ts"
 import { AnswerError } from "./answer-error.ts"
 import { askModel, type AskModel, type ModelMessage, type ModelUsage } from "./ask-model.ts"
@@ -39,6 +50,19 @@ export const askDefaults: { readonly maxReasks: number } = Object.freeze({
   maxReasks: 2,
 })
 
+const checks: Shape<AskOptions<never>> = {
+  schema: needed(anything),
+  prompt: needed(be("a string", (value) => typeof value === "string")),
+  system: be("a string", (value) => typeof value === "string"),
+  maxReasks: count(0),
+  price: anything,
+  maxTokens: positive,
+  budgetUsd: positive,
+  maxOutputTokens: count(),
+  temperature: number,
+  signal: abortSignal,
+}
+
 interface Spent {
   inputTokens: number
   outputTokens: number
@@ -60,6 +84,7 @@ interface Spent {
  * ```
  */
 export async function ask<T>(model: AskModel | string, options: AskOptions<T>): Promise<Answered<T>> {
+  checkOptions("ask", options, checks)
   const { schema, system, maxReasks = askDefaults.maxReasks, maxOutputTokens, temperature, signal } = options
   const format = { type: "json", schema: closedJsonSchema(schema) } as const
   const messages: ModelMessage[] = [

@@ -16,7 +16,7 @@ import {
   needed,
   type Shape,
 } from "@sluice/core/internal"
-import { systemClock } from "@sluice/scheduler"
+import { onAbort, systemClock } from "@sluice/scheduler"
 import { type GroupMember, GroupScope } from "./group-scope.ts"
 
 /** How items travel together. */
@@ -123,15 +123,17 @@ export function coalesce<I, A, R>(
       countInScope(scope, "resting", 1)
       const end = (): boolean => {
         if (passenger.gone) return false
-        signal?.removeEventListener("abort", onAbort)
+        forget?.()
         passenger.gone = true
         passenger.group?.leave(passenger)
         countInScope(scope, "resting", -1)
         return true
       }
-      const onAbort = (): void => {
-        if (end()) reject(signal!.reason)
-      }
+      const forget =
+        signal &&
+        onAbort(signal, () => {
+          if (end()) reject(signal.reason)
+        })
       const passenger: Passenger<I, R> = {
         item,
         tokens: size,
@@ -142,7 +144,6 @@ export function coalesce<I, A, R>(
         resolve: (result) => end() && resolve(result),
         reject: (error) => end() && reject(error),
       }
-      signal?.addEventListener("abort", onAbort)
       group.push(passenger)
       tokens += size
       if (group.length >= maxItems || tokens >= maxTokens) depart()

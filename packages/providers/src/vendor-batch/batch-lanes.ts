@@ -1,23 +1,23 @@
-import { type Cost, currentScope, type LaneScope, type SluiceEvent, type TaskScope } from "@sluice/core"
+import { currentScope, type LaneScope, type SluiceEvent, type TaskScope } from "@sluice/core"
+import { hashText, tellWarning } from "@sluice/core/internal"
 import type { Account } from "../accounts/account.ts"
-import { hashText } from "../accounts/hash-text.ts"
-import { CallEvents } from "../call/events.ts"
-import { sharesOf } from "../items/group-scope.ts"
+import { CallEvents } from "../call/telling/events.ts"
 import type { FetchContext } from "../call/context.ts"
-import { usdOf } from "../accounts/prices.ts"
+import { costOf, learnFrom } from "../accounts/accounting.ts"
 import { putKey } from "../call/elsewhere/key-ring.ts"
 import { prepareCall, type PreparedCall } from "../call/prepare.ts"
 import type { ModelCall, Usage, Vendor } from "../vendors/vendor.ts"
 import { batchHttp, callerHeaders } from "./vendors/batch-http.ts"
-import type { BatchResult, BatchVendor } from "./vendors/batch-vendor.ts"
+import type { BatchEvent, BatchResult, BatchVendor } from "./vendors/batch-vendor.ts"
 import { DollarsAhead } from "./dollars-ahead.ts"
-import { LaneCapacity } from "./lane-capacity.ts"
-import { checkLaneOptions, laneDefaults, type LaneOptions } from "./lane-options.ts"
-import { LaneRecord } from "./lane-record.ts"
-import { laneVendors } from "./lane-vendors.ts"
-import { onlineMs } from "./online-ms.ts"
-import type { BatchEvent } from "./run-batches-options.ts"
-import { VendorLane } from "./vendor-lane.ts"
+import { BatchRecord } from "./engine/batch-record.ts"
+import { contentHash } from "./engine/content-hash.ts"
+import { LaneCapacity } from "./engine/lane-capacity.ts"
+import { laneDefaults, type LaneOptions } from "./engine/lane-options.ts"
+import { onlineMs } from "./engine/online-ms.ts"
+import { batchesInRun } from "./engine/run-notes.ts"
+import { VendorLane } from "./engine/vendor-lane.ts"
+import { laneVendors } from "./vendors/lane-vendors.ts"
 
 /** A model call that can be read: where it goes, and its JSON. */
 export interface LaneCall {
@@ -30,12 +30,12 @@ export interface LaneCall {
 
 /** What the calls of one visit of a batch node share. */
 interface Visit {
-  readonly record: LaneRecord
+  readonly record: BatchRecord
   readonly startMs: number
   readonly lanes: Map<string, VendorLane>
 }
 
-/** Answers model calls of items whose batch asked for a lane, through the vendors' batch APIs. */
+/** Sends model calls of items whose batch asked for a lane through the vendors' batch APIs. */
 export class BatchLanes {
   readonly #context: FetchContext
   readonly #options: LaneOptions
@@ -44,14 +44,13 @@ export class BatchLanes {
   readonly #capacities = new Map<string, LaneCapacity>()
 
   constructor(context: FetchContext, options: LaneOptions) {
-    checkLaneOptions(options)
     this.#context = context
     this.#options = options
     this.#dollars = new DollarsAhead(context.accounts)
   }
 
   /** The answer, or `undefined` when the call has to go online. Rejects with the caller's `signal.reason`. */
-  async answer(lane: LaneScope, { vendor, call, url, init, json }: LaneCall): Promise<Response | undefined> {
+  async send(lane: LaneScope, { vendor, call, url, init, json }: LaneCall): Promise<Response | undefined> {
     const open = laneVendors.get(vendor.name)?.(call, url)
     if (!open) return undefined
     const scope = currentScope()
@@ -66,21 +65,21 @@ export class BatchLanes {
       { vendor, call, url, header: (name) => sent.get(name), scope, signal },
       { json, repeatable: true },
     )
-    const { facts, account, credential, modelMark } = prepared
-    if (facts.stream || account.isRefused([credential, modelMark])) return undefined
+    const { facts, account, marks } = prepared
+    if (facts.stream || account.isRefused(marks)) return undefined
     const visit = await this.#visitOf(lane)
     const headers = callerHeaders(sent)
     const name = hashText([vendor.name, url.href, facts.model, ...[...headers].flat()])
     let way = visit.lanes.get(name)
     if (!way) {
-      const { fetch, clock, random, timeoutMs } = this.#context
-      const batches = open(batchHttp({ vendor: vendor.name, fetch, headers, clock, random, timeoutMs }))
+      const { fetch, clock, timeoutMs } = this.#context
+      const batches = open(batchHttp({ vendor: vendor.name, fetch, headers, clock, timeoutMs }))
       visit.lanes.set(name, (way = this.#newLane(lane, visit, vendor, batches, account, facts.model)))
     }
     const correct = await this.#dollars.pay(prepared, scope, way.priceShare)
     let usd = 0
     try {
-      const result = await way.ask({
+      const { result } = await way.ask({
         content: await contentHash(vendor.name, url.pathname, json),
         body: json,
         tokens: account.learned(facts.model).inputTokens(facts.prompt),
@@ -93,7 +92,7 @@ export class BatchLanes {
       if (result.status === "ok" || !result.isSpendCap) return response
       // Whoever comes after it is not sent: the queue ends, its items stay open.
       account.refuse(response, new Uint8Array(await response.clone().arrayBuffer()))
-      return account.refusal(prepared.quota, [credential, modelMark])
+      return account.refusal(prepared.quota, marks)
     } finally {
       correct(usd)
     }
@@ -103,7 +102,11 @@ export class BatchLanes {
     let visit = this.#visits.get(lane)
     if (!visit) {
       const startMs = this.#context.clock.now()
-      visit = LaneRecord.open(lane.notes, lane.record).then((record) => ({ record, startMs, lanes: new Map() }))
+      visit = BatchRecord.open(lane.notes && batchesInRun(lane.notes, lane.record)).then((record) => ({
+        record,
+        startMs,
+        lanes: new Map(),
+      }))
       this.#visits.set(lane, visit)
       lane.atEnd(async (finished) => {
         const { record, lanes } = await visit!
@@ -139,6 +142,7 @@ export class BatchLanes {
       record,
       capacity,
       options: this.#options,
+      maxBlindLooks: laneDefaults.maxBlindLooks,
       clock,
       random,
       deadlineAtMs: lane === "batch" ? undefined : startMs + lane.deadlineMs,
@@ -148,29 +152,21 @@ export class BatchLanes {
       },
       onBatch: (event) => this.#told(event, account, model),
       onClosed: (error) =>
-        this.#emit({
-          type: "warning",
-          atMs: clock.now(),
-          code: "no-vendor-batch",
-          message: `${vendor.name} ${model}: no batch could be made, its calls go online. ${error instanceof Error ? error.message : ""}`,
-        }),
+        tellWarning(
+          this.#context.onEvent,
+          clock.now(),
+          "no-vendor-batch",
+          `${vendor.name} ${model}: no batch could be made, its calls go online. ${error instanceof Error ? error.message : ""}`,
+        ),
     })
   }
 
-  /** Answers the dollars. */
+  /** Returns the dollars. */
   #used(usage: Usage, prepared: PreparedCall, scope: TaskScope | undefined, priceShare: number): number {
-    const { facts, learned, price } = prepared
-    learned.learnInput(facts.prompt, usage.inputTokens)
-    if (facts.answers > 0) learned.learnOutput(usage.outputTokens / facts.answers)
-    const usd = price && usdOf(price, usage) * priceShare
-    const { inputTokens, outputTokens } = usage
-    const cost: Cost = { requests: 1, inputTokens, outputTokens, ...(usd === undefined ? {} : { usd }) }
-    const events = new CallEvents(this.#context, scope)
-    for (const share of sharesOf(scope, cost)) {
-      events.usage(prepared, share, usage.cachedInputTokens / Math.max(1, inputTokens), false, "batch")
-      share.scope?.spend?.(share.cost, this.#context.onEvent)
-    }
-    return usd ?? 0
+    learnFrom(prepared, usage, "counted")
+    const cost = costOf(prepared, usage, priceShare)
+    new CallEvents(this.#context, scope).usage(prepared, cost, usage.cachedInputTokens, { lane: "batch" })
+    return cost.usd ?? 0
   }
 
   #told({ type: state, ...rest }: BatchEvent, account: Account, model: string): void {
@@ -191,13 +187,6 @@ export class BatchLanes {
       // A sink that throws does not disturb the call.
     }
   }
-}
-
-async function contentHash(vendor: string, path: string, json: unknown): Promise<string> {
-  const text = new TextEncoder().encode(`${vendor}\n${path}\n${JSON.stringify(json)}`)
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", text))
-  // 128 bits: vendors take names of 64 characters, and two requests must never be taken for one another.
-  return Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("")
 }
 
 /** What the caller's SDK would have got online. */

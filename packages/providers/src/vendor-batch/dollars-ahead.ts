@@ -1,7 +1,8 @@
 import { countInScope, type Limiter, SluiceError, type TaskScope } from "@sluice/core"
+import { onAbort } from "@sluice/scheduler"
 import type { Accounts } from "../accounts/accounts.ts"
 import type { PreparedCall } from "../call/prepare.ts"
-import { usdOf } from "../accounts/prices.ts"
+import { usdAtMost } from "../accounts/accounting.ts"
 
 /** The dollars of one quota that batches hold. */
 interface Till {
@@ -20,8 +21,8 @@ export class DollarsAhead {
   }
 
   /**
-   * Takes what a batched call will cost from the dollars of its quota, where those are limited, and nothing else: the
-   * vendor's rates do not count it. Answers how to put that right when the dollars are known. While calls before it may
+   * Takes the most that a batched call can cost from the dollars of its quota, where those are limited, and nothing else:
+   * the vendor's rates do not count it. Returns what puts that right when the dollars are known. While calls before it may
    * turn out cheaper than they were taken for, a call that the budget has no room for waits for them.
    *
    * @throws SluiceError `budget-exhausted`, `cost-exceeds-limit`
@@ -29,7 +30,7 @@ export class DollarsAhead {
   async pay(prepared: PreparedCall, scope: TaskScope | undefined, priceShare: number): Promise<(usd: number) => void> {
     const { account, facts, quota } = prepared
     const isLimited = this.#accounts.stateOf(account, facts.model)?.limits.some(({ dimension }) => dimension === "usd")
-    const ahead = likelyUsd(prepared) * priceShare
+    const ahead = (usdAtMost(prepared) ?? 0) * priceShare
     if (ahead === 0 || !isLimited) return () => {}
     let till = this.#tills.get(quota)
     if (!till) this.#tills.set(quota, (till = { open: 0, waiting: new Set() }))
@@ -44,17 +45,6 @@ export class DollarsAhead {
       if (till.open === 0) for (const wake of till.waiting) wake()
     }
   }
-}
-
-function likelyUsd({ facts, learned, price }: PreparedCall): number {
-  if (!price) return 0
-  const likely = learned.outputMean + learned.outputSpread
-  return usdOf(price, {
-    inputTokens: learned.inputTokens(facts.prompt),
-    outputTokens: facts.answers === 0 ? 0 : Math.min(facts.maxOutputTokens ?? Infinity, likely),
-    cachedInputTokens: 0,
-    cacheWriteTokens: 0,
-  })
 }
 
 async function take(
@@ -91,17 +81,18 @@ function wakeNext({ waiting }: Till): void {
 
 function moneyBack({ waiting }: Till, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      waiting.delete(wake)
-      reject(signal!.reason)
-    }
+    if (signal?.aborted) return reject(signal.reason)
+    const forget =
+      signal &&
+      onAbort(signal, () => {
+        waiting.delete(wake)
+        reject(signal.reason)
+      })
     const wake = (): void => {
       waiting.delete(wake)
-      signal?.removeEventListener("abort", onAbort)
+      forget?.()
       resolve()
     }
-    if (signal?.aborted) return reject(signal.reason)
     waiting.add(wake)
-    signal?.addEventListener("abort", onAbort, { once: true })
   })
 }

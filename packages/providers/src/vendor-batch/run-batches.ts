@@ -1,12 +1,17 @@
 import { type Outcome, SluiceError } from "@sluice/core"
+import { be, checkArgument, checkOptions, hashText } from "@sluice/core/internal"
 import { systemClock, systemRandom } from "@sluice/scheduler"
-import { hashText } from "../accounts/hash-text.ts"
+import { learnedDefaults } from "../accounts/token-estimate.ts"
 import { measurePrompt } from "../accounts/measure-prompt.ts"
-import { memoryLedger } from "./batch-ledger.ts"
-import type { BatchRequest, BatchResult, BatchVendor } from "./vendors/batch-vendor.ts"
-import { followBatch } from "./follow-batch.ts"
-import { type RunBatchesOptions, runBatchesDefaults } from "./run-batches-options.ts"
-import { splitRequests } from "./split-requests.ts"
+import { batchesInLedger } from "./batch-ledger.ts"
+import { BatchRecord } from "./engine/batch-record.ts"
+import { contentHash } from "./engine/content-hash.ts"
+import { LaneCapacity } from "./engine/lane-capacity.ts"
+import { type LaneEnd, VendorLane } from "./engine/vendor-lane.ts"
+import { type RunBatchesOptions, runBatchesChecks, runBatchesDefaults } from "./run-batches-options.ts"
+import type { BatchVendor, FailedResult } from "./vendors/batch-vendor.ts"
+
+type Body = Readonly<Record<string, unknown>>
 
 /**
  * Runs requests through a vendor's batch API: splits, submits, looks, collects, matches by id, submits what is missing
@@ -15,8 +20,9 @@ import { splitRequests } from "./split-requests.ts"
  * Exactly one outcome per request, in input order, whatever order the vendor answers in. The intent to create a batch is
  * in the ledger before, and its id after: run again with the same requests and ledger, it goes on where it was, and
  * submits nothing twice. Where the account may spend no more, every request without an answer fails with
- * `quota-exhausted`, nothing more is sent, and the same call made again later goes on. An abort rejects at once with `signal.reason`; the batches run on, and are found again.
- * Holds all requests and results of the run.
+ * `quota-exhausted`, nothing more is sent, and the same call made again later goes on. An abort rejects at once with
+ * `signal.reason`; with a ledger the batches run on, and are found again, without one they are cancelled.
+ * Rejects with the vendor's error where it makes no batch of such requests. Holds all requests and results of the run.
  *
  * @example
  * ```ts no-run
@@ -24,49 +30,66 @@ import { splitRequests } from "./split-requests.ts"
  * outcomes[0]?.status // => "ok"
  * ```
  */
-export async function runBatches(
-  bodies: readonly Readonly<Record<string, unknown>>[],
-  options: RunBatchesOptions,
-): Promise<Outcome<unknown>[]> {
-  const { vendor, online, signal, maxRounds = runBatchesDefaults.maxRounds } = options
-  const outcomes: Outcome<unknown>[] = []
-  let open = bodies.map((_, index) => index)
-  const failures = new Map<number, Failed>()
-  let lastRound = maxRounds
-  let cap: Failed | undefined
-  for (let round = 1; round <= lastRound && open.length > 0 && !cap; round++) {
-    const results = await runRound(open, bodies, round, options)
-    open = open.filter((index) => {
-      const result = results.get(index)
-      if (result?.status === "failed" && result.isSpendCap) cap ??= result
-      if (result?.status === "ok") outcomes[index] = { status: "ok", index, value: result.body, attempts: round }
-      else if (result && !result.again && !result.isSpendCap) outcomes[index] = failed(vendor, index, result, round)
-      else {
-        if (result) failures.set(index, result)
-        return true
-      }
-      return false
-    })
-    // A round of an earlier run that ended for want of money is no try.
-    if (open.some((index) => isOldCap(results.get(index)))) lastRound++
+export async function runBatches(bodies: readonly Body[], options: RunBatchesOptions): Promise<Outcome<unknown>[]> {
+  checkArgument("runBatches", "bodies", bodies, be("a list of request bodies", Array.isArray))
+  checkOptions("runBatches", options, runBatchesChecks)
+  const { vendor, online, signal } = options
+  const leaving = new AbortController()
+  const either = signal ? AbortSignal.any([signal, leaving.signal]) : leaving.signal
+  try {
+    const ends = await throughLane(bodies, options, either, (error) => leaving.abort(error))
+    const capped = ends.find(({ result }) => result?.status === "failed" && result.isSpendCap)?.result
+    return await Promise.all(
+      ends.map(async (end, index): Promise<Outcome<unknown>> => {
+        const { result, because, rounds } = end
+        if (result?.status === "ok") return { status: "ok", index, value: result.body, attempts: rounds }
+        const isForGood = result ? !result.isSpendCap : because && !because.again
+        if (isForGood) return failed(vendor, index, result ?? because, rounds)
+        if (capped) return unpaid(vendor, index, capped as FailedResult)
+        if (!online) return failed(vendor, index, because, rounds)
+        return answerOnline(online, bodies[index]!, index, rounds + 1, signal)
+      }),
+    )
+  } finally {
+    // Nobody follows the others any more once one has failed for good.
+    leaving.abort()
   }
-  if (cap) for (const index of open) outcomes[index] = unpaid(vendor, index, cap)
-  await Promise.all(
-    (cap ? [] : open).map(async (index) => {
-      if (!online) outcomes[index] = failed(vendor, index, failures.get(index), maxRounds)
-      else outcomes[index] = await answerOnline(online, bodies[index]!, index, maxRounds + 1, signal)
-    }),
-  )
-  return outcomes
 }
 
-type Failed = Extract<BatchResult, { status: "failed" }>
-
-const isOldCap = (result: BatchResult | undefined): boolean =>
-  result?.status === "failed" && result.isSpendCap === false
+async function throughLane(
+  bodies: readonly Body[],
+  options: RunBatchesOptions,
+  signal: AbortSignal,
+  onClosed: (error: unknown) => void,
+): Promise<LaneEnd[]> {
+  signal.throwIfAborted()
+  const { vendor, ledger, onUsage, onBatch, clock = systemClock, random = systemRandom } = options
+  const contents = await Promise.all(bodies.map((body) => contentHash(vendor.name, "", body)))
+  const notes = ledger && batchesInLedger(ledger, hashText(contents).slice(0, 12))
+  const lane = new VendorLane({
+    vendor,
+    options,
+    clock,
+    random,
+    onBatch,
+    onClosed,
+    record: await BatchRecord.open(notes),
+    capacity: new LaneCapacity(Infinity, options.maxEnqueuedTokens ?? Infinity),
+    maxBlindLooks: runBatchesDefaults.maxBlindLooks,
+    onlineMs: () => 0,
+  })
+  const asked = bodies.map(async (body, nth): Promise<LaneEnd> => {
+    const tokens = Math.ceil(measurePrompt(body).textChars * learnedDefaults.tokensPerChar)
+    const end = await lane.ask({ content: contents[nth]!, body, nth, tokens, signal })
+    if (end.result?.status === "ok" && end.result.usage) onUsage?.(end.result.usage, vendor.priceShare)
+    return end
+  })
+  lane.submit()
+  return Promise.all(asked)
+}
 
 /** Not sent, or refused for want of money: run again, it is sent. */
-function unpaid(vendor: BatchVendor, index: number, { code, message }: Failed): Outcome<unknown> {
+function unpaid(vendor: BatchVendor, index: number, { code, message }: FailedResult): Outcome<unknown> {
   const error = new SluiceError(
     "quota-exhausted",
     `${vendor.name} batch: the vendor refuses this account (${code}): ${message} Request ${index} stays open: run again with the same ledger once it may spend again.`,
@@ -75,56 +98,9 @@ function unpaid(vendor: BatchVendor, index: number, { code, message }: Failed): 
   return { status: "failed", index, error, attempts: 1 }
 }
 
-/** Submits what is open, in pieces, and gathers what came back, by index. */
-async function runRound(
-  open: readonly number[],
-  bodies: readonly Readonly<Record<string, unknown>>[],
-  round: number,
-  options: RunBatchesOptions,
-): Promise<Map<number, BatchResult>> {
-  const { vendor, clock = systemClock, random = systemRandom, ledger = memoryLedger() } = options
-  const maxTokens = options.maxEnqueuedTokens ?? Infinity
-  // The same work has the same name in every process: so it is recognised after a crash.
-  const label = hashText([`${round}`, ...open.map((index) => `${index}:${JSON.stringify(bodies[index])}`)]).slice(0, 12)
-  const requests = open.map((index): BatchRequest => ({ customId: `sluice-${label}-${index}`, body: bodies[index]! }))
-  const pieces = splitRequests(
-    requests,
-    {
-      maxRequests: Math.min(vendor.maxRequests, options.maxRequests ?? Infinity),
-      maxBytes: vendor.maxBytes,
-      maxTokens,
-    },
-    (request) => ({
-      bytes: vendor.sizeOf(request),
-      tokens: maxTokens === Infinity ? 0 : Math.ceil(measurePrompt(request.body).textChars / 4),
-    }),
-  )
-  const results = new Map<number, BatchResult>()
-  const others = new AbortController()
-  const signal = options.signal ? AbortSignal.any([options.signal, others.signal]) : others.signal
-  const names = new Map(requests.map((request, position) => [request.customId, open[position]!]))
-  const follow = async (piece: BatchRequest[], part: number): Promise<void> => {
-    for await (const result of followBatch(piece, `${label}/${part}`, { ...options, signal, clock, random, ledger })) {
-      const index = names.get(result.customId)
-      // A stranger's result, or the same once more, changes nothing.
-      if (index === undefined || results.get(index)?.status === "ok") continue
-      results.set(index, result)
-      if (result.status === "ok" && result.usage) options.onUsage?.(result.usage, vendor.priceShare)
-    }
-  }
-  try {
-    if (maxTokens === Infinity) await Promise.all(pieces.map(follow))
-    else for (const [part, piece] of pieces.entries()) await follow(piece, part)
-  } finally {
-    // Nobody follows the others any more once one has failed for good.
-    others.abort()
-  }
-  return results
-}
-
 async function answerOnline(
   online: NonNullable<RunBatchesOptions["online"]>,
-  body: Readonly<Record<string, unknown>>,
+  body: Body,
   index: number,
   attempts: number,
   signal: AbortSignal | undefined,
@@ -137,7 +113,12 @@ async function answerOnline(
   }
 }
 
-function failed(vendor: BatchVendor, index: number, result: Failed | undefined, attempts: number): Outcome<unknown> {
+function failed(
+  vendor: BatchVendor,
+  index: number,
+  result: FailedResult | undefined,
+  attempts: number,
+): Outcome<unknown> {
   const said = result
     ? `${result.code}${result.message === "" ? "" : `: ${result.message}`}`
     : "it is in no result file"

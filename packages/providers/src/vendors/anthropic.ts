@@ -7,10 +7,10 @@ import { errorStatus, isError } from "./reading/error-status.ts"
 import { at, countAt, countInHeader, textAt } from "./reading/json-path.ts"
 import { measurePrompt } from "../accounts/measure-prompt.ts"
 import { longestTrustedDelayMs, toldDelay } from "./reading/retry-delay.ts"
-import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
+import type { VendorAnswer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
 import { wantsPlaces } from "./reading/wants-places.ts"
-import { okVerdict, verdictOn } from "../call/failure/verdict.ts"
+import { okVerdict, refusesAccount, verdictOn } from "../call/failure/verdict.ts"
 
 /**
  * Anthropic's Messages API. Input is estimated at the start and adjusted; output counts as it is produced, so
@@ -33,7 +33,11 @@ export const anthropic: Vendor = {
   classify,
   feedback,
   usage: wholeUsage,
-  hiddenError: (body) => (isError(at(body, "error")) && at(body, "content") === undefined ? asAnswer(body) : undefined),
+  // Google's, where Claude is on Vertex, may be a list.
+  hiddenError: (body) => {
+    const whole = Array.isArray(body) ? (body[0] as unknown) : body
+    return isError(at(whole, "error")) && at(whole, "content") === undefined ? asAnswer(whole) : undefined
+  },
   streamEvent,
   withModel: (url, body, model) => {
     if (!onVertex.test(url.pathname)) return { url, body: { ...body, model } }
@@ -77,7 +81,7 @@ function estimate(request: RequestFacts, learned: Learned): Cost {
   }
 }
 
-function classify(answer: Answer): Verdict {
+function classify(answer: VendorAnswer): Verdict {
   const { status, headers, body } = answer
   // Claude on Vertex may be refused by Google.
   if (isGoogleError(body)) return gemini.classify(answer)
@@ -100,7 +104,7 @@ function classify(answer: Answer): Verdict {
   return verdict("fatal", "request")
 }
 
-function feedback(answer: Answer, verdict: Verdict, nowWallMs: number): Feedback {
+function feedback(answer: VendorAnswer, verdict: Verdict, nowWallMs: number): Feedback {
   const { status, headers, body } = answer
   if (status >= 300 && isGoogleError(body)) return gemini.feedback(answer, verdict, nowWallMs)
   const limits = [
@@ -127,7 +131,7 @@ function feedback(answer: Answer, verdict: Verdict, nowWallMs: number): Feedback
 
 function refusalOf(status: number, verdict: Verdict): Feedback["refusal"] | undefined {
   const message = verdict.message === "" ? {} : { message: verdict.message }
-  if (verdict.kind === "fatal" && verdict.scope === "account") return { reason: "billing", ...message }
+  if (refusesAccount(verdict)) return { reason: "billing", ...message }
   if (verdict.kind === "reduce") return { reason: "ramp", ...message }
   if (verdict.kind === "retry" && (status === 529 || status === 503)) return { reason: "overloaded", ...message }
   if (verdict.kind !== "wait") return undefined
@@ -212,7 +216,7 @@ function streamEvent({ event, data }: { event: string; data: string }): StreamFa
   return usage ? { usage, prelude } : { prelude }
 }
 
-function asAnswer(body: unknown): Answer {
+function asAnswer(body: unknown): VendorAnswer {
   const error = at(body, "error") ?? body
   const told = typeof error === "string" ? { message: error } : error
   return { status: errorStatus(told), headers: new Headers(), body: { type: "error", error: told } }

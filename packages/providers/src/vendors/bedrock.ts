@@ -3,7 +3,7 @@ import { openAIShaped } from "./openai-shape.ts"
 import { decodedSegment } from "./reading/decoded-segment.ts"
 import { at, countAt, textAt } from "./reading/json-path.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
-import type { Answer, ModelCall, RequestFacts, Usage, Vendor, Verdict } from "./vendor.ts"
+import type { VendorAnswer, ModelCall, RequestFacts, Usage, Vendor, Verdict } from "./vendor.ts"
 import { verdictOn } from "../call/failure/verdict.ts"
 
 const shape = openAIShaped({
@@ -68,7 +68,7 @@ function read(body: unknown, { model = "unknown", stream = false }: ModelCall): 
 
 const accountTypes = new Set(["UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException"])
 
-function classify(answer: Answer): Verdict {
+function classify(answer: VendorAnswer): Verdict {
   const { status, headers, body } = answer
   const type = headers.get("x-amzn-errortype")?.split(":", 1)[0] ?? textAt(body, "__type")?.split("#").at(-1)
   const verdict = verdictOn(type ?? `http-${status}`, vendorMessage(textAt(body, "message") ?? textAt(body, "Message")))

@@ -8,10 +8,10 @@ import { at, countAt, textAt } from "./reading/json-path.ts"
 import { measurePrompt } from "../accounts/measure-prompt.ts"
 import { msUntilPacificMidnight } from "./reading/pacific-midnight.ts"
 import { toldDelay } from "./reading/retry-delay.ts"
-import type { Answer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
+import type { VendorAnswer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
 import { wantsPlaces } from "./reading/wants-places.ts"
-import { okVerdict, verdictOn } from "../call/failure/verdict.ts"
+import { okVerdict, refusesAccount, verdictOn } from "../call/failure/verdict.ts"
 
 /**
  * Gemini. It sends no rate limit headers: what there is to know stands in the body of a 429. Limits count requests
@@ -85,7 +85,7 @@ function violations(body: unknown): readonly unknown[] {
   return Array.isArray(found) ? found : []
 }
 
-function classify({ status, headers, body }: Answer): Verdict {
+function classify({ status, headers, body }: VendorAnswer): Verdict {
   const error = ownError(body)
   const reason = textAt(details(body, "google.rpc.ErrorInfo"), "reason")
   const code = reason ?? textAt(error, "status") ?? `http-${status}`
@@ -110,10 +110,10 @@ function classify({ status, headers, body }: Answer): Verdict {
   return verdict("fatal", "request")
 }
 
-function feedback({ status, headers, body }: Answer, verdict: Verdict, nowWallMs: number): Feedback {
+function feedback({ status, headers, body }: VendorAnswer, verdict: Verdict, nowWallMs: number): Feedback {
   if (status < 300) return {}
   const message = verdict.message === "" ? {} : { message: verdict.message }
-  if (verdict.kind === "fatal" && verdict.scope === "account") return { refusal: { reason: "billing", ...message } }
+  if (refusesAccount(verdict)) return { refusal: { reason: "billing", ...message } }
   if (verdict.kind === "retry") {
     const retryAfterMs = toldDelay(headers, body, nowWallMs)
     return {
@@ -182,7 +182,7 @@ function streamEvent({ data }: { data: string }): StreamFact | undefined {
   return { ...(usage ? { usage } : {}), output: !prelude, prelude }
 }
 
-function asAnswer(body: unknown): Answer {
+function asAnswer(body: unknown): VendorAnswer {
   const error = ownError(body)
   const told = typeof error === "string" ? { message: error } : error
   return { status: errorStatus(told), headers: new Headers(), body: { error: told } }

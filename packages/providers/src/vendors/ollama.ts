@@ -1,7 +1,7 @@
 import { measurePrompt } from "../accounts/measure-prompt.ts"
 import { openAIShaped } from "./openai-shape.ts"
 import { at, countAt, textAt } from "./reading/json-path.ts"
-import type { ModelCall, RequestFacts, Usage, Vendor } from "./vendor.ts"
+import type { ModelCall, RequestFacts, StreamFact, Usage, Vendor } from "./vendor.ts"
 
 const shape = openAIShaped({ name: "ollama", hosts: () => false, tokenCharge: "produced" })
 
@@ -15,6 +15,7 @@ export const ollama: Vendor = {
   recognise,
   read,
   usage: usageOf,
+  streamEvent,
   withModel: (url, body, model) => ({ url, body: { ...body, model } }),
 }
 
@@ -51,4 +52,23 @@ function usageOf(body: unknown): Usage | undefined {
   if (inputTokens === undefined && outputTokens === undefined) return undefined
   // What was kept of the prompt from the call before is not counted again.
   return { inputTokens: inputTokens ?? 0, outputTokens: outputTokens ?? 0, cachedInputTokens: 0, cacheWriteTokens: 0 }
+}
+
+/** One line of a stream. Every other one carries a piece; the last one counts. */
+function streamEvent({ event, data }: { event: string; data: string }): StreamFact | undefined {
+  let body: unknown
+  try {
+    body = JSON.parse(data)
+  } catch {
+    return undefined
+  }
+  if (at(body, "error") !== undefined) return shape.streamEvent({ event, data })
+  const usage = at(body, "done") === true ? usageOf(body) : undefined
+  if (usage) return { usage }
+  const output = [
+    at(body, "response"),
+    ...["content", "thinking", "tool_calls"].map((name) => at(body, "message", name)),
+  ]
+  const hasOutput = output.some((each) => each !== undefined && each !== null && each !== "")
+  return { output: hasOutput, prelude: !hasOutput && at(body, "done") !== true }
 }

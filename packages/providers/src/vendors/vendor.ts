@@ -10,8 +10,6 @@ export interface ModelCall {
   readonly model?: string
   /** Only where the URL or a header tells; otherwise the body does. */
   readonly stream?: boolean
-  /** Taken for a model call because the user says so, not by its address. */
-  readonly isGuess?: boolean
 }
 
 /** What the body of a model call says, as far as admission needs it. Never the prompt itself. */
@@ -62,7 +60,7 @@ export interface Verdict {
 }
 
 /** An answer as far as it was read: `body` is parsed JSON, text, or `undefined`. */
-export interface Answer {
+export interface VendorAnswer {
   readonly status: number
   readonly headers: Headers
   readonly body: unknown
@@ -72,7 +70,7 @@ export interface Answer {
 export interface StreamFact {
   readonly usage?: Partial<Usage>
   /** An error after HTTP 200, as the answer that the vendor would have given with a status. */
-  readonly error?: Answer
+  readonly error?: VendorAnswer
   /** The event carries a piece of the answer. */
   readonly output?: boolean
   /** Nothing of the answer yet: an error after it can still be tried again, and the caller never knows. */
@@ -103,11 +101,13 @@ export interface Vendor {
   readonly estimate: (request: RequestFacts, learned: Learned) => Cost
   /** What it has charged to the rate limits, now that the usage is known. */
   readonly charged: (estimate: Cost, usage: Usage) => Cost
-  readonly feedback: (answer: Answer, verdict: Verdict, nowWallMs: number) => Feedback
-  readonly classify: (answer: Answer) => Verdict
+  readonly feedback: (answer: VendorAnswer, verdict: Verdict, nowWallMs: number) => Feedback
+  readonly classify: (answer: VendorAnswer) => Verdict
   readonly usage: (body: unknown) => Usage | undefined
+  /** Its answers may be of any form: none of HTTP 200 is an error. */
+  readonly takesAnything?: boolean
   /** An error inside an answer of HTTP 200, as the answer that the vendor would have given with a status. */
-  readonly hiddenError?: (body: unknown) => Answer | undefined
+  readonly hiddenError?: (body: unknown) => VendorAnswer | undefined
   readonly streamEvent: (event: SseEvent) => StreamFact | undefined
   /** The caller's request for another model: its URL and body. */
   readonly withModel: (

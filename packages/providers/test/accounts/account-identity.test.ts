@@ -1,11 +1,19 @@
 import { execFile } from "node:child_process"
+import { readFileSync } from "node:fs"
 import path from "node:path"
 import { promisify } from "node:util"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { GoogleGenAI } from "@google/genai"
+import type { SluiceError } from "@sluice/core"
 import OpenAI, { AzureOpenAI } from "openai"
 import { describe, expect, it } from "vitest"
-import { googleOptions, limitedFetch, type LimitedFetch, openaiOptions } from "../../src/index.ts"
+import {
+  googleOptions,
+  limitedFetch,
+  type LimitedFetch,
+  type LimitedFetchOptions,
+  openaiOptions,
+} from "../../src/index.ts"
 import { scriptedServer } from "../scripted-server.ts"
 
 const accountsOf = (fetch: LimitedFetch): Set<string | undefined> =>
@@ -64,11 +72,12 @@ describe("an account is whoever the vendor counts", () => {
     }
     expect(accountsOf(fetch).size).toBe(2)
 
+    const something = { choices: [{ message: { content: "hi" } }], data: [{ embedding: [0.5] }] }
     const seen: string[] = []
     const regional = limitedFetch({
       fetch: async (input) => {
         seen.push(input instanceof Request ? input.url : String(input))
-        return new Response("{}", { headers: { "content-type": "application/json" } })
+        return new Response(JSON.stringify(something), { headers: { "content-type": "application/json" } })
       },
     })
     for (const endpoint of ["https://eu.openai.azure.com", "https://us.openai.azure.com"]) {
@@ -211,5 +220,56 @@ describe("labels", () => {
     const other = stdout.trim()
     expect(other).toMatch(/^[0-9a-f]{12}$/)
     expect(other).not.toBe(label)
+  })
+})
+
+describe("the pages' own `keyBy`, as it stands there, when tokens are renewed of which nothing can be read", () => {
+  const recipes = (page: string): NonNullable<LimitedFetchOptions["keyBy"]>[] => {
+    const text = readFileSync(path.join(import.meta.dirname, "../../../../docs/sdks", page), "utf8")
+    return [...text.matchAll(/`keyBy: ([^`]+)`/g)].map(
+      // The page's own words, and nobody else's.
+      // oxlint-disable-next-line no-implied-eval
+      ([, code]) => new Function(`return ${code}`)() as NonNullable<LimitedFetchOptions["keyBy"]>,
+    )
+  }
+  const renewed = ["ya29.first", "ya29.second", "opaque-third"]
+
+  it.each(["fetch.md", "google-genai.md"])("%s: one account, whose limits hold across renewals", async (page) => {
+    const [keyBy, ...others] = recipes(page)
+    expect(others).toEqual([])
+    const server = await scriptedServer((_n, response) => answer(response))
+    const told: LimitedFetchOptions = { requestsPerDay: 2 }
+    const statuses = async (fetch: LimitedFetch): Promise<string[]> => {
+      const ends: string[] = []
+      for (const token of renewed) {
+        const call = fetch(...chat(`${server.url}/v1/chat/completions`, { authorization: `Bearer ${token}` }))
+        ends.push(
+          await call.then(
+            ({ status }) => `${status}`,
+            (error: unknown) => (error as SluiceError).code,
+          ),
+        )
+      }
+      return ends
+    }
+    const without = limitedFetch(told)
+    expect([await statuses(without), accountsOf(without).size]).toEqual([["200", "200", "200"], 3])
+    const fetch = limitedFetch({ ...told, keyBy: keyBy! })
+    expect([await statuses(fetch), accountsOf(fetch).size]).toEqual([["200", "200", "quota-exhausted"], 1])
+  })
+
+  it("fetch.md's tells teams apart by their header, and hosts where there is none", async () => {
+    const keyBy = recipes("fetch.md")[0]!
+    const [one, other] = [
+      await scriptedServer((_n, response) => answer(response)),
+      await scriptedServer((_n, response) => answer(response)),
+    ]
+    const fetch = limitedFetch({ keyBy })
+    for (const token of renewed) {
+      for (const team of ["a", "b"])
+        await fetch(...chat(`${one.url}/v1/chat/completions`, { authorization: `Bearer ${token}`, "x-team": team }))
+      await fetch(...chat(`${other.url}/v1/chat/completions`, { authorization: `Bearer ${token}` }))
+    }
+    expect(accountsOf(fetch)).toEqual(new Set(["a", "b", new URL(other.url).host]))
   })
 })

@@ -105,7 +105,12 @@ describe("an estimate alone makes no call impossible", () => {
       response.setHeader("x-ratelimit-limit-tokens", "1")
       response.setHeader("x-ratelimit-remaining-tokens", "1")
       response.setHeader("x-ratelimit-reset-tokens", "1ms")
-      response.end(JSON.stringify({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 1 } }))
+      response.end(
+        JSON.stringify({
+          choices: [{ message: { content: "hi" } }],
+          usage: { prompt_tokens: 1, completion_tokens: 1 },
+        }),
+      )
     })
     const openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "sk", ...openaiOptions() })
     const ask = (): Promise<unknown> =>

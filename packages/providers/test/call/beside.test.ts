@@ -88,10 +88,19 @@ it("what is refused for good, or for money, is one call", async () => {
 })
 
 it("what the vendor counts is limited: transcriptions of one model wait for each other", async () => {
-  const server = await scriptedServer((_n, response) => void setTimeout(() => response.end('{"text":"hi"}'), 50))
+  let atOnce = 0
+  let mostAtOnce = 0
+  const server = await scriptedServer((_n, response) => {
+    mostAtOnce = Math.max(mostAtOnce, ++atOnce)
+    setTimeout(() => {
+      atOnce--
+      response.end('{"text":"hi"}')
+    }, 50)
+  })
   const limited = limitedFetch({ concurrency: 1 })
   const { openai } = clientsOf(server.url, limited)
-  await Promise.all([1, 2].map(() => openai.audio.transcriptions.create({ file: file(), model: "whisper" })))
+  await Promise.all([1, 2, 3].map(() => openai.audio.transcriptions.create({ file: file(), model: "whisper" })))
+  expect([server.calls.length, mostAtOnce]).toEqual([3, 1])
   expect(limited.snapshot().map(({ name }) => name.split("/").at(-1))).toEqual(["*"])
   await limited.close()
   const learning = limitedFetch()

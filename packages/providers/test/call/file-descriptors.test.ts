@@ -54,7 +54,7 @@ it("more calls than files that may be open: all are answered, in one attempt, an
     void sleep(100).then(() => {
       atOnce--
       response.setHeader("content-type", "application/json")
-      response.end('{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}')
+      response.end('{"choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":1,"completion_tokens":1}}')
     })
   })
   const { ok, errors, events } = await callsUnder(256, 1000, `${server.url}/v1/chat/completions`)
@@ -69,7 +69,7 @@ it("where other code has opened most of them, calls wait and fewer run at once",
   const server = await scriptedServer((_n, response) => {
     void sleep(30).then(() => {
       response.setHeader("content-type", "application/json")
-      response.end('{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}')
+      response.end('{"choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":1,"completion_tokens":1}}')
     })
   })
   const taken = `import { openSync } from "node:fs"; for (let i = 0; i < 200; i++) openSync("/dev/null")`

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http"
 import Anthropic from "@anthropic-ai/sdk"
 import { GoogleGenAI } from "@google/genai"
 import type { SluiceEvent } from "@sluice/core"
@@ -73,6 +74,18 @@ const gemini: Send = (url, limited) =>
     model: "m",
     contents: "hi",
   })
+
+const ollama: Send = async (url, limited) => {
+  const answer = await limited(`${url}/api/chat`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model: "m", messages: asked }),
+  })
+  if (!answer.ok) throw new Error(await answer.text())
+  return (await answer.text()).includes("fine") ? "fine" : "nothing"
+}
+const line = (body: object): string => `${JSON.stringify({ model: "m", ...body })}\n`
+const lines = `${line({ message: { role: "assistant", content: "" }, done: false })}${line({ message: { content: "fine" }, done: false })}${line({ message: { content: "" }, done: true, prompt_eval_count: 1, eval_count: 1 })}`
 
 const rateLimited = { error: { code: 429, message: "Rate limited upstream. Try again in 3s" } }
 const noKey = { error: { code: 401, message: "No auth credentials found" } }
@@ -178,6 +191,47 @@ const cases: Record<string, Case> = {
     good: chat,
     kind: "wait",
   },
+  "openai, nothing": { send: openai, bad: {}, good: chat, kind: "retry" },
+  "openai, null": { send: openai, bad: null, good: chat, kind: "retry" },
+  "openai, no choices": { send: openai, bad: { choices: [] }, good: chat, kind: "retry" },
+  "openai, no choices, with all around them": {
+    send: openai,
+    bad: { ...chat, choices: [] },
+    good: chat,
+    kind: "retry",
+  },
+  "openai, error: true": { send: openai, bad: { error: true }, good: chat, kind: "retry" },
+  "openai, error: true, and why": {
+    send: openai,
+    bad: { error: true, message: "Rate limit reached" },
+    good: chat,
+    kind: "wait",
+  },
+  "openai, nothing instead of a stream": {
+    send: streamed,
+    bad: {},
+    good: stream,
+    kind: "retry",
+    type: "application/json",
+  },
+  "anthropic, nothing": { send: anthropic, bad: {}, good: claude, kind: "retry" },
+  "anthropic, error: true": { send: anthropic, bad: { error: true }, good: claude, kind: "retry" },
+  "gemini, nothing": { send: gemini, bad: { candidates: [] }, good: google, kind: "retry" },
+  "gemini, error: true": { send: gemini, bad: { error: true }, good: google, kind: "retry" },
+  "ollama, a first line that is an error": {
+    send: ollama,
+    bad: `${JSON.stringify({ error: "model runner has unexpectedly stopped" })}\n`,
+    good: lines,
+    kind: "retry",
+    type: "application/x-ndjson",
+  },
+  "ollama, an error before any output": {
+    send: ollama,
+    bad: `${line({ message: { role: "assistant", content: "" }, done: false })}${JSON.stringify({ error: "server overloaded" })}`,
+    good: lines,
+    kind: "retry",
+    type: "application/x-ndjson",
+  },
   "openai, an error event without JSON": {
     send: streamed,
     bad: "event: error\ndata: boom\n\n",
@@ -229,7 +283,14 @@ describe.each(Object.entries(cases))("HTTP 200 with an error inside: %s", (_name
       const body = n === 0 ? bad : good
       answer
         .writeHead(200, {
-          "content-type": n === 0 ? typeOf(body) : typeof body === "string" ? "text/event-stream" : "application/json",
+          "content-type":
+            n === 0
+              ? typeOf(body)
+              : typeof body !== "string"
+                ? "application/json"
+                : send === ollama
+                  ? type
+                  : "text/event-stream",
         })
         .end(text(body))
     })
@@ -258,6 +319,53 @@ it("an error that is final comes to the SDK with its own status, and ends the ac
     })
   expect(server.calls).toHaveLength(1)
   await limited.close()
+})
+
+it("Ollama: an error after output is the caller's to see, and the call has failed", async () => {
+  const cut = `${line({ message: { content: "fi" }, done: false })}${JSON.stringify({ error: "out of memory" })}\n`
+  const server = await scriptedServer((_n, answer) => {
+    answer.writeHead(200, { "content-type": "application/x-ndjson" }).end(cut)
+  })
+  const events: SluiceEvent[] = []
+  const limited = limitedFetch({ onEvent: (event) => events.push(event) })
+  const answer = await limited(`${server.url}/api/chat`, { method: "POST", body: '{"model":"m"}' })
+  expect(await answer.text()).toBe(cut)
+  expect(events.filter(({ type }) => type === "http-attempt").at(-1)).toMatchObject({ decision: "retry" })
+  expect([server.calls.length, inFlight(limited)]).toEqual([1, 0])
+  await limited.close()
+})
+
+it.each([
+  ["application/json", "{}"],
+  ["application/json", '{"error":true}'],
+  ["application/json", '{"error":{"code":429,"message":"slow"}}'],
+  ["application/json", "not JSON"],
+  ["text/event-stream", ""],
+  ["text/event-stream", 'data: {"error":{"code":429,"message":"slow"}}\n\n'],
+  ["application/x-ndjson", '{"error":"busy"}\n'],
+])("what is limited only because everything is may answer %s: %s, once", async (type, body) => {
+  const server = await scriptedServer((_n, answer) => void answer.writeHead(200, { "content-type": type }).end(body))
+  for (const asks of [{}, { stream: true }]) {
+    const limited = limitedFetch({ everything: true })
+    const answer = await limited(`${server.url}/hook`, { method: "POST", body: JSON.stringify(asks) })
+    expect([answer.status, await answer.text(), inFlight(limited)]).toEqual([200, body, 0])
+    await limited.close()
+  }
+  expect(server.calls).toHaveLength(2)
+})
+
+it("nothing to the end: the SDK throws, with a code that says so", async () => {
+  const server = await scriptedServer((_n, answer) => {
+    answer.writeHead(200, { "content-type": "application/json" }).end("{}")
+  })
+  const limited = limitedFetch({ clock: fastClock(), retry: { maxAttempts: 2 } })
+  await expect(openai(server.url, limited)).rejects.toMatchObject({ status: 502 })
+  const events: SluiceEvent[] = []
+  const told = limitedFetch({ clock: fastClock(), retry: { maxAttempts: 1 }, onEvent: (event) => events.push(event) })
+  await expect(openai(server.url, told)).rejects.toMatchObject({ status: 502 })
+  expect(events).toContainEqual(expect.objectContaining({ type: "http-attempt", error: "empty-answer" }))
+  expect(server.calls).toHaveLength(3)
+  await Promise.all([limited.close(), told.close()])
 })
 
 it("choices: null to the end: the SDK throws instead of handing over nothing", async () => {
@@ -294,4 +402,85 @@ it("an answer that merely carries a field called error, empty or beside its text
   for (const body of bodies) expect(await openai(server.url, limited)).toMatchObject(body)
   expect(server.calls).toHaveLength(bodies.length)
   await limited.close()
+})
+
+describe("the quota hears of it as of the same error with that status", () => {
+  const asJson = (body: unknown) => (answer: ServerResponse) =>
+    void answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body))
+  const asStream = (body: string) => (answer: ServerResponse) =>
+    void answer.writeHead(200, { "content-type": "text/event-stream" }).end(body)
+  const asStatus = (status: number, body: unknown) => (answer: ServerResponse) =>
+    void answer.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
+
+  /** What the quota says of `times` answers of that kind, and when each call came; another caller asks once the gate is closed. */
+  async function heard(
+    send: Send,
+    bad: (answer: ServerResponse) => void,
+    times: number,
+  ): Promise<{ told: object[]; closedMs: number; arrivals: number[] }> {
+    const clock = fastClock(200)
+    const server = await scriptedServer((n, answer) => {
+      if (n < times) bad(answer)
+      else if (send === streamed) asStream(stream)(answer)
+      else asJson(send === anthropic ? claude : send === gemini ? google : chat)(answer)
+    }, clock)
+    const told: object[] = []
+    let closedMs = Number.NaN
+    let other: PromiseLike<unknown> | undefined
+    const limited: LimitedFetch = limitedFetch({
+      clock,
+      retry: { maxAttempts: times + 1 },
+      onEvent: (event) => {
+        if (event.type === "throttle") told.push({ reason: event.reason, retryAfterMs: event.retryAfterMs })
+        if (event.type !== "gate-close") return
+        told.push({ closed: event.reason })
+        closedMs = event.atMs
+        other ??= send(server.url, limited)
+      },
+    })
+    await send(server.url, limited)
+    await other
+    await limited.close()
+    return { told, closedMs, arrivals: server.calls.map(({ atMs }) => atMs) }
+  }
+
+  it.each<[string, Send, number, unknown, (answer: ServerResponse) => void]>([
+    ["a body", openai, 429, rateLimited, asJson(rateLimited)],
+    ["a body beside choices: null", openai, 429, rateLimited, asJson({ ...chat, choices: null, ...rateLimited })],
+    ["a stream's first event", streamed, 429, rateLimited, asStream(`data: ${JSON.stringify(rateLimited)}\n\n`)],
+    ["a body where a stream was asked for", streamed, 429, rateLimited, asJson(rateLimited)],
+    [
+      "Anthropic's",
+      anthropic,
+      429,
+      { type: "error", error: { type: "rate_limit_error", message: "try again in 3s" } },
+      asJson({ type: "error", error: { type: "rate_limit_error", message: "try again in 3s" } }),
+    ],
+    [
+      "Gemini's list",
+      gemini,
+      429,
+      [{ error: { code: 429, status: "RESOURCE_EXHAUSTED", message: "Please retry in 3s." } }],
+      asJson([{ error: { code: 429, status: "RESOURCE_EXHAUSTED", message: "Please retry in 3s." } }]),
+    ],
+  ])("%s that says 429: the gate is closed for its delay, to others too", async (_name, send, status, body, hidden) => {
+    const { told, closedMs, arrivals } = await heard(send, hidden, 1)
+    expect(told).toEqual([{ reason: "rate", retryAfterMs: 3000 }, { closed: "rate" }])
+    expect(told).toEqual((await heard(send, asStatus(status, body), 1)).told)
+    expect(arrivals).toHaveLength(3)
+    for (const atMs of arrivals.slice(1)) expect(atMs - closedMs).toBeGreaterThanOrEqual(2_999)
+  })
+
+  it.each<[string, Send, (answer: ServerResponse) => void]>([
+    ["nothing", openai, asJson({})],
+    ["choices: null", openai, asJson({ ...chat, choices: null })],
+    ["a text", openai, asJson({ error: "upstream connect error" })],
+    ["an empty stream", streamed, asStream("")],
+    ["a stream of nothing but its end", streamed, asStream("data: [DONE]\n\n")],
+    ["a stream's first event", streamed, asStream('data: {"error":"upstream broke"}\n\n')],
+  ])("%s five times in a row: the gate is closed as by five of 502", async (_name, send, hidden) => {
+    const { told } = await heard(send, hidden, 5)
+    expect(told).toEqual([{ closed: "outage" }])
+    expect(told).toEqual((await heard(send, asStatus(502, { error: { message: "Bad gateway" } }), 5)).told)
+  })
 })

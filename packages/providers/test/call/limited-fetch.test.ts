@@ -92,6 +92,25 @@ describe("quotas", () => {
     expect(events.filter((event) => event.type === "permit-admit").map((event) => event.tenant)).toEqual(["a", "b"])
   })
 
+  it("explain says why calls wait, across quotas, and as many as are asked for", async () => {
+    const { chat, fetch, clock } = bench(
+      () => new Promise<Response>((resolve) => clock.setTimer(1_000, () => resolve(completion()))),
+      { limits: { "gpt-5*": { concurrency: 1 }, "o4-mini": { concurrency: 1 } } },
+    )
+    const model = "o4-mini"
+    const calls = [chat(), chat(), chat(), chat({ model }), chat({ model })]
+    await clock.advance(100)
+    const shown = fetch.explain().map(({ quota, blockedBy, waitedMs }) => [quota.split("/")[2], blockedBy, waitedMs])
+    expect(shown).toEqual([
+      ["gpt-5*", "concurrency", 100],
+      ["gpt-5*", "concurrency", 100],
+      ["o4-mini", "concurrency", 100],
+    ])
+    expect(fetch.explain(1)).toHaveLength(1)
+    await clock.run(Promise.all(calls))
+    expect(fetch.explain()).toEqual([])
+  })
+
   const told = (remaining: number, reset: string): Response =>
     completion(undefined, {
       "x-ratelimit-limit-requests": "60",
@@ -460,7 +479,9 @@ describe("what is told", () => {
         }),
       )
     }
-    expect(events.filter((event) => event.type === "warning")).toMatchObject([{ code: "stacked-retries" }])
+    await expect
+      .poll(() => events.filter((event) => event.type === "warning"))
+      .toMatchObject([{ code: "stacked-retries" }])
   })
 })
 
@@ -471,9 +492,9 @@ describe("stacked retries", () => {
     await clock.run(chat({ body: say("a") }))
     await clock.run(chat({ body: say(second) }))
     await clock.run(chat({ body: say(second) }))
-    const warnings = events.filter((event) => event.type === "warning")
-    expect(warnings).toMatchObject([{ code: "stacked-retries" }])
-    expect(JSON.stringify(warnings)).toContain("maxRetries")
+    const warnings = () => events.filter((event) => event.type === "warning")
+    await expect.poll(warnings).toMatchObject([{ code: "stacked-retries" }])
+    expect(JSON.stringify(warnings())).toContain("maxRetries")
   })
 
   it("are not: a call that was at fault itself, one that succeeded, or one a minute later", async () => {

@@ -1,8 +1,8 @@
-import { startVendor, type Vendor, type VendorOptions } from "@sluice/lab"
+import { startVendor, type VendorServer, type VendorOptions } from "@sluice/lab"
 import { afterEach, describe, expect, it } from "vitest"
 import { limitedFetch, type LimitedFetchOptions } from "../../src/index.ts"
 
-let vendor: Vendor | undefined
+let vendor: VendorServer | undefined
 afterEach(async () => {
   await vendor?.stop()
   vendor = undefined

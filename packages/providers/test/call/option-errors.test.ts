@@ -1,6 +1,6 @@
 import { SluiceError } from "@sluice/core"
 import { describe, expect, it } from "vitest"
-import { coalesce, limitedFetch, openaiOptions, usageTally } from "../../src/index.ts"
+import { ask, coalesce, limitedFetch, openaiOptions, runBatches, usageTally, withCall } from "../../src/index.ts"
 
 function messageOf(make: () => unknown): string {
   try {
@@ -61,6 +61,26 @@ describe("a wrong option is refused at once, by its name", () => {
 
   it("an option that is undefined is one that is left out", () => {
     expect(messageOf(() => limitedFetch({ requestsPerMinute: undefined, keys: undefined } as object))).toBe("accepted")
+  })
+
+  it("an argument that is missing is told as one", async () => {
+    expect(messageOf(() => withCall({}, undefined as never))).toBe(
+      "invalid-option: withCall: fn must be a function (got undefined).",
+    )
+    const late = async (make: () => Promise<unknown>): Promise<string> =>
+      make().then(
+        () => "accepted",
+        (error: unknown) =>
+          messageOf(() => {
+            throw error
+          }),
+      )
+    expect(await late(() => ask("m", undefined as never))).toMatch(/ask: options must be an object \(got undefined\)/)
+    expect(await late(() => ask("m", { schema: {} as never, prompt: "p" }))).toMatch(
+      /ask: schema must be a Standard Schema/,
+    )
+    expect(await late(() => runBatches([], undefined as never))).toMatch(/runBatches: options must be an object/)
+    expect(await late(() => runBatches({} as never, {} as never))).toMatch(/runBatches: bodies must be a list/)
   })
 
   it("the same for coalesce and usageTally", () => {

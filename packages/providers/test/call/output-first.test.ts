@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises"
 import type { ServerResponse } from "node:http"
 import Anthropic from "@anthropic-ai/sdk"
+import type { SluiceEvent } from "@sluice/core"
 import OpenAI from "openai"
 import { describe, expect, it, vi } from "vitest"
 import { anthropicOptions, limitedFetch, type LimitedFetch, openaiOptions } from "../../src/index.ts"
@@ -121,4 +122,28 @@ it("an answer that is empty but whole is an answer", async () => {
   expect(await gpt(server.url, limited)).toBe("")
   expect(server.calls).toHaveLength(1)
   await limited.close()
+})
+
+const half = chunk([{ index: 0, delta: { content: "fi" }, finish_reason: null }])
+describe("after output has come an error is the caller's to see, and nothing is sent again", () => {
+  it.each<[string, string]>([
+    ["a text", failedText],
+    ["an object", failed],
+    ["a text in an event of that name", 'event: error\ndata: {"error":"no instances available"}\n\n'],
+  ])("%s", async (_name, error) => {
+    const server = await scriptedServer((_n, response) => void sendPieces(response, [role, half, error]))
+    const events: SluiceEvent[] = []
+    const limited = limitedFetch({ clock: fastClock(20), onEvent: (event) => events.push(event) })
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "k", ...openaiOptions(limited) })
+    let got = ""
+    const read = async (): Promise<void> => {
+      const asked = { model: "m", messages: [{ role: "user" as const, content: "hi" }], stream: true as const }
+      for await (const { choices } of await client.chat.completions.create(asked))
+        got += choices[0]?.delta.content ?? ""
+    }
+    await expect(read()).rejects.toThrow(/no instances available/i)
+    expect([got, server.calls.length, inFlight(limited)]).toEqual(["fi", 1, 0])
+    expect(events.filter(({ type }) => type === "call-end")).toMatchObject([{ status: "failed", attempts: 1 }])
+    await limited.close()
+  })
 })

@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http"
+import { inspect } from "node:util"
 import { expect, it, vi } from "vitest"
 import { limitedFetch, VendorError } from "../../src/index.ts"
 import { inFlight } from "../fake-vendor.ts"
-import { scriptedServer } from "../scripted-server.ts"
+import { fastClock, scriptedServer } from "../scripted-server.ts"
 
 // Real HTTP on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 })
@@ -87,4 +88,30 @@ it("a file that lies elsewhere is fetched, without any key", async () => {
   expect(await answer.text()).toBe("the file")
   for (const name of Object.keys(keys)) expect(seen[0]![name]).toBeUndefined()
   await limited.close()
+})
+
+it.each([
+  "data:application/json,%7B%22data%22:%5B%5D%7D",
+  "blob:nodedata:1",
+  "file:///etc/hostname",
+  "ftp://127.0.0.1/x",
+  "http://someone:hunter2@127.0.0.1:1/v1/files",
+  "//someone:hunter2@example.invalid/v1/files",
+  "http://u@sk-secret-1.example.invalid/",
+  `ftp://${"x".repeat(12_000)}/`,
+])("%s as a place to go on is refused: one call, no answer made up, nobody's password shown", async (location) => {
+  for (const [path, method] of [
+    ["/v1/files/file-1/content", "GET"],
+    ["/v1/chat/completions", "POST"],
+  ] as const) {
+    const server = await scriptedServer((_n, response) => void response.writeHead(302, { location }).end())
+    const limited = limitedFetch({ clock: fastClock() })
+    const init = { method, headers: keys, ...(method === "POST" && { body: '{"model":"m"}' }) }
+    const error: unknown = await limited(`${server.url}${path}`, init).catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ code: "vendor-refused", retryable: false })
+    expect((error as Error).message.length).toBeLessThan(1_000)
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toMatch(/hunter2|someone|sk-secret/)
+    expect([server.calls.length, inFlight(limited)]).toEqual([1, 0])
+    await limited.close()
+  }
 })

@@ -11,7 +11,7 @@ describe("withCall", () => {
     const server = await scriptedServer((_n, response, request) => {
       sent.push(JSON.stringify([request.rawHeaders, request.url]))
       response.setHeader("content-type", "application/json")
-      response.end('{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}')
+      response.end('{"choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":1,"completion_tokens":1}}')
     })
     const events: SluiceEvent[] = []
     const fetch = limitedFetch({ onEvent: (event) => events.push(event), keyBy: () => ({ tenant: "nobody" }) })

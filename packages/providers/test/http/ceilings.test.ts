@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib"
 import { expect, it, vi } from "vitest"
 import OpenAI from "openai"
+import { mostTimesAsLong, timesAsLong } from "../../../../scripts/linear.ts"
 import { limitedFetch, openaiOptions, VendorError } from "../../src/index.ts"
 import { SseReader } from "../../src/http/sse.ts"
 import { inFlight } from "../fake-vendor.ts"
@@ -113,20 +114,14 @@ it("an event above 8 MB is no event; the ones after it are", () => {
 })
 
 it("reading events costs what their bytes cost, however they are cut", () => {
-  const bytes = new TextEncoder().encode("data: x\n\n".repeat(400_000))
-  const long = new TextEncoder().encode(`data: ${"x".repeat(7 * megabyte)}`)
-  const cpuMs = (run: () => void): number => {
-    const start = process.cpuUsage()
-    run()
-    const { user, system } = process.cpuUsage(start)
-    return (user + system) / 1000
+  const inOnePiece = (text: string): unknown => new SseReader().push(new TextEncoder().encode(text))
+  const inSmallPieces = (text: string): void => {
+    const bytes = new TextEncoder().encode(text)
+    const reader = new SseReader()
+    for (let from = 0; from < bytes.length; from += 1000) reader.push(bytes.subarray(from, from + 1000))
   }
-  // 3.6 MB in one piece, and 7 MB in pieces of 1 KB: minutes where each line or piece looks at the whole.
-  expect(cpuMs(() => new SseReader().push(bytes))).toBeLessThan(3000)
-  const reader = new SseReader()
-  expect(
-    cpuMs(() => {
-      for (let from = 0; from < long.length; from += 1000) reader.push(long.subarray(from, from + 1000))
-    }),
-  ).toBeLessThan(3000)
+  for (const read of [inOnePiece, inSmallPieces]) {
+    expect(timesAsLong(read, (length) => "data: x\n\n".repeat(length / 9), 3 * megabyte)).toBeLessThan(mostTimesAsLong)
+    expect(timesAsLong(read, (length) => `data: ${"x".repeat(length)}`, 7 * megabyte)).toBeLessThan(mostTimesAsLong)
+  }
 })

@@ -1,7 +1,7 @@
 import Anthropic from "@anthropic-ai/sdk"
 import { GoogleGenAI } from "@google/genai"
 import type { RunJournal, SettledRecord } from "@sluice/core"
-import { startVendor, type ServerOptions, type Vendor, VirtualClock } from "@sluice/lab"
+import { startVendor, type ServerOptions, type VendorServer, VirtualClock } from "@sluice/lab"
 import OpenAI from "openai"
 import { describe, expect, it, onTestFinished, vi } from "vitest"
 import {
@@ -15,14 +15,13 @@ import {
   runBatches,
   type Usage,
 } from "../../src/index.ts"
-import { splitRequests } from "../../src/vendor-batch/split-requests.ts"
 import { fastClock } from "../scripted-server.ts"
 
 // Real HTTP on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 })
 
 interface Setup {
-  readonly vendor: Vendor
+  readonly vendor: VendorServer
   readonly lanes: Readonly<Record<"openai" | "anthropic" | "gemini", BatchVendor>>
 }
 
@@ -251,15 +250,36 @@ it("a ledger in a run's journal", async () => {
   expect([...settled.keys()]).toEqual(["digest/summarise/batches a"])
 })
 
-it("splits by count, bytes and tokens, in order", () => {
-  const requests = [5, 5, 5, 50, 1].map((size, index) => ({ customId: `${index}`, body: { size } }))
-  const cut = (limits: object): string[] =>
-    splitRequests(requests, { maxRequests: 10, maxBytes: 1000, maxTokens: 1000, ...limits }, ({ body: sent }) => ({
-      bytes: sent["size"] as number,
-      tokens: sent["size"] as number,
-    })).map((piece) => piece.map((one) => one.customId).join(""))
-  expect(cut({})).toEqual(["01234"])
-  expect(cut({ maxRequests: 2 })).toEqual(["01", "23", "4"])
-  expect(cut({ maxBytes: 10 })).toEqual(["01", "2", "3", "4"])
-  expect(cut({ maxTokens: 11 })).toEqual(["01", "2", "3", "4"])
+it("splits by count, bytes and tokens, in order", async () => {
+  /** What is created, as the numbers of the requests in each batch; a request has as many bytes and tokens as its prompt says. */
+  const cut = async (limits: { maxRequests?: number; maxBytes?: number; maxTokens?: number }): Promise<string[]> => {
+    const pieces: string[] = []
+    const vendor: BatchVendor = {
+      name: "any",
+      maxRequests: 10,
+      maxBytes: limits.maxBytes ?? 1000,
+      priceShare: 1,
+      sizeOf: ({ body: sent }) => (sent["prompt"] as string).length / 4,
+      async create(requests) {
+        pieces.push(requests.map(({ customId }) => customId.slice(customId.lastIndexOf("-") + 1)).join(""))
+        return requests.map(({ customId }) => customId).join()
+      },
+      find: async () => undefined,
+      progress: async () => ({ state: "ended", done: 0, total: 0 }),
+      async *results(id) {
+        for (const customId of id.split(",")) yield { customId, status: "ok", body: customId }
+      },
+      cancel: async () => {},
+    }
+    const prompts = [5, 5, 5, 50, 1].map((tokens) => ({ prompt: "word".repeat(tokens) }))
+    const { maxRequests, maxTokens: maxEnqueuedTokens } = limits
+    const told = { ...(maxRequests && { maxRequests }), ...(maxEnqueuedTokens && { maxEnqueuedTokens }) }
+    const outcomes = await runBatches(prompts, { vendor, clock: fastClock(), ...told })
+    expect(outcomes.map((one) => one.status === "ok" && String(one.value).at(-1))).toEqual(["0", "1", "2", "3", "4"])
+    return pieces
+  }
+  expect(await cut({})).toEqual(["01234"])
+  expect(await cut({ maxRequests: 2 })).toEqual(["01", "23", "4"])
+  expect(await cut({ maxBytes: 10 })).toEqual(["01", "2", "3", "4"])
+  expect(await cut({ maxTokens: 11 })).toEqual(["01", "2", "3", "4"])
 })

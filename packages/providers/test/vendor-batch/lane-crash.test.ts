@@ -1,3 +1,4 @@
+import { sleep } from "@sluice/scheduler"
 import { describe, expect, it, vi } from "vitest"
 import { clientsOf, notingJournal, outcomesOf, setUpLane, texts, valuesOf, vendorNames } from "../lane-setup.ts"
 
@@ -49,6 +50,78 @@ describe.each(vendorNames)("%s: a crash of a batch in lane", (name) => {
     expect(valuesOf(outcomes)).toEqual(texts(4))
     expect(setup.vendor.stats()).toMatchObject({ arrived: 0, batches: { jobs: 1, answered: 4, repeats: 0 } })
     expect(next.events.find(({ type }) => type === "vendor-batch")).toMatchObject({ state: "adopted" })
+  })
+})
+
+/** Leaves a batch at the vendor, for the next run to find; `lost`: before its id is noted. */
+async function leftBehind(lost: boolean) {
+  const setup = await setUpLane({ batch: { processingMs: 1e9 } })
+  const died = new Error("the process died")
+  const { journal, notes } = notingJournal((note, when) => {
+    if (lost && note.endsWith(" id") && when === "before") throw died
+  })
+  const controller = new AbortController()
+  const running = outcomesOf(setup, setup.ask.openai, texts(3), "batch", { journal, signal: controller.signal })
+  await vi.waitFor(() => expect(setup.vendor.stats().batches.jobs).toBe(1), { interval: 5 })
+  if (!lost) await vi.waitFor(() => expect([...notes.keys()].some((note) => note.endsWith(" id"))).toBe(true))
+  controller.abort(died)
+  await running.catch(() => {})
+  return { setup, journal: notingJournal(undefined, notes).journal }
+}
+
+describe("a run that is cancelled as soon as it goes on with a batch ends, and leaves the batch alone", () => {
+  const reason = new Error("enough")
+
+  it.each([
+    ["before its calls have looked for it", false],
+    ["before its calls have looked for one whose id was not noted", true],
+  ])("%s", async (_when, lost) => {
+    const { setup, journal } = await leftBehind(lost)
+    const next = clientsOf(setup.vendor)
+    const controller = new AbortController()
+    const ask = (prompt: string): Promise<string> => {
+      controller.abort(reason)
+      return next.ask.openai(prompt)
+    }
+    await expect(outcomesOf(next, ask, texts(3), "batch", { journal, signal: controller.signal })).rejects.toBe(reason)
+    expect(next.events.filter(({ type }) => type === "vendor-batch")).toEqual([])
+    expect(setup.vendor.stats().batches).toMatchObject({ jobs: 1, answered: 0 })
+  })
+
+  it.each([
+    ["while the vendor does not say how it does", false],
+    ["while the vendor does not say which batches there are", true],
+  ])("%s", async (_when, lost) => {
+    const { setup, journal } = await leftBehind(lost)
+    const controller = new AbortController()
+    const next = clientsOf(setup.vendor, {
+      fetch: (_input, init) => {
+        const never = new Promise<Response>((_, reject) => {
+          init!.signal!.addEventListener("abort", () => reject(init!.signal!.reason))
+        })
+        controller.abort(reason)
+        return never
+      },
+      timeoutMs: 1e9,
+    })
+    const running = outcomesOf(next, next.ask.openai, texts(3), "batch", { journal, signal: controller.signal })
+    await expect(running).rejects.toBe(reason)
+  })
+
+  it("a batch that nobody waited for any more before it was full is not submitted", async () => {
+    const setup = await setUpLane()
+    const controller = new AbortController()
+    const ask = (prompt: string): Promise<string> => {
+      controller.abort(reason)
+      return setup.ask.openai(prompt)
+    }
+    const { journal, notes } = notingJournal()
+    const running = outcomesOf(setup, ask, texts(3), "batch", { journal, signal: controller.signal })
+    await expect(running).rejects.toBe(reason)
+    // What gathers requests would have submitted them by now.
+    await sleep(setup.clock, 300_000)
+    const ofLane = [...notes.keys()].filter((name) => !name.startsWith("work "))
+    expect([ofLane, setup.vendor.stats().batches.jobs]).toEqual([[], 0])
   })
 })
 

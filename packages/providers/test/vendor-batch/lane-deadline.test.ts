@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest"
-import { LaneCapacity } from "../../src/vendor-batch/lane-capacity.ts"
-import { onlineMs } from "../../src/vendor-batch/online-ms.ts"
+import { LaneCapacity } from "../../src/vendor-batch/engine/lane-capacity.ts"
+import { onlineMs } from "../../src/vendor-batch/engine/online-ms.ts"
 import { outcomesOf, setUpLane, texts, valuesOf, vendorNames } from "../lane-setup.ts"
 
 // Real HTTP on a machine that may be busy.

@@ -10,6 +10,9 @@ import { addressOf, clientsOf, outcomesOf, setUpLane, texts, valuesOf, vendorNam
 vi.setConfig({ testTimeout: 60_000 })
 ;(globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false
 
+/** The longest answer there may be costs half of 512 tokens at 2 dollars a million, in a batch. */
+const paid = { prices: { "gpt-5-mini*": { input: 0.25, output: 2, maxOutputTokens: 512 } } }
+
 const batchEvents = (events: readonly SluiceEvent[]) => events.filter((event) => event.type === "vendor-batch")
 
 function chainOf(error: unknown): unknown[] {
@@ -259,8 +262,7 @@ describe("a batch in lane", () => {
   })
 
   it("stops at the budget of dollars, which counts the batch's price", async () => {
-    const setup = await setUpLane({}, { budgetUsd: 0.0006, vendorBatches: { maxRequests: 1 } })
-    // What is taken ahead is taken for the longest answer that is likely: half of 512 tokens at 2 dollars a million.
+    const setup = await setUpLane({}, { ...paid, budgetUsd: 0.0006, vendorBatches: { maxRequests: 1 } })
     const outcomes = await outcomesOf(setup, setup.ask.openai, texts(3), "batch", {}, { concurrency: 1 })
     expect(outcomes.map(({ status }) => status)).toEqual(["ok", "ok", "ok"])
     const spent = setup.events.reduce((sum, event) => sum + (event.type === "usage" ? (event.cost.usd ?? 0) : 0), 0)
@@ -268,7 +270,7 @@ describe("a batch in lane", () => {
     const budget = limits.find(({ dimension }) => dimension === "usd")
     expect(budget?.level).toBeCloseTo(0.0006 - spent, 9)
 
-    const poor = await setUpLane({}, { budgetUsd: 0.0001 })
+    const poor = await setUpLane({}, { ...paid, budgetUsd: 0.0001 })
     const [refused] = await outcomesOf(poor, poor.ask.openai, texts(1), "batch")
     expect((refused as { error: { cause: Error } }).error.cause.cause).toMatchObject({
       code: "cost-exceeds-limit",
@@ -278,8 +280,8 @@ describe("a batch in lane", () => {
   })
 
   it("a call that the budget has no room for waits while calls before it may turn out cheaper", async () => {
-    const setup = await setUpLane({}, { budgetUsd: 0.0006 })
-    // Two at a time are all that could be taken ahead; their answers are two words each.
+    const setup = await setUpLane({}, { ...paid, budgetUsd: 0.0006 })
+    // One at a time is all that can be taken ahead; the answers are two words each.
     expect(valuesOf(await outcomesOf(setup, setup.ask.openai, texts(6), "batch"))).toEqual(texts(6))
     const { batches, arrived } = setup.vendor.stats()
     expect([batches.answered, batches.repeats, arrived]).toEqual([6, 0, 0])
@@ -287,22 +289,52 @@ describe("a batch in lane", () => {
   })
 
   it("and is refused once nothing comes back any more; a cancel ends its wait", async () => {
-    // As long as they were taken for: nothing comes back.
+    // Nearly as long as they were taken for: what comes back is not enough for another.
     const long = { text: "word ".repeat(300) }
-    const setup = await setUpLane({ answer: long }, { budgetUsd: 0.0009 })
+    const setup = await setUpLane({ answer: long }, { ...paid, budgetUsd: 0.0009 })
     const outcomes = await outcomesOf(setup, setup.ask.openai, texts(12), "batch", {}, { retry: { maxAttempts: 1 } })
     const failed = outcomes.filter((outcome) => outcome.status === "failed")
     expect(failed.length).toBeGreaterThan(6)
     for (const { error } of failed) expect(JSON.stringify(chainOf(error))).toContain("budget-exhausted")
     expect(setup.vendor.stats().batches.answered).toBe(12 - failed.length)
 
-    const slow = await setUpLane({ answer: long, batch: { processingMs: 1e9 } }, { budgetUsd: 0.0009 })
+    const slow = await setUpLane({ answer: long, batch: { processingMs: 1e9 } }, { ...paid, budgetUsd: 0.0009 })
     const controller = new AbortController()
     const running = outcomesOf(slow, slow.ask.openai, texts(12), "batch", { signal: controller.signal })
     await vi.waitFor(() => expect(batchEvents(slow.events).length).toBeGreaterThan(0), { interval: 5 })
     const reason = new Error("enough")
     controller.abort(reason)
     await expect(running).rejects.toBe(reason)
+  })
+
+  it("never spends more than the budget, nor holds more: each item is reserved at its max_tokens, else the model's longest answer", async () => {
+    const spentOf = ({ events }: { readonly events: readonly SluiceEvent[] }): number =>
+      events.reduce((sum, event) => sum + (event.type === "usage" ? (event.cost.usd ?? 0) : 0), 0)
+    // Each answer is as long as there may be, and four times as long as is likely of a model that nobody knows.
+    const options = {
+      prices: { "gpt-5-mini*": { input: 0, output: 1000, maxOutputTokens: 2048 } },
+      budgetUsd: 6,
+      retry: { maxAttempts: 1 },
+    }
+    const setup = await setUpLane({ answer: { text: "w".repeat(4 * 2048) } }, options)
+    const outcomes = await outcomesOf(setup, setup.ask.openai, texts(40), "batch", {}, { retry: options.retry })
+    const { batches } = setup.vendor.stats()
+    expect(batches.outputTokens).toBe(batches.answered * 2048)
+    expect([outcomes.filter(({ status }) => status === "ok").length, batches.answered]).toEqual([5, 5])
+    expect(spentOf(setup)).toBeCloseTo(5 * 1.024, 9)
+
+    const capped = await setUpLane({ answer: { text: "w".repeat(4 * 256) } }, options)
+    const ask = async (content: string): Promise<string> => {
+      const messages = [{ role: "user" as const, content }]
+      const body = { model: "gpt-5-mini", max_completion_tokens: 1024, messages }
+      return (await capped.openai.chat.completions.create(body)).id
+    }
+    const jobs = await outcomesOf(capped, ask, texts(40), "batch", {}, { retry: options.retry })
+    // Eleven at once by their cap; then the others, since each came back cheaper.
+    expect([jobs.filter(({ status }) => status === "ok").length, spentOf(capped)]).toEqual([
+      40,
+      expect.closeTo(5.12, 9),
+    ])
   })
 
   it("takes the first of several keys: a later process must find the batch again", async () => {

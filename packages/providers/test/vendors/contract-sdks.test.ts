@@ -4,7 +4,7 @@ import { createOpenAI } from "@ai-sdk/openai"
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
 import Anthropic from "@anthropic-ai/sdk"
 import { FunctionCallingConfigMode, GoogleGenAI } from "@google/genai"
-import { startVendor, type ServerOptions, type Vendor } from "@sluice/lab"
+import { startVendor, type ServerOptions, type VendorServer } from "@sluice/lab"
 import type { AIMessageChunk } from "@langchain/core/messages"
 import { ChatOpenAI, OpenAIEmbeddings } from "@langchain/openai"
 import { zodOutputFormat } from "@anthropic-ai/sdk/helpers/zod"
@@ -36,7 +36,7 @@ const text = "Queues hold calls until they fit."
 async function setUp(
   options: ServerOptions = {},
   limits: LimitedFetchOptions = {},
-): Promise<{ vendor: Vendor; limited: LimitedFetch; usage: () => object[] }> {
+): Promise<{ vendor: VendorServer; limited: LimitedFetch; usage: () => object[] }> {
   const vendor = await startVendor({ answer: { text }, latency: { baseMs: 1, perOutputTokenMs: 0 }, ...options })
   const events: SluiceEvent[] = []
   const limited = limitedFetch({ onEvent: (event) => events.push(event), ...limits })
@@ -61,7 +61,7 @@ const placeSchema = z.toJSONSchema(place) as Record<string, unknown>
 const tokens = Math.ceil(text.length / 4)
 
 describe("openai", () => {
-  const client = (vendor: Vendor, limited: LimitedFetch): OpenAI =>
+  const client = (vendor: VendorServer, limited: LimitedFetch): OpenAI =>
     new OpenAI({ baseURL: `${vendor.url}/v1`, apiKey: "sk-lab", ...openaiOptions(limited) })
 
   it("plain: chat and responses", async () => {
@@ -191,7 +191,7 @@ describe("openai", () => {
 })
 
 describe("@anthropic-ai/sdk", () => {
-  const client = (vendor: Vendor, limited: LimitedFetch): Anthropic =>
+  const client = (vendor: VendorServer, limited: LimitedFetch): Anthropic =>
     new Anthropic({ baseURL: vendor.url, apiKey: "sk-lab", ...anthropicOptions(limited) })
   const asked = { model: "m", max_tokens: 100, messages: hi }
 
@@ -332,7 +332,7 @@ describe("ai", () => {
 })
 
 describe("@google/genai", () => {
-  const client = (vendor: Vendor, limited: LimitedFetch): GoogleGenAI =>
+  const client = (vendor: VendorServer, limited: LimitedFetch): GoogleGenAI =>
     new GoogleGenAI({ apiKey: "k", httpOptions: { baseUrl: vendor.url, ...googleOptions(limited) } })
 
   it("plain, streaming", async () => {

@@ -1,9 +1,11 @@
+import OpenAI, { type APIError } from "openai"
 import { describe, expect, it, vi } from "vitest"
 import {
   anthropic,
-  type Answer,
+  type VendorAnswer,
   gemini,
   limitedFetch,
+  openaiOptions,
   openaiCompatible,
   openrouter,
   type Vendor,
@@ -16,7 +18,7 @@ vi.setConfig({ testTimeout: 60_000 })
 const now = Date.parse("2026-11-24T10:00:00Z")
 
 function told(vendor: Vendor, body: unknown, headers: Record<string, string> = {}, status = 429): unknown {
-  const answer: Answer = { status, headers: new Headers(headers), body }
+  const answer: VendorAnswer = { status, headers: new Headers(headers), body }
   return vendor.feedback(answer, vendor.classify(answer), now)
 }
 
@@ -111,4 +113,83 @@ describe("a day's total", () => {
     expect(waits[1]).toBeGreaterThanOrEqual(2900)
     await limited.close()
   })
+})
+
+describe("OpenRouter, over HTTP and by OpenAI's SDK", () => {
+  const fine = '{"choices":[{"message":{"content":"fine"}}],"usage":{"prompt_tokens":1,"completion_tokens":1}}'
+
+  /** Two calls one after the other, the first of which is refused once; when each came, and how the calls ended. */
+  async function twoCalls(
+    refusal: (wallMs: number) => { readonly message: string; readonly headers?: object; readonly own?: object },
+  ): Promise<{ waitsMs: number[]; ends: string[]; throttles: object[] }> {
+    const clock = fastClock()
+    const server = await scriptedServer((n, response) => {
+      const { message, headers, own } = refusal(clock.wallNow())
+      const json = { "content-type": "application/json" }
+      if (n > 0) return void response.writeHead(200, json).end(fine)
+      response.writeHead(429, { ...json, ...own })
+      response.end(JSON.stringify({ error: { code: 429, message, metadata: { headers, provider_name: null } } }))
+    }, clock)
+    const throttles: object[] = []
+    const limited = limitedFetch({
+      clock,
+      vendor: "openrouter",
+      onEvent: (event) => {
+        if (event.type === "throttle") throttles.push({ reason: event.reason, retryAfterMs: event.retryAfterMs })
+      },
+    })
+    const openai = new OpenAI({ baseURL: `${server.url}/api/v1`, apiKey: "k", ...openaiOptions(limited) })
+    const ends: string[] = []
+    for (let call = 0; call < 2; call++) {
+      const asked = openai.chat.completions.create({ model: "m:free", messages: [{ role: "user", content: "hi" }] })
+      ends.push(
+        await asked.then(
+          () => "ok",
+          (error: APIError) => `${error.status} ${error.headers?.get("x-sluice-code") ?? "from the vendor"}`,
+        ),
+      )
+    }
+    await limited.close()
+    return { waitsMs: server.calls.slice(1).map(({ atMs }) => atMs - server.calls[0]!.atMs), ends, throttles }
+  }
+
+  it.each<[string, Parameters<typeof twoCalls>[0]]>([
+    [
+      "a moment in milliseconds, in the headers that it passes on in the body",
+      (wallMs) => ({
+        message: "Rate limit exceeded: free-models-per-min.",
+        headers: { "X-RateLimit-Limit": "20", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": `${wallMs + 25_000}` },
+      }),
+    ],
+    [
+      "a moment in milliseconds, in its own header",
+      (wallMs) => ({ message: "Rate limit exceeded", own: { "X-RateLimit-Reset": `${Math.ceil(wallMs + 25_000)}` } }),
+    ],
+    ["seconds, in the headers that it passes on", () => ({ message: "m", headers: { "Retry-After": "25" } })],
+  ])("waits until then: %s", async (_name, refusal) => {
+    const { waitsMs, ends, throttles } = await twoCalls(refusal)
+    expect(ends).toEqual(["ok", "ok"])
+    expect(throttles).toMatchObject([{ reason: "rate" }])
+    // The server wrote the moment down a little after it heard of the call.
+    expect(waitsMs[0]).toBeGreaterThanOrEqual(25_000)
+    expect(waitsMs).toHaveLength(2)
+  })
+
+  it.each(["said by its message alone", "beside the moment of midnight"])(
+    "free-models-per-day is a day's total, which ends the queue: %s",
+    async (name) => {
+      const { waitsMs, ends, throttles } = await twoCalls((wallMs) => ({
+        message: "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day",
+        ...(name.includes("midnight") && {
+          headers: {
+            "X-RateLimit-Limit": "50",
+            "X-RateLimit-Remaining": "0",
+            "X-RateLimit-Reset": `${Math.ceil(wallMs + 8 * 3_600_000)}`,
+          },
+        }),
+      }))
+      expect(ends).toEqual(["429 quota-exhausted", "429 quota-exhausted"])
+      expect([waitsMs, throttles]).toMatchObject([[], [{ reason: "daily" }]])
+    },
+  )
 })

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http"
 import { createGateway, generateText } from "ai"
 import type { SluiceEvent } from "@sluice/core"
 import { describe, expect, it } from "vitest"
-import { limitedFetch, type LimitedFetchOptions } from "../../src/index.ts"
+import { type LimitedFetch, limitedFetch, type LimitedFetchOptions } from "../../src/index.ts"
 import { scriptedServer } from "../scripted-server.ts"
 
 interface Told {
@@ -48,7 +48,10 @@ const vertex = "https://europe-west1-aiplatform.googleapis.com/v1/projects/p/loc
 const bedrock = "https://bedrock-runtime.eu-central-1.amazonaws.com/model"
 const hi = [{ role: "user", content: "hi" }]
 const claude = { content: [{ type: "text", text: "x" }], usage: { input_tokens: 7, output_tokens: 3 } }
-const chat = { choices: [], usage: { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 } }
+const chat = {
+  choices: [{ message: { content: "hi" } }],
+  usage: { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 },
+}
 
 describe("vendors that are recognised", () => {
   it.each<[string, string, object, unknown, string, string]>([
@@ -242,15 +245,116 @@ describe("what is told is kept", () => {
     expect((await leave("/ask", { everything: true })).left).toBe(1)
   })
 
-  it("otherwise one warning per host says so; nobody is warned who told no limit", async () => {
+  it("otherwise one warning per host says so", async () => {
     const { left, events } = await leave("/ask", {})
     expect(left).toBe(5)
     const warnings = events.filter((event) => event.type === "warning")
     expect(warnings).toMatchObject([
       { code: "not-limited", message: expect.stringMatching(/127\.0\.0\.1:\d+.*everything: true/) as string },
     ])
+  })
+})
 
-    const untold = await leave("/ask", { requestsPerMinute: undefined } as unknown as LimitedFetchOptions)
-    expect([untold.left, untold.events]).toEqual([5, []])
+describe("what nobody recognises while a limit is told", () => {
+  it("each host is named once: a second one has a word of its own, and the first is not repeated", async () => {
+    const [one, two] = [
+      await scriptedServer((_n, response) => void response.end("{}")),
+      await scriptedServer((_n, response) => void response.end("{}")),
+    ]
+    const warned: string[] = []
+    const limited = limitedFetch({
+      requestsPerMinute: 1,
+      onEvent: (event) => {
+        if (event.type === "warning") warned.push(`${event.code}: ${/POST to (\S+)/.exec(event.message)?.[1]}`)
+      },
+    })
+    for (const { url } of [one, one, two, one, two, two]) {
+      const answer = await limited(`${url}/ask`, { method: "POST", body: '{"question":"hi"}' })
+      expect(await answer.text()).toBe("{}")
+    }
+    expect(warned).toEqual([one, two].map(({ url }) => `not-limited: ${new URL(url).host}`))
+    expect([one.calls.length, two.calls.length]).toEqual([3, 3])
+  })
+})
+
+describe("what nobody recognises while no limit is told", () => {
+  /** What is told of each of `sent` and of the next one, at a server that takes everything. */
+  async function warnings(path: string, send: (fetch: LimitedFetch, url: string) => Promise<Response>) {
+    const events: SluiceEvent[] = []
+    const server = await scriptedServer((_n, response) => void response.end("{}"))
+    const other = await scriptedServer((_n, response) => void response.end("{}"))
+    const limited = limitedFetch({ onEvent: (event) => events.push(event) })
+    for (const { url } of [server, server, other])
+      expect(await (await send(limited, `${url}${path}`)).text()).toBe("{}")
+    const bodies = [...server.calls, ...other.calls].map(({ body }) => body)
+    expect(new Set(bodies).size).toBe(1)
+    // A request's copy is read beside its sending.
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    return { told: events, hosts: [server.url, other.url].map((url) => new URL(url).host) }
+  }
+  const post = (body: NonNullable<RequestInit["body"]>) => (fetch: LimitedFetch, url: string) =>
+    fetch(url, { method: "POST", body })
+  const bytes = (body: object): Uint8Array<ArrayBuffer> => new TextEncoder().encode(JSON.stringify(body))
+
+  it.each<[string, string, (fetch: LimitedFetch, url: string) => Promise<Response>]>([
+    ["a model and messages", "/ask", post(JSON.stringify({ model: "m", messages: hi }))],
+    ["a model and a prompt", "/v1/generate", post(JSON.stringify({ model: "m", prompt: "hi", n: 1 }))],
+    ["a conversation without a model", "/deployments/d/score", post(JSON.stringify({ messages: hi }))],
+    ["Gemini's contents", "/ask", post(JSON.stringify({ contents: [{ parts: [{ text: "hi" }] }] }))],
+    ["bytes", "/ask", post(bytes({ model: "m", input: "hi" }))],
+    [
+      "a Request",
+      "/ask",
+      (fetch, url) =>
+        fetch(
+          new Request(url, {
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            body: JSON.stringify({ model: "m", messages: hi }),
+          }),
+        ),
+    ],
+  ])("%s: one warning per host", async (_name, path, send) => {
+    const { told, hosts } = await warnings(path, send)
+    expect(told).toMatchObject(
+      hosts.map((host) => ({
+        type: "warning",
+        code: "not-limited",
+        message: expect.stringContaining(`A POST to ${host} looks like a model call`) as string,
+      })),
+    )
+  })
+
+  it.each<[string, string, (fetch: LimitedFetch, url: string) => Promise<Response>]>([
+    ["a GET", "/ask", (fetch, url) => fetch(url)],
+    ["no body", "/ask", (fetch, url) => fetch(url, { method: "POST" })],
+    ["a form", "/ask", post(new URLSearchParams({ model: "m", prompt: "hi" }))],
+    ["what is no JSON", "/ask", post("model and messages")],
+    ["a car", "/orders", post(JSON.stringify({ model: "T", colour: "black" }))],
+    ["a search", "/search", post(JSON.stringify({ input: "hi", query: "hi" }))],
+    ["mail", "/send", post(JSON.stringify({ messages: [{ to: "a@example.org", text: "hi" }] }))],
+    ["a query", "/graphql", post(JSON.stringify({ query: "{ model { messages } }" }))],
+    [
+      "a file",
+      "/put",
+      (fetch, url) => fetch(url, { method: "POST", body: new Blob([JSON.stringify({ model: "m", messages: hi })]) }),
+    ],
+    ["a file's record", "/v1/files", post(JSON.stringify({ model: "m", input: "hi" }))],
+    ["a count of tokens", "/v1/messages/count_tokens", post(JSON.stringify({ model: "m", messages: hi }))],
+    ["a batch", "/v1/batches", post(JSON.stringify({ model: "m", messages: hi }))],
+  ])("%s is none: no word", async (_name, path, send) => {
+    expect((await warnings(path, send)).told).toEqual([])
+  })
+
+  it("at a vendor's own host, by a path that is not known", async () => {
+    const server = await scriptedServer((_n, response) => void response.end("{}"))
+    const events: SluiceEvent[] = []
+    const limited = limitedFetch({
+      onEvent: (event) => events.push(event),
+      fetch: (_input, init) => fetch(server.url, init),
+    })
+    for (let call = 0; call < 2; call++)
+      await post(JSON.stringify({ model: "m", input: "hi" }))(limited, "https://api.openai.com/v2/thoughts")
+    expect(events).toMatchObject([{ type: "warning", code: "not-limited" }])
   })
 })

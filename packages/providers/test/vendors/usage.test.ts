@@ -133,3 +133,50 @@ it("what does not add up is accounted as estimated", async () => {
   expect(events.filter(({ type }) => type === "usage")).toMatchObject([{ estimated: true, cost: { outputTokens: 5 } }])
   await limited.close()
 })
+
+it.each<[string, object, object]>([
+  [
+    "thoughts in the total alone",
+    { prompt_tokens: 12, completion_tokens: 1, total_tokens: 399 },
+    { cost: { inputTokens: 12, outputTokens: 387 } },
+  ],
+  [
+    "thoughts beside the completion, and in the total",
+    {
+      prompt_tokens: 12,
+      completion_tokens: 1,
+      total_tokens: 399,
+      completion_tokens_details: { reasoning_tokens: 386 },
+    },
+    { cost: { inputTokens: 12, outputTokens: 387 } },
+  ],
+])(
+  "%s: accounted in full, while OpenAI's SDK gets what was sent; whole and streamed",
+  async (_name, usage, counted) => {
+    const piece = (choices: object[], more: object = {}): string =>
+      `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices, ...more })}\n\n`
+    const server = await scriptedServer((n, response) => {
+      const { stream } = JSON.parse(server.calls[n]!.body) as { stream?: boolean }
+      response.writeHead(200, { "content-type": stream ? "text/event-stream" : "application/json" })
+      if (stream)
+        response.end(
+          `${piece([{ index: 0, delta: { content: "fine" }, finish_reason: null }])}${piece([{ index: 0, delta: {}, finish_reason: "stop" }])}${piece([], { usage })}data: [DONE]\n\n`,
+        )
+      else response.end(JSON.stringify({ choices: [{ message: { role: "assistant", content: "fine" } }], usage }))
+    })
+    const events: SluiceEvent[] = []
+    const limited = limitedFetch({ onEvent: (event) => events.push(event) })
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "k", ...openaiOptions(limited) })
+    const asked = { model: "m", messages: [{ role: "user" as const, content: "hi" }] }
+    expect((await client.chat.completions.create(asked)).usage).toEqual(usage)
+    const stream = await client.chat.completions.create({
+      ...asked,
+      stream: true,
+      stream_options: { include_usage: true },
+    })
+    expect((await Array.fromAsync(stream)).at(-1)!.usage).toEqual(usage)
+    expect(events.filter(({ type }) => type === "usage")).toMatchObject([counted, counted])
+    expect(events.filter((event) => event.type === "usage" && event.estimated)).toEqual([])
+    await limited.close()
+  },
+)

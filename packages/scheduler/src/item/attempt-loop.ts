@@ -13,6 +13,8 @@ export interface AttemptLoopOptions {
   /** Draws the delay where a decision names none. */
   readonly random: Random
   readonly signal?: AbortSignal | undefined
+  /** Ends a wait between two attempts as `signal` does, and never an attempt. */
+  readonly waitSignal?: AbortSignal | undefined
   readonly budget?: RetryBudget | undefined
   /** A longer delay ends the loop at once instead: the caller would rather have the error. */
   readonly maxWaitMs?: number | undefined
@@ -42,25 +44,27 @@ export async function attemptLoop<T>(
   fn: (attempt: number) => T | PromiseLike<T>,
   options: AttemptLoopOptions,
 ): Promise<T> {
-  const { maxAttempts, clock, signal } = options
+  const { maxAttempts, clock, signal, waitSignal } = options
   let decision: RetryDecision
   options.budget?.earn()
   signal?.throwIfAborted()
   // Most calls need no loop: p-retry is asked only once an attempt has failed, and is told so as its first.
-  let first: AttemptFailure | undefined
+  let first: Thrown | undefined
+  let done: { readonly value: T } | undefined
   try {
     return await fn(1)
   } catch (error) {
-    first = new AttemptFailure(error)
+    first = new Thrown(error)
   }
   try {
     return await pRetry(
       async (attempt) => {
         if (attempt === 1) throw first
         try {
-          return await fn(attempt)
+          done = { value: await fn(attempt) }
+          return done.value
         } catch (error) {
-          throw new AttemptFailure(error)
+          throw new Thrown(error)
         }
       },
       {
@@ -69,7 +73,7 @@ export async function attemptLoop<T>(
         minTimeout: 0,
         signal,
         onFailedAttempt: ({ error, attemptNumber, retriesLeft }) => {
-          const { thrown } = error as AttemptFailure
+          const { thrown } = error as Thrown
           decision =
             retriesLeft === 0 ? spent : settleDecision(options.decide(thrown, attemptNumber), attemptNumber, options)
           options.onDecision?.(thrown, attemptNumber, decision)
@@ -80,7 +84,8 @@ export async function attemptLoop<T>(
           countInScope(scope, "resting", 1)
           try {
             // Also for 0 ms: attempts that fail synchronously must not starve the event loop.
-            await sleep(clock, decision.delayMs ?? 0, signal)
+            const either = signal && waitSignal ? AbortSignal.any([signal, waitSignal]) : (signal ?? waitSignal)
+            await sleep(clock, decision.delayMs ?? 0, either)
           } finally {
             countInScope(scope, "resting", -1)
           }
@@ -89,7 +94,9 @@ export async function attemptLoop<T>(
       },
     )
   } catch (error) {
-    throw error instanceof AttemptFailure ? error.thrown : error
+    // An attempt that succeeded counts, also when an abort came meanwhile: p-retry drops its value.
+    if (done) return done.value
+    throw error instanceof Thrown ? error.thrown : error
   }
 }
 
@@ -107,7 +114,7 @@ function settleDecision(asked: RetryDecision, attempt: number, options: AttemptL
  * Carries whatever was thrown past p-retry, which would retry no `TypeError` that it does not know as a network error
  * (undici's "other side closed"), replaces thrown values that are no errors, and takes its own `AbortError` for a command.
  */
-class AttemptFailure extends Error {
+class Thrown extends Error {
   readonly thrown: unknown
   constructor(thrown: unknown) {
     super("attempt failed")

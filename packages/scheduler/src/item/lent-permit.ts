@@ -26,8 +26,9 @@ export class LentPermit implements LendablePermit {
     cost: Cost | undefined,
     scope: Scope,
     key: string | undefined,
+    since: number | undefined,
   ): Promise<LentPermit> {
-    return new LentPermit(limiter, await limiter.admit(cost, admitOptions(scope, key)), scope, key)
+    return new LentPermit(limiter, await limiter.admit(cost, admitOptions(scope, key, since)), scope, key)
   }
 
   /** The same without waiting, if the limiter has a permit at hand. */
@@ -36,8 +37,9 @@ export class LentPermit implements LendablePermit {
     cost: Cost | undefined,
     scope: Scope,
     key: string | undefined,
+    since: number | undefined,
   ): LentPermit | undefined {
-    const permit = limiter.tryAdmit(cost, admitOptions(scope, key))
+    const permit = limiter.tryAdmit(cost, admitOptions(scope, key, since))
     return permit && new LentPermit(limiter, permit, scope, key)
   }
 
@@ -78,11 +80,11 @@ export class LentPermit implements LendablePermit {
   }
 }
 
-/** A scope is what most limiters need to know of a call. */
-function admitOptions(scope: Scope, key: string | undefined): AdmitOptions {
-  if (key === undefined) return scope
+/** A scope is what most limiters need to know of a call. `since`: when a call that was refused had asked first. */
+function admitOptions(scope: Scope, key: string | undefined, since: number | undefined): AdmitOptions {
+  if (key === undefined && since === undefined) return scope
   const { signal, priority } = scope
-  return { signal, priority, tenant: key }
+  return { signal, priority, ...(key !== undefined && { tenant: key }), ...(since !== undefined && { since }) }
 }
 
 const nothingLent = (): Promise<void> => Promise.resolve()

@@ -7,12 +7,12 @@ export interface ItemPlan<I, O> {
   readonly clock: Clock
   readonly random: Random
   readonly maxAttempts: number
-  /** An item is one attempt: none follows it, and nothing stands in for it. */
+  /** An item that is not known already is exactly one attempt: no retry, no fallback. */
   readonly isSingle: boolean
 }
 
 export function itemPlan<I, O>(work: ItemWork<I, O>, clock: Clock, random: Random): ItemPlan<I, O> {
   const { policy = {} } = work
   const maxAttempts = policy.retry?.maxAttempts ?? 1
-  return { work, policy, clock, random, maxAttempts, isSingle: maxAttempts === 1 && !policy.fallback && !work.known }
+  return { work, policy, clock, random, maxAttempts, isSingle: maxAttempts === 1 && !policy.fallback }
 }

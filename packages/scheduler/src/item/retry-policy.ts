@@ -25,7 +25,7 @@ export const retryDefaults: {
   readonly backoff: Required<Backoff>
   readonly maxWaitMs: number
 } = Object.freeze({
-  /** Five waits of 1 to 16 s, 15 s on average in all: enough for a vendor's usual hiccup, and finite. */
+  /** Five waits of up to 1 to 16 s, between 15.5 and 31 s in all: enough for a vendor's usual hiccup, and finite. */
   maxAttempts: 6,
   backoff: Object.freeze({
     /** A call to a model takes seconds, so a retry within less than one rarely meets a changed world. */
@@ -34,23 +34,25 @@ export const retryDefaults: {
     factor: 2,
     /** Longer, and a batch idles after the vendor is back. */
     maxMs: 30_000,
-    /** Spreads callers evenly over the wait, also at the cap. */
-    jitter: "full",
+    /** Spreads callers over half of the wait, also at the cap; the other half is for sure, so that no run of bad luck spends all attempts at once. */
+    jitter: "equal",
   }),
   /** The vendor's word is obeyed however long, unless the caller sets a bound. */
   maxWaitMs: Infinity,
 })
 
 /**
- * The wait after `attempt` (1-based): uniform below `min(maxMs, initialMs × factor^(attempt - 1))`.
- * The jitter comes after the cap, so that callers at the cap are spread too.
+ * The wait after `attempt` (1-based): uniform in the upper half of `min(maxMs, initialMs × factor^(attempt - 1))`, or below it with
+ * `"full"`. The jitter comes after the cap, so that callers at the cap are spread too.
  *
- * Source: Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+ * Source: "equal jitter" in Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015, which prefers full jitter where
+ * attempts have no end. With six of them, full jitter spends all within 4 s once in a hundred calls.
  */
 export function backoffDelayMs(attempt: number, backoff: Partial<Backoff> | undefined, random: Random): number {
   const { initialMs, factor, maxMs, jitter } = { ...retryDefaults.backoff, ...backoff }
   const cappedMs = initialMs === 0 ? 0 : Math.min(maxMs, initialMs * factor ** (attempt - 1))
-  return jitter === "none" ? cappedMs : cappedMs * random.next()
+  if (jitter === "none") return cappedMs
+  return jitter === "full" ? cappedMs * random.next() : cappedMs * (0.5 + random.next() / 2)
 }
 
 /**
@@ -62,7 +64,7 @@ export function backoffDelayMs(attempt: number, backoff: Partial<Backoff> | unde
  * @example
  * ```ts
  * const half = { next: () => 0.5 }
- * retryDecision({ retryable: true, reason: "overloaded" }, 3, undefined, half) // => { retry: true, delayMs: 2000, reason: "overloaded" }
+ * retryDecision({ retryable: true, reason: "overloaded" }, 3, undefined, half) // => { retry: true, delayMs: 3000, reason: "overloaded" }
  * retryDecision({ retryable: false, reason: "billing" }, 1, undefined, half) // => { retry: false, reason: "billing" }
  * ```
  */

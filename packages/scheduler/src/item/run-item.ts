@@ -1,6 +1,6 @@
 import { runInScope, type Outcome, type Scope } from "@sluice/core"
 import { isPromiseLike } from "@sluice/core/internal"
-import { Attempt } from "./attempt.ts"
+import { ItemAttempt } from "./item-attempt.ts"
 import { attemptLoop } from "./attempt-loop.ts"
 import type { ItemPlan } from "./plan.ts"
 import { classifyError, retryDecision } from "./retry-policy.ts"
@@ -24,7 +24,7 @@ export async function runItem<I, O>(item: I, scope: Scope, plan: ItemPlan<I, O>)
 async function tryItem<I, O>(item: I, scope: Scope, plan: ItemPlan<I, O>): Promise<Outcome<O>> {
   const { index, signal } = scope
   const { fallback } = plan.policy
-  const attempt = new Attempt(plan)
+  const attempt = new ItemAttempt(plan)
   let outcome: Outcome<O> | undefined
   let context = scope
   const tryOnce = async (number: number): Promise<void> => {
@@ -44,7 +44,7 @@ async function tryItem<I, O>(item: I, scope: Scope, plan: ItemPlan<I, O>): Promi
     if (plan.maxAttempts === 1) await tryOnce(1)
     else await retrying(tryOnce, plan, signal)
   } catch (error) {
-    // What is done is done, also when the abort came in the same instant.
+    // An attempt that succeeded counts, also when the abort came in the same instant.
     if (outcome?.status !== "ok") {
       if (signal.aborted) throw signal.reason
       outcome = { status: "failed", index, error, attempts: outcome?.attempts ?? 1 }

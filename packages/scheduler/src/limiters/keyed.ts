@@ -1,5 +1,12 @@
 import { SluiceError, type AdmitOptions, type Clock, type Cost, type Limiter, type Permit } from "@sluice/core"
-import { callable, checkOptions, clock as isClock, milliseconds, type Shape } from "@sluice/core/internal"
+import {
+  callable,
+  checkArgument,
+  checkOptions,
+  clock as isClock,
+  milliseconds,
+  type Shape,
+} from "@sluice/core/internal"
 import { systemClock } from "../runtime/system-clock.ts"
 
 export interface KeyedOptions<L> {
@@ -19,7 +26,7 @@ export interface Keyed extends Limiter {
   readonly size: number
 }
 
-interface Entry<L> {
+interface KeyedEntry<L> {
   readonly limiter: L
   /** Calls that wait, and permits that are out. */
   inUse: number
@@ -47,11 +54,12 @@ const checks: Shape<KeyedOptions<never>> = { idleMs: milliseconds, onForget: cal
  */
 export function keyed<L extends Limiter>(factory: (key: string) => L, options: KeyedOptions<L> = {}): Keyed {
   const { idleMs = defaultIdleMs, onForget, clock = systemClock } = options
+  checkArgument("keyed", "factory", factory, callable)
   checkOptions("keyed", options, checks)
   // In the order of last use, so the longest idle come first.
-  const entries = new Map<string, Entry<L>>()
+  const entries = new Map<string, KeyedEntry<L>>()
 
-  const enter = (key: string): Entry<L> => {
+  const enter = (key: string): KeyedEntry<L> => {
     forgetIdle()
     const entry = entries.get(key) ?? { limiter: factory(key), inUse: 0, idleSinceMs: 0 }
     entry.inUse++
@@ -59,7 +67,7 @@ export function keyed<L extends Limiter>(factory: (key: string) => L, options: K
     entries.set(key, entry)
     return entry
   }
-  const leave = (key: string, entry: Entry<L>): void => {
+  const leave = (key: string, entry: KeyedEntry<L>): void => {
     entry.idleSinceMs = clock.now()
     if (--entry.inUse > 0) return
     entries.delete(key)
@@ -74,7 +82,7 @@ export function keyed<L extends Limiter>(factory: (key: string) => L, options: K
       onForget?.(key, entry.limiter)
     }
   }
-  const wrap = (key: string, entry: Entry<L>, permit: Permit): Permit => {
+  const wrap = (key: string, entry: KeyedEntry<L>, permit: Permit): Permit => {
     let isOut = true
     return {
       settle(end) {

@@ -24,7 +24,7 @@ import { onAbort } from "../queue/on-abort.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
 import { systemClock } from "../runtime/system-clock.ts"
 import { Waiter } from "../queue/waiter.ts"
-import { WaiterList, type Queued } from "../queue/waiter-list.ts"
+import { WaiterList, type ListedWaiter } from "../queue/waiter-list.ts"
 
 export interface SemaphoreOptions {
   /** How many may hold a permit at once. */
@@ -83,12 +83,12 @@ export function semaphore(options: SemaphoreOptions): Semaphore {
   return new CountingSemaphore(options)
 }
 
-class QueuedTask extends Waiter implements Queued {
+class QueuedTask extends Waiter implements ListedWaiter {
   readonly weight: number
   readonly priority: number
   readonly ticket: number
-  previous: Queued | undefined = undefined
-  next: Queued | undefined = undefined
+  previous: ListedWaiter | undefined = undefined
+  next: ListedWaiter | undefined = undefined
 
   constructor(weight: number, priority: number, ticket: number, scope: TaskScope | undefined) {
     super(scope)
@@ -136,7 +136,7 @@ class CountingSemaphore implements Semaphore {
     return this.#grant(weight, currentScope())
   }
 
-  // Not an async function: its answer to a free permit would come ticks later, and its error too.
+  // Not an async function: a free permit, and an error, would come ticks later.
   admit(cost: Cost = {}, options: AdmitOptions = {}): Promise<Permit> {
     const scope = currentScope()
     const signal = options.signal ?? scope?.signal

@@ -1,5 +1,5 @@
 import type { Cost, Limiter } from "@sluice/core"
-import { callable, checkOptions, limiter, needed } from "@sluice/core/internal"
+import { callable, checkArgument, checkOptions, limiter, needed } from "@sluice/core/internal"
 
 /** What a throttled function is held back by, and what each call of it takes. */
 export interface ThrottleOptions<A extends readonly unknown[]> {
@@ -25,7 +25,8 @@ export function throttle<A extends readonly unknown[], R>(
   fn: (...args: A) => R | PromiseLike<R>,
   options: Limiter | ThrottleOptions<A>,
 ): (...args: A) => Promise<R> {
-  const given: ThrottleOptions<A> = "admit" in options ? { limiter: options } : options
+  checkArgument("throttle", "fn", fn, callable)
+  const given: ThrottleOptions<A> = isLimiter(options) ? { limiter: options } : options
   checkOptions<ThrottleOptions<A>>("throttle", given, { limiter: needed(limiter), cost: callable })
   return async (...args) => {
     const permit = await given.limiter.admit(given.cost?.(...args))
@@ -38,4 +39,8 @@ export function throttle<A extends readonly unknown[], R>(
       throw error
     }
   }
+}
+
+function isLimiter(options: Limiter | object): options is Limiter {
+  return typeof options === "object" && options !== null && "admit" in options
 }

@@ -1,6 +1,5 @@
-import type { Sample } from "./sample.ts"
 import { checkOptions, count } from "@sluice/core/internal"
-import { LatencyByLoad } from "./latency-by-load.ts"
+import { LatencyByLoad, type Sample } from "./latency-by-load.ts"
 
 /** Bounds of a concurrency limit that finds itself. */
 export interface AdaptiveOptions {

@@ -1,4 +1,11 @@
-import type { Sample } from "./sample.ts"
+/** One call that succeeded, as far as this algorithm looks at it. */
+export interface Sample {
+  /** Calls in flight as this one left, itself included. */
+  readonly inFlight: number
+  readonly totalMs?: number
+  readonly firstTokenMs?: number
+  readonly outputTokens?: number
+}
 
 /** Latency this many times that of lighter load means that calls queue. */
 const queueing = 1.05

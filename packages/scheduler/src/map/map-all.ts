@@ -1,4 +1,4 @@
-import { checkMapAllOptions, type ParallelMapOptions, type ItemFunction } from "./options.ts"
+import { checkMapAllOptions, checkWork, type ParallelMapOptions, type ItemFunction } from "./options.ts"
 import { parallelMap } from "./parallel-map.ts"
 
 /** What `parallelMap` takes, but for what would change what comes back. */
@@ -23,6 +23,7 @@ export function mapAll<I, O>(
   fn: ItemFunction<I, O>,
   options: MapAllOptions<I, O> = {},
 ): Promise<O[]> {
+  checkWork("mapAll", items, fn)
   checkMapAllOptions(options)
   return Array.fromAsync(parallelMap(items, fn, options).values())
 }

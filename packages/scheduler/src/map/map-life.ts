@@ -2,14 +2,14 @@ import { onAbort } from "../queue/on-abort.ts"
 import type { OutcomeStream } from "./outcome-stream.ts"
 
 type Out = Pick<OutcomeStream<never>, "drop" | "end">
-type End = "failed" | "cancelled" | "left"
+type MapEnd = "failed" | "cancelled" | "left"
 
 /** What stops a map before its source ends, and what is tidied up once its last item has ended. */
 export class MapLife {
   readonly #abort = new AbortController()
   readonly #out: Out
   readonly #tidyUps: (() => unknown)[] = []
-  #end: { readonly how: End; readonly reason: unknown } | undefined
+  #end: { readonly how: MapEnd; readonly reason: unknown } | undefined
   #isFinishing = false
 
   constructor(out: Out) {
@@ -42,7 +42,7 @@ export class MapLife {
   }
 
   /** Only the first stop counts, and none after the end. */
-  stop(how: End, reason: unknown): void {
+  stop(how: MapEnd, reason: unknown): void {
     if (this.#end || this.#isFinishing) return
     this.#end = { how, reason }
     if (how === "cancelled") this.#out.drop()

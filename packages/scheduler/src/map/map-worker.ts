@@ -1,10 +1,18 @@
-import { enterScope, runInScope, Scope, type Outcome, type TaskScope } from "@sluice/core"
+import {
+  enterScope,
+  runInScope,
+  Scope,
+  type ItemWork,
+  type MaybePromise,
+  type Outcome,
+  type TaskScope,
+} from "@sluice/core"
 import { isPromiseLike } from "@sluice/core/internal"
-import { Attempt } from "../item/attempt.ts"
+import { ItemAttempt } from "../item/item-attempt.ts"
 import type { ItemPlan } from "../item/plan.ts"
 import { runItem } from "../item/run-item.ts"
 import { captureContext, type InContext } from "../runtime/async-context.ts"
-import type { AutoGate } from "./auto-gate.ts"
+import type { AutoConcurrency } from "./auto-concurrency.ts"
 
 /** What the workers of a map have in common. */
 export interface Job<I, O> {
@@ -12,7 +20,7 @@ export interface Job<I, O> {
   readonly parent: TaskScope | undefined
   readonly priority: number | undefined
   readonly signal: AbortSignal
-  readonly gate: AutoGate | undefined
+  readonly auto: AutoConcurrency | undefined
   /** What surrounds an item threw: the map cannot go on. */
   readonly onBroken: (reason: unknown) => void
   /** Called with what the worker made of its item, which was the `position`th: nothing, when it was dropped. */
@@ -22,8 +30,8 @@ export interface Job<I, O> {
 /**
  * Runs items of a map in one slot, one at a time. A worker is callbacks rather than a loop: an item costs one promise.
  *
- * Plain items share their worker's scope. Where it matters what an item holds, to the gate of an auto map, to those who admit or to
- * its own work, each has one of its own (0.1 µs), so that what it leaves behind is not taken for the next item's.
+ * Plain items share their worker's scope. Items of an auto map, under a limiter, or with a scope that `open` made have one each
+ * (0.1 µs): there it matters what an item holds, and what one leaves behind must not be counted as the next one's.
  */
 export class MapWorker<I, O> {
   /** Gives the slot back. */
@@ -31,24 +39,24 @@ export class MapWorker<I, O> {
   readonly #job: Job<I, O>
   readonly #inContext: InContext
   readonly #isPlain: boolean
-  readonly #attempt: Attempt<I, O>
+  readonly #attempt: ItemAttempt<I, O>
   #scope: Scope
   #item!: I
   #position = 0
 
   constructor(job: Job<I, O>, leave: () => void) {
-    const { parent, signal, plan, gate, priority } = job
+    const { parent, signal, plan, auto, priority } = job
     const { work, policy, isSingle } = plan
     this.#job = job
     this.leave = leave
-    this.#attempt = new Attempt(plan)
+    this.#attempt = new ItemAttempt(plan)
     this.#scope = new Scope(parent, 0, signal, priority)
-    this.#isPlain = isSingle && !gate && !work.open && !policy.limiter && policy.timeoutMs === undefined
+    this.#isPlain = isSingle && !auto && !work.open && !policy.limiter && policy.timeoutMs === undefined
     this.#inContext = this.#isPlain ? runInScope(this.#scope, captureContext) : captureContext()
   }
 
   run(item: I, position: number): void {
-    const { plan, signal, onBroken, onEnd } = this.#job
+    const { plan, onBroken, onEnd } = this.#job
     this.#item = item
     this.#position = position
     try {
@@ -58,21 +66,43 @@ export class MapWorker<I, O> {
       return onEnd(this, position, undefined)
     }
     const scope = this.#scope
-    if (plan.isSingle) {
-      this.#attempt.prepare(item, scope, this.#isPlain ? { index: position, attempt: 1, signal } : scope)
-      this.#inContext(this.#begin).then(this.#succeed, this.#fail)
-    } else {
-      this.#inContext(runInScope, scope, () => runItem(item, scope, plan)).then(this.#end, this.#drop)
+    if (!plan.isSingle) this.#inContext(runInScope, scope, () => runItem(item, scope, plan)).then(this.#end, this.#drop)
+    else if (plan.work.known) this.#recall(plan.work.known)
+    else this.#start()
+  }
+
+  /** One attempt; `runItem` does the same and more, for the price of three promises. */
+  #start(): void {
+    const scope = this.#scope
+    const context = this.#isPlain ? { index: this.#position, attempt: 1, signal: this.#job.signal } : scope
+    this.#attempt.prepare(this.#item, scope, context)
+    this.#inContext(this.#begin).then(this.#succeed, this.#fail)
+  }
+
+  #recall(known: NonNullable<ItemWork<I, O>["known"]>): void {
+    let found: MaybePromise<Outcome<O> | undefined>
+    try {
+      found = known(this.#item, this.#scope)
+    } catch (error) {
+      found = Promise.reject(error)
     }
+    if (found === undefined) this.#start()
+    // Never at once: items that are all known would start each other, ever deeper in the call stack.
+    else Promise.resolve(found).then(this.#recalled, this.#drop)
+  }
+
+  readonly #recalled = (standIn: Outcome<O> | undefined): void => {
+    if (standIn) this.#end(standIn)
+    else this.#start()
   }
 
   #openScope(): void {
-    const { parent, signal, gate, priority, plan } = this.#job
+    const { parent, signal, auto, priority, plan } = this.#job
     const { open } = plan.work
     if (open) this.#scope = open(this.#item, this.#position, signal)
     else if (this.#isPlain) this.#scope.index = this.#position
     else this.#scope = new Scope(parent, this.#position, signal, priority)
-    gate?.enter(this.#scope)
+    auto?.enter(this.#scope)
   }
 
   readonly #begin = (): Promise<O> => {
@@ -123,7 +153,7 @@ export class MapWorker<I, O> {
   }
 
   readonly #end = (outcome: Outcome<O> | undefined): void => {
-    this.#job.gate?.leave(this.#scope)
+    this.#job.auto?.leave(this.#scope)
     this.#job.onEnd(this, this.#position, outcome)
   }
 

@@ -52,7 +52,7 @@ export class Mapping<I, O> implements ParallelMap<O> {
       parent: currentScope(),
       priority,
       signal: this.#life.signal,
-      gate: this.#slots.gate,
+      auto: this.#slots.auto,
       onBroken: (reason) => this.#stop("cancelled", reason),
       onEnd: (worker, position, outcome) => this.#ended(worker, position, outcome),
     }

@@ -2,11 +2,13 @@ import type { AttemptContext, AttemptEnd, Clock, ItemOptions, MapOptions, Outcom
 import {
   abortSignal,
   callable,
+  checkArgument,
   checkLimiter,
   checkOptions,
   clock,
   concurrency,
   count,
+  iterable,
   itemChecks,
   number,
   onError,
@@ -60,6 +62,12 @@ export function checkMapOptions<I, O>(options: ParallelMapOptions<I, O>): void {
 }
 
 const { order: _order, onError: _onError, reorderWindow: _window, ...forAll } = checks
+
+/** What there is to do: items, and a function for each. */
+export function checkWork(where: "parallelMap" | "mapAll", source: unknown, fn: unknown): void {
+  checkArgument(where, where === "mapAll" ? "items" : "source", source, iterable)
+  checkArgument(where, "fn", fn, callable)
+}
 
 /** @throws SluiceError `invalid-option` naming the path. */
 export function checkMapAllOptions<I, O>(

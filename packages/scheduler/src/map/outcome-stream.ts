@@ -4,7 +4,7 @@ import { ReorderWindow } from "./reorder-window.ts"
 
 type Result<O> = IteratorResult<Outcome<O>, undefined>
 
-interface Waiter<O> {
+interface Consumer<O> {
   readonly resolve: (result: Result<O>) => void
   readonly reject: (reason: unknown) => void
 }
@@ -15,7 +15,7 @@ export class OutcomeStream<O> {
   readonly #windowSize: number
   #completed = 0
   #window = new ReorderWindow<Outcome<O>>()
-  #waiters: Waiter<O>[] = []
+  #consumers: Consumer<O>[] = []
   #dropped = false
   #ended = false
   #failure: { readonly reason: unknown } | undefined
@@ -34,21 +34,21 @@ export class OutcomeStream<O> {
   put(position: number, outcome: Outcome<O>): void {
     if (this.#dropped) return
     this.#window.put(this.#inInputOrder ? position : this.#completed++, outcome)
-    while (this.#waiters.length > 0 && this.#window.ready > 0) {
-      this.#waiters.shift()!.resolve({ done: false, value: this.#window.take()! })
+    while (this.#consumers.length > 0 && this.#window.ready > 0) {
+      this.#consumers.shift()!.resolve({ done: false, value: this.#window.take()! })
     }
   }
 
   next(): Promise<Result<O>> {
     const value = this.#window.take()
     if (value) return Promise.resolve({ done: false, value })
-    if (!this.#ended) return new Promise((resolve, reject) => void this.#waiters.push({ resolve, reject }))
+    if (!this.#ended) return new Promise((resolve, reject) => void this.#consumers.push({ resolve, reject }))
     const failure = this.#failure
     this.#failure = undefined
     return failure ? Promise.reject(failure.reason) : Promise.resolve({ done: true, value: undefined })
   }
 
-  /** Nobody wants what is ready any more. */
+  /** The consumer has left: drops what is ready. */
   drop(): void {
     this.#dropped = true
     this.#window = new ReorderWindow()
@@ -59,8 +59,8 @@ export class OutcomeStream<O> {
   end(failure?: { readonly reason: unknown }): void {
     this.#ended = true
     this.#failure = failure
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const { resolve, reject } of waiters) this.next().then(resolve, reject)
+    const consumers = this.#consumers
+    this.#consumers = []
+    for (const { resolve, reject } of consumers) this.next().then(resolve, reject)
   }
 }

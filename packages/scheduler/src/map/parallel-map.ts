@@ -1,4 +1,4 @@
-import { checkMapOptions, type ItemFunction, type ParallelMap, type ParallelMapOptions } from "./options.ts"
+import { checkMapOptions, checkWork, type ItemFunction, type ParallelMap, type ParallelMapOptions } from "./options.ts"
 import { Mapping } from "./mapping.ts"
 import { systemClock, systemRandom } from "../runtime/system-clock.ts"
 
@@ -30,6 +30,7 @@ export function parallelMap<I, O>(
   fn: ItemFunction<I, O>,
   options: ParallelMapOptions<I, O> = {},
 ): ParallelMap<O> {
+  checkWork("parallelMap", source, fn)
   checkMapOptions(options)
   const { onAttempt, clock = systemClock, random = systemRandom } = options
   const work = { attempt: fn, policy: options, ...(onAttempt && { attempted: onAttempt }) }

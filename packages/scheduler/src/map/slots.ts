@@ -1,12 +1,12 @@
 import pLimit from "p-limit"
-import { autoDefaults, AutoGate } from "./auto-gate.ts"
+import { autoDefaults, AutoConcurrency } from "./auto-concurrency.ts"
 import { invalidOption } from "@sluice/core/internal"
 
 /** Who may work for a map: how many workers, and when one has to leave. */
 export interface Slots {
   /** The most workers there are, where that is a number. */
   concurrency: number | "auto"
-  readonly gate: AutoGate | undefined
+  readonly auto: AutoConcurrency | undefined
   /** This many outcomes may lie ready, however few items run. */
   readonly floor: number
   /** Whether one more worker may begin, while `beginning` of them have a slot and no item yet. */
@@ -24,7 +24,7 @@ export function fixedSlots(concurrency: number): Slots {
   const limit = pLimit(concurrency)
   let workers = 0
   return {
-    gate: undefined,
+    auto: undefined,
     get concurrency(): number | "auto" {
       return concurrency
     },
@@ -48,11 +48,11 @@ export function fixedSlots(concurrency: number): Slots {
   }
 }
 
-/** As many slots as the quota feeds; see `AutoGate`. */
+/** As many slots as the quota feeds; see `AutoConcurrency`. */
 export function autoSlots(onOpen: () => void): Slots {
-  const gate = new AutoGate(onOpen)
+  const auto = new AutoConcurrency(onOpen)
   return {
-    gate,
+    auto,
     get concurrency(): number | "auto" {
       return "auto"
     },
@@ -61,8 +61,8 @@ export function autoSlots(onOpen: () => void): Slots {
     },
     floor: autoDefaults.lookAhead,
     // One by one: what a new item will do, wait or run free, shows a little after it began.
-    mayStart: (beginning) => beginning === 0 && gate.open,
-    mayStay: () => gate.open,
+    mayStart: (beginning) => beginning === 0 && auto.open,
+    mayStay: () => auto.open,
     // Not at once: items that are admitted at once would start each other, ever deeper in the call stack.
     start: (begin, onFree) =>
       void Promise.resolve()

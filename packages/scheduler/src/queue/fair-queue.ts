@@ -1,5 +1,6 @@
+import type { Cost } from "@sluice/core"
 import type { Queued } from "./queued.ts"
-import { FairLanes } from "./fair-lanes.ts"
+import { KeyQueues } from "./key-queues.ts"
 
 /** One admission in so many goes to the class whose next waiter has waited longest: higher goes first, and nothing starves. */
 const ageing = 64
@@ -10,7 +11,7 @@ const ageing = 64
  */
 export class FairQueue<W extends Queued> {
   /** The highest first; few are in use at a time. */
-  #classes: FairLanes<W>[] = []
+  #classes: KeyQueues<W>[] = []
   readonly #weightOf: (key: string) => number
   #live = 0
   #served = 0
@@ -29,6 +30,11 @@ export class FairQueue<W extends Queued> {
     return (this.#classOf(waiter.priority) ?? this.#newClass(waiter.priority)).push(waiter)
   }
 
+  /** What those will take at least, together, who wait with this key and priority: all of them go before a newcomer. */
+  ahead(key: string, priority: number): Cost | undefined {
+    return this.#classOf(priority)?.ahead(key)
+  }
+
   /** The waiter is `gone`. */
   left(waiter: W): void {
     this.#live--
@@ -37,7 +43,7 @@ export class FairQueue<W extends Queued> {
     this.#forgetEmpty(found)
   }
 
-  /** The first waiter, or the first that `fits` in fair order. A refused one may bar those behind it by answering `"stop"`. */
+  /** The first waiter, or the first that `fits` in fair order. A refused one may bar those behind it by returning `"stop"`. */
   next(fits: (waiter: W) => "take" | "skip" | "stop"): W | undefined {
     let isOver = false
     const ask = (waiter: W): ReturnType<typeof fits> => {
@@ -63,29 +69,32 @@ export class FairQueue<W extends Queued> {
     for (const one of this.#classes) one.charge(key, weighMs)
   }
 
+  /** As their turns would come now. */
   *[Symbol.iterator](): Generator<W> {
-    for (const one of this.#classes) yield* one
+    for (const one of this.#inTurn()) yield* one
   }
 
-  #inTurn(): readonly FairLanes<W>[] {
+  #inTurn(): readonly KeyQueues<W>[] {
     const classes = this.#classes
     if (classes.length === 1 || this.#served % ageing !== ageing - 1) return classes
-    return classes.toSorted((a, b) => a.sinceMs - b.sinceMs)
+    // What is held back by nothing that holds the others back never stands behind them.
+    const apart = Number(classes[0]?.priority === Infinity)
+    return [...classes.slice(0, apart), ...classes.slice(apart).toSorted((a, b) => a.sinceMs - b.sinceMs)]
   }
 
-  #classOf(priority: number): FairLanes<W> | undefined {
+  #classOf(priority: number): KeyQueues<W> | undefined {
     for (const one of this.#classes) if (one.priority === priority) return one
     return undefined
   }
 
-  #newClass(priority: number): FairLanes<W> {
-    const made = new FairLanes<W>(priority, this.#weightOf)
+  #newClass(priority: number): KeyQueues<W> {
+    const made = new KeyQueues<W>(priority, this.#weightOf)
     this.#classes = [...this.#classes, made].toSorted((a, b) => b.priority - a.priority)
     return made
   }
 
   /** The last one stays: it is to be charged still, and a queue that empties and fills would make it anew each time. */
-  #forgetEmpty(one: FairLanes<W>): void {
+  #forgetEmpty(one: KeyQueues<W>): void {
     if (one.size === 0 && this.#classes.length > 1) this.#classes = this.#classes.filter((each) => each !== one)
   }
 }

@@ -6,8 +6,19 @@ interface Hub {
 const hubs = new WeakMap<AbortSignal, Hub>()
 
 /**
- * Calls `fn` when `signal` aborts; the answer takes it back. However many calls wait on one signal, the signal
+ * Calls `fn` when `signal` aborts; the function it returns takes that back. However many calls wait on one signal, the signal
  * carries one listener, and none once nobody waits. The caller checks `signal.aborted` first.
+ *
+ * @example
+ * ```ts
+ * const controller = new AbortController()
+ * let aborted = 0
+ * const takeBack = onAbort(controller.signal, () => aborted++)
+ * onAbort(controller.signal, () => aborted++)
+ * takeBack()
+ * controller.abort()
+ * aborted // => 1
+ * ```
  */
 export function onAbort(signal: AbortSignal, fn: () => void): () => void {
   let hub = hubs.get(signal)

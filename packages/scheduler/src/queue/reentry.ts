@@ -7,7 +7,7 @@ const stuck = new WeakMap<Limiter, Map<TaskScope, number>>()
  * Called by a limiter when a call in `scope` has to wait. Tasks that hold a permit and wait for another of the same limiter
  * give nothing back; once all `capacity` permits are held by such tasks, nobody ever will.
  *
- * Answers a function to call when the wait is over, or nothing when `scope` holds no permit of `limiter`.
+ * Returns a function to call when the wait is over, or nothing when `scope` holds no permit of `limiter`.
  *
  * @throws SluiceError `limiter-reentry` naming both sites, when this wait would be the one that closes the circle.
  */

@@ -1,17 +1,17 @@
 /** A place in the queue; removed in constant time. */
-export interface Queued {
+export interface ListedWaiter {
   readonly priority: number
   /** The order of arrival. */
   readonly ticket: number
-  previous: Queued | undefined
-  next: Queued | undefined
+  previous: ListedWaiter | undefined
+  next: ListedWaiter | undefined
 }
 
 /** How many later arrivals one step of priority is worth: it is a head start, so nobody waits for ever. */
 export const headStart = 100
 
 /** First come, first served, with a head start by priority. One linked list for each priority in use. */
-export class WaiterList<T extends Queued> {
+export class WaiterList<T extends ListedWaiter> {
   readonly #lists = new Map<number, { head: T; tail: T }>()
   size = 0
 
@@ -44,6 +44,6 @@ export class WaiterList<T extends Queued> {
   }
 }
 
-function turn({ ticket, priority }: Queued): number {
+function turn({ ticket, priority }: ListedWaiter): number {
   return ticket - priority * headStart
 }

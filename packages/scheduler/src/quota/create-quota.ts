@@ -1,5 +1,5 @@
 import type { Ledger } from "./ledger.ts"
-import { LocalLedger } from "./local-ledger.ts"
+import { LocalLedger } from "../ledger/local-ledger.ts"
 import { checkQuotaOptions, type QuotaOptions } from "./options.ts"
 import { LiveQuota } from "./live-quota.ts"
 import type { Quota } from "./quota.ts"

@@ -39,12 +39,15 @@ export function queueFull(quota: string, maxQueue: number): SluiceError {
   )
 }
 
+/** What blocks a call that no limit does. */
+export const ahead = "the calls ahead of it"
+
 export function deadline(quota: string, by: string, needsMs: number | undefined, maxWaitMs: number): SluiceError {
   const message =
     needsMs === undefined
       ? `${quota}: not admitted within its deadline of ${seconds(maxWaitMs)}; blocked by ${by}.`
-      : `${quota}: ${by} admits this call in ${seconds(needsMs)} at the earliest, after its deadline of ${seconds(maxWaitMs)}.`
-  const remedy = by === "the calls ahead of it" ? "give it a higher priority" : `raise ${by}`
+      : `${quota}: ${by === ahead ? `behind ${ahead}` : `by ${by}`} this call is admitted in ${seconds(needsMs)} at the earliest, after its deadline of ${seconds(maxWaitMs)}.`
+  const remedy = by === ahead ? "give it a higher priority" : `raise ${by}`
   return new SluiceError("deadline-unreachable", `${message} Allow more time, or ${remedy}.`, {
     retryable: true,
     details: { by, needsMs, maxWaitMs },
@@ -71,7 +74,16 @@ export function exhausted(
 export function budget(quota: string, needsUsd: number, leftUsd: number): SluiceError {
   return new SluiceError(
     "budget-exhausted",
-    `${quota}: this call may cost $${dollars(needsUsd)} and $${dollars(leftUsd)} of budgetUsd is left. It was not sent. Raise budgetUsd to go on.`,
+    `${quota}: this call may cost $${dollars(needsUsd)} and $${dollars(leftUsd)} of budgetUsd is left. It was not sent. ` +
+      "Raise budgetUsd to go on, or lower max_tokens (without it the longest answer of the model counts).",
     { details: { needsUsd, leftUsd } },
+  )
+}
+
+/** A call that waits for dollars which calls in flight hold: why so few run at once, and what lets more run. */
+export function widenBudget(needsUsd: number, leftUsd: number): string {
+  return (
+    `This call may cost $${dollars(needsUsd)}, and $${dollars(leftUsd)} of budgetUsd is neither spent nor held by calls in flight. ` +
+    "Each is held at its max_tokens, without it at the longest answer of the model: with half of that, twice as many run at once."
   )
 }

@@ -1,3 +1,4 @@
+import * as errors from "./errors.ts"
 import type { LivePermit } from "./permit.ts"
 import type { Ledger } from "./ledger.ts"
 import type { WaitExplanation } from "./snapshot.ts"
@@ -23,9 +24,10 @@ export function explainWaits(
       priority,
       waitedMs: nowMs - enqueuedMs,
       ahead: explanations.length,
-      blockedBy: block?.by ?? "the calls ahead of it",
+      blockedBy: block?.by ?? errors.ahead,
       untilMs: block ? (Number.isFinite(block.ms) ? nowMs + block.ms : undefined) : nowMs,
       heldBy: block?.ms === Infinity ? holders : [],
+      ...(block?.dimension === "usd" && { advice: errors.widenBudget(waiter.cost.usd ?? 0, ledger.budgetLeft()) }),
     })
   }
   return explanations

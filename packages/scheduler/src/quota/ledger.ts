@@ -6,7 +6,8 @@ import type { LedgerSnapshot } from "./snapshot.ts"
 /** Why a call cannot start now, and for how long. */
 export interface Block {
   readonly by: string
-  readonly dimension: Dimension | "gate"
+  /** `ticket`: what it takes is elsewhere, and others may have theirs here. */
+  readonly dimension: Dimension | "gate" | "ticket"
   /** `Infinity`: not before a call in flight settles. */
   readonly ms: number
   /** Time alone does not help, or not before tomorrow: dollars, a day's total, or a cost above the limit (which may have been lowered). */
@@ -17,6 +18,9 @@ export interface Block {
 export interface Ask {
   readonly cost: Cost
   readonly place: boolean
+  /** The tenant in whose line it waits, and its priority; of calls that wait. */
+  readonly key?: string
+  readonly priority?: number
 }
 
 /** What a ledger remembers of a call that it let start. */
@@ -45,6 +49,11 @@ export interface Change {
 /** What the end of a call changed. */
 export interface Verdict {
   readonly changes: readonly Change[]
+  /** Of a refusal: what it was taken for (`docs/limits.md` has the table), and what that was seen from. */
+  readonly cause?: string
+  readonly observed?: string
+  /** What the user told does not hold. */
+  readonly warning?: { readonly code: string; readonly message: string }
   /** The gate closed (again), for this reason and until then. */
   readonly closed?: { readonly reason: string; readonly untilMs: number }
   /** Waiting does not help: the queue ends. */
@@ -68,6 +77,8 @@ export interface Oversize {
 export interface Ledger {
   /** The first thing in the way of a call, or nothing. Of several limits, the one that takes longest. */
   block(nowMs: number, ask: Ask): Block | undefined
+  /** No sooner than in so many ms all of this can have been admitted, together; 0 where nobody can say. */
+  leastMs?(nowMs: number, together: Cost): number
   /** Whether a call could start now: `block` without its reason, for the fast path. */
   fits(nowMs: number, ask: Ask): boolean
   /** A call starts; `waiting` others wait behind it. */
@@ -81,11 +92,14 @@ export interface Ledger {
   /** What a call weighs for fair shares: milliseconds of the scarcest limit. */
   weighMs(cost: Cost): number
   places(): { readonly limit: number; readonly running: number }
-  retune(limits: QuotaLimits, nowMs: number, wallMs: number): void
+  /** The user's numbers change: these are new, and `told` is all that holds from now on. */
+  retune(limits: QuotaLimits, nowMs: number, wallMs: number, told: QuotaLimits): void
   snapshot(nowMs: number): LedgerSnapshot
   /** After each look at the queue: what could not start, in fair order. A ledger that reserves elsewhere asks there. */
   want?(asks: Iterable<Ask>, waiting: number): void
-  /** Told once by the queue: `wake` it when there may be room, `end` it with an error when there never will. */
-  attach(wake: () => void, end: (error: SluiceError) => void): void
+  /** In how many queues a tenant has calls, where the ledger has several: each gives it its part. */
+  sharers?(tenant: string): number
+  /** Told once by the queue: `wake` it when there may be room, `end` it with an error when there will be none (until then). */
+  attach(wake: () => void, end: (error: SluiceError, untilMs?: number) => void): void
   close(): Promise<void>
 }

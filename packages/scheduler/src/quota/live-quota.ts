@@ -6,25 +6,32 @@ import {
   countInScope,
   currentScope,
   type Permit,
+  type QuotaState,
   SluiceError,
   type TaskScope,
 } from "@sluice/core"
 import { AbortGroups } from "../queue/abort-groups.ts"
 import { explainWaits } from "./explain-waits.ts"
 import { FairQueue } from "../queue/fair-queue.ts"
+import { HeldPermits } from "./held-permits.ts"
 import { IndexedHeap } from "../queue/indexed-heap.ts"
 import { LivePermit } from "./permit.ts"
+import { nextCall } from "../queue/next-call.ts"
 import { onAbort } from "../queue/on-abort.ts"
+import { lateBy } from "./late-by.ts"
 import { type Deadline, QueuedCall } from "./queued-call.ts"
 import type { Ask, Block, Ledger } from "./ledger.ts"
-import { sends } from "./state.ts"
+import { sends } from "../ledger/state.ts"
 import * as errors from "./errors.ts"
 import { QuotaEvents } from "./events.ts"
+import { QuotaWarnings } from "./quota-warnings.ts"
 import { checkRetune, mergeTold, quotaDefaults, type QuotaLimits, type QuotaOptions } from "./options.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
 import type { QuotaSnapshot, WaitExplanation } from "./snapshot.ts"
+import { Alarm } from "../runtime/alarm.ts"
 import { systemClock } from "../runtime/system-clock.ts"
 import type { Quota } from "./quota.ts"
+import type { ToldWait } from "./told-wait.ts"
 
 /**
  * Calls that leave in one turn of the event loop: who is admitted runs at once, and a thousand of them would reach the vendor
@@ -41,6 +48,7 @@ export class LiveQuota implements Quota {
   readonly name: string
   readonly #clock: Clock
   readonly #events: QuotaEvents | undefined
+  readonly #warnings: QuotaWarnings
   readonly #ledger: Ledger
   readonly #maxQueue: number
   readonly #failsDaily: boolean
@@ -48,10 +56,9 @@ export class LiveQuota implements Quota {
   readonly #queue: FairQueue<QueuedCall>
   readonly #groups = new AbortGroups<QueuedCall>((waiter, reason) => this.#leave(waiter, reason))
   readonly #deadlines = new IndexedHeap<Deadline>((a, b) => a.atMs < b.atMs)
+  readonly #held = new HeldPermits()
+  readonly #alarm: Alarm
   #told: QuotaLimits
-  #newest: LivePermit | undefined
-  #cancelTimer: (() => void) | undefined
-  #timerMs = Infinity
   #dispatching = false
   #again = false
   #fatal: SluiceError | undefined
@@ -62,16 +69,19 @@ export class LiveQuota implements Quota {
     this.name = options.name ?? quotaDefaults.name
     this.#told = options
     this.#clock = options.clock ?? systemClock
+    this.#alarm = new Alarm(this.#clock, () => this.#dispatch())
     this.#maxQueue = options.maxQueue ?? quotaDefaults.maxQueue
     this.#failsDaily = (options.onExhausted ?? quotaDefaults.onExhausted) === "fail"
     this.#weights = options.weights ?? {}
     this.#ledger = ledger
-    this.#events = options.onEvent && new QuotaEvents(this.name, options.onEvent, ledger)
-    this.#queue = new FairQueue((tenant) => this.#weights[tenant] ?? 1)
+    this.#events = options.onEvent && new QuotaEvents(this.name, options.onEvent, ledger, () => this.#state())
+    this.#warnings = new QuotaWarnings(this.name, options.onEvent)
+    this.#queue = new FairQueue((tenant) => (this.#weights[tenant] ?? 1) / (ledger.sharers?.(tenant) ?? 1))
     ledger.attach(
       () => this.#dispatch(),
-      (error) => this.#end(error, Infinity),
+      (error, untilMs = Infinity) => this.#end(error, untilMs),
     )
+    this.#events?.opened()
   }
 
   tryAdmit(cost: Cost = oneRequest, options?: AdmitOptions): Permit | undefined {
@@ -115,15 +125,21 @@ export class LiveQuota implements Quota {
     return { name: this.name, waiting: this.#queue.size, ...(next && { next }), ...this.#ledger.snapshot(nowMs) }
   }
 
+  #state(): QuotaState {
+    const atMs = this.#clock.now()
+    const wallMs = this.#clock.wallNow()
+    return { quota: this.name, atMs, wallMs, waiting: this.#queue.size, ...this.#ledger.snapshot(atMs) }
+  }
+
   explain(count = 20): WaitExplanation[] {
-    return explainWaits(this.#queue, this.#ledger, this.#newest, this.#clock.now(), count)
+    return explainWaits(this.#queue, this.#ledger, this.#held.newest, this.#clock.now(), count)
   }
 
   retune(limits: QuotaLimits): void {
     checkRetune(limits, this.#told)
     this.#told = mergeTold(this.#told, limits)
     this.#fatal = undefined
-    this.#ledger.retune(limits, this.#clock.now(), this.#clock.wallNow())
+    this.#ledger.retune(limits, this.#clock.now(), this.#clock.wallNow(), this.#told)
     this.#dispatch()
   }
 
@@ -146,10 +162,11 @@ export class LiveQuota implements Quota {
   /** Called by a permit, once. */
   settled(permit: LivePermit, end: Settlement): void {
     const nowMs = this.#clock.now()
-    this.#unlink(permit)
+    this.#held.remove(permit)
     if (permit.scope) countInScope(permit.scope, "holding", -1)
     const verdict = this.#ledger.settle(nowMs, permit, end)
     this.#events?.settled(nowMs, permit, end, verdict)
+    if (sends(permit.cost)) this.#warnings.settled(nowMs, end, verdict)
     if (verdict.fatal) {
       const { why, resetMs } = verdict.fatal
       const said = end.outcome === "throttled" ? end.message : undefined
@@ -182,18 +199,15 @@ export class LiveQuota implements Quota {
   ): Promise<Permit> {
     if (this.#queue.size >= this.#maxQueue) return Promise.reject(errors.queueFull(this.name, this.#maxQueue))
     const maxWaitMs = options?.maxWaitMs
-    if (maxWaitMs !== undefined) {
-      const block = this.#ledger.block(nowMs, ask)
-      if (block && Number.isFinite(block.ms) && block.ms > maxWaitMs) {
-        return Promise.reject(errors.deadline(this.name, block.by, block.ms, maxWaitMs))
-      }
-    }
     const sinceMs = options?.since ?? nowMs
     // What sends no request is held back by no gate and no rate, and goes past those that are.
     const line = sends(ask.cost)
       ? { key: options?.tenant ?? "", priority: options?.priority ?? scope?.priority ?? 0, sinceMs }
       : { key: noRequest, priority: Infinity, sinceMs }
     const waiter = new QueuedCall(ask, options?.certain, line, nowMs, scope)
+    const late =
+      maxWaitMs === undefined ? undefined : lateBy(this.name, this.#queue, this.#ledger, { nowMs, waiter, maxWaitMs })
+    if (late) return Promise.reject(late)
     try {
       // Rates come back by themselves; places that are held by those who wait for more of them never do.
       if (scope) waiter.atEnd(assertNoReentry(this, scope, this.#ledger.places().limit))
@@ -237,42 +251,25 @@ export class LiveQuota implements Quota {
     const nowMs = this.#clock.now()
     this.#expire(nowMs)
     for (let admitted = 0; ;) {
-      let blocked: Set<Block["dimension"]> | undefined
-      let hopeless: { waiter: QueuedCall; block: Block } | undefined
-      let soonest = Infinity
-      const waiter = this.#queue.next((candidate) => {
-        if (blocked && uses(candidate.cost, blocked)) return "skip"
-        const block = this.#ledger.block(nowMs, candidate)
-        if (!block) return "take"
-        if (block.total && this.#endsQueue(block)) {
-          hopeless = { waiter: candidate, block }
-          return "stop"
-        }
-        soonest = Math.min(soonest, nowMs + block.ms)
-        // Every call takes a request and a place: behind those nothing else can pass.
-        if (block.dimension === "gate" || block.dimension === "requests" || block.dimension === "concurrency")
-          return "stop"
-        ;(blocked ??= new Set()).add(block.dimension)
-        return "skip"
-      })
+      const { waiter, hopeless, soonestMs } = nextCall(this.#queue, this.#ledger, nowMs, this.#endsQueue)
       if (waiter) {
         this.#admitWaiter(nowMs, waiter)
         if (++admitted < mostPerTurn || this.#queue.size === 0) continue
-        this.#sleepUntil(nowMs, nowMs)
+        this.#alarm.set(nowMs, nowMs)
         return
       }
       if (hopeless) {
         this.#endHopeless(nowMs, hopeless.waiter, hopeless.block)
         continue
       }
-      this.#sleepUntil(nowMs, Math.min(soonest, this.#deadlines.first()?.atMs ?? Infinity))
+      this.#alarm.set(nowMs, Math.min(soonestMs, this.#deadlines.first()?.atMs ?? Infinity))
       return
     }
   }
 
-  #endsQueue(block: Block): boolean {
+  readonly #endsQueue = (block: Block): boolean => {
     if (block.total === "never") return true
-    if (block.total === "budget") return this.#newest === undefined
+    if (block.total === "budget") return this.#held.newest === undefined
     return this.#closing !== undefined || this.#failsDaily
   }
 
@@ -294,25 +291,24 @@ export class LiveQuota implements Quota {
 
   #admitWaiter(nowMs: number, waiter: QueuedCall): void {
     this.#groups.part(waiter)
-    waiter.admit(this.#grant(nowMs, waiter.enqueuedMs, waiter, waiter.key, waiter.scope))
+    waiter.admit(this.#grant(nowMs, waiter.enqueuedMs, waiter, waiter.key, waiter.scope, waiter.told))
   }
 
-  #grant(nowMs: number, sinceMs: number, ask: Ask, tenant: string | undefined, scope: TaskScope | undefined): Permit {
+  #grant(
+    nowMs: number,
+    sinceMs: number,
+    ask: Ask,
+    tenant: string | undefined,
+    scope: TaskScope | undefined,
+    told?: ToldWait,
+  ): Permit {
     const taken = this.#ledger.take(nowMs, ask, this.#queue.size)
     if (tenant !== undefined && this.#queue.size > 0) this.#queue.charge(tenant, this.#ledger.weighMs(ask.cost))
     const permit = new LivePermit(this, ask, nowMs, scope, taken)
-    permit.next = this.#newest
-    if (this.#newest) this.#newest.previous = permit
-    this.#newest = permit
+    this.#held.add(permit)
     if (scope) countInScope(scope, "holding", 1)
-    this.#events?.admitted(nowMs, permit, tenant ?? "", sinceMs)
+    this.#events?.admitted(nowMs, permit, tenant ?? "", sinceMs, told)
     return permit
-  }
-
-  #unlink(permit: LivePermit): void {
-    if (permit.previous) permit.previous.next = permit.next
-    else this.#newest = permit.next
-    if (permit.next) permit.next.previous = permit.previous
   }
 
   /** A waiter ends without a permit. */
@@ -321,8 +317,9 @@ export class LiveQuota implements Quota {
     waiter.fail(reason)
     this.#groups.part(waiter)
     this.#queue.left(waiter)
+    this.#events?.left(this.#clock.now(), waiter, reason, this.#queue.size)
     if (this.#queue.size === 0) {
-      this.#sleepUntil(0, Infinity)
+      this.#alarm.set(0, Infinity)
       this.#finishClosing()
     } else if (!this.#dispatching && !this.#groups.isAborting) this.#dispatch()
   }
@@ -331,7 +328,7 @@ export class LiveQuota implements Quota {
     for (let first = this.#deadlines.first(); first && first.atMs <= nowMs; first = this.#deadlines.first()) {
       const { waiter } = first
       const waitedMs = nowMs - waiter.enqueuedMs
-      const by = this.#ledger.block(nowMs, waiter)?.by ?? "the calls ahead of it"
+      const by = this.#ledger.block(nowMs, waiter)?.by ?? errors.ahead
       this.#leave(waiter, errors.deadline(this.name, by, undefined, waitedMs))
     }
   }
@@ -344,31 +341,6 @@ export class LiveQuota implements Quota {
   }
 
   #finishClosing(): void {
-    if (this.#closing && this.#queue.size === 0 && this.#newest === undefined) this.#closing.resolve()
+    if (this.#closing && this.#queue.size === 0 && this.#held.newest === undefined) this.#closing.resolve()
   }
-
-  #sleepUntil(nowMs: number, wakeMs: number): void {
-    if (wakeMs === this.#timerMs) return
-    this.#cancelTimer?.()
-    this.#cancelTimer = undefined
-    this.#timerMs = wakeMs
-    if (wakeMs === Infinity) return
-    this.#cancelTimer = this.#clock.setTimer(wakeMs - nowMs, () => {
-      this.#cancelTimer = undefined
-      this.#timerMs = Infinity
-      this.#dispatch()
-    })
-  }
-}
-
-/** Whether `cost` takes anything of these dimensions; requests and places apart, which every call takes. */
-function uses(cost: Cost, dimensions: ReadonlySet<Block["dimension"]>): boolean {
-  const input = (cost.inputTokens ?? 0) > 0
-  const output = (cost.outputTokens ?? 0) > 0
-  return (
-    (dimensions.has("tokens") && (input || output)) ||
-    (dimensions.has("inputTokens") && input) ||
-    (dimensions.has("outputTokens") && output) ||
-    (dimensions.has("usd") && (cost.usd ?? 0) > 0)
-  )
 }

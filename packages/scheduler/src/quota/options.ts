@@ -20,7 +20,7 @@ import {
 } from "@sluice/core/internal"
 import type { Adaptive } from "../limits/adaptive-concurrency.ts"
 import type { Dimension } from "../limits/budget.ts"
-import type { RateKind } from "../limits/rate-limit-options.ts"
+import type { RateKind } from "../limits/rate/rate-limit-options.ts"
 
 /** A rate with what is known of how the vendor counts. A plain number says only the limit. */
 export interface RateOptions {

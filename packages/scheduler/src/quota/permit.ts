@@ -15,7 +15,7 @@ export class LivePermit implements Permit, SentCall {
   readonly inFlight: number
   readonly anchors: readonly number[]
   readonly openedAfterMs: number | undefined
-  /** The list is its members' own: a set would cost as much as the arithmetic of admission. */
+  /** Its neighbours among those that are held. */
   previous: LivePermit | undefined = undefined
   next: LivePermit | undefined = undefined
   #issuer: Issuer | undefined

@@ -2,6 +2,7 @@ import type { Cost, TaskScope } from "@sluice/core"
 import type { AbortGroup } from "../queue/abort-groups.ts"
 import type { Ask } from "./ledger.ts"
 import type { Queued } from "../queue/queued.ts"
+import type { ToldWait } from "./told-wait.ts"
 import { Waiter } from "../queue/waiter.ts"
 
 /** A call in a quota's queue. */
@@ -17,6 +18,10 @@ export class QueuedCall extends Waiter implements Queued, Ask {
   /** When it first asked, which is its place in the queue. */
   readonly sinceMs: number
   group: AbortGroup | undefined = undefined
+  told: ToldWait | undefined = undefined
+
+  /** The same as long as it waits: half of what is estimated. */
+  readonly least: Cost
 
   constructor(
     { cost, place }: Ask,
@@ -28,6 +33,7 @@ export class QueuedCall extends Waiter implements Queued, Ask {
     super(scope)
     this.cost = cost
     this.certain = certain
+    this.least = certain ? leastOf(cost, certain) : cost
     this.place = place
     this.key = line.key
     this.priority = line.priority
@@ -42,4 +48,14 @@ export interface Deadline {
   readonly atMs: number
   readonly waiter: QueuedCall
   heapIndex: number
+}
+
+/** What is certain, and half of the rest: tokens are estimated from characters, and hardly ever twice as many as there are. */
+function leastOf(cost: Cost, certain: Cost): Cost {
+  const half = (estimate = 0, sure = 0): number => Math.max(sure, (estimate + sure) / 2)
+  return {
+    requests: cost.requests ?? 1,
+    inputTokens: half(cost.inputTokens, certain.inputTokens),
+    outputTokens: half(cost.outputTokens, certain.outputTokens),
+  }
 }

@@ -1,3 +1,5 @@
+// Declared for who compiles against this: no `lib` of a target has it yet.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { type AdmitOptions, type Cost, type Limiter, type Permit } from "@sluice/core"
 import { type QuotaLimits } from "./options.ts"
 import type { QuotaSnapshot, WaitExplanation } from "./snapshot.ts"

@@ -9,6 +9,8 @@ export interface LimitSnapshot {
   /** Rates only. */
   readonly windowMs?: number
   readonly kind?: "bucket" | "sliding" | "fixed"
+  /** Buckets only: what may leave at once. */
+  readonly burst?: number
   /** What others seem to take from the same limit, per window. */
   readonly others?: number
   /** What is being used of it: the limit, less what refusals taught and others take. */
@@ -43,4 +45,6 @@ export interface WaitExplanation {
   readonly untilMs: number | undefined
   /** Up to five calls that hold what it waits for. */
   readonly heldBy: readonly { readonly site: string | undefined; readonly heldMs: number }[]
+  /** Where calls in flight hold the dollars: the numbers, and what lets more run at once. */
+  readonly advice?: string
 }

@@ -1,3 +1,4 @@
+/** Calls a function in the async context that was captured. */
 export type InContext = <A extends unknown[], R>(fn: (...args: A) => R, ...args: A) => R
 
 interface AsyncHooks {
@@ -11,6 +12,14 @@ const Resource = host?.getBuiltinModule?.("node:async_hooks")?.AsyncResource
 /**
  * Returns a function that calls another in the async context of now.
  * What somebody else sets off (a permit that came free, an item before) must not hand down its context.
+ *
+ * @example
+ * ```ts
+ * const { AsyncLocalStorage } = await import("node:async_hooks")
+ * const storage = new AsyncLocalStorage<string>()
+ * const inside = storage.run("there", captureContext)
+ * inside(() => storage.getStore()) // => "there"
+ * ```
  */
 export function captureContext(): InContext {
   if (!Resource) return (fn, ...args) => fn(...args)

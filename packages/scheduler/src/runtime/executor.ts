@@ -1,5 +1,8 @@
-import type { Clock, Executor, Random, Runtime } from "@sluice/core"
+import { currentScope, type Clock, type Executor, type Random, type Runtime } from "@sluice/core"
+import { OneItem } from "@sluice/core/internal"
+import { itemPlan } from "../item/plan.ts"
 import { Mapping } from "../map/mapping.ts"
+import { singleMap } from "../map/single-map.ts"
 import { systemClock, systemRandom } from "./system-clock.ts"
 
 /**
@@ -13,7 +16,12 @@ import { systemClock, systemRandom } from "./system-clock.ts"
  * ```
  */
 export function parallelExecutor(clock: Clock, random: Random): Executor {
-  return { map: (source, work, options) => new Mapping(source, work, options, clock, random) }
+  return {
+    map: (source, work, options) =>
+      source instanceof OneItem
+        ? singleMap(source.item, itemPlan(work, clock, random), options, currentScope())
+        : new Mapping(source, work, options, clock, random),
+  }
 }
 
 /** The real clock, real randomness, and the parallel executor. */

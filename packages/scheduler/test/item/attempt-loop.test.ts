@@ -96,7 +96,7 @@ describe("attemptLoop", () => {
   it("draws the default backoff when the decision names no delay", async () => {
     const { clock, options } = setup({ maxAttempts: 2, decide: () => ({ retry: true, reason: "busy" }) })
     await expect(clock.run(attemptLoop(() => Promise.reject(new Error("no")), options))).rejects.toThrow("no")
-    expect(clock.now()).toBe(500)
+    expect(clock.now()).toBe(750)
   })
 
   it("row 4: an abort during the wait settles at once, with the reason untouched and nothing left behind", async () => {

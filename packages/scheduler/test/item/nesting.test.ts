@@ -1,10 +1,9 @@
 import { currentScope, type Limiter } from "@sluice/core"
-import { VirtualClock } from "@sluice/lab"
+import { awakeQuota, VirtualClock } from "@sluice/lab"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { parallelExecutor } from "../../src/runtime/executor.ts"
 import { parallelMap } from "../../src/map/parallel-map.ts"
-import { createQuota } from "../../src/quota/create-quota.ts"
 import { semaphore } from "../../src/limiters/semaphore.ts"
 import { sleep } from "../../src/runtime/sleep.ts"
 
@@ -111,7 +110,7 @@ describe("nesting rule", () => {
 
   it.each([1, 3])("under one quota of concurrency %i", async (concurrency) => {
     const clock = new VirtualClock()
-    const shared = createQuota({ concurrency, requestsPerDay: 1_000, clock, random: half })
+    const shared = awakeQuota({ concurrency, requestsPerDay: 1_000, clock, random: half })
     const { work, most } = meter()
     let tasks = 0
     const visit = async (depth: number): Promise<void> => {
@@ -276,6 +275,39 @@ describe("permits of a map", () => {
       "720 admit 7 in parallelMap[0]",
       "730 success",
     ])
+  })
+
+  it("an attempt tells its limiter what its error says; one that was refused asks again with its place in time", async () => {
+    const clock = new VirtualClock()
+    const log: string[] = []
+    const limiter: Limiter = {
+      tryAdmit: () => undefined,
+      admit: (_cost, options) => {
+        log.push(`${clock.now()} since ${options?.since}`)
+        return Promise.resolve({
+          settle: (end) => void log.push(`${end.outcome}${end.outcome === "throttled" ? ` ${end.reason}` : ""}`),
+        })
+      },
+    }
+    const errors = [
+      { status: 429, message: "429 Too many concurrent requests" },
+      { status: 429, message: "429 Rate limit reached" },
+      { statusCode: 529 },
+      { status: 503 },
+      { status: 400 },
+      {},
+    ]
+    const fn = async (_n: number, { attempt }: { attempt: number }): Promise<void> => {
+      await sleep(clock, 10)
+      const error = errors[attempt - 1]
+      if (error) throw Object.assign(new Error("no"), error)
+    }
+    const retry = { maxAttempts: 7, backoff: { initialMs: 100, factor: 1, jitter: "none" as const } }
+    await clock.run(Array.fromAsync(parallelMap([7], fn, { limiter, retry, clock, random: half })))
+    expect(log.join(" · ")).toBe(
+      "0 since undefined · throttled places · 110 since 0 · throttled rate · 220 since 0 · throttled overloaded · " +
+        "330 since 0 · failed · 440 since undefined · ignored · 550 since undefined · ignored · 660 since undefined · success",
+    )
   })
 
   it("auto: items that hold a permit are bounded by the limiter alone; few wait; few run free", async () => {

@@ -13,19 +13,35 @@ describe("backoffDelayMs", () => {
     [5, 16_000],
     [6, 30_000],
     [5_000, 30_000],
-  ])("attempt %i waits at most %i ms by default", (attempt, mostMs) => {
-    expect(backoffDelayMs(attempt, undefined, fixed(0))).toBe(0)
+  ])("attempt %i waits between half of %i ms and the whole by default", (attempt, mostMs) => {
+    expect(backoffDelayMs(attempt, undefined, fixed(0))).toBe(mostMs / 2)
+    expect(backoffDelayMs(attempt, undefined, fixed(0.5))).toBe(0.75 * mostMs)
+    expect(backoffDelayMs(attempt, { jitter: "full" }, fixed(0))).toBe(0)
+    expect(backoffDelayMs(attempt, { jitter: "full" }, fixed(0.5))).toBe(mostMs / 2)
     expect(backoffDelayMs(attempt, { jitter: "none" }, fixed(0.3))).toBe(mostMs)
-    expect(backoffDelayMs(attempt, undefined, fixed(0.5))).toBe(mostMs / 2)
   })
 
-  it("row 6: 50 callers at the cap wait 50 different times over the whole span", () => {
+  it("six attempts last for 15 s and at most 31 s, whatever is drawn", () => {
+    const lastMs = (draw: number): number =>
+      [1, 2, 3, 4, 5].reduce((sum, attempt) => sum + backoffDelayMs(attempt, undefined, fixed(draw)), 0)
+    expect(retryDefaults.maxAttempts).toBe(6)
+    expect(lastMs(0)).toBeGreaterThanOrEqual(15_000)
+    expect(lastMs(0.999999)).toBeLessThan(31_000)
+  })
+
+  it("row 6: 50 callers at the cap wait 50 different times over half the span, or with full jitter over the whole", () => {
     let seed = 1
     const random = { next: () => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647 }
-    const delays = Array.from({ length: 50 }, () => backoffDelayMs(20, { maxMs: 20 }, random))
-    expect(new Set(delays).size).toBe(50)
-    expect(Math.max(...delays)).toBeLessThan(20)
-    expect(Math.max(...delays) - Math.min(...delays)).toBeGreaterThan(15)
+    for (const [jitter, leastMs] of [
+      ["equal", 10],
+      ["full", 0],
+    ] as const) {
+      const delays = Array.from({ length: 50 }, () => backoffDelayMs(20, { maxMs: 20, jitter }, random))
+      expect(new Set(delays).size).toBe(50)
+      expect(Math.max(...delays)).toBeLessThan(20)
+      expect(Math.min(...delays)).toBeGreaterThanOrEqual(leastMs)
+      expect(Math.max(...delays) - Math.min(...delays)).toBeGreaterThan((20 - leastMs) * 0.75)
+    }
   })
 
   it("is finite and under the cap for any attempt and backoff", () => {
@@ -99,7 +115,7 @@ describe("defaults and checks", () => {
     [{ initialMs: -1 }, "retry.backoff.initialMs must be a number of milliseconds from 0 up (got -1)."],
     [{ maxMs: Number.NaN }, "retry.backoff.maxMs must be a number of milliseconds from 0 up (got NaN)."],
     [{ factor: 0.5 }, "retry.backoff.factor must be a number from 1 up (got 0.5)."],
-    [{ jitter: "some" as "full" }, 'retry.backoff.jitter must be "full" or "none" (got "some").'],
+    [{ jitter: "some" as "full" }, 'retry.backoff.jitter must be "equal", "full" or "none" (got "some").'],
   ])("%o is refused by name", (backoff, message) => {
     expect(() => parallelMap([], (n) => n, { retry: { maxAttempts: 2, backoff } })).toThrow(message)
   })

@@ -1,11 +1,11 @@
 import { SluiceError } from "@sluice/core"
-import { VirtualClock } from "@sluice/lab"
+import { awakeQuota, VirtualClock } from "@sluice/lab"
 import { expect, it } from "vitest"
-import { createQuota, semaphore, throttle } from "../../src/index.ts"
+import { semaphore, throttle } from "../../src/index.ts"
 
 it("holds each call of a function back until the quota admits it, in order", async () => {
   const clock = new VirtualClock()
-  const quota = createQuota({ requestsPerMinute: { limit: 60, kind: "bucket", burst: 1 }, clock })
+  const quota = awakeQuota({ requestsPerMinute: { limit: 60, kind: "bucket", burst: 1 }, clock })
   const atMs: number[] = []
   const square = throttle((n: number) => {
     atMs.push(Math.round(clock.now() / 1000))
@@ -18,7 +18,7 @@ it("holds each call of a function back until the quota admits it, in order", asy
 
 it("takes what a call costs, gives its permit back when it throws, and keeps `this` out of it", async () => {
   const clock = new VirtualClock()
-  const quota = createQuota({ tokensPerMinute: { limit: 60, kind: "bucket" }, clock })
+  const quota = awakeQuota({ tokensPerMinute: { limit: 60, kind: "bucket" }, clock })
   const embed = throttle(async (text: string) => text.length, {
     limiter: quota,
     cost: (text) => ({ inputTokens: text.length }),

@@ -21,6 +21,7 @@ const waiter = (key: string, options: Partial<Omit<Waiter, "key" | "id">> = {}):
   priority: 0,
   sinceMs: 0,
   gone: false,
+  least: {},
   cost: 1_000,
   ...options,
 })
@@ -170,6 +171,14 @@ describe("a fair queue", () => {
       expect(served).toEqual([64, 128])
     })
 
+    it("without end goes first always, also where it is the turn of whoever has waited longest", () => {
+      const queue = new FairQueue<Waiter>()
+      pushAll(queue, many(1, "old", { sinceMs: -1 }))
+      const apart = many(200, "no request", { priority: Infinity })
+      pushAll(queue, apart)
+      for (const one of apart) expect(serve(queue)).toBe(one)
+    })
+
     it("is passed by a lower one that fits, while every higher one only has to wait for what that does not need", () => {
       const queue = new FairQueue<Waiter>()
       const [heavy, light] = pushAll(queue, [waiter("a", { priority: 1 }), waiter("a")])
@@ -258,10 +267,11 @@ describe("a fair queue", () => {
 
   it("serves each that stays exactly once, in the order of its key, after any pushes and leavings", () => {
     const action = fc.record({
-      kind: fc.constantFrom("push", "push", "push", "serve", "leave"),
+      kind: fc.constantFrom("push", "push", "push", "serve", "leave", "none fits"),
       key: fc.constantFrom("a", "b", "c", "d"),
       priority: fc.integer({ min: 0, max: 2 }),
-      cost: fc.integer({ min: 1, max: 5_000 }),
+      // Keys that were served as much as each other take turns, too.
+      cost: fc.oneof(fc.constant(1_000), fc.integer({ min: 1, max: 5_000 })),
       pick: fc.nat(),
     })
     fc.assert(
@@ -270,7 +280,13 @@ describe("a fair queue", () => {
         const waiting: Waiter[] = []
         const served: Waiter[] = []
         const take = (): void => {
+          // Whose turn it is said to be, and whose it is.
+          const [said] = queue
+          let asked: Waiter | undefined
+          queue.next((first) => ((asked ??= first), "stop"))
+          expect(said).toBe(asked)
           const one = serve(queue)
+          expect(one).toBe(said)
           expect(one === undefined).toBe(waiting.length === 0)
           if (!one) return
           waiting.splice(waiting.indexOf(one), 1)
@@ -282,7 +298,11 @@ describe("a fair queue", () => {
             waiting.push(one)
             queue.push(one)
           } else if (kind === "serve") take()
-          else if (waiting.length > 0) leave(queue, waiting.splice(pick % waiting.length, 1)[0]!)
+          else if (kind === "none fits") {
+            const order = [...queue]
+            queue.next(() => "skip")
+            expect([...queue]).toEqual(order)
+          } else if (waiting.length > 0) leave(queue, waiting.splice(pick % waiting.length, 1)[0]!)
           expect(queue.size).toBe(waiting.length)
           expect(new Set(queue)).toEqual(new Set(waiting))
         })

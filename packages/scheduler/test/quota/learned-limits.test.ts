@@ -1,11 +1,11 @@
 import type { Settlement, LimitReading } from "@sluice/core"
-import { seededRandom, VirtualClock } from "@sluice/lab"
+import { awakeQuota, seededRandom, VirtualClock } from "@sluice/lab"
 import { describe, expect, it } from "vitest"
-import { createQuota, type Quota, type QuotaOptions } from "../../src/index.ts"
+import type { Quota, QuotaOptions } from "../../src/index.ts"
 
 function setUp(options: QuotaOptions = {}): { clock: VirtualClock; quota: Quota } {
   const clock = new VirtualClock({ startMs: 1_000 })
-  return { clock, quota: createQuota({ clock, random: seededRandom(1), ...options }) }
+  return { clock, quota: awakeQuota({ clock, random: seededRandom(1), ...options }) }
 }
 
 const refused = (limits: readonly LimitReading[]): Settlement => ({
@@ -19,7 +19,7 @@ describe("a 429 with headers and no delay, heard first, nothing told", () => {
   const firsts: readonly (readonly [string, LimitReading, number])[] = [
     ["60 a minute", { dimension: "requests", limit: 60, remaining: 0, resetMs: 1_000 }, 1_200],
     ["3 a minute", { dimension: "requests", limit: 3, remaining: 0, resetMs: 20_000 }, 20_200],
-    ["5 a minute, full again in 2 s", { dimension: "requests", limit: 5, remaining: 0, resetMs: 2_000 }, 12_200],
+    ["5 a minute, full again in 2 s", { dimension: "requests", limit: 5, remaining: 0, resetMs: 2_000 }, 2_200],
   ]
   for (const [name, reading, boundMs] of firsts) {
     it(`${name}: the next call waits for the limit that the answer named`, async () => {
@@ -128,29 +128,78 @@ describe("a limit of 0", () => {
 })
 
 describe("a permit that sends no request", () => {
-  const closed = async (): Promise<{ clock: VirtualClock; quota: Quota }> => {
-    const { clock, quota } = setUp({ concurrency: 8, requestsPerMinute: { limit: 600, kind: "bucket" }, budgetUsd: 5 })
+  const closed = async (limit = 600): Promise<{ clock: VirtualClock; quota: Quota }> => {
+    const clock = new VirtualClock({ startMs: 1_000, settles: "promises" })
+    const { quota } = setUp({
+      clock,
+      concurrency: 8,
+      requestsPerMinute: { limit, kind: "bucket" },
+      budgetUsd: 5,
+    })
     const permit = await quota.admit()
     permit.settle({ outcome: "throttled", reason: "rate", retryAfterMs: 5_000 })
     return { clock, quota }
   }
 
-  it("passes a closed gate, and neither opens it nor counts as its probe", async () => {
-    const { clock, quota } = await closed()
-    const money = await quota.admit({ requests: 0, usd: 1 })
-    expect(clock.now()).toBe(1_000)
-    expect(quota.snapshot().gate.state).toBe("closed")
-    await clock.advance(5_200)
-    money.settle({ outcome: "ignored" })
-    const admittedMs: number[] = []
-    const crowd = Array.from({ length: 5 }, async () => {
-      await quota.admit()
-      admittedMs.push(clock.now())
+  // Money ahead and places that come back end so; that it ends well says nothing of the vendor.
+  const ends: readonly Settlement[] = [
+    { outcome: "ignored" },
+    { outcome: "success" },
+    { outcome: "success", actual: { requests: 0, usd: 0.001 }, latency: { totalMs: 5, outputTokens: 10 } },
+    { outcome: "failed" },
+  ]
+  for (const end of ends) {
+    const told = JSON.stringify(end)
+
+    it(`passes a closed gate, and neither opens it nor counts as its probe: ${told}`, async () => {
+      const { clock, quota } = await closed()
+      const money = await quota.admit({ requests: 0, usd: 1 })
+      expect(clock.now()).toBe(1_000)
+      const { gate } = quota.snapshot()
+      expect(gate.state).toBe("closed")
+      money.settle(end)
+      for (let i = 0; i < 20; i++) (await quota.admit({ requests: 0 }, { place: false })).settle(end)
+      expect(quota.snapshot().gate).toEqual(gate)
+      // Its time is over, and nobody who sends anything has come: still no probe.
+      await clock.advance(5_200)
+      for (let i = 0; i < 20; i++) (await quota.admit({ requests: 0 })).settle(end)
+      const admittedMs: number[] = []
+      const crowd = Array.from({ length: 5 }, async () => {
+        await quota.admit()
+        admittedMs.push(clock.now())
+      })
+      await clock.advance(0)
+      expect(admittedMs).toHaveLength(1)
+      // One probe is on its way, and nothing else ends for it.
+      for (let i = 0; i < 20; i++) (await quota.admit({ requests: 0 })).settle(end)
+      await clock.advance(0)
+      expect(admittedMs).toHaveLength(1)
+      expect(quota.snapshot().gate.state).toBe("ramping")
+      await clock.run(Promise.all(crowd))
     })
-    await clock.advance(0)
-    expect(admittedMs).toHaveLength(1)
-    await clock.run(Promise.all(crowd))
-  })
+
+    it(`makes the ramp no faster, beside it and as it is over: ${told}`, async () => {
+      const rampMs = async (beside: boolean): Promise<number[]> => {
+        const { clock, quota } = await closed(60_000)
+        const admittedMs: number[] = []
+        const crowd = Array.from({ length: 40 }, async () => {
+          const permit = await quota.admit({}, { place: false })
+          admittedMs.push(Math.round(clock.now()))
+          await new Promise<void>((resolve) => void clock.setTimer(300, resolve))
+          permit.settle({ outcome: "success" })
+        })
+        let isOver = false
+        const all = Promise.all(crowd).then(() => (isOver = true))
+        while (beside && !isOver && clock.now() < 60_000) {
+          ;(await quota.admit({ requests: 0 }, { place: false })).settle(end)
+          await clock.advance(50)
+        }
+        await clock.run(all)
+        return admittedMs
+      }
+      expect(await rampMs(true)).toEqual(await rampMs(false))
+    })
+  }
 
   it("does not wait behind those whom the gate holds back", async () => {
     const { clock, quota } = await closed()

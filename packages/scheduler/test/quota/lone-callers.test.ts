@@ -1,8 +1,15 @@
 import type { Settlement, LimitReading } from "@sluice/core"
-import { createVirtualVendor, limiterContestant, randomScenario, seededRandom, toldAt, VirtualClock } from "@sluice/lab"
+import {
+  awakeQuota,
+  createVirtualVendor,
+  limiterContestant,
+  randomScenario,
+  seededRandom,
+  toldAt,
+  VirtualClock,
+} from "@sluice/lab"
 import { describe, expect, it } from "vitest"
-import { createQuota, parallelMap, type QuotaOptions } from "../../src/index.ts"
-import { awake } from "./awake.ts"
+import { parallelMap, type QuotaOptions } from "../../src/index.ts"
 
 const sleep = (clock: VirtualClock, ms: number): Promise<void> =>
   new Promise((resolve) => void clock.setTimer(ms, resolve))
@@ -22,11 +29,11 @@ async function oneAfterTheOther(
   thinkMs = 0,
 ): Promise<number> {
   const clock = new VirtualClock({ startMs: 1_000 })
-  const { limiter, quota } = awake((own) => createQuota({ ...options, ...own, random: seededRandom(1) }), clock)
+  const quota = awakeQuota({ ...options, clock, random: seededRandom(1) })
   const used: number[] = []
   const run = async (): Promise<void> => {
     for (let n = 1; n <= count; n++) {
-      const permit = await limiter.admit({ inputTokens: 100, outputTokens: 20 })
+      const permit = await quota.admit({ inputTokens: 100, outputTokens: 20 })
       await sleep(clock, 50)
       const end = answer(n, headers(clock.now(), used), clock.now() - 1_000)
       permit.settle(end)
@@ -66,10 +73,10 @@ describe("a single caller, one call after the other, told nothing, headers in ev
 
   it("goes through parallelMap with a concurrency of 1", async () => {
     const clock = new VirtualClock({ startMs: 1_000 })
-    const { limiter } = awake((own) => createQuota({ ...own, random: seededRandom(1) }), clock)
+    const quota = awakeQuota({ clock, random: seededRandom(1) })
     const used: number[] = []
     const call = async (n: number): Promise<number> => {
-      const permit = await limiter.admit()
+      const permit = await quota.admit()
       await sleep(clock, 50)
       permit.settle({ outcome: "success", limits: headers(clock.now(), used) })
       return n
@@ -114,8 +121,8 @@ describe("vendors drawn at random, and few callers that think", () => {
         const clock = new VirtualClock({ settles: "promises" })
         const { call } = createVirtualVendor({ ...scenario.vendor, ...network, seed, clock })
         const told = toldAt(scenario.told, clock.wallNow())
-        const { limiter, quota } = awake((own) => createQuota({ ...told, ...own, random }), clock)
-        const through = limiterContestant(() => limiter)
+        const quota = awakeQuota({ ...told, clock, random })
+        const through = limiterContestant(() => quota)
         const chargesMaxTokens = scenario.vendor.chargeMaxTokens ?? false
         const thinkMs = [0, 200, 20_000][Math.floor(random.next() * 3)]!
         let left = 30
@@ -137,3 +144,25 @@ describe("vendors drawn at random, and few callers that think", () => {
     }, 120_000)
   }
 })
+
+it.each([1_000, 2_000, 5_000, 14_000])(
+  "one refusal that nothing explains, to be tried again in %i ms: three minutes later all goes as before",
+  async (retryAfterMs) => {
+    const clock = new VirtualClock({ startMs: 1_000 })
+    const quota = awakeQuota({ clock, random: seededRandom(1) })
+    const starts: number[] = []
+    const run = async (): Promise<void> => {
+      while (clock.now() < 241_000) {
+        const permit = await quota.admit({ inputTokens: 100, outputTokens: 20 })
+        starts.push(clock.now())
+        await sleep(clock, 100)
+        permit.settle(
+          starts.length === 20 ? { outcome: "throttled", reason: "rate", retryAfterMs } : { outcome: "success" },
+        )
+      }
+    }
+    await clock.run(run())
+    // Ten a second, as before the refusal.
+    expect(starts.filter((ms) => ms >= 181_000 && ms < 241_000).length).toBeGreaterThanOrEqual(598)
+  },
+)

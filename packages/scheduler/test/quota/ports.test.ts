@@ -1,10 +1,10 @@
-import { seededRandom, VirtualClock } from "@sluice/lab"
+import { awakeQuota, seededRandom, VirtualClock } from "@sluice/lab"
 import { describe, expect, it } from "vitest"
-import { createQuota, LocalLedger, type Quota, quotaOn, type QuotaOptions } from "../../src/index.ts"
+import { LocalLedger, type Quota, quotaOn, type QuotaOptions } from "../../src/index.ts"
 
 function setUp(options: QuotaOptions = {}): { clock: VirtualClock; quota: Quota } {
   const clock = new VirtualClock({ startMs: 1_000 })
-  return { clock, quota: createQuota({ clock, random: seededRandom(1), ...options }) }
+  return { clock, quota: awakeQuota({ clock, random: seededRandom(1), ...options }) }
 }
 
 describe("a place in time", () => {

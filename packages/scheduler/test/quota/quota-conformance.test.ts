@@ -1,6 +1,5 @@
-import { testLimiter, testQuota } from "@sluice/lab"
+import { awakeQuota, testLimiter, testQuota } from "@sluice/lab"
 import { describe, it } from "vitest"
-import { createQuota } from "../../src/index.ts"
 
-testLimiter((concurrency) => createQuota({ concurrency }), { describe, it })
-testQuota((options) => createQuota(options), { describe, it })
+testLimiter((concurrency) => awakeQuota({ concurrency }), { describe, it })
+testQuota((options) => awakeQuota(options), { describe, it })

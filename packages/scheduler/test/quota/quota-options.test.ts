@@ -1,11 +1,11 @@
 import type { Cost, Permit, SluiceEvent } from "@sluice/core"
-import { VirtualClock } from "@sluice/lab"
+import { awakeQuota, VirtualClock } from "@sluice/lab"
 import { describe, expect, it } from "vitest"
-import { createQuota, type Quota, type QuotaOptions, type RateName } from "../../src/index.ts"
+import { type Quota, type QuotaOptions, type RateName } from "../../src/index.ts"
 
 function setUp(options: QuotaOptions): { clock: VirtualClock; quota: Quota } {
   const clock = new VirtualClock({ startMs: 0, wallMs: Date.UTC(2026, 0, 1) })
-  return { clock, quota: createQuota({ jitterMs: 0, clock, random: { next: () => 0.5 }, ...options }) }
+  return { clock, quota: awakeQuota({ jitterMs: 0, clock, random: { next: () => 0.5 }, ...options }) }
 }
 
 /** How many calls of `cost` are admitted now. */

@@ -1,9 +1,9 @@
 import type { Settlement, Cost, SluiceEvent } from "@sluice/core"
-import { createLimitModel, seededRandom, VirtualClock, type LimitModel } from "@sluice/lab"
+import { awakeQuota, createLimitModel, seededRandom, VirtualClock, type LimitModel } from "@sluice/lab"
 import fc from "fast-check"
 import { getEventListeners } from "node:events"
 import { describe, expect, it } from "vitest"
-import { adaptive, createQuota, type Quota, type QuotaLimits, type QuotaOptions } from "../../src/index.ts"
+import { adaptive, type Quota, type QuotaLimits, type QuotaOptions } from "../../src/index.ts"
 
 /** `SLUICE_LONG=1` runs fifty times as many, each time others. */
 const long = process.env["SLUICE_LONG"] !== undefined
@@ -141,7 +141,7 @@ function endOf({ ends, retryAfterMs, header, inputTokens, outputTokens, usd, use
 async function live(options: QuotaOptions, calls: readonly Call[], hooks: Hooks = {}): Promise<Life> {
   const clock = new VirtualClock({ startMs: 0, wallMs })
   const events: SluiceEvent[] = []
-  const quota = createQuota({ ...options, clock, random: seededRandom(7), onEvent: (event) => events.push(event) })
+  const quota = awakeQuota({ ...options, clock, random: seededRandom(7), onEvent: (event) => events.push(event) })
   const signals = new Signals()
   const asked: number[] = []
   const admitted: number[] = []
@@ -384,7 +384,7 @@ describe("any quota, after any mix of arrivals, ends, refusals, headers, aborts 
 
   it("leaves no timer behind for a deadline that was met", async () => {
     const clock = new VirtualClock()
-    const quota = createQuota({ concurrency: 1, clock })
+    const quota = awakeQuota({ concurrency: 1, clock })
     const first = await quota.admit()
     const second = quota.admit({}, { maxWaitMs: 60_000 })
     first.settle({ outcome: "success" })

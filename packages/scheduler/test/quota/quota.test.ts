@@ -1,12 +1,12 @@
 import { type Permit, runInScope, type SluiceEvent, SluiceError, type TaskScope } from "@sluice/core"
-import { seededRandom, VirtualClock } from "@sluice/lab"
+import { awakeQuota, seededRandom, VirtualClock } from "@sluice/lab"
 import { describe, expect, it } from "vitest"
-import { adaptive, createQuota, parallelMap, type Quota, type QuotaOptions } from "../../src/index.ts"
+import { adaptive, parallelMap, type Quota, type QuotaOptions } from "../../src/index.ts"
 
 function setUp(options: QuotaOptions = {}): { clock: VirtualClock; quota: Quota; events: SluiceEvent[] } {
   const clock = new VirtualClock({ startMs: 1_000 })
   const events: SluiceEvent[] = []
-  const quota = createQuota({ clock, random: seededRandom(1), onEvent: (event) => events.push(event), ...options })
+  const quota = awakeQuota({ clock, random: seededRandom(1), onEvent: (event) => events.push(event), ...options })
   return { clock, quota, events }
 }
 
@@ -38,7 +38,7 @@ describe("options", () => {
       'createQuota: requestsPerMinute.kind must be "bucket", "sliding" or "fixed" (got "leaky").',
     ],
   ])("%j says path, wanted and got", (options, message) => {
-    expect(() => createQuota(options as never)).toThrow(message)
+    expect(() => awakeQuota(options as never)).toThrow(message)
   })
 })
 
@@ -194,6 +194,14 @@ describe("totals", () => {
     const { quota } = setUp({ budgetUsd: 1 })
     const first = await quota.admit({ usd: 0.8 })
     const second = quota.admit({ usd: 0.5 })
+    expect(quota.explain()).toMatchObject([
+      {
+        blockedBy: "budgetUsd",
+        advice: expect.stringMatching(
+          /may cost \$0\.5000, and \$0\.2000 of budgetUsd is neither spent nor held.*max_tokens/,
+        ),
+      },
+    ])
     first.settle({ outcome: "success", actual: { usd: 0.3 } })
     const permit = await second
     const third = codeOf(quota.admit({ usd: 0.4 }))

@@ -1,8 +1,7 @@
-import { limiterContestant, randomScenario, runScenario } from "@sluice/lab"
+import { awakeQuota, limiterContestant, randomScenario, runScenario } from "@sluice/lab"
 import { describe, expect, it } from "vitest"
-import { createQuota } from "../../src/index.ts"
 
-const ours = limiterContestant(({ told, clock, random }) => createQuota({ ...told, clock, random }))
+const ours = limiterContestant(({ told, clock, random }) => awakeQuota({ ...told, clock, random }))
 const vendors = process.env["SLUICE_LONG"] ? 2_000 : 150
 
 const at = (values: readonly number[], share: number): number =>

@@ -1,4 +1,5 @@
 import {
+  awakeQuota,
   limiterContestant,
   runScenario,
   scenarioNamed,
@@ -7,7 +8,6 @@ import {
   type VendorLimits,
 } from "@sluice/lab"
 import { describe, expect, it } from "vitest"
-import { createQuota } from "../../src/index.ts"
 
 /** What each scenario may take of the oracle's time, and refuse of its answers. The told ones are in `quota-conformance`. */
 const bounds: readonly (readonly [name: string, ratio: number, refusedRatio: number])[] = [
@@ -27,10 +27,10 @@ const bounds: readonly (readonly [name: string, ratio: number, refusedRatio: num
   ["ramp", 1.17, 0.0075],
 ]
 
-const ours = limiterContestant(({ told, clock, random }) => createQuota({ ...told, clock, random }))
+const ours = limiterContestant(({ told, clock, random }) => awakeQuota({ ...told, clock, random }))
 
 /** Input a tenth too high, output as it is on average. */
-const guessing = limiterContestant(({ told, clock, random }) => createQuota({ ...told, clock, random }), {
+const guessing = limiterContestant(({ told, clock, random }) => awakeQuota({ ...told, clock, random }), {
   estimate: ({ inputTokens }) => ({ inputTokens: Math.round(inputTokens * 1.1), outputTokens: 180 }),
 })
 

@@ -1,7 +1,14 @@
-import { simulate, type SimulateOptions, type TrafficReport, type TrafficStream, type VendorOptions } from "@sluice/lab"
+import {
+  awakeQuota,
+  randomTraffic,
+  simulate,
+  type SimulateOptions,
+  type TrafficReport,
+  type TrafficStream,
+  type VendorOptions,
+} from "@sluice/lab"
 import type { Permit } from "@sluice/core"
 import { describe, expect, it } from "vitest"
-import { createQuota } from "../../src/index.ts"
 
 const seeds = [1, 2, 3]
 
@@ -32,7 +39,7 @@ const fast = { baseMs: 50, perOutputTokenMs: 0 } as const
 
 /** A quota that never hears which limit refused. */
 const unnamed: NonNullable<SimulateOptions["limiter"]> = ({ told, clock, random }) => {
-  const quota = createQuota({ ...told, clock, random })
+  const quota = awakeQuota({ ...told, clock, random })
   const deaf = (permit: Permit): Permit => ({
     settle(end) {
       if (end.outcome !== "throttled") return permit.settle(end)
@@ -172,5 +179,12 @@ describe("slow start, the rate told, answers that take long", () => {
       { told: { requestsPerMinute: 100 } },
     )
     for (const { timeMs } of reports) expect(timeMs).toBeLessThanOrEqual(31_000)
+  })
+})
+
+describe("a learned rate that grows while a long wait goes on", () => {
+  it.each([1832, 2240, 2499])("wakes the first that waits in time (draw %i)", async (seed) => {
+    const { shape, vendor, options } = randomTraffic(seed)
+    expect(await simulate(shape, vendor, options)).toMatchObject({ hungAtMs: undefined, repeated: 0 })
   })
 })

@@ -1,6 +1,5 @@
-import { createLimitModel, exponential, seededRandom, VirtualClock } from "@sluice/lab"
+import { awakeQuota, createLimitModel, exponential, seededRandom, VirtualClock } from "@sluice/lab"
 import { expect, it } from "vitest"
-import { createQuota } from "../../src/quota/create-quota.ts"
 import { parallelMap } from "../../src/map/parallel-map.ts"
 import { sleep } from "../../src/runtime/sleep.ts"
 
@@ -10,7 +9,7 @@ it("a whole day of 50,000 calls under a day's and a minute's limit: each is used
   const wallMs = Date.UTC(2026, 0, 1)
   const clock = new VirtualClock({ startMs: 0, wallMs })
   const random = seededRandom(1)
-  const quota = createQuota({
+  const quota = awakeQuota({
     requestsPerDay: 50_000,
     requestsPerMinute: { limit: 40, kind: "sliding" },
     onExhausted: "pause",
@@ -53,3 +52,18 @@ it("a whole day of 50,000 calls under a day's and a minute's limit: each is used
   expect(quota.snapshot()).toMatchObject({ inFlight: 0, waiting: 0 })
   expect(clock.pending).toBe(0)
 }, 60_000)
+
+it.each(["fixed", undefined] as const)(
+  "a window of a week, counted as %s, admits its limit in no seven days more than once",
+  async (kind) => {
+    const clock = new VirtualClock({ startMs: 0, wallMs: Date.UTC(2026, 0, 1, 20) })
+    const weekly = { limit: 3, windowMs: 7 * dayMs, ...(kind && { kind }) }
+    const quota = awakeQuota({ requestsPerSecond: weekly, onExhausted: "pause", clock, random: seededRandom(1) })
+    const days: number[] = []
+    for (let call = 0; call < 9; call++) {
+      await clock.run(quota.admit().then((permit) => permit.settle({ outcome: "success" })))
+      days.push(clock.now() / dayMs)
+    }
+    expect(Math.min(...days.slice(3).map((day, index) => day - days[index]!))).toBeGreaterThanOrEqual(7)
+  },
+)

@@ -54,7 +54,7 @@ describe("parallelExecutor", () => {
       value: "a7",
       attempts: 3,
     })
-    expect(clock.now()).toBe(50 + 100)
+    expect(clock.now()).toBe(75 + 150)
     expect(await one(executor, "a", 7, fn, {})).toMatchObject({ status: "failed", index: 7, attempts: 1 })
   })
 
@@ -94,4 +94,20 @@ describe("parallelExecutor", () => {
     expect(clock.wallNow()).toBeGreaterThan(0)
     expect(random.next()).toBeLessThan(1)
   })
+})
+
+it("twenty thousand items that are all known do not start each other, ever deeper in the stack", async () => {
+  const clock = new VirtualClock()
+  const items = Array.from({ length: 20_000 }, (_, index) => index)
+  let sum = 0
+  const outcomes = parallelExecutor(clock, half).map(
+    items,
+    {
+      attempt: () => -1,
+      known: (item, { index }): Outcome<number> => ({ status: "ok", index, value: item, attempts: 1 }),
+    },
+    { concurrency: 20_000, order: "completion" },
+  )
+  for await (const outcome of outcomes) if (outcome.status === "ok") sum += outcome.value
+  expect(sum).toBe((items.length * (items.length - 1)) / 2)
 })

@@ -22,19 +22,19 @@ const creation = z.looseObject({
 })
 
 /** A request that makes no sense is accepted with the others and errs when its turn comes. */
-type Item = BatchItem | { readonly customId: string; readonly invalid: string }
+type AnthropicItem = BatchItem | { readonly customId: string; readonly invalid: string }
 
-interface Batch {
+interface AnthropicJob {
   readonly id: string
-  readonly job: BatchJob<Item>
+  readonly job: BatchJob<AnthropicItem>
   cancelledMs?: number
   results?: Buffer
 }
 
 /** `POST` and `GET /v1/messages/batches`, and of one: `GET`, `DELETE`, `POST …/cancel`, `GET …/results`. */
 export function registerAnthropicBatches(app: FastifyInstance, state: VendorState): void {
-  const shelf = (): Map<string, Batch> => state.memory.shelf("anthropic-batches")
-  const byId = (params: unknown): Batch => {
+  const shelf = (): Map<string, AnthropicJob> => state.memory.shelf("anthropic-batches")
+  const byId = (params: unknown): AnthropicJob => {
     const { id } = params as { id: string }
     const batch = shelf().get(id)
     if (batch === undefined) throw new BadRequest(`batch not found: ${id}`, null, 404)
@@ -44,7 +44,7 @@ export function registerAnthropicBatches(app: FastifyInstance, state: VendorStat
 
   app.post(base, ({ body, host }) => {
     const items = readItems(parseFields(creation, parseJson(body)).requests)
-    const batch: Batch = {
+    const batch: AnthropicJob = {
       id: state.memory.nextId("msgbatch_"),
       job: new BatchJob(items, state.clock.now(), state.batch, state.seed),
     }
@@ -78,7 +78,7 @@ export function registerAnthropicBatches(app: FastifyInstance, state: VendorStat
   })
 }
 
-function readItems(requests: z.infer<typeof creation>["requests"]): Item[] {
+function readItems(requests: z.infer<typeof creation>["requests"]): AnthropicItem[] {
   const seen = new Set<string>()
   return requests.map(({ custom_id: customId, params }, index) => {
     if (seen.has(customId)) throw new BadRequest(`requests.${index}.custom_id: duplicate custom_id ${customId}`)
@@ -94,11 +94,11 @@ function readItems(requests: z.infer<typeof creation>["requests"]): Item[] {
   })
 }
 
-function isEnded({ job }: Batch, { clock }: VendorState): boolean {
+function isEnded({ job }: AnthropicJob, { clock }: VendorState): boolean {
   return ["completed", "cancelled", "expired"].includes(job.phase(clock.now()))
 }
 
-function show(batch: Batch, state: VendorState, host: string): object {
+function show(batch: AnthropicJob, state: VendorState, host: string): object {
   const { id, job } = batch
   const nowMs = state.clock.now()
   const phase = job.phase(nowMs)
@@ -130,7 +130,7 @@ function show(batch: Batch, state: VendorState, host: string): object {
   }
 }
 
-function writeResults({ job }: Batch, state: VendorState): Buffer {
+function writeResults({ job }: AnthropicJob, state: VendorState): Buffer {
   const nowMs = state.clock.now()
   const doneCount = job.done(nowMs)
   const unreached = job.phase(nowMs) === "expired" ? "expired" : "canceled"

@@ -1,5 +1,5 @@
 import type { LimitReading } from "@sluice/core"
-import type { Refusal } from "../../vendor/refusal.ts"
+import type { VendorRefusal } from "../../vendor/refusal.ts"
 import { dimensionOf, isDaily, type HttpReply, type VendorVoice } from "../wire/vendor-voice.ts"
 
 const ORGANIZATION = "00000000-0000-4000-8000-00000000001a"
@@ -93,7 +93,7 @@ const NOUNS = {
   outputTokens: "output tokens",
 } as const
 
-function rateMessage(refusal: Refusal): string {
+function rateMessage(refusal: VendorRefusal): string {
   const rate = `${(refusal.limit ?? 0).toLocaleString("en-US")} ${NOUNS[dimensionOf(refusal)]} per ${refusal.reason === "daily" ? "day" : "minute"}`
   return `This request would exceed your organization's rate limit of ${rate} (org: ${ORGANIZATION}). For details, refer to: https://docs.claude.com/en/api/rate-limits. You can see the response headers for current usage.`
 }

@@ -1,6 +1,6 @@
 import { z } from "zod"
-import type { Answer, OfferedTool } from "../../answers/answer.ts"
-import { countInput, type ModelCall } from "../wire/model-call.ts"
+import type { SimulatedAnswer, OfferedTool } from "../../answers/answer.ts"
+import { countInput, type WireCall } from "../wire/model-call.ts"
 import { parseFields } from "../wire/parse-body.ts"
 import { textOf } from "../wire/text-of.ts"
 import type { Exchange, WireFormat } from "../wire/wire-format.ts"
@@ -29,7 +29,7 @@ const fields = promptFields.extend({
 export const messages: WireFormat = {
   vendor: "anthropic",
 
-  readCall(body): ModelCall {
+  readCall(body): WireCall {
     const call = parseFields(fields, body)
     const tools = toolsOf(call.tools)
     const choice = call.tool_choice
@@ -99,7 +99,7 @@ export function event(type: string, data: object): string {
   return `event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`
 }
 
-function readPrompt(call: z.infer<typeof promptFields>): Pick<ModelCall, "messages" | "inputTokens"> {
+function readPrompt(call: z.infer<typeof promptFields>): Pick<WireCall, "messages" | "inputTokens"> {
   const system = textOf(call.system)
   const said = call.messages.map(({ role, content }) => ({ role, text: textOf(content) }))
   const all = system === "" ? said : [{ role: "system", text: system }, ...said]
@@ -110,7 +110,7 @@ function toolsOf(tools: z.infer<typeof promptFields>["tools"]): OfferedTool[] {
   return (tools ?? []).map(({ name, input_schema }) => ({ name, parameters: input_schema ?? { type: "object" } }))
 }
 
-function message({ id, call }: Exchange, answer: Answer, content: object[], tokens: object): object {
+function message({ id, call }: Exchange, answer: SimulatedAnswer, content: object[], tokens: object): object {
   return {
     id: `msg_${id}`,
     type: "message",
@@ -123,13 +123,13 @@ function message({ id, call }: Exchange, answer: Answer, content: object[], toke
   }
 }
 
-function contentBlock({ id }: Exchange, answer: Answer): object {
+function contentBlock({ id }: Exchange, answer: SimulatedAnswer): object {
   return answer.toolName === undefined
     ? { type: "text", text: answer.text }
     : { type: "tool_use", id: `toolu_${id}`, name: answer.toolName, input: JSON.parse(answer.text) as unknown }
 }
 
-function stopReason({ finish }: Answer): string {
+function stopReason({ finish }: SimulatedAnswer): string {
   return { stop: "end_turn", length: "max_tokens", tool: "tool_use" }[finish]
 }
 

@@ -1,5 +1,5 @@
 import { openaiVoice } from "../openai/openai-voice.ts"
-import type { Refusal } from "../../vendor/refusal.ts"
+import type { VendorRefusal } from "../../vendor/refusal.ts"
 import { dimensionOf, type HttpReply, type VendorVoice } from "../wire/vendor-voice.ts"
 
 /**
@@ -38,7 +38,7 @@ export const azureVoice: VendorVoice = {
   error: (...said) => openaiVoice.error(...said),
 }
 
-function tooMany(refusal: Refusal): HttpReply {
+function tooMany(refusal: VendorRefusal): HttpReply {
   const { retryAfterMs } = refusal
   const rate = dimensionOf(refusal) === "requests" ? "call" : "token"
   const seconds = Math.ceil((retryAfterMs ?? 0) / 1000)

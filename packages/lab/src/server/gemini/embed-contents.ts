@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { embedText } from "../../answers/embed-text.ts"
-import { countInput, type ModelCall } from "../wire/model-call.ts"
+import { countInput, type WireCall } from "../wire/model-call.ts"
 import { parseFields } from "../wire/parse-body.ts"
 import { textOf } from "../wire/text-of.ts"
 import type { WireFormat } from "../wire/wire-format.ts"
@@ -18,7 +18,7 @@ export const embedContents: WireFormat = {
   vendor: "gemini",
   silent: true,
 
-  readCall(body, params): ModelCall {
+  readCall(body, params): WireCall {
     const messages = requestsOf(body, params["method"] === "embedContent").map(({ content }) => ({
       role: "user",
       text: textOf(content),

@@ -23,17 +23,17 @@ const creation = z.looseObject({
 })
 
 /** A request that makes no sense is accepted with the others and errs when its turn comes. */
-type Item = (BatchItem | { readonly customId: string; readonly invalid: string }) & {
+type GeminiItem = (BatchItem | { readonly customId: string; readonly invalid: string }) & {
   readonly metadata: Readonly<Record<string, unknown>> | undefined
 }
 
-interface Batch {
+interface GeminiBatchJob {
   readonly name: string
   readonly model: string
   readonly displayName: string | undefined
   /** As they came; results keep this order. */
-  readonly items: readonly Item[]
-  readonly job: BatchJob<Item>
+  readonly items: readonly GeminiItem[]
+  readonly job: BatchJob<GeminiItem>
   results?: readonly object[]
 }
 
@@ -53,7 +53,7 @@ const states: Readonly<Record<BatchPhase, string>> = {
  * `DELETE /{id}`. A job that was cancelled or has expired has no results. "Batch API" of its documentation, read 2026-11.
  */
 export function registerGeminiBatches(app: FastifyInstance, state: VendorState): void {
-  const byId = (id: string): Batch => {
+  const byId = (id: string): GeminiBatchJob => {
     const batch = shelfOf(state).get(`batches/${id}`)
     if (batch === undefined) throw new BadRequest(`batches/${id} is not found.`, null, 404)
     return batch
@@ -101,7 +101,7 @@ export function createGeminiBatch(
     )
     return reply.code(answer.status).send(answer.body)
   }
-  const batch: Batch = {
+  const batch: GeminiBatchJob = {
     name: state.memory.nextId("batches/"),
     model: `models/${model}`,
     displayName,
@@ -119,7 +119,7 @@ function readItem(
   request: Record<string, unknown>,
   metadata: Record<string, unknown> | undefined,
   index: number,
-): Item {
+): GeminiItem {
   const key = metadata?.["key"]
   const customId = typeof key === "string" ? key : `${index}`
   try {
@@ -132,15 +132,15 @@ function readItem(
   }
 }
 
-function shelfOf({ memory }: VendorState): Map<string, Batch> {
+function shelfOf({ memory }: VendorState): Map<string, GeminiBatchJob> {
   return memory.shelf("gemini-batches")
 }
 
-function tokensOf(items: readonly Item[]): number {
+function tokensOf(items: readonly GeminiItem[]): number {
   return items.reduce((sum, item) => sum + ("call" in item ? item.call.inputTokens : 0), 0)
 }
 
-function show(batch: Batch, state: VendorState): object {
+function show(batch: GeminiBatchJob, state: VendorState): object {
   const { name, model, displayName, job } = batch
   const nowMs = state.clock.now()
   const phase = job.phase(nowMs)
@@ -175,7 +175,7 @@ function show(batch: Batch, state: VendorState): object {
   }
 }
 
-function resultsOf(batch: Batch, state: VendorState): readonly object[] {
+function resultsOf(batch: GeminiBatchJob, state: VendorState): readonly object[] {
   return (batch.results ??= batch.items.map((item) => {
     const metadata = item.metadata && { metadata: item.metadata }
     if ("invalid" in item) return { ...metadata, error: { code: 3, message: item.invalid } }

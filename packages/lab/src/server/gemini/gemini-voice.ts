@@ -1,4 +1,4 @@
-import type { Refusal } from "../../vendor/refusal.ts"
+import type { VendorRefusal } from "../../vendor/refusal.ts"
 import { dimensionOf, type HttpReply, type VendorVoice } from "../wire/vendor-voice.ts"
 
 const GOOGLE = "type.googleapis.com/google.rpc"
@@ -55,7 +55,7 @@ export const geminiVoice: VendorVoice = {
   },
 }
 
-function quotaExceeded(refusal: Refusal, model: string): HttpReply {
+function quotaExceeded(refusal: VendorRefusal, model: string): HttpReply {
   const { limit = 0, reason, retryAfterMs } = refusal
   const tokens = dimensionOf(refusal) !== "requests"
   const metric = `generativelanguage.googleapis.com/generate_content_paid_tier_${tokens ? "input_token_count" : "requests"}`

@@ -1,7 +1,7 @@
 import { z } from "zod"
-import type { Answer, OfferedTool } from "../../answers/answer.ts"
+import type { SimulatedAnswer, OfferedTool } from "../../answers/answer.ts"
 import type { JsonSchema } from "../../answers/conform-to-schema.ts"
-import { countInput, type ModelCall } from "../wire/model-call.ts"
+import { countInput, type WireCall } from "../wire/model-call.ts"
 import { parseFields } from "../wire/parse-body.ts"
 import { textOf } from "../wire/text-of.ts"
 import type { Exchange, WireFormat } from "../wire/wire-format.ts"
@@ -51,7 +51,7 @@ const fields = z.looseObject({
 export const generateContent: WireFormat = {
   vendor: "gemini",
 
-  readCall(body, params): ModelCall {
+  readCall(body, params): WireCall {
     const call = parseFields(fields, body)
     const messages = readContents(call.contents, call.systemInstruction)
     const tools: OfferedTool[] = (call.tools ?? []).flatMap(({ functionDeclarations = [] }) =>
@@ -103,23 +103,28 @@ export const generateContent: WireFormat = {
   },
 }
 
-type Content = z.infer<typeof content>
+type GeminiContent = z.infer<typeof content>
 
 /** Contents and system instruction as messages. */
 function readContents(
-  contents: readonly Content[],
-  system: Content | null | undefined,
+  contents: readonly GeminiContent[],
+  system: GeminiContent | null | undefined,
 ): { role: string; text: string }[] {
   const said = contents.map(({ role = "user", parts }) => ({ role, text: textOf(parts) }))
   return system ? [{ role: "system", text: textOf(system.parts) }, ...said] : said
 }
 
-function partOf({ text, toolName }: Answer): object {
+function partOf({ text, toolName }: SimulatedAnswer): object {
   return toolName === undefined ? { text } : { functionCall: { name: toolName, args: JSON.parse(text) as unknown } }
 }
 
 /** With the finished answer it is the last (or only) one. */
-function response({ id, call }: Exchange, parts: readonly object[], outputTokens: number, finished?: Answer): object {
+function response(
+  { id, call }: Exchange,
+  parts: readonly object[],
+  outputTokens: number,
+  finished?: SimulatedAnswer,
+): object {
   const finishReason =
     finished === undefined ? {} : { finishReason: finished.finish === "length" ? "MAX_TOKENS" : "STOP" }
   return {

@@ -1,5 +1,5 @@
+import { isLoopback, isSameOrigin } from "@sluice/core/internal"
 import type { FastifyInstance } from "fastify"
-import { loopbackHost } from "./loopback-host.ts"
 import { BadRequest } from "../wire/model-call.ts"
 
 /**
@@ -8,23 +8,15 @@ import { BadRequest } from "../wire/model-call.ts"
  */
 export function refuseStrangers(app: FastifyInstance, isExposed: boolean): void {
   app.addHook("onRequest", async ({ headers: { host = "", origin } }) => {
-    const name = host
-      .replace(/:\d*$/, "")
-      .replace(/^\[(.*)\]$/, "$1")
-      .toLowerCase()
-    if (!isExposed && !loopbackHost.test(name)) {
+    if (!isExposed && !isLoopback(host)) {
       throw new BadRequest(
         `This server answers to 127.0.0.1 and localhost, not to ${JSON.stringify(host.slice(0, 100))}.`,
         null,
         403,
       )
     }
-    if (origin !== undefined && !sameHost(origin, host)) {
+    if (origin !== undefined && !isSameOrigin(origin, host)) {
       throw new BadRequest("This server answers no other web page.", null, 403)
     }
   })
-}
-
-function sameHost(origin: string, host: string): boolean {
-  return URL.canParse(origin) && new URL(origin).host === host.toLowerCase()
 }

@@ -1,6 +1,6 @@
 import { z } from "zod"
-import type { Answer, OfferedTool } from "../../answers/answer.ts"
-import type { ModelCall } from "../wire/model-call.ts"
+import type { SimulatedAnswer, OfferedTool } from "../../answers/answer.ts"
+import type { WireCall } from "../wire/model-call.ts"
 import { parseFields } from "../wire/parse-body.ts"
 import { textOf } from "../wire/text-of.ts"
 import type { Exchange, WireFormat } from "../wire/wire-format.ts"
@@ -42,7 +42,7 @@ export const SERVER_ERROR = "The server had an error while processing your reque
 export const chatCompletions: WireFormat = {
   vendor: "openai",
 
-  readCall(body): ModelCall {
+  readCall(body): WireCall {
     const call = parseFields(fields, body)
     const messages = call.messages.map((message) => ({
       role: message.role,
@@ -133,15 +133,15 @@ function head({ id, createdS, call }: Exchange, object: string): object {
   }
 }
 
-function toolCall({ id }: Exchange, answer: Answer, args: string): object {
+function toolCall({ id }: Exchange, answer: SimulatedAnswer, args: string): object {
   return { id: `call_${id}`, type: "function", function: { name: answer.toolName, arguments: args } }
 }
 
-function finishReason({ finish }: Answer): string {
+function finishReason({ finish }: SimulatedAnswer): string {
   return finish === "tool" ? "tool_calls" : finish
 }
 
-function usage(call: ModelCall, answer: Answer): object {
+function usage(call: WireCall, answer: SimulatedAnswer): object {
   return {
     prompt_tokens: call.inputTokens,
     completion_tokens: answer.outputTokens,

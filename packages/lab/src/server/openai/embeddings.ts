@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { embedText } from "../../answers/embed-text.ts"
-import { countInput, type ModelCall } from "../wire/model-call.ts"
+import { countInput, type WireCall } from "../wire/model-call.ts"
 import { parseFields } from "../wire/parse-body.ts"
 import type { WireFormat } from "../wire/wire-format.ts"
 
@@ -25,7 +25,7 @@ export const embeddings: WireFormat = {
   vendor: "openai",
   silent: true,
 
-  readCall(body): ModelCall {
+  readCall(body): WireCall {
     const { model, input } = parseFields(fields, body)
     const messages = textsOf(input).map((text) => ({ role: "user", text }))
     return {

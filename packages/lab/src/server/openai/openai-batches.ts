@@ -27,7 +27,7 @@ const creation = z.looseObject({
   metadata: z.record(z.string(), z.string()).nullish(),
 })
 
-interface Batch {
+interface OpenAIJob {
   readonly id: string
   readonly order: z.infer<typeof creation>
   readonly job: BatchJob<BatchItem>
@@ -38,8 +38,8 @@ interface Batch {
 
 /** `POST /v1/batches`, `GET /v1/batches`, `GET /v1/batches/{id}`, `POST /v1/batches/{id}/cancel`. */
 export function registerBatches(app: FastifyInstance, state: VendorState): void {
-  const shelf = (): Map<string, Batch> => state.memory.shelf("openai-batches")
-  const byId = (params: unknown): Batch => {
+  const shelf = (): Map<string, OpenAIJob> => state.memory.shelf("openai-batches")
+  const byId = (params: unknown): OpenAIJob => {
     const { id } = params as { id: string }
     const batch = shelf().get(id)
     if (batch === undefined) throw new BadRequest(`No batch found with id '${id}'.`, null, 404)
@@ -57,7 +57,7 @@ export function registerBatches(app: FastifyInstance, state: VendorState): void 
     const tooMany = queueError(items, [...shelf().values()], state)
     const all = tooMany === undefined ? errors : [...errors, tooMany]
     const job = new BatchJob(items, state.clock.now(), state.batch, state.seed, all.length > 0)
-    const batch: Batch = { id: state.memory.nextId("batch_"), order, job, errors: all }
+    const batch: OpenAIJob = { id: state.memory.nextId("batch_"), order, job, errors: all }
     shelf().set(batch.id, batch)
     state.memory.countJob()
     return show(batch, state)
@@ -77,7 +77,7 @@ export function registerBatches(app: FastifyInstance, state: VendorState): void 
 /** OpenAI accepts the job and fails it later when too many tokens are enqueued. */
 function queueError(
   items: readonly BatchItem[],
-  batches: readonly Batch[],
+  batches: readonly OpenAIJob[],
   { batch, clock }: VendorState,
 ): BatchInputError | undefined {
   const { maxEnqueuedTokens = Infinity } = batch
@@ -90,7 +90,7 @@ function queueError(
   return { code: "token_limit_exceeded", message, param: null, line: null }
 }
 
-function show(batch: Batch, state: VendorState): object {
+function show(batch: OpenAIJob, state: VendorState): object {
   const { id, order, job, errors } = batch
   const nowMs = state.clock.now()
   const phase = job.phase(nowMs)
@@ -128,11 +128,11 @@ function show(batch: Batch, state: VendorState): object {
 
 /** Answers to the output file, errors to another one. What an expired job did not reach is an error, too. */
 function writeFiles(
-  { id, job }: Batch,
+  { id, job }: OpenAIJob,
   done: readonly BatchItem[],
   phase: string,
   state: VendorState,
-): NonNullable<Batch["files"]> {
+): NonNullable<OpenAIJob["files"]> {
   const output: object[] = []
   const errors: object[] = []
   for (const item of done) {

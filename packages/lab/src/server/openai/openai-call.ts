@@ -1,6 +1,6 @@
 import type { AnswerRequest, OfferedTool } from "../../answers/answer.ts"
 import type { JsonSchema } from "../../answers/conform-to-schema.ts"
-import { countInput, type ModelCall } from "../wire/model-call.ts"
+import { countInput, type WireCall } from "../wire/model-call.ts"
 
 /** What `json_object` asks for. */
 const anyObject: JsonSchema = { type: "object", properties: { answer: { type: "string" } } }
@@ -19,7 +19,7 @@ export interface OpenaiFields {
 }
 
 /** The call that these fields make. */
-export function openaiCall(body: Record<string, unknown>, fields: OpenaiFields): ModelCall {
+export function openaiCall(body: Record<string, unknown>, fields: OpenaiFields): WireCall {
   const { model, messages, sentTools, tools, toolChoice, stream, maxOutputTokens, format } = fields
   const forcedTool = forced(toolChoice, tools)
   const schema = schemaOf(format)

@@ -1,6 +1,6 @@
 import { goDuration } from "../wire/go-duration.ts"
 import { SERVER_ERROR } from "./chat-completions.ts"
-import type { Refusal } from "../../vendor/refusal.ts"
+import type { VendorRefusal } from "../../vendor/refusal.ts"
 import { dimensionOf, isDaily, type HttpReply, type VendorVoice } from "../wire/vendor-voice.ts"
 
 const NO_MONEY =
@@ -81,7 +81,7 @@ export const openaiVoice: VendorVoice = {
       : error(status, message, "invalid_request_error", null, {}, param),
 }
 
-function rateMessage(refusal: Refusal, model: string): string {
+function rateMessage(refusal: VendorRefusal, model: string): string {
   const { limit = 0, used = 0, requested = 0, retryAfterMs } = refusal
   const noun = dimensionOf(refusal) === "requests" ? "requests" : "tokens"
   const per = refusal.reason === "daily" ? "day" : "min"

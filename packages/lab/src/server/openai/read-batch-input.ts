@@ -1,7 +1,7 @@
 import { z } from "zod"
 import type { BatchItem } from "../send/answer-item.ts"
 import { checkAnswerable } from "../send/answer-to.ts"
-import { isDeeper, MAX_DEPTH } from "../wire/parse-body.ts"
+import { checkFields, isDeeper, MAX_DEPTH } from "../wire/parse-body.ts"
 import type { WireFormat } from "../wire/wire-format.ts"
 
 /** Why a job fails in validation, as the API shows it. */
@@ -37,15 +37,10 @@ export function readBatchInput(
   for (const [index, raw] of text.split("\n").entries()) {
     if (raw.trim() === "") continue
     const number = index + 1
-    const parsed = lineFields.safeParse(parseLine(raw))
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0]
-      fail(
-        issue?.path.length === 0 ? "invalid_json_line" : "missing_required_parameter",
-        issue?.message ?? "",
-        issue?.path.join(".") ?? null,
-        number,
-      )
+    const parsed = checkFields(lineFields, parseLine(raw))
+    if (!("data" in parsed)) {
+      const code = parsed.path.length === 0 ? "invalid_json_line" : "missing_required_parameter"
+      fail(code, parsed.message, parsed.path.join("."), number)
       continue
     }
     const { custom_id: customId, url, body } = parsed.data

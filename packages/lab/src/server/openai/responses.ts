@@ -1,6 +1,6 @@
 import { z } from "zod"
-import type { Answer, OfferedTool } from "../../answers/answer.ts"
-import type { ModelCall } from "../wire/model-call.ts"
+import type { SimulatedAnswer, OfferedTool } from "../../answers/answer.ts"
+import type { WireCall } from "../wire/model-call.ts"
 import { parseFields } from "../wire/parse-body.ts"
 import { textOf } from "../wire/text-of.ts"
 import type { Exchange, WireFormat } from "../wire/wire-format.ts"
@@ -28,7 +28,7 @@ const fields = z.looseObject({
 export const responses: WireFormat = {
   vendor: "openai",
 
-  readCall(body): ModelCall {
+  readCall(body): WireCall {
     const call = parseFields(fields, body)
     const said =
       typeof call.input === "string"
@@ -95,16 +95,16 @@ export const responses: WireFormat = {
   },
 }
 
-function finalStatus({ finish }: Answer): "completed" | "incomplete" {
+function finalStatus({ finish }: SimulatedAnswer): "completed" | "incomplete" {
   return finish === "length" ? "incomplete" : "completed"
 }
 
-function itemId({ id }: Exchange, { toolName }: Answer): string {
+function itemId({ id }: Exchange, { toolName }: SimulatedAnswer): string {
   return `${toolName === undefined ? "msg" : "fc"}_${id}`
 }
 
 /** The one item of the output; without text as it looks before anything was said. */
-function item(exchange: Exchange, answer: Answer, text: string | undefined, status: string): object {
+function item(exchange: Exchange, answer: SimulatedAnswer, text: string | undefined, status: string): object {
   const id = itemId(exchange, answer)
   return answer.toolName === undefined
     ? { id, type: "message", status, role: "assistant", content: text === undefined ? [] : [textPart(text)] }
@@ -126,7 +126,7 @@ function response(
   { id, createdS, call }: Exchange,
   status: string,
   output: readonly object[],
-  answer?: Answer,
+  answer?: SimulatedAnswer,
 ): object {
   const { body, inputTokens } = call
   return {

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto"
 import { answerTo } from "./answer-to.ts"
-import type { ModelCall } from "../wire/model-call.ts"
+import type { WireCall } from "../wire/model-call.ts"
 import type { VendorState } from "../vendor-state.ts"
 import type { WireFormat } from "../wire/wire-format.ts"
 
@@ -8,7 +8,7 @@ import type { WireFormat } from "../wire/wire-format.ts"
 export interface BatchItem {
   readonly customId: string
   readonly format: WireFormat
-  readonly call: ModelCall
+  readonly call: WireCall
 }
 
 /** What a live call would have been answered, or `undefined` when the request fails; counted either way. */

@@ -1,15 +1,15 @@
-import { composeAnswer, type Answer } from "../../answers/answer.ts"
+import { composeAnswer, type SimulatedAnswer } from "../../answers/answer.ts"
 import { conformToSchema } from "../../answers/conform-to-schema.ts"
 import { offSchema } from "../../answers/off-schema.ts"
 import { countTokens } from "../../answers/token-count.ts"
-import { BadRequest, type ModelCall } from "../wire/model-call.ts"
+import { BadRequest, type WireCall } from "../wire/model-call.ts"
 import type { VendorState } from "../vendor-state.ts"
 import type { WireFormat } from "../wire/wire-format.ts"
 
-const silence: Answer = { text: "", finish: "stop", outputTokens: 0 }
+const silence: SimulatedAnswer = { text: "", finish: "stop", outputTokens: 0 }
 
 /** The model's answer. Throws `BadRequest` for a schema that nobody can fulfil. */
-export function answerTo(format: WireFormat, call: ModelCall, { answer }: VendorState): Answer {
+export function answerTo(format: WireFormat, call: WireCall, { answer }: VendorState): SimulatedAnswer {
   if (format.silent) return silence
   // What a user's own function throws is no fault of the request.
   if (typeof answer === "function") return composeAnswer(call, answer)
@@ -25,13 +25,13 @@ function orBadRequest<T>(compose: () => T): T {
 }
 
 /** Throws `BadRequest` at once for a schema that nobody can fulfil: a batch must not find out when it is done. */
-export function checkAnswerable({ schema, forcedTool }: ModelCall): void {
+export function checkAnswerable({ schema, forcedTool }: WireCall): void {
   for (const asked of [schema, forcedTool?.parameters])
     if (asked !== undefined) orBadRequest(() => conformToSchema(asked, ""))
 }
 
 /** The same answer as a model gives that does not keep to the schema; `undefined` where none was asked for. */
-export function answerOffSchema(call: ModelCall, answer: Answer, luck: number): Answer | undefined {
+export function answerOffSchema(call: WireCall, answer: SimulatedAnswer, luck: number): SimulatedAnswer | undefined {
   const schema = call.forcedTool?.parameters ?? call.schema
   if (schema === undefined) return undefined
   // A tool's arguments stay JSON, as wrong as they are.

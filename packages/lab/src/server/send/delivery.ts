@@ -1,19 +1,19 @@
 import type { FastifyReply, FastifyRequest } from "fastify"
-import type { Answer } from "../../answers/answer.ts"
+import type { SimulatedAnswer } from "../../answers/answer.ts"
 import type { Admission } from "../../vendor/core.ts"
 import type { VendorState } from "../vendor-state.ts"
 import type { HttpReply, VendorVoice } from "../wire/vendor-voice.ts"
 import type { Exchange, WireFormat } from "../wire/wire-format.ts"
 
 /** One admitted call on its way out. */
-export interface Delivery {
+export interface AnswerDelivery {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly state: VendorState
   readonly format: WireFormat
   readonly voice: VendorVoice
   readonly exchange: Exchange
-  readonly answer: Answer
+  readonly answer: SimulatedAnswer
   /** How it ends when nothing goes wrong on the way. */
   readonly ending: "answered" | "offSchema"
   readonly admission: Admission
@@ -36,7 +36,7 @@ export function goneSignal(reply: FastifyReply, stopping: AbortSignal): AbortSig
 }
 
 /** Nobody waits for the answer any more, or the vendor stops: the connection ends without one. */
-export function abandon({ reply, admission }: Delivery): void {
+export function abandon({ reply, admission }: AnswerDelivery): void {
   admission.finish("cancelled")
   reply.hijack()
   reply.raw.destroy()

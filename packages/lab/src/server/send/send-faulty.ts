@@ -1,10 +1,10 @@
 import type { BreakingFault } from "../../vendor/faults.ts"
 import { pause } from "./pause.ts"
-import { abandon, sendReply, type Delivery } from "./delivery.ts"
+import { abandon, sendReply, type AnswerDelivery } from "./delivery.ts"
 import { sendStream } from "./send-stream.ts"
 
 /** Lets an admitted call go wrong, after the time it would have taken. */
-export async function sendFaulty(delivery: Delivery, fault: BreakingFault): Promise<void> {
+export async function sendFaulty(delivery: AnswerDelivery, fault: BreakingFault): Promise<void> {
   const { request, reply, state, admission, gone, exchange } = delivery
   switch (fault) {
     case "hang":
@@ -28,7 +28,7 @@ export async function sendFaulty(delivery: Delivery, fault: BreakingFault): Prom
 }
 
 /** An answer that is not streamed and breaks after all of it was produced. A stream's error is a 500 here. */
-async function sendBroken(delivery: Delivery, fault: "streamError" | "truncate" | "malformed"): Promise<void> {
+async function sendBroken(delivery: AnswerDelivery, fault: "streamError" | "truncate" | "malformed"): Promise<void> {
   const { reply, state, format, exchange, answer, admission, gone } = delivery
   if (!(await pause(state.clock, admission.totalMs, gone))) return abandon(delivery)
   admission.finish(fault, answer.outputTokens)
@@ -46,7 +46,7 @@ async function sendBroken(delivery: Delivery, fault: "streamError" | "truncate" 
   else reply.raw.write(half, () => reply.raw.destroy())
 }
 
-function sendServerError({ request, reply, voice, exchange, headers }: Delivery): Promise<void> {
+function sendServerError({ request, reply, voice, exchange, headers }: AnswerDelivery): Promise<void> {
   const context = { model: exchange.call.model, requestId: request.id, billingCode: undefined }
   return sendReply(reply, voice.error(500, "", null, context), headers)
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events"
 import type { ServingFault } from "../../vendor/faults.ts"
 import { pause } from "./pause.ts"
-import { abandon, type Delivery } from "./delivery.ts"
+import { abandon, type AnswerDelivery } from "./delivery.ts"
 import { streamPieces } from "../wire/stream-pieces.ts"
 
 /** How a stream can break once it runs. */
@@ -11,7 +11,7 @@ export type StreamFault = Extract<ServingFault, "streamError" | "truncate" | "ma
 const BUFFERED_CHARACTERS = 32_768
 
 /** Streams the answer at the model's pace; with a fault only half of it, and then the break. */
-export async function sendStream(delivery: Delivery, fault?: StreamFault): Promise<void> {
+export async function sendStream(delivery: AnswerDelivery, fault?: StreamFault): Promise<void> {
   const { reply, state, format, exchange, answer, ending, admission, headers, gone } = delivery
   const { firstTokenMs, totalMs } = admission
   if (!(await pause(state.clock, firstTokenMs, gone))) return abandon(delivery)

@@ -5,7 +5,7 @@ import { CHARACTERS_PER_TOKEN } from "../../answers/token-count.ts"
 export type VendorName = "openai" | "azure" | "anthropic" | "gemini"
 
 /** One call of a model as it came over the wire. */
-export interface ModelCall extends AnswerRequest {
+export interface WireCall extends AnswerRequest {
   readonly vendor: VendorName
   readonly stream: boolean
 }

@@ -31,9 +31,27 @@ export function parseJson(body: unknown): Record<string, unknown> {
 
 /** The body as the schema describes it; a 400 that names the first field at fault otherwise. */
 export function parseFields<T>(schema: z.ZodType<T>, body: unknown): T {
-  const result = schema.safeParse(body)
-  if (result.success) return result.data
-  const issue = result.error.issues[0]
-  const param = issue?.path.join(".") ?? ""
-  throw new BadRequest(`${param === "" ? "body" : param}: ${issue?.message ?? "invalid"}`, param === "" ? null : param)
+  const result = checkFields(schema, body)
+  if ("data" in result) return result.data
+  const param = result.path.join(".")
+  throw new BadRequest(`${param === "" ? "body" : param}: ${result.message}`, param === "" ? null : param)
+}
+
+/**
+ * The value as the schema describes it, or its first fault. Zod measures the `length` of whatever has one, also of what is no list, and
+ * throws where that is no number: that is a fault of the value too.
+ */
+export function checkFields<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+): { data: T } | { path: readonly PropertyKey[]; message: string } {
+  try {
+    const result = schema.safeParse(value)
+    if (result.success) return result
+    const [issue] = result.error.issues
+    return { path: issue?.path ?? [], message: issue?.message ?? "invalid" }
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    return { path: [], message: `Invalid input: a "length" that is no length (${error.message})` }
+  }
 }

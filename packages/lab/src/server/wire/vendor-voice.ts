@@ -1,5 +1,5 @@
 import type { LimitReading } from "@sluice/core"
-import type { Refusal } from "../../vendor/refusal.ts"
+import type { VendorRefusal } from "../../vendor/refusal.ts"
 
 /** A whole HTTP answer. */
 export interface HttpReply {
@@ -22,7 +22,7 @@ export interface VendorVoice {
   limitHeaders(limits: readonly LimitReading[], wallNowMs: number): Record<string, string>
   requestHeaders(requestId: string): Record<string, string>
   /** The no of the vendor's admission. */
-  refuse(refusal: Refusal, context: VoiceContext): HttpReply
+  refuse(refusal: VendorRefusal, context: VoiceContext): HttpReply
   /** Our fault (5xx), or a request that makes no sense (4xx). `param` is the field at fault. */
   error(status: number, message: string, param: string | null, context: VoiceContext): HttpReply
 }
@@ -35,6 +35,6 @@ export function isDaily({ windowMs = 60_000 }: LimitReading): boolean {
 }
 
 /** The dimension of a refusal in the words of headers, without the day. */
-export function dimensionOf(refusal: Refusal): LimitReading["dimension"] {
+export function dimensionOf(refusal: VendorRefusal): LimitReading["dimension"] {
   return (refusal.dimension ?? "requests").replace("PerDay", "") as LimitReading["dimension"]
 }

@@ -1,5 +1,5 @@
-import type { Answer } from "../../answers/answer.ts"
-import type { ModelCall, VendorName } from "./model-call.ts"
+import type { SimulatedAnswer } from "../../answers/answer.ts"
+import type { WireCall, VendorName } from "./model-call.ts"
 
 /** One call that was let in, with what its answer needs. */
 export interface Exchange {
@@ -7,7 +7,7 @@ export interface Exchange {
   readonly id: string
   /** Seconds since 1970. */
   readonly createdS: number
-  readonly call: ModelCall
+  readonly call: WireCall
 }
 
 /** A streamed answer: the opening, a piece for each part of the text, the closing; each asked for once and in this order. All are encoded events. */
@@ -25,7 +25,7 @@ export interface WireFormat {
   /** The model says nothing: embeddings. */
   readonly silent?: true
   /** Throws `BadRequest` when the body makes no sense. `params` are those of the path. */
-  readCall(body: Readonly<Record<string, unknown>>, params: Readonly<Record<string, string>>): ModelCall
-  body(exchange: Exchange, answer: Answer): object
-  script(exchange: Exchange, answer: Answer): StreamScript
+  readCall(body: Readonly<Record<string, unknown>>, params: Readonly<Record<string, string>>): WireCall
+  body(exchange: Exchange, answer: SimulatedAnswer): object
+  script(exchange: Exchange, answer: SimulatedAnswer): StreamScript
 }

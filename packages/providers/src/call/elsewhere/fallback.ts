@@ -1,9 +1,12 @@
+import { currentScope } from "@sluice/core"
 import { type Fallback, type FallbackCall, fallbackDefaults } from "./fallback-option.ts"
 import type { FetchContext } from "../context.ts"
+import { CallEvents } from "../telling/events.ts"
 import { type Ending, endingOf } from "../failure/ending.ts"
 import { ModelRequest } from "../model-request.ts"
 import { type KeyRing, keyRing } from "./key-ring.ts"
-import { readBody } from "../../http/body.ts"
+import { readBody, readWhole } from "../../http/body.ts"
+import { isRewritable } from "./is-rewritable.ts"
 import { type FetchInput, headerReader } from "../../http/request.ts"
 import type { ModelCall, Vendor } from "../../vendors/vendor.ts"
 
@@ -16,8 +19,8 @@ export async function sendByFallback(
   input: FetchInput,
   init?: RequestInit,
 ): Promise<Response> {
-  const plain = await plainRequest(input, init)
-  const places: readonly Fallback[] = [{}, ...context.fallback]
+  const plain = await plainRequest(context, input, init)
+  const places: readonly Fallback[] = [{}, ...possible(context, plain)]
   for (const [index, place] of places.entries()) {
     const when = places[index + 1] && { ...fallbackDefaults, ...places[index + 1]!.when }
     if (place.send) {
@@ -58,14 +61,25 @@ export async function sendByFallback(
   throw new Error("unreachable: the last place returns")
 }
 
-interface Outcome {
+/** Without other models for a body that cannot say another model and all else as it was. */
+function possible(context: FetchContext, { json, isRewritable }: PlainRequest): readonly Fallback[] {
+  const needsRewriting = ({ send, model }: Fallback): boolean => send === undefined && model !== undefined
+  if (!context.fallback.some(needsRewriting) || (json !== undefined && isRewritable())) return context.fallback
+  new CallEvents(context, currentScope()).warnOnce(
+    "not-rewritten",
+    "A call was not offered to the fallback's model: its body is no JSON object, names something twice, or has a number of more digits than JavaScript keeps.",
+  )
+  return context.fallback.filter((place) => !needsRewriting(place))
+}
+
+interface FallbackEnd {
   readonly ending: Ending
   readonly result: () => Response
   readonly drop: () => void
 }
 
 /** What a function of the caller's came to, by the status of its answer. */
-async function outcomeElsewhere(send: NonNullable<Fallback["send"]>, call: FallbackCall): Promise<Outcome> {
+async function outcomeElsewhere(send: NonNullable<Fallback["send"]>, call: FallbackCall): Promise<FallbackEnd> {
   try {
     const response = await send(call)
     return {
@@ -98,7 +112,7 @@ async function sendWithKeys(
   keys: KeyRing,
   body: unknown,
   model?: string,
-): Promise<Outcome> {
+): Promise<FallbackEnd> {
   for (;;) {
     const keyed = keys.next(init, model ?? vendor.read(body, call).model)
     const outcome = await outcomeOf(new ModelRequest(context, vendor, call, url, url.href, keyed.init)).finally(
@@ -109,7 +123,7 @@ async function sendWithKeys(
   }
 }
 
-async function outcomeOf(request: ModelRequest): Promise<Outcome> {
+async function outcomeOf(request: ModelRequest): Promise<FallbackEnd> {
   try {
     const response = await request.run()
     return { ending: request.ending, result: () => response, drop: () => void response.body?.cancel() }
@@ -136,18 +150,32 @@ function rewritten(
   return { url: other.url, body: JSON.stringify(other.body) }
 }
 
+export interface PlainRequest {
+  readonly init: RequestInit
+  readonly json: Readonly<Record<string, unknown>> | undefined
+  /** Whether nothing is lost when the JSON is written anew. */
+  readonly isRewritable: () => boolean
+}
+
 /** The request in a form that can be sent to several places. */
 export async function plainRequest(
+  { closing }: FetchContext,
   input: FetchInput,
   init: RequestInit | undefined,
-): Promise<{ init: RequestInit; json: Readonly<Record<string, unknown>> | undefined }> {
+): Promise<PlainRequest> {
   const request = input instanceof Request ? input : undefined
   const isJson = (): boolean => headerReader(input, init)("content-type")?.includes("json") ?? false
-  const { json, replacement } = await readBody(init?.body ?? (request?.body ? request : undefined), isJson)
+  const signal = closing.either(init?.signal ?? request?.signal)
+  const { json, text, replacement } = await readBody(
+    init?.body ?? (request?.body ? request : undefined),
+    isJson,
+    () => signal,
+  )
   const own: RequestInit = request ? { method: request.method, headers: request.headers, signal: request.signal } : {}
   // Another place may need it again.
-  if (request?.body && !init?.body && !replacement) own.body = await request.arrayBuffer()
+  if (request?.body && !init?.body && !replacement) own.body = await readWhole(request.body, signal)
   return {
+    isRewritable: () => text !== undefined && isRewritable(text),
     init: { ...own, ...init, ...(replacement && { body: replacement }) },
     json:
       typeof json === "object" && json !== null && !Array.isArray(json) ? (json as Record<string, unknown>) : undefined,

@@ -1,5 +1,5 @@
 import type { Account } from "../../accounts/account.ts"
-import { accountLabels } from "../../accounts/account-label.ts"
+import { accountLabels, marksOf } from "../../accounts/account-label.ts"
 import type { FetchContext } from "../context.ts"
 import { headerReader } from "../../http/request.ts"
 import type { ModelCall, Vendor } from "../../vendors/vendor.ts"
@@ -30,10 +30,8 @@ export function keyRing(context: FetchContext, { vendor, call, url }: KeyedCall,
       for (const key of left) {
         const keyed = withKey(vendor, init, key)
         const labels = accountLabels(vendor, call, url, headerReader("", keyed))
-        const account = context.accounts.account(vendor.name, labels.account)
-        const room = account.isRefused([labels.credential, `model ${model}`])
-          ? -Infinity
-          : roomOf(context, account, model)
+        const account = context.accounts.account(vendor.name, labels.account, labels.identity)
+        const room = account.isRefused(marksOf(labels, model)) ? -Infinity : roomOf(context, account, model)
         if (!best || room > best.room) best = { key, init: keyed, account, room }
       }
       if (!best) return { init, done: () => {} }

@@ -1,5 +1,6 @@
 import { SluiceError } from "@sluice/core"
 import { AttemptFailure } from "./attempt-failure.ts"
+import { refusesAccount } from "./verdict.ts"
 
 /**
  * How a call ended: `answered` · `throttled`: told to wait, longer than it may · `fatal`: waiting does not help, for this
@@ -20,8 +21,15 @@ export function endingOf(error: unknown, otherwise: Ending = "final"): Ending {
     return waitsTooLong.has(error.code) ? "throttled" : usedUp.has(error.code) ? "fatal" : "final"
   }
   if (!(error instanceof AttemptFailure)) return otherwise
-  const { kind, scope } = error.verdict
+  const { kind } = error.verdict
   if (kind === "retry") return "overloaded"
   if (kind === "wait" || kind === "reduce") return "throttled"
-  return kind === "fatal" && scope === "account" ? "fatal" : "final"
+  return refusesAccount(error.verdict) ? "fatal" : "final"
+}
+
+/** The last error in a word, for who listens. Never its message: those quote what they please. */
+export function endCode(error: unknown): string {
+  if (error === accountRefused) return "account-refused"
+  if (error instanceof AttemptFailure) return error.verdict.code
+  return SluiceError.isInstance(error) ? error.code : error instanceof Error ? error.name : "error"
 }

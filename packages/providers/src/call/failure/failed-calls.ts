@@ -1,4 +1,4 @@
-import { hashText } from "../../accounts/hash-text.ts"
+import { hashText } from "@sluice/core/internal"
 
 // The AI SDK repeats after 2 and 4 seconds, LangChain within half a minute.
 const memoryMs = 60_000

@@ -1,10 +1,13 @@
+import { at, countAt, textAt } from "../../vendors/reading/json-path.ts"
 import { isSpendCap } from "../../vendors/reading/spend-cap.ts"
 import { vendorMessage } from "../../vendors/reading/vendor-message.ts"
 import { anthropic } from "../../vendors/anthropic.ts"
 import { errorStatus } from "../../vendors/reading/error-status.ts"
+import { endingRows } from "./json-rows.ts"
+import { endingList } from "./listed.ts"
 import type { BatchRequest, BatchResult, BatchVendor } from "./batch-vendor.ts"
 
-interface CallOptions {
+interface SignalOption {
   readonly signal?: AbortSignal | undefined
 }
 
@@ -23,7 +26,7 @@ export interface AnthropicBatch {
 }
 
 /** A line of the results. */
-interface Row {
+interface ResultRow {
   readonly custom_id: string
   readonly result:
     | { readonly type: "succeeded"; readonly message: unknown }
@@ -41,30 +44,17 @@ export interface AnthropicBatchClient {
       create(
         // What a message takes is the SDK's to say, and differs by its version.
         order: { requests: { custom_id: string; params: never }[] },
-        options?: CallOptions,
+        options?: SignalOption,
       ): PromiseLike<{ readonly id: string }>
-      list(query: { limit: number }, options?: CallOptions): AsyncIterable<AnthropicBatch>
-      retrieve(id: string, params: undefined, options?: CallOptions): PromiseLike<AnthropicBatch>
-      results(id: string, params: undefined, options?: CallOptions): PromiseLike<AsyncIterable<Row>>
+      list(query: { limit: number }, options?: SignalOption): AsyncIterable<AnthropicBatch>
+      retrieve(id: string, params: undefined, options?: SignalOption): PromiseLike<AnthropicBatch>
+      results(id: string, params: undefined, options?: SignalOption): PromiseLike<AsyncIterable<ResultRow>>
       cancel(id: string): PromiseLike<unknown>
     }
   }
 }
 
-/**
- * Anthropic's Message Batches API.
- *
- * Its batches carry no label. One that was created just before a crash is known by its time and size, and by the ids of
- * its results; where two are alike, none is taken, and the work is submitted again.
- *
- * Source: platform.claude.com, message batches, read 2026-11: 100,000 requests, 256 MB, 24 h, half price.
- *
- * @example
- * ```ts
- * const vendor = anthropicBatches(new Anthropic({ apiKey: "any" }))
- * vendor.maxRequests // => 100000
- * ```
- */
+/** `anthropicBatches` of the package, documented there. */
 export function anthropicBatches(client: AnthropicBatchClient): BatchVendor {
   const { batches } = client.messages
   const entry = ({ customId, body }: BatchRequest): { custom_id: string; params: never } => ({
@@ -82,16 +72,17 @@ export function anthropicBatches(client: AnthropicBatchClient): BatchVendor {
     },
     async find(_tag, { wallMs, count, has }, signal) {
       const alike: { id: string; ended: boolean }[] = []
-      for await (const batch of batches.list({ limit: 100 }, { signal })) {
-        if (Date.parse(batch.created_at) < wallMs - 600_000) break
-        const { processing, succeeded, errored, canceled, expired } = batch.request_counts
-        if (processing + succeeded + errored + canceled + expired === count)
-          alike.push({ id: batch.id, ended: batch.processing_status === "ended" })
+      const listed = batches.list({ limit: 100 }, { signal })
+      for await (const batch of endingList("anthropic", listed, (one) => textAt(one, "id"))) {
+        if (Date.parse(textAt(batch, "created_at") ?? "") < wallMs - 600_000) break
+        const counts = ["processing", "succeeded", "errored", "canceled", "expired"]
+        const total = counts.reduce((sum, name) => sum + (countAt(batch, "request_counts", name) ?? 0), 0)
+        if (total === count) alike.push({ id: batch.id, ended: batch.processing_status === "ended" })
       }
       for (const { id, ended } of alike) {
         if (!ended) continue
         for await (const result of await batches.results(id, undefined, { signal })) {
-          if (has(result.custom_id)) return id
+          if (has(textAt(result, "custom_id") ?? "")) return id
           break
         }
       }
@@ -104,7 +95,10 @@ export function anthropicBatches(client: AnthropicBatchClient): BatchVendor {
       return { state: status === "ended" ? "ended" : "running", done, total: done + counts.processing }
     },
     async *results(id, signal) {
-      for await (const row of await batches.results(id, undefined, { signal })) yield resultOf(row)
+      for await (const row of endingRows(await batches.results(id, undefined, { signal }))) {
+        const result = resultOf(row)
+        if (result) yield result
+      }
     },
     async cancel(id) {
       await batches.cancel(id)
@@ -112,13 +106,21 @@ export function anthropicBatches(client: AnthropicBatchClient): BatchVendor {
   }
 }
 
-function resultOf({ custom_id: customId, result }: Row): BatchResult {
-  if (result.type === "succeeded") {
-    const usage = anthropic.usage(result.message)
-    return { customId, status: "ok", body: result.message, ...(usage ? { usage } : {}) }
+/** `undefined` where it cannot be read: its request counts as missing, and is sent again. */
+function resultOf(row: ResultRow): BatchResult | undefined {
+  const customId = textAt(row, "custom_id")
+  const outcome = textAt(row, "result", "type")
+  if (customId === undefined || outcome === undefined) return undefined
+  if (outcome === "succeeded") {
+    const body = at(row, "result", "message")
+    const usage = anthropic.usage(body)
+    return { customId, status: "ok", body, ...(usage ? { usage } : {}) }
   }
-  if (result.type !== "errored") return { customId, status: "failed", code: result.type, message: "", again: true }
-  const { type, message } = result.error.error
+  if (outcome !== "errored") return { customId, status: "failed", code: outcome, message: "", again: true }
+  const body = at(row, "result", "error")
+  const error = at(body, "error")
+  const type = textAt(error, "type") ?? "unknown"
+  const message = textAt(error, "message") ?? ""
   return {
     customId,
     status: "failed",
@@ -126,6 +128,6 @@ function resultOf({ custom_id: customId, result }: Row): BatchResult {
     message: vendorMessage(message),
     again: type !== "invalid_request_error",
     ...(isSpendCap(type, message) && { isSpendCap: true }),
-    answer: { status: errorStatus(result.error.error), body: result.error },
+    answer: { status: errorStatus(error), body },
   }
 }

@@ -1,24 +1,33 @@
-import { type Clock, type Random, SluiceError } from "@sluice/core"
-import { attemptLoop, retryDecision } from "@sluice/scheduler"
+import { type Clock, SluiceError } from "@sluice/core"
+import { withoutKeys } from "../../call/failure/without-keys.ts"
+import { hideSecrets } from "../../call/hide-secrets.ts"
+import { credentialsOf } from "../../accounts/account-label.ts"
+import { timeLimit } from "../../call/time-limit.ts"
+import { jsonOrText } from "../../http/json-or-text.ts"
+import { fetchOnOrigin } from "../../http/on-origin.ts"
+import { longestError, readAtMost } from "../../http/read-at-most.ts"
+import { parseAnswer } from "../../http/response.ts"
+import { RefusedHere } from "../../http/refused-here.ts"
+import { openaiCompatible } from "../../vendors/openai-compatible.ts"
 import { at, textAt } from "../../vendors/reading/json-path.ts"
-import { retryDelay } from "../../vendors/reading/retry-delay.ts"
+import { toldDelay } from "../../vendors/reading/retry-delay.ts"
 import { vendorMessage } from "../../vendors/reading/vendor-message.ts"
 
 /** HTTP to a vendor's batch API with the headers of the call that started it, credentials included: held in memory only. */
 export interface BatchHttp {
   /** Resolves to the parsed answer. @throws SluiceError `vendor-refused` or `vendor-error`, with `details.status`. */
   json(method: "GET" | "POST", url: URL, body?: unknown, signal?: AbortSignal): Promise<unknown>
-  text(url: URL, signal?: AbortSignal): Promise<string>
+  /** A file, as it comes. */
+  chunks(url: URL, signal?: AbortSignal): AsyncIterable<Uint8Array>
   upload(url: URL, form: FormData, signal?: AbortSignal): Promise<unknown>
 }
 
 export interface BatchHttpOptions {
   readonly vendor: string
-  readonly fetch: (url: string, init: RequestInit) => Promise<Response>
+  readonly fetch: typeof globalThis.fetch
   readonly headers: Headers
   readonly clock: Clock
-  readonly random: Random
-  /** Per request, upload and download included. */
+  /** Per request, upload and download included; of a file, between two pieces. */
   readonly timeoutMs: number
 }
 
@@ -31,56 +40,96 @@ export function callerHeaders(headers: Headers): Headers {
   return new Headers([...headers].filter(([name]) => !ownHeaders.test(name)))
 }
 
-// A look at a batch is cheap, and its vendor may be down for minutes.
-const maxAttempts = 6
+// A list of batches, or results inside of one answer.
+const longestAnswer = 256_000_000
 
-export function batchHttp({ vendor, fetch, headers, clock, random, timeoutMs }: BatchHttpOptions): BatchHttp {
-  const once = async (url: URL, init: RequestInit, extra: Record<string, string>): Promise<string> => {
-    const all = new Headers(headers)
-    for (const [name, value] of Object.entries(extra)) all.set(name, value)
-    const controller = new AbortController()
-    const disarm = clock.setTimer(timeoutMs, () => {
-      controller.abort(new DOMException(`No answer within ${timeoutMs} ms`, "TimeoutError"))
-    })
+interface Opened {
+  readonly response: Response
+  readonly controller: AbortController
+  /** Must be called once its body is read. */
+  readonly disarm: () => void
+}
+
+/** Each request is sent once: who goes on after a failure is the engine's business. */
+export function batchHttp({ vendor, fetch, headers, clock, timeoutMs }: BatchHttpOptions): BatchHttp {
+  const hideOf = (url: URL): ((text: string) => string) =>
+    hideSecrets(credentialsOf(openaiCompatible, url, (name) => headers.get(name)))
+  // What is said in our own words has had its keys taken out, and its details decide what is done.
+  const hidden = (error: unknown, url: URL): unknown =>
+    error instanceof SluiceError ? error : withoutKeys(error, hideOf(url))
+  const open = async (url: URL, init: RequestInit): Promise<Opened> => {
+    const { controller, disarm } = timeLimit(clock, timeoutMs)
     const signal = init.signal ? AbortSignal.any([init.signal, controller.signal]) : controller.signal
     try {
-      const response = await fetch(url.href, { ...init, headers: all, signal })
-      const text = await response.text()
-      if (response.ok) return text
-      throw refusal(vendor, url, response, text, clock.wallNow())
+      const all = new Headers([...headers, ...new Headers(init.headers)])
+      const response = await fetchOnOrigin(fetch, url.href, { ...init, headers: all, signal }, init.method === "GET")
+      if (response.ok) return { response, controller, disarm }
+      const { bytes } = await readAtMost(response, longestError)
+      throw refusal(vendor, url, response, new TextDecoder().decode(bytes), clock.wallNow(), hideOf(url))
+    } catch (error) {
+      disarm()
+      throw error instanceof RefusedHere
+        ? new SluiceError("vendor-refused", `${vendor} batches: ${error.message}`, { details: { vendor, status: 400 } })
+        : hidden(error, url)
+    }
+  }
+  const send = async (url: URL, init: RequestInit): Promise<unknown> => {
+    const { response, disarm } = await open(url, init)
+    try {
+      const { bytes, isCut } = await readAtMost(response, longestAnswer)
+      if (isCut) throw tooLong(vendor, url)
+      return bytes.length === 0 ? {} : parseAnswer(bytes)
+    } catch (error) {
+      throw hidden(error, url)
     } finally {
       disarm()
     }
   }
-  const send = (url: URL, init: RequestInit, extra: Record<string, string> = {}): Promise<string> =>
-    attemptLoop(() => once(url, init, extra), {
-      maxAttempts,
-      decide: (error, attempt) => {
-        const { status, retryAfterMs } = statusOf(error)
-        // What may have been done already is not done again: whoever asked looks for it.
-        const retryable = status === 429 || (init.method === "GET" && (status === 0 || status >= 500))
-        const reason = `http-${status}`
-        const delay = retryAfterMs === undefined ? {} : { retryAfterMs }
-        return retryDecision({ retryable, reason, ...delay }, attempt, undefined, random)
-      },
-      clock,
-      random,
-      signal: init.signal ?? undefined,
-    })
   return {
-    async json(method, url, body, signal) {
-      const text = await send(
-        url,
-        { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }), ...(signal ? { signal } : {}) },
-        body === undefined ? {} : { "content-type": "application/json" },
-      )
-      return text === "" ? {} : (JSON.parse(text) as unknown)
+    json: (method, url, body, signal) =>
+      send(url, {
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+        ...(signal ? { signal } : {}),
+      }),
+    async *chunks(url, signal) {
+      const init = { method: "GET", ...(signal ? { signal } : {}) }
+      const { response, controller, disarm } = await open(url, init)
+      try {
+        yield* unlessSilent(response, clock, timeoutMs, controller, disarm)
+      } catch (error) {
+        throw hidden(error, url)
+      }
     },
-    text: (url, signal) => send(url, { method: "GET", ...(signal ? { signal } : {}) }),
-    async upload(url, form, signal) {
-      return JSON.parse(await send(url, { method: "POST", body: form, ...(signal ? { signal } : {}) })) as unknown
-    },
+    upload: (url, form, signal) => send(url, { method: "POST", body: form, ...(signal ? { signal } : {}) }),
   }
+}
+
+/** The pieces of a body, and an end when none comes for `timeoutMs`: a whole file may take longer. */
+async function* unlessSilent(
+  { body }: Response,
+  clock: Clock,
+  timeoutMs: number,
+  controller: AbortController,
+  disarm: () => void,
+): AsyncGenerator<Uint8Array> {
+  let stop = disarm
+  try {
+    for await (const chunk of body ?? []) {
+      stop()
+      yield chunk
+      stop = clock.setTimer(timeoutMs, () => {
+        controller.abort(new DOMException(`nothing came for ${timeoutMs} ms (timeoutMs)`, "TimeoutError"))
+      })
+    }
+  } finally {
+    stop()
+  }
+}
+
+function tooLong(vendor: string, { pathname }: URL): SluiceError {
+  const message = `${vendor} batches, ${pathname}: the answer is longer than ${longestAnswer} bytes.`
+  return new SluiceError("answer-too-large", message, { details: { vendor, status: 413 } })
 }
 
 /** The status of a refused request; 0 when there was no answer. */
@@ -94,21 +143,24 @@ export function statusOf(error: unknown): { readonly status: number; readonly re
   }
 }
 
-function refusal(vendor: string, url: URL, { status, headers }: Response, text: string, wallMs: number): SluiceError {
-  let body: unknown
-  try {
-    body = JSON.parse(text)
-  } catch {
-    body = undefined
-  }
-  const message = vendorMessage(textAt(body, "error", "message"))
-  const retryAfterMs = retryDelay(headers, wallMs)
+function refusal(
+  vendor: string,
+  url: URL,
+  { status, headers }: Response,
+  text: string,
+  wallMs: number,
+  hide: (text: string) => string,
+): SluiceError {
+  const body = jsonOrText(text)
+  const message = hide(vendorMessage(textAt(body, "error", "message")))
+  const retryAfterMs = toldDelay(headers, body, wallMs)
+  const code = textAt(body, "error", "code") ?? textAt(body, "error", "type")
   return new SluiceError(
     status >= 500 ? "vendor-error" : "vendor-refused",
     `${vendor} batches, ${url.pathname}: HTTP ${status}${message === "" ? "" : `: ${message}`}`,
     {
       retryable: status === 429 || status >= 500,
-      details: { vendor, status, ...(retryAfterMs ? { retryAfterMs } : {}) },
+      details: { vendor, status, ...(code ? { code: hide(code) } : {}), ...(retryAfterMs ? { retryAfterMs } : {}) },
     },
   )
 }

@@ -22,6 +22,20 @@ export type BatchResult =
       readonly answer?: { readonly status: number; readonly body: unknown }
     }
 
+/** A request that its batch has no answer to. */
+export type FailedResult = Extract<BatchResult, { readonly status: "failed" }>
+
+/** What is told while batches run. */
+export interface BatchEvent {
+  /** `adopted`: created by a process before this one · `cancelled`: asked to stop, what is done still comes. */
+  readonly type: "submitted" | "adopted" | "progress" | "ended" | "failed" | "cancelled"
+  readonly vendor: string
+  readonly batchId: string
+  readonly done: number
+  readonly total: number
+  readonly code?: string
+}
+
 /** How a batch as a whole does. */
 export interface BatchProgress {
   /** `failed`: refused as a whole, nothing of it ran. */
@@ -43,7 +57,7 @@ export interface BatchVendor {
   readonly priceShare: number
   /** The bytes that a request takes in the upload. */
   sizeOf(request: BatchRequest): number
-  /** Creates a batch that can be found by its tag. Answers its id. */
+  /** Creates a batch that can be found by its tag. Resolves to its id. */
   create(requests: readonly BatchRequest[], tag: string, signal?: AbortSignal): Promise<string>
   /** The batch of that tag which was created since then, if there is one: after a crash between creating and recording. */
   find(

@@ -1,8 +1,9 @@
 import { at, textAt } from "../../vendors/reading/json-path.ts"
-import { errorStatus } from "../../vendors/reading/error-status.ts"
+import { errorStatus, rpcCodeName } from "../../vendors/reading/error-status.ts"
 import { isSpendCap } from "../../vendors/reading/spend-cap.ts"
 import { vendorMessage } from "../../vendors/reading/vendor-message.ts"
 import { gemini } from "../../vendors/gemini.ts"
+import { endingList } from "./listed.ts"
 import type { BatchRequest, BatchResult, BatchVendor } from "./batch-vendor.ts"
 
 /** A job as far as it is read. */
@@ -42,18 +43,7 @@ export interface GeminiBatchClient {
   }
 }
 
-/**
- * Gemini's Batch API with inlined requests. A request is what `generateContent` takes, `model` included:
- * `{ model, contents, config }`. A job that expires or is cancelled gives nothing back.
- *
- * Source: ai.google.dev, Batch API, read 2026-11: 20 MB of inlined requests, 24 h aimed at, 48 h at most, half price.
- *
- * @example
- * ```ts
- * const vendor = geminiBatches(new GoogleGenAI({ apiKey: "any" }))
- * vendor.priceShare // => 0.5
- * ```
- */
+/** `geminiBatches` of the package, documented there. */
 export function geminiBatches(client: GeminiBatchClient): BatchVendor {
   const { batches } = client
   return {
@@ -71,9 +61,10 @@ export function geminiBatches(client: GeminiBatchClient): BatchVendor {
       return name
     },
     async find(tag, { wallMs }, signal) {
-      for await (const job of await batches.list({ config: { pageSize: 100, ...configOf(signal) } })) {
-        if (job.displayName === tag) return job.name
-        if (Date.parse(job.createTime ?? "") < wallMs - 600_000) return undefined
+      const listed = await batches.list({ config: { pageSize: 100, ...configOf(signal) } })
+      for await (const job of endingList("gemini", listed, (one) => textAt(one, "name"))) {
+        if (textAt(job, "displayName") === tag) return job.name
+        if (Date.parse(textAt(job, "createTime") ?? "") < wallMs - 600_000) return undefined
       }
       return undefined
     },
@@ -87,7 +78,7 @@ export function geminiBatches(client: GeminiBatchClient): BatchVendor {
     async *results(name, signal) {
       const { dest } = await batches.get({ name, config: configOf(signal) })
       for (const result of dest?.inlinedResponses ?? []) {
-        const customId = result.metadata?.["key"]
+        const customId = textAt(result, "metadata", "key")
         if (customId !== undefined) yield resultOf(customId, result)
       }
     },
@@ -128,6 +119,7 @@ function resultOf(customId: string, { response, error }: GeminiResult): BatchRes
     message,
     again,
     ...(isSpendCap(undefined, textAt(error, "message") ?? "") && { isSpendCap: true }),
-    answer: { status, body: { error: { ...(error as object), code: status } } },
+    // As its HTTP API would have refused the call: SDKs read the words of no other form.
+    answer: { status, body: { error: { status: rpcCodeName(code), ...(error as object), code: status } } },
   }
 }

@@ -1,5 +1,6 @@
 import { at, textAt } from "../../vendors/reading/json-path.ts"
 import type { BatchHttp } from "./batch-http.ts"
+import { pages } from "./listed.ts"
 import type { GeminiBatchClient, GeminiJob } from "./gemini-batches.ts"
 
 /**
@@ -30,16 +31,15 @@ async function* jobsOf(
   urlOf: (path: string) => URL,
   { pageSize, abortSignal }: { readonly pageSize: number; readonly abortSignal?: AbortSignal },
 ): AsyncGenerator<GeminiJob> {
-  let pageToken: string | undefined
-  do {
+  const operations = pages("gemini", async (pageToken) => {
     const url = urlOf("/batches")
     url.searchParams.set("pageSize", `${pageSize}`)
     if (pageToken !== undefined) url.searchParams.set("pageToken", pageToken)
     const page = await http.json("GET", url, undefined, abortSignal)
-    const operations = at(page, "operations")
-    if (Array.isArray(operations)) yield* operations.map(jobOf)
-    pageToken = textAt(page, "nextPageToken")
-  } while (pageToken !== undefined && pageToken !== "")
+    // An empty list is left out.
+    return { entries: at(page, "operations") ?? [], next: textAt(page, "nextPageToken") }
+  })
+  for await (const operation of operations) yield jobOf(operation)
 }
 
 /** A long-running operation as the SDK shows it. */

@@ -2,11 +2,16 @@ import { at, countAt, textAt } from "../../vendors/reading/json-path.ts"
 import { isSpendCap } from "../../vendors/reading/spend-cap.ts"
 import { vendorMessage } from "../../vendors/reading/vendor-message.ts"
 import { openai } from "../../vendors/openai.ts"
+import { jsonRows } from "./json-rows.ts"
+import { endingList } from "./listed.ts"
 import type { BatchProgress, BatchRequest, BatchResult, BatchVendor } from "./batch-vendor.ts"
 
 export type OpenAIBatchEndpoint = "/v1/chat/completions" | "/v1/responses" | "/v1/embeddings"
 
-interface CallOptions {
+/** Browsers' types do not say that a stream can be iterated. */
+type FileBody = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>
+
+interface OpenAIRequestOptions {
   readonly signal?: AbortSignal | undefined
 }
 
@@ -25,8 +30,8 @@ export interface OpenAIBatch {
 /** What is used of `new OpenAI(...)`. */
 export interface OpenAIBatchClient {
   readonly files: {
-    create(file: { file: File; purpose: "batch" }, options?: CallOptions): PromiseLike<{ readonly id: string }>
-    content(id: string, options?: CallOptions): PromiseLike<{ text(): Promise<string> }>
+    create(file: { file: File; purpose: "batch" }, options?: OpenAIRequestOptions): PromiseLike<{ readonly id: string }>
+    content(id: string, options?: OpenAIRequestOptions): PromiseLike<{ readonly body: FileBody | null }>
   }
   readonly batches: {
     create(
@@ -36,28 +41,17 @@ export interface OpenAIBatchClient {
         completion_window: "24h"
         metadata: Record<string, string>
       },
-      options?: CallOptions,
+      options?: OpenAIRequestOptions,
     ): PromiseLike<{ readonly id: string }>
-    retrieve(id: string, options?: CallOptions): PromiseLike<OpenAIBatch>
-    list(query: { limit: number }, options?: CallOptions): AsyncIterable<OpenAIBatch>
+    retrieve(id: string, options?: OpenAIRequestOptions): PromiseLike<OpenAIBatch>
+    list(query: { limit: number }, options?: OpenAIRequestOptions): AsyncIterable<OpenAIBatch>
     cancel(id: string): PromiseLike<unknown>
   }
 }
 
 const endStates = new Set(["completed", "expired", "cancelled"])
 
-/**
- * OpenAI's Batch API (files and batches), and the servers that copy it.
- * Merges the error file into the results; a batch that expired gives what it has, which is charged.
- *
- * Source: OpenAI, batch guide, read 2026-11: 50,000 requests, 200 MB, 24 h, half price.
- *
- * @example
- * ```ts
- * const vendor = openaiBatches(new OpenAI({ apiKey: "any" }))
- * vendor.maxRequests // => 50000
- * ```
- */
+/** `openaiBatches` of the package, documented there. */
 export function openaiBatches(
   client: OpenAIBatchClient,
   options: { readonly endpoint?: OpenAIBatchEndpoint } = {},
@@ -84,9 +78,10 @@ export function openaiBatches(
     },
     async find(tag, { wallMs }, signal) {
       // Newest first. The clocks of two machines may differ by some minutes.
-      for await (const batch of client.batches.list({ limit: 100 }, { signal })) {
-        if (batch.metadata?.["sluice"] === tag) return batch.id
-        if (batch.created_at * 1000 < wallMs - 600_000) return undefined
+      const listed = client.batches.list({ limit: 100 }, { signal })
+      for await (const batch of endingList("openai", listed, (one) => textAt(one, "id"))) {
+        if (textAt(batch, "metadata", "sluice") === tag) return batch.id
+        if ((countAt(batch, "created_at") ?? Infinity) * 1000 < wallMs - 600_000) return undefined
       }
       return undefined
     },
@@ -108,9 +103,9 @@ export function openaiBatches(
       const batch = await client.batches.retrieve(id, { signal })
       for (const file of [batch.output_file_id, batch.error_file_id]) {
         if (!file) continue
-        const text = await (await client.files.content(file, { signal })).text()
-        for (const row of text.split("\n")) {
-          const result = row.trim() === "" ? undefined : resultOf(row)
+        const { body } = await client.files.content(file, { signal })
+        for await (const row of jsonRows((body ?? []) as AsyncIterable<Uint8Array>)) {
+          const result = resultOf(row)
           if (result) yield result
         }
       }
@@ -121,23 +116,17 @@ export function openaiBatches(
   }
 }
 
-function resultOf(row: string): BatchResult | undefined {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(row)
-  } catch {
-    // Its request counts as missing, and is sent again.
-    return undefined
-  }
-  const customId = textAt(parsed, "custom_id")
+/** `undefined` where it cannot be read: its request counts as missing, and is sent again. */
+function resultOf(row: unknown): BatchResult | undefined {
+  const customId = textAt(row, "custom_id")
   if (customId === undefined) return undefined
-  const status = countAt(parsed, "response", "status_code") ?? 0
-  const body = at(parsed, "response", "body")
+  const status = countAt(row, "response", "status_code") ?? 0
+  const body = at(row, "response", "body")
   if (status >= 200 && status < 300) {
     const usage = openai.usage(body)
     return { customId, status: "ok", body, ...(usage ? { usage } : {}) }
   }
-  const error = at(parsed, "error") ?? at(body, "error")
+  const error = at(row, "error") ?? at(body, "error")
   const code = textAt(error, "code") ?? textAt(error, "type") ?? `http-${status}`
   return {
     customId,
@@ -146,6 +135,6 @@ function resultOf(row: string): BatchResult | undefined {
     message: vendorMessage(textAt(error, "message")),
     again: status === 0 || status === 429 || status >= 500,
     ...(isSpendCap(code, textAt(error, "message") ?? "") && { isSpendCap: true }),
-    ...(status > 0 && { answer: { status, body } }),
+    ...(status >= 400 && status < 600 && { answer: { status: Math.floor(status), body } }),
   }
 }

@@ -29,8 +29,31 @@ const byName: ReadonlyMap<string, number> = new Map([
   ["UNAUTHENTICATED", 401],
 ])
 
-/** `google.rpc.Code` by number; 0, which says that all is well, is no error's. Source: google/rpc/code.proto. */
-const byRpcCode = [500, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401]
+/** By number; 0, which says that all is well, is no error's. Source: google/rpc/code.proto. */
+const rpcCodes = [
+  "OK",
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED",
+]
+
+/** The name of a `google.rpc.Code`, which its HTTP API writes beside the status of an error. */
+export function rpcCodeName(code: unknown): string {
+  return (typeof code === "number" ? rpcCodes[code] : undefined) ?? "UNKNOWN"
+}
 
 /** By words in a code, a type or a message. */
 const byWords: readonly (readonly [RegExp, number])[] = [
@@ -60,7 +83,7 @@ function statusNamed(name: unknown): number | undefined {
   if (typeof name === "string") return byName.get(name) ?? (/^[45]\d\d$/.test(name) ? Number(name) : undefined)
   if (typeof name !== "number" || !Number.isInteger(name)) return undefined
   if (name >= 400 && name <= 599) return name
-  return byRpcCode[name]
+  return rpcCodes[name] === undefined ? undefined : (byName.get(rpcCodes[name]) ?? 500)
 }
 
 /** Whether a field called `error` holds one: gateways also send `null`, `{}` and `""`. */

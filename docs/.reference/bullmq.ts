@@ -1,0 +1,1 @@
+export * from "../../packages/bullmq/src/index.ts"

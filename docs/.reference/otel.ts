@@ -1,0 +1,1 @@
+export * from "../../packages/otel/src/index.ts"

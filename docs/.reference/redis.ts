@@ -1,0 +1,1 @@
+export * from "../../packages/redis/src/index.ts"

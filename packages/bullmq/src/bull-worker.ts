@@ -1,0 +1,170 @@
+// Declared for who compiles against this: no `lib` of a target has it yet.
+/// <reference lib="esnext.disposable" preserve="true" />
+import { type EventSink, type ItemPlace, type Node, runPlace } from "@sluice/core"
+import { tellWarning } from "@sluice/core/internal"
+import { mapAll, type Semaphore, semaphore, systemClock, systemRuntime } from "@sluice/scheduler"
+import { type ConnectionOptions, type Job, Worker } from "bullmq"
+import { batchName, cancelledKey, prefix, queueName } from "./queue-name.ts"
+import { ageKeys, queueKeys } from "./scripts.ts"
+import { otherVersions, tellEveryMs } from "./versions.ts"
+import { type JobData, toWire, type WireOutcome } from "./wire-outcome.ts"
+
+export interface BullWorkerOptions {
+  /** As BullMQ takes it: `{ host, port }`, `{ url }`, or a client. */
+  readonly connection: ConnectionOptions
+  /** Items at a time. Default 128: what runs against a vendor is for its quota to say. */
+  readonly concurrency?: number
+  /** Silence of a worker after which its jobs are given to others. Default 30,000. */
+  readonly lockMs?: number
+  /** Hears what happens to the items here, and (`warning`, `other-version`) of runs of the flow in another version. */
+  readonly onEvent?: EventSink
+}
+
+/** A worker that takes jobs until it is closed. */
+export interface BullWorker extends AsyncDisposable {
+  /** Takes no new job; resolves when the running ones have ended. */
+  close(): Promise<void>
+}
+
+/** How often a job may be begun again because its worker was lost, before its items are tried one by one. */
+const mostLost = 2
+/** What has ended of a long job is kept at most so much later. */
+const keepEveryMs = 100
+/** A batch that was cancelled is noticed at most so much later. */
+const lookEveryMs = 1_000
+const cancelled = new Error("The batch was cancelled.")
+
+/**
+ * Does items of the batches inside `root` for a coordinator that runs the same flow with `bullExecutor`. Attempts, time limits and fallbacks
+ * are made here, as the nodes say; put the calls inside under one quota for all workers with `@sluice/redis`.
+ *
+ * @example
+ * ```ts no-run
+ * const { batch } = define<object>()
+ * const app = batch({ name: "count", prep: () => ["one two"], exec: (text) => text.split(" ").length })
+ * const worker = bullWorker(app, { connection: { url: "redis://127.0.0.1:6379" } })
+ * process.once("SIGTERM", () => void worker.close())
+ * ```
+ */
+export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullWorker {
+  const { connection, concurrency = 128, lockMs = 30_000, onEvent } = options
+  const places = semaphore({ limit: concurrency, maxQueue: Infinity })
+  /** Of late jobs; what is a guess at first lets no worker begin by taking more than it can do. */
+  let itemsOfJob = 16
+  const running = new Map<string, { readonly abort: AbortController; count: number }>()
+  const worker = new Worker<JobData, readonly WireOutcome[]>(
+    queueName(root),
+    async (job, _token, signal) => {
+      const batch = batchName(job.data)
+      const mine = running.get(batch) ?? { abort: new AbortController(), count: 0 }
+      running.set(batch, mine)
+      mine.count++
+      lookSoon()
+      itemsOfJob += (job.data.items.length - itemsOfJob) / 4
+      worker.concurrency = jobsFor(concurrency, itemsOfJob)
+      const { signal: cancelled } = mine.abort
+      try {
+        return await doItems(root, job, places, signal ? AbortSignal.any([signal, cancelled]) : cancelled, onEvent)
+      } finally {
+        if (--mine.count === 0) running.delete(batch)
+      }
+    },
+    {
+      connection,
+      prefix,
+      concurrency: jobsFor(concurrency, itemsOfJob),
+      lockDuration: lockMs,
+      stalledInterval: lockMs,
+      maxStalledCount: mostLost,
+    },
+  )
+  worker.on("error", () => {})
+  let isLooking = false
+  /** While jobs run, and once after: whether somebody still waits for them; and what they leave does not stay for good. */
+  const lookSoon = (): void => {
+    if (isLooking) return
+    isLooking = true
+    systemClock.setTimer(lookEveryMs, () => {
+      void look()
+        .catch(() => {})
+        .finally(() => {
+          isLooking = false
+          if (running.size > 0) lookSoon()
+        })
+    })
+  }
+  const look = async (): Promise<void> => {
+    await ageKeys(worker, queueKeys)
+    const client = await worker.getBackend().client
+    for (const [batch, { abort }] of running) {
+      if ((await client.get(worker.toKey(cancelledKey(batch)))) !== null) abort.abort(cancelled)
+    }
+  }
+  const told = new Set<string>()
+  /** Says that this version is here, and hears which others are asked for. */
+  const tell = async (): Promise<void> => {
+    for (const name of await otherVersions(worker, root.name, "workers").catch(() => [])) {
+      if (told.has(name)) continue
+      told.add(name)
+      const message = `A run of "${root.name}" in another version waits for workers: its jobs are in ${name}, and this worker takes those of ${worker.name} alone. Start a worker with that version.`
+      tellWarning(onEvent, systemClock.now(), "other-version", message)
+    }
+    if (!isClosed) stopTelling = systemClock.setTimer(tellEveryMs, () => void tell())
+  }
+  let isClosed = false
+  let stopTelling = (): void => {}
+  void tell()
+  const close = (): Promise<void> => {
+    isClosed = true
+    stopTelling()
+    return worker.close()
+  }
+  return { close, [Symbol.asyncDispose]: close }
+}
+
+function jobsFor(items: number, itemsOfJob: number): number {
+  return Math.max(1, Math.round(items / itemsOfJob))
+}
+
+async function doItems(
+  root: Node<never>,
+  job: Job<JobData, readonly WireOutcome[]>,
+  places: Semaphore,
+  signal: AbortSignal,
+  onEvent: EventSink | undefined,
+): Promise<readonly WireOutcome[]> {
+  const { items, path, visit, runId, params, also } = job.data
+  const place: ItemPlace = { path, visit, runId, params: { ...params, ...also } }
+  const done = new Map(keptOf(job).map((outcome) => [outcome.index, outcome]))
+  let keptMs = systemClock.now()
+  await mapAll(
+    items.filter(([index]) => !done.has(index)),
+    async ([index, item]) => {
+      if (signal.aborted) return
+      const permit = await places.admit()
+      const options = { runtime: systemRuntime, signal, ...(onEvent && { onEvent }) }
+      const fromMs = systemClock.now()
+      try {
+        const outcome = await runPlace(root, place, item, index, options)
+        done.set(index, toWire(item, outcome, systemClock.now() - fromMs))
+      } catch (error) {
+        // What has ended by then is kept, should the run be taken up again.
+        if (error === cancelled) return
+        throw error
+      } finally {
+        permit.settle({ outcome: "success" })
+      }
+      if (done.size === items.length || systemClock.now() - keptMs < keepEveryMs) return
+      keptMs = systemClock.now()
+      // Who takes over after this worker repeats less.
+      await job.updateProgress({ outcomes: [...done.values()] })
+    },
+    { concurrency: items.length },
+  )
+  return [...done.values()]
+}
+
+/** What a worker before this one had done of the job. */
+function keptOf({ progress }: Job): readonly WireOutcome[] {
+  return typeof progress === "object" && "outcomes" in progress ? (progress["outcomes"] as readonly WireOutcome[]) : []
+}

@@ -1,0 +1,252 @@
+import { type Clock, SluiceError } from "@sluice/core"
+import type { Queue, QueueEvents } from "bullmq"
+import { EarlierJobs } from "./earlier-jobs.ts"
+import { cancelledKey, print } from "./queue-name.ts"
+import type { Sent } from "./sent.ts"
+import { Suspects } from "./suspects.ts"
+import { ageKeys, queueKeys } from "./scripts.ts"
+import type { JobData, WireOutcome } from "./wire-outcome.ts"
+
+interface OpenJob {
+  readonly batch: SentBatch
+  readonly data: JobData
+  readonly items: Map<number, Sent>
+  /** Is tried with no other suspect at the same time. */
+  readonly isAlone: boolean
+  lookedMs: number
+}
+
+/** A batch whose items are sent, and what an earlier coordinator had sent of it. */
+export interface SentBatch {
+  readonly name: string
+  readonly data: Omit<JobData, "items">
+  readonly earlier: EarlierJobs
+  readonly suspects: Suspects
+}
+
+/** Events may be lost: what is older than this is looked for. */
+const sweepAfterMs = 2_000
+const sweepEveryMs = 1_000
+const mostAtOnce = 500
+/** What nobody fetches is kept for a day. */
+const keptSeconds = 86_400
+const ageEveryMs = 3_600_000
+/** Workers ask each second whether somebody still waits. */
+const cancelledMs = 60_000
+
+/** The jobs whose outcomes are waited for. */
+export class Jobs {
+  readonly #queue: Queue
+  readonly #clock: Clock
+  readonly #open = new Map<string, OpenJob>()
+  /** Items of ended jobs that the journal does not have yet, by job. */
+  readonly #unsettled = new Map<string, number>()
+  #toAdd: { readonly name: string; readonly data: JobData; readonly opts: { readonly jobId: string } }[] = []
+  #adding = false
+  #agedMs = -Infinity
+  #cancelSweep: (() => void) | undefined
+  #isClosed = false
+
+  constructor(queue: Queue, events: QueueEvents, clock: Clock) {
+    this.#queue = queue
+    this.#clock = clock
+    events.on("completed", ({ jobId, returnvalue }) => this.#ended(jobId, returnvalue as unknown, undefined))
+    events.on("failed", ({ jobId, failedReason }) => this.#ended(jobId, undefined, failedReason))
+  }
+
+  /** Begins a batch, with what a coordinator before this one has left of it. */
+  async begin(name: string, data: Omit<JobData, "items">): Promise<SentBatch> {
+    const client = await this.#queue.getBackend().client
+    await client.del(this.#queue.toKey(cancelledKey(name)))
+    const earlier = await EarlierJobs.of(this.#queue, name, data.runId)
+    const suspects = new Suspects(this.#clock, (id, sent, isAlone) => this.send(id, batch, [sent], isAlone))
+    const batch: SentBatch = { name, data, earlier, suspects }
+    for (const [id, whole] of earlier.open)
+      this.#open.set(id, { batch, data: whole, items: new Map(), isAlone: false, lookedMs: -Infinity })
+    if (earlier.open.size > 0) this.#sweepSoon()
+    return batch
+  }
+
+  /** Waits for the outcome of an item that is with a job already, queued, running or done; says whether there is one. */
+  join({ earlier }: SentBatch, sent: Sent): boolean {
+    const id = earlier.jobOf(sent.index, sent.item)
+    if (id === undefined) return false
+    const outcome = earlier.outcomesOf(id)?.get(sent.index)
+    if (outcome) sent.resolve(outcome, id)
+    else this.#open.get(id)?.items.set(sent.index, sent)
+    return outcome !== undefined || this.#open.has(id)
+  }
+
+  /** Sends items as the job of this name. */
+  send(id: string, batch: SentBatch, sent: readonly Sent[], isAlone = false): void {
+    const data: JobData = { ...batch.data, items: sent.map(({ index, item }) => [index, item] as const) }
+    const items = new Map(sent.map((each) => [each.index, each]))
+    this.#open.set(id, { batch, data, items, isAlone, lookedMs: this.#clock.now() })
+    this.#toAdd.push({ name: data.path, data, opts: { jobId: id } })
+    if (!this.#adding) void this.#add()
+    this.#sweepSoon()
+  }
+
+  /** The run has the outcome of an item of this job: after the last one, the job goes. */
+  settled(id: string, { earlier }: SentBatch): void {
+    // Who knows which of its items are still to come: it goes with the batch.
+    if (earlier.has(id)) return
+    const left = (this.#unsettled.get(id) ?? 1) - 1
+    if (left > 0) return void this.#unsettled.set(id, left)
+    this.#unsettled.delete(id)
+    this.#remove(id)
+  }
+
+  /** The batch has ended, `whole` if the run has all of its outcomes. What is left of it is taken back, or told to stop. */
+  async end(batch: SentBatch, reason: unknown, whole: boolean): Promise<void> {
+    const left: string[] = []
+    for (const { reject } of batch.suspects.withdraw()) reject(reason)
+    for (const [id, job] of this.#open) {
+      if (job.batch !== batch) continue
+      this.#open.delete(id)
+      left.push(id)
+      for (const { reject } of job.items.values()) reject(reason)
+    }
+    // Outcomes that the run does not have stay for the next coordinator.
+    const done = whole ? [...batch.earlier.ids].filter((id) => !left.includes(id)) : []
+    const removed = await Promise.all([...left, ...done].map((id) => this.#queue.remove(id).catch(() => 1)))
+    if (!removed.slice(0, left.length).includes(0)) return
+    const client = await this.#queue.getBackend().client
+    await client.set(this.#queue.toKey(cancelledKey(batch.name)), 1, { PX: cancelledMs })
+  }
+
+  /** Takes back what no worker has begun; its items reject with `reason`. */
+  async withdraw(reason: unknown): Promise<void> {
+    await Promise.all(
+      [...this.#open].map(async ([id, { batch, items, isAlone }]) => {
+        if ((await this.#queue.remove(id).catch(() => 0)) === 0 || !this.#open.delete(id)) return
+        if (isAlone) batch.suspects.tried(false)
+        for (const { reject } of items.values()) reject(reason)
+      }),
+    )
+  }
+
+  get isWaiting(): boolean {
+    return this.#open.size > 0
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#cancelSweep?.()
+  }
+
+  async #add(): Promise<void> {
+    this.#adding = true
+    // Whatever is sent in this moment goes together.
+    await Promise.resolve()
+    while (this.#toAdd.length > 0) {
+      const some = this.#toAdd.splice(0, mostAtOnce).filter(({ opts }) => this.#open.has(opts.jobId))
+      const kept = { age: keptSeconds }
+      const jobs = some.map(({ name, data, opts }) => ({
+        name,
+        data,
+        opts: { ...opts, attempts: 1, removeOnComplete: kept, removeOnFail: kept },
+      }))
+      try {
+        await this.#queue.addBulk(jobs)
+        await this.#age(some.map(({ opts }) => opts.jobId))
+      } catch (error) {
+        for (const { opts } of some) this.#fail(opts.jobId, error)
+      }
+    }
+    this.#adding = false
+  }
+
+  /** Nothing of a run stays for ever, whoever dies. */
+  async #age(ids: readonly string[]): Promise<void> {
+    const nowMs = this.#clock.now()
+    const isDue = nowMs - this.#agedMs >= ageEveryMs
+    if (isDue) this.#agedMs = nowMs
+    await ageKeys(this.#queue, [...ids, ...(isDue ? queueKeys : [])])
+  }
+
+  #fail(id: string, error: unknown): void {
+    const job = this.#open.get(id)
+    this.#open.delete(id)
+    if (job?.isAlone) job.batch.suspects.tried(false)
+    for (const { reject } of job?.items.values() ?? []) reject(error)
+  }
+
+  #ended(id: string, returned: unknown, why: string | undefined): void {
+    const job = this.#open.get(id)
+    if (!job) return
+    this.#open.delete(id)
+    const { batch } = job
+    if (why !== undefined) {
+      batch.earlier.ended(id, new Map())
+      return this.#broken(id, job, why)
+    }
+    if (job.isAlone) batch.suspects.tried(false)
+    const outcomes = (typeof returned === "string" ? JSON.parse(returned) : returned) as readonly WireOutcome[]
+    const byIndex = new Map(outcomes.map((outcome) => [outcome.index, outcome]))
+    if (batch.earlier.has(id)) batch.earlier.ended(id, byIndex)
+    const missing: Sent[] = []
+    let count = 0
+    for (const sent of job.items.values()) {
+      const outcome = byIndex.get(sent.index)
+      // A source that has changed since never gets a foreign result.
+      if (outcome?.print !== print(sent.item)) missing.push(sent)
+      else {
+        count++
+        sent.resolve(outcome, id)
+      }
+    }
+    if (count > 0) this.#unsettled.set(id, count)
+    else this.settled(id, batch)
+    if (missing.length > 0) this.send(`${id}+`, batch, missing)
+  }
+
+  /** The job ended without outcomes: workers died of it, or could not do it. */
+  #broken(id: string, { batch, data, items, isAlone }: OpenJob, why: string): void {
+    this.#remove(id)
+    const isLost = why.includes("stalled")
+    if (isAlone) batch.suspects.tried(isLost)
+    else if (isLost) return batch.suspects.add(id, items.values())
+    for (const { index, reject } of items.values()) {
+      const message = isLost
+        ? `Item ${index} of "${data.path}": the workers that did it died of it, six times. Run it in a process of its own to see why.`
+        : `Item ${index} of "${data.path}": the worker could not do it: ${why}`
+      reject(new SluiceError(isLost ? "worker-lost" : "worker-error", message))
+    }
+  }
+
+  /** The server has lost the job. */
+  #again(id: string, { batch, items, isAlone }: OpenJob): void {
+    this.#open.delete(id)
+    if (items.size > 0) this.send(id, batch, [...items.values()], isAlone)
+  }
+
+  #remove(id: string): void {
+    this.#queue.remove(id).catch(() => {})
+  }
+
+  #sweepSoon(): void {
+    if (this.#isClosed) return
+    this.#cancelSweep ??= this.#clock.setTimer(sweepEveryMs, () => {
+      this.#cancelSweep = undefined
+      void this.#sweep().finally(() => {
+        if (this.#open.size > 0) this.#sweepSoon()
+      })
+    })
+  }
+
+  async #sweep(): Promise<void> {
+    const nowMs = this.#clock.now()
+    for (const [id, job] of this.#open) {
+      // The oldest are first.
+      if (nowMs - job.lookedMs < sweepAfterMs || this.#isClosed) return
+      job.lookedMs = nowMs
+      this.#open.delete(id)
+      this.#open.set(id, job)
+      const found = await this.#queue.getJob(id).catch(() => null)
+      if (found === undefined) this.#again(id, job)
+      else if (found?.finishedOn !== undefined)
+        this.#ended(id, found.returnvalue as unknown, found.failedReason || undefined)
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs"
+import path from "node:path"
+import { Redis } from "ioredis"
+import { expect, test } from "vitest"
+import { findServer, startServer } from "../../redis/test/redis-server.ts"
+import { bullExecutor, bullWorker } from "../src/index.ts"
+import { countFlow, type Shared } from "./count-flow.ts"
+
+const program = findServer()
+const page = readFileSync(path.join(import.meta.dirname, "../../../docs/scale-out.md"), "utf8")
+
+test.skipIf(program === undefined || program.includes("://"))(
+  "the page's user of Redis has the rights that workers need, and none to other keys",
+  async () => {
+    const [, rights] = /^user sluice-workers on >… (.*)$/m.exec(page)!
+    const server = await startServer(program!)
+    const admin = new Redis(server.url)
+    await admin.call("ACL", "SETUSER", "sluice-workers", "on", ">secret", ...rights!.split(" "))
+    const connection = { host: "127.0.0.1", port: server.port, username: "sluice-workers", password: "secret" }
+    const worker = bullWorker(countFlow(), { connection })
+    const executor = bullExecutor(countFlow(), { connection })
+    const shared: Shared = { count: 50 }
+    await countFlow().run(shared, { executor, runId: "run" })
+    expect(shared).toMatchObject({ sum: 49 * 50, errors: [] })
+    await executor.close()
+    await worker.close()
+    const redis = new Redis(connection)
+    for (const command of [["SET", "other", "1"], ["GET", "other"], ["FLUSHALL"], ["CONFIG", "GET", "*"]] as const)
+      await expect(redis.call(...(command as unknown as [string]))).rejects.toThrow("NOPERM")
+    redis.disconnect()
+    const denied = (await admin.call("ACL", "LOG")) as unknown[][]
+    const commands = denied.map((entry) => entry[entry.indexOf("object") + 1])
+    expect(
+      commands.filter((name) => !["set", "get", "other", "flushall", "config|get"].includes(String(name))),
+    ).toEqual([])
+    admin.disconnect()
+    await server.stop()
+  },
+  30_000,
+)

@@ -1,0 +1,52 @@
+export const reasoningEfforts = ["none", "minimal", "low", "medium", "high", "xhigh"] as const
+export type ReasoningEffort = (typeof reasoningEfforts)[number]
+
+/** Fields of a request's body. */
+export type RequestOptions = Readonly<Record<string, unknown>>
+
+/** What the command itself says in a request: the journal goes by it. */
+export const ownFields: readonly string[] = [
+  "model",
+  "messages",
+  "input",
+  "contents",
+  "system",
+  "stream",
+  "response_format",
+]
+
+/** `top_k=40`, `stop=["\\n"]`, `provider={"sort":"price"}`: a value is JSON where it can be, else a text. `undefined`: it is none. */
+export function parseRequestOption(text: string): RequestOptions | undefined {
+  const at = text.indexOf("=")
+  const name = text.slice(0, at).trim()
+  if (at < 1 || name === "" || ownFields.includes(name)) return undefined
+  return { [name]: valueOf(text.slice(at + 1)) }
+}
+
+function valueOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return text
+  }
+}
+
+/** A `fetch` that puts `options` into the body of every request; inside objects that are there already, beside what they hold. */
+export function withRequestOptions(fetch: typeof globalThis.fetch, options: RequestOptions): typeof globalThis.fetch {
+  return async (input, init) => {
+    // The AI SDK's own requests, whose bodies JavaScript wrote.
+    if (typeof init?.body !== "string") return fetch(input, init)
+    return fetch(input, { ...init, body: JSON.stringify(merged(JSON.parse(init.body), options)) })
+  }
+}
+
+function merged(into: unknown, from: unknown): unknown {
+  if (!isObject(into) || !isObject(from)) return from
+  const result: Record<string, unknown> = { ...into }
+  for (const [name, value] of Object.entries(from)) result[name] = name in into ? merged(into[name], value) : value
+  return result
+}
+
+function isObject(value: unknown): value is RequestOptions {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,293 @@
+import { basename } from "node:path"
+import { compileChecks } from "../checks/compile-checks.ts"
+import { Marks } from "../checks/marks.ts"
+import type { Clock, EventSink, Lane, QuotaState, SluiceEvent } from "@sluice/core"
+import { cachedFetch } from "@sluice/journal"
+import { type LimitedFetch, limitedFetch } from "@sluice/providers"
+import { keepKey } from "./check-earlier.ts"
+import { BatchTally } from "../display/batch-tally.ts"
+import { formatDuration } from "../display/quantities.ts"
+import type { Terminal } from "../display/terminal.ts"
+import { exitCodes } from "../exit-codes.ts"
+import { promptText } from "../question/prompt-text.ts"
+import { readInput } from "../input/read-input.ts"
+import { parseModelName, weakKeyWarning } from "../model/model-name.ts"
+import { openModel, type OpenedModel } from "../model/open-model.ts"
+import { ResultFiles, type ResultFilesOptions } from "../results/result-files.ts"
+import { linesFor } from "../results/result-line.ts"
+import { placesOf } from "../results/result-places.ts"
+import { bulkRun, type BulkRunResult } from "./items/bulk-run.ts"
+import { type CheckedRun, fitting, inputOptions } from "./checked-run.ts"
+import { Interruption } from "./interruption.ts"
+import { noteEvent, notingFetch } from "./items/item-notes.ts"
+import { journalWarning } from "./journal-privacy.ts"
+import { answersIn, leaving } from "./open-run-journal.ts"
+import { SharedBudget } from "../variants/shared-budget.ts"
+import { type AskedVariant, keepVariants, type PlacedVariant, titleOf as modelsIn } from "../variants/variant.ts"
+import { forgetDeadline, leftOf } from "../lane/run-deadline.ts"
+import { concurrencyOf, laneScope } from "../lane/run-lane.ts"
+import { HandsOn } from "../ui/hands-on.ts"
+import { RunKeys } from "../ui/run-keys.ts"
+import { openShared } from "../commands/open-shared.ts"
+import { onlineDeadline, type OnlineDeadline } from "../lane/online-deadline.ts"
+import type { OpenedWorkers } from "../workers/open-workers.ts"
+import { openProgress, type Progress } from "./run-progress.ts"
+import { watchable } from "../watch/watchable.ts"
+
+/** Opens model, files and display, asks about every input that is open, and closes them; returns the exit code. */
+export async function carryOut(checked: CheckedRun, terminal: Terminal): Promise<number> {
+  const { options, journal, run } = checked
+  const listeners: EventSink[] = [noteEvent]
+  const tell: EventSink = Object.assign((event: SluiceEvent) => listeners.forEach((listener) => listener(event)), {
+    watch: (state: () => QuotaState) => listeners.forEach((listener) => listener.watch?.(state)),
+  })
+  const isRemote = options.workers ?? false
+  const shared =
+    options.redis === undefined || isRemote ? undefined : await openShared(options.redis).catch(leaving(run))
+  const fetch = limitedFetch({
+    ...checked.limits,
+    ...(checked.config.prices && { prices: checked.config.prices }),
+    ...(options.timeoutS !== undefined && { timeoutMs: options.timeoutS * 1_000 }),
+    ...(shared && { quota: shared.quotas }),
+    clock: terminal.clock,
+    fetch: notingFetch,
+    onEvent: tell,
+  })
+  const interruption = new Interruption()
+  const open = async ({ model, question }: PlacedVariant): Promise<OpenedModel | OpenedWorkers> => {
+    if (isRemote) return (await import("../workers/open-workers.ts")).openWorkers(checked, { interruption, tell })
+    return openModel(model, {
+      env: terminal.env,
+      fetch: options.cache ? cachedFetch(journal.responses, fetch) : fetch,
+      baseUrl: options.baseUrl,
+      question,
+      acceptTruncated: options.acceptTruncated ?? false,
+      keepRaw: checked.fields.includes("raw"),
+      warn: (code, message) => tell({ type: "warning", atMs: terminal.clock.now(), code, message }),
+    })
+  }
+  const opened: (AskedVariant & (OpenedModel | OpenedWorkers))[] = []
+  try {
+    for (const variant of checked.variants) opened.push({ ...variant, ...(await open(variant).catch(leaving(run))) })
+    return await runOpened(checked, terminal, { opened, fetch, listeners, interruption })
+  } finally {
+    for (const each of opened) await each.close()
+    await fetch.close()
+    await shared?.close()
+  }
+}
+
+interface Calls {
+  readonly opened: readonly (AskedVariant & Partial<Pick<OpenedWorkers, "observe" | "end">>)[]
+  readonly fetch: LimitedFetch
+  /** Who hears what the calls do. */
+  readonly listeners: EventSink[]
+  readonly interruption: Interruption
+}
+
+async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls): Promise<number> {
+  const { opened, fetch, listeners, interruption } = calls
+  const { out, variants, options, run, total: inputs } = checked
+  // What is counted are answers.
+  const total = inputs === undefined ? undefined : inputs * variants.length
+  const marks = options.assert && new Marks(await compileChecks(options.assert).catch(leaving(run)), run)
+  const { clock } = terminal
+  const reading = new AbortController()
+  let isUnread = false
+  const listening = {
+    onFailure: (error: unknown) => interruption.fail(error),
+    onUnread: () => {
+      isUnread = true
+      // What is in flight is paid for: where it is kept, it is waited for.
+      if (checked.path === undefined) interruption.leave()
+      else interruption.finish()
+    },
+  }
+  const files = await openFiles(checked, terminal, listening).catch(leaving(run))
+  const hasAnswers = answersIn(checked.journal, run.runId) > 0
+  let result: BulkRunResult | undefined
+  let progress: Progress | undefined
+  let watched: (() => Promise<void>) | undefined
+  let deadline: OnlineDeadline | undefined
+  let keys: RunKeys | undefined
+  let budget: SharedBudget | undefined
+  let lane: Lane
+  try {
+    await keepVariants(run, variants)
+    await keepKey(run, options.key)
+    lane = await leftOf(checked.lane, run, clock)
+    if (lane !== "online") await run.putNote("lane", "batch")
+    const title = titleOf(checked)
+    progress = openProgress({ terminal, options, title, total, fetch, keys: () => keys?.help() })
+    watched = watchable({ run, title, path: checked.path, state: progress.state }, terminal)
+    if (options.budgetUsd !== undefined && new Set(variants.map(({ model }) => model)).size > 1) {
+      budget = new SharedBudget(options.budgetUsd, interruption)
+      listeners.push(budget.observe)
+    }
+    const batches = new BatchTally()
+    listeners.push(progress.observe, (event) => {
+      if (event.type !== "vendor-batch") return
+      batches.observe(event)
+      leaveBatches()
+    })
+    // What lies in a batch is not waited for, as hours may pass: the same command collects it.
+    const leaveBatches = (): void => {
+      if (interruption.drain.aborted && batches.open > 0) interruption.leave()
+    }
+    deadline = onlineDeadline({ lane: checked.lane, deadlineMs: options.deadline }, { clock, interruption })
+    const drain = (): void => {
+      if (interruption.drain.aborted) return interruption.leave()
+      interruption.finish()
+      progress?.print(batches.open > 0 ? leavingBatches : finishing)
+      leaveBatches()
+    }
+    const hands = new HandsOn({
+      fetch,
+      interruption,
+      run,
+      clock,
+      drain,
+      tell: (event) => [progress?.observe, shown].forEach((listener) => listener?.(event)),
+      retryFailed: mayRetry(checked) ? checked.page?.retryFailed : undefined,
+    })
+    const shown = await show(checked, hands, progress.observe)
+    if (shown) listeners.push(shown)
+    const stopListening = terminal.onInterrupt(() => {
+      fetch.resume()
+      drain()
+    })
+    if (progress.isLive && terminal.onKey && !checked.files.includes("-")) keys = new RunKeys(hands, fetch)
+    const stopKeys = keys && terminal.onKey?.((key) => keys?.press(key))
+    for (const [code, message] of warningsOf(checked, terminal)) {
+      progress.observe({ type: "warning", atMs: clock.now(), code, message })
+    }
+    try {
+      if (lane !== checked.lane && typeof lane === "object") tellLeft(lane.deadlineMs, progress, clock)
+      result = await bulkRun({
+        inputs: readInput(checked.files, inputOptions(options), terminal.stdin, reading.signal),
+        variants: opened as unknown as readonly [AskedVariant, ...AskedVariant[]],
+        run,
+        files,
+        keyField: options.key,
+        retryFailed: options.retryFailed,
+        maxFailures: options.maxFailures ?? Infinity,
+        keepGoing: options.keepGoing ?? false,
+        acceptChanges: options.acceptChanges ?? false,
+        hasAnswers,
+        marks,
+        check: total === undefined ? fitting(variants, checked.fields) : undefined,
+        concurrency: concurrencyOf(checked),
+        lane: laneScope(lane, checked),
+        maxAttempts: options.attempts,
+        interruption,
+        clock,
+        onEvent: (event) => {
+          progress?.observe(event)
+          shown?.(event)
+          for (const each of opened) each.observe?.(event)
+        },
+        onCut: progress.cut,
+        onMap: (map) => (hands.map = map),
+      })
+    } finally {
+      deadline?.end()
+      stopListening()
+      stopKeys?.()
+      // Else a process would wait for whoever still holds the other end.
+      reading.abort()
+      if (checked.files.includes("-")) terminal.stdin.destroy()
+    }
+  } finally {
+    progress?.stop()
+    await watched?.()
+    await ending(opened, result?.isWhole ?? false)
+    await files.close({ whole: result?.isWhole ?? false })
+  }
+  const ended = deadline?.reason ?? budget?.reason
+  if (ended) result = { ...result, stopped: result.stopped ?? ended }
+  const interrupted = interruption.drain.aborted && !ended
+  if (lane !== "online" && result.isWhole) {
+    await run.putNote("lane", "online")
+    await forgetDeadline(run)
+  }
+  const status = interrupted ? "cancelled" : !result.stopped && result.failed === 0 ? "ok" : "failed"
+  checked.page?.end(status)
+  await run.end(status)
+  // Nobody reads what is not kept: `| head` has seen enough.
+  if (!isUnread || checked.path !== undefined) {
+    if (variants.length > 1 && result.isWhole) {
+      const { compareVariants } = await import("../variants/compare-variants.ts")
+      await progress.compared(compareVariants(checked.journal, run.runId, variants))
+    }
+    progress.summary(result, { out, journal: checked.path, interrupted, failing: marks?.failing })
+  }
+  if (interrupted) return isUnread ? exitCodes.done : exitCodes.interrupted
+  if (result.stopped) return exitCodes.stopped
+  if (result.failed > 0) return exitCodes.someFailed
+  return marks && marks.failing > 0 ? exitCodes.failedCheck : exitCodes.done
+}
+
+function titleOf({ out, variants }: CheckedRun): string {
+  return `${basename(out)} with ${modelsIn(variants)}`
+}
+
+async function ending(opened: Calls["opened"], isWhole: boolean): Promise<void> {
+  for (const each of opened) await each.end?.(isWhole)
+}
+
+/** What the page tells of this run hears what the run tells. */
+async function show(checked: CheckedRun, hands: HandsOn, observe: EventSink): Promise<EventSink | undefined> {
+  const { page, run, total, journal, path, variants } = checked
+  const [{ question }] = variants
+  return page?.show({
+    title: titleOf(checked),
+    runId: run.runId,
+    total,
+    journal,
+    path,
+    hands,
+    observe,
+    prompt: (input) => promptText(question.messages, input),
+    hasSchema: question.schema !== undefined,
+  })
+}
+
+/** The same inputs can be read again, and the journal knows which of them failed. */
+function mayRetry({ path, files }: CheckedRun): boolean {
+  return path !== undefined && !files.includes("-")
+}
+
+function warningsOf({ variants, path }: CheckedRun, { env }: Terminal): [code: string, message: string][] {
+  const vendors = new Set(variants.map(({ model }) => parseModelName(model).vendor))
+  const weakKeys = [...vendors].flatMap((vendor) => weakKeyWarning(vendor, env) ?? [])
+  const openJournal = path === undefined ? undefined : journalWarning(path)
+  return [
+    ...weakKeys.map((text) => ["weak-key", text] as [string, string]),
+    ...(openJournal === undefined ? [] : [["journal-readable", openJournal] as [string, string]]),
+  ]
+}
+
+const finishing = "Finishing what is in flight. Ctrl-C again stops now."
+const leavingBatches = "Leaving. The batches go on at the vendor; the same command collects their answers."
+
+async function openFiles(
+  { out, path, run, options, ...checked }: CheckedRun,
+  { stdout, clock }: Terminal,
+  listeners: Pick<ResultFilesOptions, "onFailure" | "onUnread">,
+): Promise<ResultFiles> {
+  const order = options.asCompleted ? "completion" : "input"
+  const answers = checked.variants.length
+  const lines = linesFor(checked.fields, checked.variants, options.formatOut)
+  return new ResultFiles({ ...placesOf(out, path), lines, answers, order, stdout, run, clock, ...listeners })
+}
+
+function tellLeft(leftMs: number, progress: Progress, clock: Clock): void {
+  if (leftMs > 0) {
+    return progress.print(
+      `${formatDuration(leftMs)} left until the deadline, counted from the first command of this run.`,
+    )
+  }
+  const message =
+    "The deadline of this run has passed: what is missing goes online. Another --deadline counts from now."
+  progress.observe({ type: "warning", atMs: clock.now(), code: "deadline-passed", message })
+}

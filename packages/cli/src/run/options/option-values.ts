@@ -1,0 +1,82 @@
+import { InvalidArgumentError } from "commander"
+import { type Condition, parseCondition } from "../../input/condition.ts"
+import { ownFields, parseRequestOption, type RequestOptions } from "../../model/request-options.ts"
+
+// What the values of options may be: each returns the value, or throws what was wanted.
+
+export function positiveNumber(text: string): number {
+  const value = Number(text)
+  if (Number.isFinite(value) && value > 0 && text.trim() !== "") return value
+  throw new InvalidArgumentError("Wanted a number above 0.")
+}
+
+export function nonNegative(text: string): number {
+  const value = Number(text)
+  if (Number.isFinite(value) && value >= 0 && text.trim() !== "") return value
+  throw new InvalidArgumentError("Wanted 0 or a number above.")
+}
+
+export function positiveInteger(text: string): number {
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value > 0) return value
+  throw new InvalidArgumentError("Wanted a whole number above 0.")
+}
+
+/** A shell gives an empty text for a variable that is not set. */
+export function notEmpty(text: string): string {
+  if (text !== "") return text
+  throw new InvalidArgumentError("Wanted the name of a file; it is empty.")
+}
+
+export function encoding(text: string): string {
+  try {
+    return new TextDecoder(text).encoding
+  } catch {
+    throw new InvalidArgumentError("Wanted an encoding such as utf-8, windows-1252, utf-16le or shift_jis.")
+  }
+}
+
+export function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && text.trim() !== "") return value
+  throw new InvalidArgumentError("Wanted a whole number.")
+}
+
+export function upTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (text.trim() !== "" && value >= 0 && value <= most) return value
+    throw new InvalidArgumentError(`Wanted a number from 0 to ${most}.`)
+  }
+}
+
+export function addText(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text]
+}
+
+export function addRequestOption(text: string, before: RequestOptions = {}): RequestOptions {
+  const option = parseRequestOption(text)
+  if (!option)
+    throw new InvalidArgumentError(
+      `Wanted name=value, and no field that the command says itself (${ownFields.join(", ")}).`,
+    )
+  return { ...before, ...option }
+}
+
+export function addCondition(text: string, before: readonly Condition[] = []): readonly Condition[] {
+  const condition = parseCondition(text)
+  if (!condition) throw new InvalidArgumentError("Wanted field=value or field!=value.")
+  return [...before, condition]
+}
+
+export function addParam(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf("=")
+  if (at < 1) throw new InvalidArgumentError("Wanted name=value.")
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
+}
+
+export function port(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 0 && value < 65_536 && text.trim() !== "") return value
+  throw new InvalidArgumentError("Wanted a port from 1 to 65535, or 0 for one that is free.")
+}

@@ -1,0 +1,142 @@
+import { randomUUID } from "node:crypto"
+import type { EventSink } from "@sluice/core"
+import { parseExactJson } from "@sluice/journal"
+import type { Asked } from "../asking/conversation.ts"
+import type { Asker } from "../asking/create-asker.ts"
+import { openRedis } from "../commands/open-redis.ts"
+import type { CheckedRun } from "../run/checked-run.ts"
+import type { Interruption } from "../run/interruption.ts"
+import { currentNotes, type ItemNotes } from "../run/items/item-notes.ts"
+import { usageError } from "../usage-error.ts"
+import { askFlow, askPath } from "./ask-flow.ts"
+import type { AskedItem, AskedReport, Asking } from "./asking.ts"
+import { openBullmq } from "./open-bullmq.ts"
+import { failureFromWire } from "./wire-failure.ts"
+
+/** Where `sluice worker` processes are asked instead of a model. */
+export interface OpenedWorkers {
+  readonly ask: Asker
+  /** Hears which items the journal has. */
+  readonly observe: EventSink
+  /** `isWhole`: no answer of the run is wanted any more. */
+  end(isWhole: boolean): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * Sends every call's prompt to whoever runs `sluice worker` on this Redis. The run keeps its journal, order and failures; an answer that a worker has
+ * sent is kept in Redis until the journal has it, whoever dies.
+ */
+export async function openWorkers(
+  checked: CheckedRun,
+  { interruption, tell }: { readonly interruption: Interruption; readonly tell: EventSink },
+): Promise<OpenedWorkers> {
+  const {
+    options,
+    run,
+    variants: [{ question, version }],
+  } = checked
+  const url = options.redis!
+  const { bullExecutor } = await openBullmq()
+  // Says at once when nobody answers there.
+  const redis = await openRedis(url)
+  redis.disconnect()
+  const executor = bullExecutor(
+    askFlow(() => Promise.reject(new Error("A run asks nobody itself."))),
+    { connection: { url }, onEvent: tell },
+  )
+  const { drain } = interruption
+  const open = async (): ReturnType<typeof executor.open> => {
+    // Two runs of one name on one Redis are two runs.
+    const known = run.note("workers")
+    const name = typeof known === "string" ? known : randomUUID()
+    if (name !== known) await run.putNote("workers", name)
+    const place = { path: askPath, visit: 0, runId: `${name}-${version}`, params: {} }
+    return executor.open(place, { also: { ...askingOf(checked) } })
+  }
+  const batch = await open().catch(async (error: unknown) => {
+    await executor.close()
+    throw error
+  })
+  batch.lost.addEventListener("abort", () => interruption.fail(batch.lost.reason))
+  // What no worker has begun stays open.
+  const withdraw = (): void => void executor.withdraw(drain.reason)
+  drain.addEventListener("abort", withdraw)
+
+  const ask = async (asked: Asked): ReturnType<Asker> => {
+    const notes = currentNotes()!
+    // Who is with a worker is waited for when the run is to end, unless it comes back by itself.
+    notes.isSent = true
+    try {
+      const outcome = await batch.run(itemOf(asked), notes.spanId - 1, asked.signal)
+      if (outcome.status === "failed") throw outcome.error
+      return take(parseExactJson(outcome.value as string) as AskedReport, notes)
+    } catch (error) {
+      notes.isSent = false
+      if (drain.aborted && error === drain.reason) notes.onWait?.()
+      throw error
+    }
+  }
+
+  const itemOf = ({ record, where, before }: Asked): string => {
+    const item: AskedItem = {
+      ...(question.request
+        ? { request: question.request(record, where) }
+        : { messages: question.messages(record, where) }),
+      ...(before && { before: { message: before.message, text: before.text } }),
+    }
+    return JSON.stringify(item)
+  }
+
+  const take = ({ answer, failure, notes: told }: AskedReport, notes: ItemNotes): Awaited<ReturnType<Asker>> => {
+    addNotes(notes, told)
+    const { usd, inputTokens, outputTokens } = told.cost
+    if (told.cost.requests > 0) {
+      const cost = { inputTokens, outputTokens, ...(usd !== undefined && { usd }) }
+      tell({ type: "usage", atMs: notes.clock.now(), cost, runId: run.runId, spanId: notes.spanId })
+    }
+    if (answer) return answer
+    const error = failureFromWire(failure!)
+    // Not the item's fault, nor one that another item has not: a worker without a key, for one.
+    if (failure?.code === "usage") interruption.fail(usageError(`A worker says: ${failure.message}`))
+    throw error
+  }
+
+  return {
+    ask,
+    observe: (event) => {
+      if (event.type === "item-end" && !event.replayed) batch.settled(event.index)
+    },
+    end: (isWhole) => batch.end(isWhole),
+    close() {
+      drain.removeEventListener("abort", withdraw)
+      return executor.close()
+    },
+  }
+}
+
+function askingOf({ variants: [{ model, question }], options, limits, config }: CheckedRun): Asking {
+  const { schema, settings, requestOptions } = question
+  return {
+    model,
+    baseUrl: options.baseUrl,
+    schema: schema && { schema: schema.schema, name: schema.name, strict: schema.strict },
+    settings,
+    requestOptions,
+    acceptTruncated: options.acceptTruncated ?? false,
+    limits,
+    prices: config.prices,
+    timeoutMs: options.timeoutS === undefined ? undefined : options.timeoutS * 1_000,
+  }
+}
+
+function addNotes(notes: ItemNotes, { cost, errors, refusal, latencyMs, waitedMs }: AskedReport["notes"]): void {
+  notes.cost.requests += cost.requests
+  notes.cost.inputTokens += cost.inputTokens
+  notes.cost.outputTokens += cost.outputTokens
+  if (cost.usd !== undefined) notes.cost.usd = (notes.cost.usd ?? 0) + cost.usd
+  notes.errors.push(...errors)
+  if (refusal !== undefined) notes.refusal = refusal
+  if (latencyMs !== undefined) notes.latencyMs = latencyMs
+  if (waitedMs !== undefined) notes.waitedMs = (notes.waitedMs ?? 0) + waitedMs
+}

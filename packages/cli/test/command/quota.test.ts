@@ -1,0 +1,65 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { startVendor } from "@sluice/lab"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { findServer, type RedisServer, startServer } from "../../../redis/test/redis-server.ts"
+import { sluice, temporaryFolder } from "./sluice.ts"
+
+const program = findServer()
+
+describe.skipIf(program === undefined)("quotas on Redis", () => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await startServer(program!)
+  })
+  afterAll(() => server?.stop())
+
+  test("sluice run --redis shares its limits; quota show tells them, quota set changes them for all", async () => {
+    const vendor = await startVendor({ latency: { baseMs: 0, perOutputTokenMs: 0 }, answer: "echo" })
+    const folder = temporaryFolder()
+    writeFileSync(join(folder, "in.jsonl"), '{"text":"one"}\n{"text":"two"}\n')
+    const args = [
+      "run",
+      join(folder, "in.jsonl"),
+      "-p",
+      "{{text}}",
+      "-m",
+      "openai-compatible:m",
+      "--base-url",
+      `${vendor.url}/v1`,
+    ]
+    const env = { OPENAI_COMPATIBLE_API_KEY: "k" }
+    const ran = await sluice([...args, "--rpm", "600", "--redis", server.url, "-o", join(folder, "out.jsonl"), "-q"], {
+      env,
+    })
+    expect([ran.code, ran.stderr]).toEqual([0, ""])
+    expect(vendor.stats()).toMatchObject({ arrived: 2, refused: 0 })
+    await vendor.stop()
+
+    const shown = await sluice(["quota", "show", "--redis", server.url, "--json"])
+    const state = JSON.parse(shown.stdout) as { tag: string; name: string; started: number; limits: unknown[] }
+    expect(state).toMatchObject({ started: 2, limits: [{ name: "requestsPerMinute", told: 600, used: 600 }] })
+
+    expect(await sluice(["quota", "set", state.tag, "requestsPerMinute=60", "--redis", server.url])).toMatchObject({
+      code: 0,
+    })
+    const { stdout } = await sluice(["quota", "show", "--redis", server.url])
+    expect(stdout).toContain(`(${state.tag}): gate open, 2 started, 0 refused`)
+    expect(stdout).toMatch(/requestsPerMinute.*60.*600/)
+  }, 60_000)
+
+  test("what cannot be is one line and exit code 2", async () => {
+    const nobody = await sluice(["quota", "show", "--redis", "redis://:secret@127.0.0.1:1"])
+    expect([nobody.code, nobody.stderr]).toEqual([
+      2,
+      expect.stringContaining("No Redis answers at redis://127.0.0.1:1"),
+    ])
+    expect(nobody.stderr).not.toContain("secret")
+    const odder = await sluice(["quota", "show", "--redis", "redis://:se/cr@et@127.0.0.1:1"])
+    expect([odder.code, odder.stderr]).toEqual([2, expect.stringContaining("No Redis answers at redis://127.0.0.1:1:")])
+    const unknown = await sluice(["quota", "set", "nobody", "requestsPerMinute=1", "--redis", server.url])
+    expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('no quota is called "nobody"')])
+    const odd = await sluice(["quota", "set", "nobody", "much", "--redis", server.url])
+    expect([odd.code, odd.stderr]).toEqual([2, expect.stringContaining('"much" must be LIMIT=NUMBER')])
+  }, 60_000)
+})

@@ -1,0 +1,255 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { openJournal } from "@sluice/journal"
+import { bullExecutor } from "@sluice/bullmq"
+import { Redis } from "ioredis"
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { findServer, type RedisServer, startServer } from "../../../redis/test/redis-server.ts"
+import { countingVendor } from "../chaos/kill-and-resume.ts"
+import { ended, linesOf, sluice, startSluice, temporaryFolder } from "../command/sluice.ts"
+import { labVendor } from "../command/set-up.ts"
+import { speakingVendor } from "../command/speaking-vendor.ts"
+import { app } from "./count-flow.ts"
+import { key, startSluiceWorker } from "./fleet.ts"
+
+const program = findServer()
+// SLUICE_CHAOS=20 for a long run of 5,000 items.
+const kills = Number(process.env["SLUICE_CHAOS"] ?? 4)
+const items = kills > 4 ? kills * 250 : 400
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Real processes, real HTTP, a real server. */
+describe.skipIf(program === undefined)("sluice run --workers", () => {
+  let server: RedisServer
+  beforeAll(async () => {
+    // Else what is dumped may be compressed, and a key not be seen in it.
+    server = await startServer(program!, "--rdbcompression", "no")
+  })
+  beforeEach(() => server.restart())
+  afterAll(() => server?.stop())
+
+  /** A folder with that many inputs, and the arguments of a run over them. */
+  const place = (count: number, model: readonly string[]): { folder: string; args: string[]; out: string } => {
+    const folder = temporaryFolder()
+    const lines = Array.from({ length: count }, (_, id) => `${JSON.stringify({ id, text: `word ${id}` })}\n`)
+    writeFileSync(join(folder, "in.jsonl"), lines.join(""))
+    const out = join(folder, "out.jsonl")
+    const args = ["run", join(folder, "in.jsonl"), "-p", "Say {{text}}.", ...model, "-o", out]
+    return { folder, args: [...args, "--redis", server.url, "--workers"], out }
+  }
+  const at = (url: string): string[] => ["-m", "openai-compatible:x", "--base-url", `${url}/v1`]
+  /** A worker that may ask there. */
+  const workerAt = (url: string, folder: string, ...more: string[]) =>
+    startSluiceWorker(["--redis", server.url, "--base-url", `${url}/v1`, ...more], folder)
+  const everythingInRedis = async (): Promise<string> => {
+    const redis = new Redis(server.url)
+    const texts: string[] = []
+    for (const name of await redis.keys("*")) texts.push(name, await redis.dump(name))
+    redis.disconnect()
+    return texts.join("\n")
+  }
+
+  test("spreads the items; the key is the workers' alone, and never in Redis", async () => {
+    const { vendor, calls } = await countingVendor({
+      latency: { baseMs: 20, perOutputTokenMs: 0 },
+      limits: { requests: { limit: 60_000 } },
+    })
+    const { folder, args, out } = place(200, at(vendor.url))
+    const workers = await Promise.all([1, 2].map(() => workerAt(vendor.url, folder)))
+    const running = sluice([...args, "--rpm", "60000", "--fields", "index,output,inputTokens,attempts", "-q"], {
+      env: {},
+    })
+    let seen = ""
+    while (vendor.stats().arrived < 100) {
+      await sleep(5)
+      seen = await everythingInRedis()
+    }
+    expect(await running).toEqual({ code: 0, stdout: "", stderr: "" })
+    const lines = linesOf(out)
+    expect(lines.map(({ index }) => index)).toEqual(Array.from({ length: 200 }, (_, index) => index))
+    for (const { index, output, inputTokens, attempts } of lines)
+      expect([output, attempts, (inputTokens as number) > 0]).toEqual([`Say word ${String(index)}.`, 1, true])
+    expect([...calls.values()].every((count) => count === 1)).toBe(true)
+    for (const there of ["sluice-ask-", "Say word "]) expect(seen).toContain(there)
+    for (const text of [seen, await everythingInRedis()]) expect(text).not.toContain(key)
+    for (const { child, ended: end } of workers) {
+      child.kill("SIGTERM")
+      expect(await end).toBe(0)
+    }
+    await vendor.stop()
+  }, 120_000)
+
+  test("failures, refusals and second attempts are what they are in one process", async () => {
+    const asked: string[] = []
+    const { args: model, url } = await speakingVendor(({ messages }) => {
+      const { content } = messages[0]!
+      asked.push(content)
+      if (content.includes("word 1.")) return messages.length > 1 ? '{"n": 1.50}' : "no JSON"
+      if (content.includes("word 2.")) return { status: 400, message: `no such thing for ${key}` }
+      return '{"n": 9007199254740993}'
+    })
+    const { folder, args, out } = place(3, model)
+    const schema = join(folder, "schema.json")
+    writeFileSync(schema, JSON.stringify({ type: "object", properties: { n: { type: "number" } }, required: ["n"] }))
+    const worker = await workerAt(url, folder)
+    const { code, stderr } = await sluice([...args, "--schema", schema, "--fields", "output,attempts"], { env: {} })
+    expect(code).toBe(1)
+    expect(stderr).not.toContain(key)
+    expect(readFileSync(out, "utf8")).toBe(
+      '{"output":{"n":9007199254740993},"attempts":1}\n{"output":{"n":1.50},"attempts":2}\n',
+    )
+    expect(linesOf(`${out}.failed.jsonl`)).toMatchObject([{ index: 2, error: { statusCode: 400 } }])
+    expect(readFileSync(`${out}.failed.jsonl`, "utf8")).toContain("no such thing for [redacted]")
+    expect(await everythingInRedis()).not.toContain(key)
+    expect(asked).toHaveLength(4)
+    worker.child.kill("SIGTERM")
+    await worker.ended
+  }, 60_000)
+
+  test("a worker without the key ends the run with a line that says so, and nothing counts as failed", async () => {
+    const { folder, args, out } = place(5, ["-m", "openai:gpt-5-mini"])
+    const worker = await startSluiceWorker(["--redis", server.url], folder, { OPENAI_API_KEY: "" })
+    const { code, stderr } = await sluice(args, { env: {} })
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining("A worker says: --model openai:gpt-5-mini needs the environment variable OPENAI_API_KEY"),
+    ])
+    expect(linesOf(`${out}.failed.jsonl`)).toEqual([])
+    worker.child.kill("SIGTERM")
+    await worker.ended
+  }, 60_000)
+
+  test("a worker sends its key to no address that it was not started for", async () => {
+    const { url, heard } = await speakingVendor(() => "caught")
+    const { folder, args, out } = place(5, at(url))
+    const worker = await startSluiceWorker(["--redis", server.url, "--base-url", "http://127.0.0.1:9/v1"], folder)
+    const { code, stderr } = await sluice(args, { env: {} })
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining(
+        `A worker says: the run asks at ${url}/v1, where this worker was not told to send its keys. Start it with --base-url ${url}/v1`,
+      ),
+    ])
+    expect(heard).toEqual([])
+    expect(linesOf(`${out}.failed.jsonl`)).toEqual([])
+    worker.child.kill("SIGTERM")
+    await worker.ended
+  }, 60_000)
+
+  test("SIGTERM drains a worker: what it is at is finished, and nothing is asked twice", async () => {
+    const { vendor, calls } = await countingVendor({ latency: { baseMs: 300, perOutputTokenMs: 0 } })
+    const { folder, args } = place(120, at(vendor.url))
+    const startOne = () => workerAt(vendor.url, folder, "--concurrency", "8")
+    const [first] = [await startOne(), await startOne()]
+    const running = sluice([...args, "-q"], { env: {} })
+    while (vendor.stats().arrived < 30) await sleep(5)
+    first.child.kill("SIGTERM")
+    expect(await first.ended).toBe(0)
+    expect(first.said()).toContain("Finishing what is in flight")
+    expect(await running).toMatchObject({ code: 0 })
+    expect(calls.size).toBe(120)
+    expect([...calls.values()].every((count) => count === 1)).toBe(true)
+    await vendor.stop()
+  }, 60_000)
+
+  test("Ctrl-C ends a run: what no worker has begun stays open, and the same command goes on", async () => {
+    const { vendor, calls } = await countingVendor({ latency: { baseMs: 200, perOutputTokenMs: 0 } })
+    const { folder, args, out } = place(100, at(vendor.url))
+    await workerAt(vendor.url, folder, "--concurrency", "4")
+    const interrupts = new Set<() => void>()
+    const running = sluice([...args, "-q"], { env: {}, interrupts })
+    while (vendor.stats().arrived < 12) await sleep(5)
+    for (const interrupt of interrupts) interrupt()
+    expect(await running).toMatchObject({ code: 130 })
+    const before = linesOf(out).length
+    expect(before).toBeGreaterThanOrEqual(8)
+    expect(before).toBeLessThan(60)
+    expect(await sluice([...args, "-q"], { env: {} })).toMatchObject({ code: 0 })
+    expect(linesOf(out)).toHaveLength(100)
+    expect([...calls.values()].every((count) => count === 1)).toBe(true)
+    await vendor.stop()
+  }, 60_000)
+
+  test(
+    `${kills} random SIGKILLs of workers and run: each of ${items} items has one result, and no more is repeated than was in flight`,
+    async () => {
+      const { vendor, calls } = await countingVendor({ latency: { baseMs: 100, perOutputTokenMs: 0 } })
+      const { folder, args, out } = place(items, at(vendor.url))
+      const startOne = () => workerAt(vendor.url, folder, "--concurrency", "16", "--lock-s", "1.5")
+      const workers = [await startOne(), await startOne()]
+      let run = startSluice([...args, "-q"], folder)
+      const killed = { workers: 0, runs: 0, open: 0 }
+      for (let kill = 0; kill < kills; kill++) {
+        // Somewhere in the part of the items that belongs to this kill.
+        const target = ((kill + Math.random()) * items) / (kills + 1)
+        while (vendor.stats().answered < target && run.exitCode === null) await sleep(3)
+        await sleep(Math.random() * 30)
+        if (Math.random() < 0.4) {
+          killed.runs++
+          run.kill("SIGKILL")
+          await ended(run)
+          run = startSluice([...args, "-q"], folder)
+        } else {
+          killed.workers++
+          killed.open += Math.min(16, vendor.stats().inFlight)
+          const [worker] = workers.splice(Math.random() < 0.5 ? 0 : 1, 1)
+          worker!.child.kill("SIGKILL")
+          await worker!.ended
+          workers.push(await startOne())
+        }
+      }
+      expect((await ended(run)).code).toBe(0)
+      const lines = linesOf(out)
+      expect(lines.map(({ index }) => index)).toEqual(Array.from({ length: items }, (_, index) => index))
+      for (const { index, output } of lines) expect(output).toBe(`Say word ${String(index)}.`)
+      const journal = openJournal({ path: `${out}.journal`, readOnly: true })
+      expect(journal.runs()).toMatchObject([{ status: "ok", ok: items, failed: 0 }])
+      await journal.close()
+      const repeated = [...calls.values()].reduce((sum, count) => sum + count - 1, 0)
+      if (kills > 4) process.stderr.write(`${JSON.stringify({ items, ...killed, repeated })}\n`)
+      // In flight is what a worker has taken and not told of, answers of a moment ago too; a run that is killed repeats nothing.
+      expect(repeated).toBeLessThanOrEqual(16 * killed.workers)
+      await vendor.stop()
+    },
+    120_000 + kills * 30_000,
+  )
+
+  test("what cannot be is one line and exit code 2", async () => {
+    const vendor = await labVendor()
+    const { args } = place(1, at(vendor.url))
+    const without = args.filter((arg) => arg !== "--redis" && arg !== server.url)
+    for (const [more, words] of [
+      [without, "say with --redis URL where the workers are"],
+      [[...args, "--lane", "batch"], "the batch lane spreads a run at the vendor already"],
+      [[...args, "--cache"], "--cache keeps answers of this process's own calls"],
+      [[...args, "--ui", "0"], "--ui holds and shows the calls of this process"],
+    ] as const)
+      expect(await sluice(more, { env: {} })).toMatchObject({ code: 2, stderr: expect.stringContaining(words) })
+    const nobody = await sluice(["worker", "--redis", "redis://:secret@127.0.0.1:1"])
+    expect(nobody).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("No Redis answers at redis://127.0.0.1:1"),
+    })
+    expect(nobody.stderr).not.toContain("secret")
+  }, 60_000)
+
+  test("sluice worker FLOW.ts does the items of a flow's batches", async () => {
+    const file = join(import.meta.dirname, "count-flow.ts")
+    const worker = await startSluiceWorker([file, "app", "--redis", server.url], import.meta.dirname)
+    expect(worker.said()).toContain('Doing items of "count" until')
+    const executor = bullExecutor(app, { connection: { url: server.url } })
+    const shared: { texts: string[]; counts?: number[]; by?: number[] } = {
+      texts: ["one", "two words", "three more words"],
+    }
+    await app.run(shared, { executor, runId: "flow" })
+    await executor.close()
+    expect(shared.counts).toEqual([1, 2, 3])
+    expect(shared.by).toEqual([worker.child.pid, worker.child.pid, worker.child.pid])
+    worker.child.kill("SIGTERM")
+    expect(await worker.ended).toBe(0)
+    expect(await sluice(["worker", file, "nothing", "--redis", server.url])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("exports no flow called nothing"),
+    })
+  }, 60_000)
+})

@@ -1,0 +1,83 @@
+import type { Attributes, Counter, Histogram, Meter } from "@opentelemetry/api"
+import type { Cost } from "@sluice/core"
+import { callAttributes, type Conventions } from "./conventions.ts"
+import type { EventOf } from "./event-of.ts"
+
+// The boundaries that the conventions ask for.
+const seconds = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
+const tokens = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864]
+
+/** What is counted as events come, whether or not anything is traced. */
+export class Instruments {
+  readonly #conventions: Conventions
+  readonly #duration: Histogram
+  readonly #usage: Histogram
+  readonly #firstChunk: Histogram
+  readonly #items: Counter
+  readonly #cost: Counter
+  readonly #refused: Counter
+  /** Costs that were counted: a run and a call may both tell of one. */
+  readonly #counted = new WeakSet<Cost>()
+
+  constructor(meter: Meter, conventions: Conventions) {
+    this.#conventions = conventions
+    const timed = (name: string, description: string): Histogram =>
+      meter.createHistogram(name, { unit: "s", description, advice: { explicitBucketBoundaries: seconds } })
+    this.#duration = timed("gen_ai.client.operation.duration", "GenAI operation duration.")
+    this.#firstChunk = timed(
+      "gen_ai.client.operation.time_to_first_chunk",
+      "Time to receive the first chunk, measured from when the client issues the generation request.",
+    )
+    this.#usage = meter.createHistogram("gen_ai.client.token.usage", {
+      unit: "{token}",
+      description: "Number of input and output tokens used.",
+      advice: { explicitBucketBoundaries: tokens },
+    })
+    this.#items = meter.createCounter("sluice.items", {
+      unit: "{item}",
+      description: "Items of batches that have ended.",
+    })
+    this.#cost = meter.createCounter("sluice.cost_usd", { unit: "{USD}", description: "US dollars spent." })
+    this.#refused = meter.createCounter("sluice.quota.refused", {
+      unit: "{call}",
+      description: "Calls that the vendor refused because of a limit.",
+    })
+  }
+
+  call(event: EventOf<"call-end">): void {
+    const { status, error, responseModel, usage, startMs, atMs, firstChunkMs } = event
+    const attributes: Attributes = {
+      ...callAttributes(event, this.#conventions),
+      ...(responseModel !== undefined && { "gen_ai.response.model": responseModel }),
+    }
+    const failed = status === "ok" ? {} : { "error.type": error ?? status }
+    this.#duration.record((atMs - startMs) / 1000, { ...attributes, ...failed })
+    if (firstChunkMs !== undefined) this.#firstChunk.record(firstChunkMs / 1000, attributes)
+    // What the vendor has not counted is no usage.
+    if (!usage || usage.estimated) return
+    this.#usage.record(usage.inputTokens, { ...attributes, "gen_ai.token.type": "input" })
+    this.#usage.record(usage.outputTokens, { ...attributes, "gen_ai.token.type": "output" })
+  }
+
+  item({ node, status, replayed }: EventOf<"item-end">): void {
+    this.#items.add(1, { "sluice.node": node, "sluice.status": replayed ? "replayed" : status })
+  }
+
+  spent({ cost, model, lane }: EventOf<"usage">): void {
+    if (this.#counted.has(cost)) return
+    this.#counted.add(cost)
+    if (!cost.usd) return
+    this.#cost.add(cost.usd, {
+      ...(model !== undefined && { "gen_ai.request.model": model }),
+      "sluice.lane": lane ?? "online",
+    })
+  }
+
+  refused({ quota, reason, dimension }: EventOf<"throttle">): void {
+    this.#refused.add(1, {
+      "sluice.quota": quota,
+      "sluice.reason": reason,
+      ...(dimension !== undefined && { "sluice.dimension": dimension }),
+    })
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Pictures of the page's views, of a command and of a flow that run: 1280 and 420 pixels wide, light and dark. `pnpm page:shots FOLDER`;
+ * with `--docs` those of the docs are made anew, `--only=PATTERN` takes some views. Ends with 1 when anything is wider than the window.
+ */
+import { mkdirSync, writeFileSync } from "node:fs"
+import path from "node:path"
+import { parseArgs } from "node:util"
+import { type Browser, chromium, type Page } from "playwright-core"
+import { findBrowser } from "../../../docs/browser.ts"
+import { later, shownCommand, shownFlow } from "./shown-runs.ts"
+
+const { values, positionals } = parseArgs({
+  options: {
+    docs: { type: "boolean", default: false },
+    seconds: { type: "string", default: "45" },
+    only: { type: "string", default: "" },
+  },
+  allowPositionals: true,
+})
+const folder = positionals[0] ?? "page-shots"
+const docs = path.join(import.meta.dirname, "../../../docs/pictures")
+const seconds = Number(values.seconds)
+
+interface View {
+  readonly name: string
+  readonly run: "command" | "flow"
+  readonly hash: string
+  /** In the docs: how wide, and in which colours. */
+  readonly inDocs?: readonly (readonly [width: number, scheme: "light" | "dark"])[]
+}
+
+const views: readonly View[] = [
+  {
+    name: "overview",
+    run: "command",
+    hash: "#/",
+    inDocs: [
+      [1280, "light"],
+      [1280, "dark"],
+      [420, "light"],
+    ],
+  },
+  { name: "items", run: "command", hash: "#/items/all", inDocs: [[1280, "light"]] },
+  { name: "failed", run: "command", hash: "#/items/failed" },
+  { name: "item", run: "command", hash: "#/item/41", inDocs: [[1280, "light"]] },
+  { name: "timeline", run: "command", hash: "#/timeline", inDocs: [[1280, "light"]] },
+  { name: "flow", run: "flow", hash: "#/flow", inDocs: [[1280, "light"]] },
+  { name: "flow-timeline", run: "flow", hash: "#/timeline" },
+]
+
+const executablePath = findBrowser()
+if (executablePath === undefined) throw new Error("There is no Chromium here (apt-get install chromium).")
+mkdirSync(folder, { recursive: true })
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-quic"] })
+const [command, flow] = [await shownCommand(3_000), await shownFlow(1_000)]
+let isWrong = false
+try {
+  await later(seconds * 1_000)
+  for (const scheme of ["light", "dark"] as const)
+    for (const width of [1280, 420])
+      for (const view of views.filter(({ name }) => new RegExp(values.only).test(name)))
+        await shoot(view, width, scheme)
+} finally {
+  await browser.close()
+  await Promise.all([command.end(), flow.end()])
+}
+process.exit(isWrong ? 1 : 0)
+
+async function shoot({ name, run, hash, inDocs = [] }: View, width: number, scheme: "light" | "dark"): Promise<void> {
+  const context = await browser.newContext({
+    viewport: { width, height: width === 420 ? 860 : 800 },
+    colorScheme: scheme,
+  })
+  const page = await context.newPage()
+  await page.goto((run === "command" ? command : flow).url)
+  await page.evaluate<void>(`location.hash = ${JSON.stringify(hash)}`)
+  await page.waitForTimeout(1_500)
+  const wide = await page.evaluate<number>("document.documentElement.scrollWidth")
+  if (wide > width) {
+    isWrong = true
+    process.stderr.write(`${name} is ${wide} pixels wide in a window of ${width}\n`)
+  }
+  const picture = await page.screenshot({
+    path: path.join(folder, `${name}-${width}-${scheme}.png`),
+    fullPage: width === 420,
+  })
+  if (values.docs && inDocs.some(([wanted, colours]) => wanted === width && colours === scheme)) {
+    mkdirSync(docs, { recursive: true })
+    writeFileSync(path.join(docs, `page-${name}-${width}-${scheme}.webp`), await asWebp(browser, picture))
+  }
+  await context.close()
+}
+
+/** The browser makes it small. */
+async function asWebp(from: Browser, png: Buffer): Promise<Buffer> {
+  const page: Page = await from.newPage()
+  const url = await page.evaluate<string>(`(async () => {
+    const picture = new Image()
+    picture.src = "data:image/png;base64,${png.toString("base64")}"
+    await picture.decode()
+    const canvas = document.createElement("canvas")
+    canvas.width = picture.width
+    canvas.height = picture.height
+    canvas.getContext("2d").drawImage(picture, 0, 0)
+    return canvas.toDataURL("image/webp", 0.8)
+  })()`)
+  await page.close()
+  return Buffer.from(url.slice(url.indexOf(",") + 1), "base64")
+}

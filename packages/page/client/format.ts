@@ -1,0 +1,51 @@
+import type { PageState } from "../src/wire.ts"
+
+const whole = new Intl.NumberFormat("en")
+
+/** `1,234`. */
+export function count(value: number): string {
+  return whole.format(Math.round(value))
+}
+
+/** `950`, `12.4k`, `1.2M`. */
+export function short(value: number): string {
+  const size = Math.abs(value)
+  if (size < 10_000) return count(value)
+  if (size < 999_500) return `${Number((value / 1_000).toPrecision(3))}k`
+  return `${Number((value / 1_000_000).toPrecision(3))}M`
+}
+
+/** `850 ms`, `1.2 s`, `34 s`. */
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`
+  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`
+  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`
+  return clock(ms)
+}
+
+/** `0:07`, `12:34`, `1:02:03`. */
+export function clock(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000))
+  const two = (value: number): string => String(value).padStart(2, "0")
+  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60]
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
+}
+
+/** `about 12 min`: no more digits than are known. */
+export function about(ms: number): string {
+  const seconds = Math.max(1, Math.round(ms / 1_000))
+  if (seconds < 90) return `${seconds} s`
+  const minutes = seconds / 60
+  if (minutes < 90) return `${Math.round(minutes)} min`
+  const hours = minutes / 60
+  return hours < 36 ? `${Number(hours.toFixed(hours < 10 ? 1 : 0))} h` : `${Math.round(hours / 24)} days`
+}
+
+export function dollars(usd: number): string {
+  return `$${usd.toFixed(usd < 1 ? 4 : 2)}`
+}
+
+/** Whether nothing of the run goes on. */
+export function isOver({ status }: Pick<PageState, "status">): boolean {
+  return status !== "running" && status !== "paused" && status !== "draining"
+}

@@ -1,0 +1,283 @@
+import type { JSX } from "preact"
+import { useEffect, useRef, useState } from "preact/hooks"
+import type { ItemFilter, ItemPage, ItemRow, ItemSort } from "../../src/wire.ts"
+import { count, dollars, duration, short } from "../format.ts"
+import { ask } from "../live/ask.ts"
+import { useHash, useLive } from "../live/hooks.ts"
+
+/** Pixels; a million rows stay below what a browser can scroll (33.5 million). */
+const rowHeight = 30
+const mostRows = 1_100_000
+const blockSize = 100
+
+interface Question {
+  readonly filter: ItemFilter
+  readonly sort: ItemSort
+  readonly descending: boolean
+  readonly text: string
+}
+
+const quick: readonly (Omit<Question, "text"> & { readonly name: string; readonly title: string })[] = [
+  { name: "all", title: "All", filter: "all", sort: "index", descending: false },
+  { name: "failed", title: "Failed", filter: "failed", sort: "settled", descending: true },
+  { name: "retried", title: "Retried", filter: "retried", sort: "attempts", descending: true },
+  { name: "cut", title: "Cut", filter: "cut", sort: "index", descending: false },
+  { name: "slowest", title: "Slowest", filter: "all", sort: "latency", descending: true },
+  { name: "flight", title: "In flight", filter: "in flight", sort: "index", descending: false },
+]
+
+const columns: readonly { readonly title: string; readonly class: string; readonly sort?: ItemSort }[] = [
+  { title: "Status", class: "status", sort: "status" },
+  { title: "#", class: "index", sort: "index" },
+  { title: "Asked", class: "asked" },
+  { title: "Answered", class: "answered" },
+  { title: "Tries", class: "number attempts", sort: "attempts" },
+  { title: "Waited", class: "number wait", sort: "wait" },
+  { title: "Took", class: "number latency", sort: "latency" },
+  { title: "In", class: "number input", sort: "input" },
+  { title: "Out", class: "number output", sort: "output" },
+  { title: "Cost", class: "number usd", sort: "usd" },
+  { title: "End", class: "finish" },
+]
+
+export function Items(): JSX.Element {
+  const name = /^#\/items\/([^?]*)/.exec(useHash())?.[1] ?? ""
+  const chosen = quick.find((each) => each.name === name) ?? quick[0]!
+  const [order, setOrder] = useState<{ of: string; sort: ItemSort; descending: boolean }>()
+  const [text, setText] = useState("")
+  const own = order?.of === chosen.name ? order : chosen
+  const question: Question = { filter: chosen.filter, sort: own.sort, descending: own.descending, text }
+  const { hello, state } = useLive()
+  const { items } = state
+  const offered = quick.filter(({ filter }) => filter !== "in flight" || !hello.fromJournal)
+  const counts: Readonly<Record<string, number>> = {
+    failed: items.failed,
+    retried: items.retried,
+    cut: items.cut,
+    flight: items.inFlight,
+  }
+  const sortBy = (sort: ItemSort): void =>
+    setOrder({
+      of: chosen.name,
+      sort,
+      descending: own.sort === sort ? !own.descending : sort !== "index" && sort !== "status",
+    })
+  return (
+    <section class="items" aria-label="Items">
+      <div class="toolbar">
+        <div class="quick" role="group" aria-label="Quick filters">
+          {offered.map((each) => (
+            <a
+              key={each.name}
+              class="button"
+              href={`#/items/${each.name}`}
+              aria-current={each === chosen ? "true" : undefined}
+            >
+              {each.title}
+              {counts[each.name] ? <b> {short(counts[each.name]!)}</b> : null}
+            </a>
+          ))}
+        </div>
+        <SearchBox onSearch={setText} />
+      </div>
+      <Table key={JSON.stringify(question)} question={question} sortBy={sortBy} />
+    </section>
+  )
+}
+
+function SearchBox({ onSearch }: { onSearch: (text: string) => void }): JSX.Element {
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
+  return (
+    <input
+      type="search"
+      placeholder="Search prompts and answers"
+      aria-label="Search prompts and answers"
+      onInput={({ currentTarget: { value } }) => {
+        clearTimeout(timer.current)
+        timer.current = setTimeout(() => onSearch(value.trim()), 250)
+      }}
+    />
+  )
+}
+
+function Table({ question, sortBy }: { question: Question; sortBy: (sort: ItemSort) => void }): JSX.Element {
+  const scroller = useRef<HTMLDivElement>(null)
+  const [top, setTop] = useState(0)
+  const [height, setHeight] = useState(600)
+  const [focused, setFocused] = useState(0)
+  const { version } = useLive().state
+  const first = Math.floor(top / rowHeight)
+  const visible = Math.ceil(height / rowHeight) + 1
+  const { page, rowAt } = useRows(question, first, visible, version)
+  const all = Math.min(mostRows, page?.count ?? 0)
+
+  useEffect(() => {
+    const element = scroller.current!
+    const resized = new ResizeObserver(() => setHeight(element.clientHeight))
+    resized.observe(element)
+    return () => resized.disconnect()
+  }, [])
+
+  const move = (to: number): void => {
+    const next = Math.max(0, Math.min(all - 1, to))
+    setFocused(next)
+    const element = scroller.current!
+    const [above, below] = [next * rowHeight, (next + 1) * rowHeight - element.clientHeight + rowHeight]
+    if (element.scrollTop > above) element.scrollTop = above
+    else if (element.scrollTop < below) element.scrollTop = below
+  }
+  const steps: Readonly<Record<string, number>> = {
+    ArrowDown: 1,
+    ArrowUp: -1,
+    PageDown: visible - 2,
+    PageUp: 2 - visible,
+    Home: -Infinity,
+    End: Infinity,
+  }
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const step = steps[event.key]
+    const row = rowAt(focused)
+    if (step !== undefined) move(focused + step)
+    else if (event.key === "Enter" && row) location.hash = `#/item/${row.row}`
+    else return
+    event.preventDefault()
+  }
+  const shown = Array.from({ length: Math.max(0, Math.min(visible, all - first)) }, (_, at) => first + at)
+  return (
+    <>
+      <p class="faint count" role="status">
+        {page ? `${count(page.count)} item${page.count === 1 ? "" : "s"}` : "…"}
+        {page?.searched !== undefined && `, ${Math.floor(page.searched * 100)} % looked through`}
+      </p>
+      <div
+        class="grid"
+        role="grid"
+        aria-label="Items"
+        aria-rowcount={all + 1}
+        aria-activedescendant={shown.includes(focused) ? `row-${focused}` : undefined}
+        tabIndex={0}
+        ref={scroller}
+        onScroll={({ currentTarget }) => setTop(currentTarget.scrollTop)}
+        onKeyDown={onKeyDown}
+      >
+        <div class="row head" role="row" aria-rowindex={1}>
+          {columns.map(({ title, class: kind, sort }) => (
+            <span
+              key={title}
+              class={kind}
+              role="columnheader"
+              aria-sort={sort === question.sort ? (question.descending ? "descending" : "ascending") : undefined}
+            >
+              {sort ? (
+                <button type="button" tabIndex={-1} onClick={() => sortBy(sort)}>
+                  {title}
+                  {sort === question.sort && <span aria-hidden="true">{question.descending ? " ↓" : " ↑"}</span>}
+                </button>
+              ) : (
+                title
+              )}
+            </span>
+          ))}
+        </div>
+        <div role="rowgroup" class="rows" style={{ height: `${all * rowHeight}px` }}>
+          {shown.map((at) => (
+            <Row key={at} at={at} row={rowAt(at)} isFocused={at === focused} />
+          ))}
+        </div>
+      </div>
+    </>
+  )
+}
+
+function Row({ at, row, isFocused }: { at: number; row: ItemRow | undefined; isFocused: boolean }): JSX.Element {
+  const style = { transform: `translateY(${at * rowHeight}px)` }
+  if (!row) return <div class="row" role="row" style={style} aria-rowindex={at + 2} />
+  const {
+    index,
+    node,
+    key,
+    status,
+    attempts,
+    waitMs,
+    latencyMs,
+    inputTokens,
+    outputTokens,
+    usd,
+    finish,
+    input,
+    output,
+  } = row
+  const cell = (kind: string, text: string | undefined): JSX.Element => (
+    <span class={kind} role="gridcell">
+      {text}
+    </span>
+  )
+  return (
+    <div
+      id={`row-${at}`}
+      class={`row ${isFocused ? "focused" : ""}`}
+      role="row"
+      aria-rowindex={at + 2}
+      style={style}
+      onClick={() => (location.hash = `#/item/${row.row}`)}
+    >
+      <span class="status" role="gridcell">
+        <span class={`dot ${status.replace(" ", "-")}`} aria-hidden="true" />
+        {status}
+      </span>
+      <span class="index" role="gridcell" title={`${node}[${index}]`}>
+        <a href={`#/item/${row.row}`} tabIndex={-1}>
+          {key ?? index}
+        </a>
+      </span>
+      {cell("asked", input)}
+      {cell("answered", output)}
+      {cell("number attempts", attempts > 0 ? String(attempts) : "")}
+      {cell("number wait", waitMs === undefined || waitMs < 1 ? "" : duration(waitMs))}
+      {cell("number latency", latencyMs === undefined ? "" : duration(latencyMs))}
+      {cell("number input", inputTokens === undefined ? "" : short(inputTokens))}
+      {cell("number output", outputTokens === undefined ? "" : short(outputTokens))}
+      {cell("number usd", usd === undefined ? "" : dollars(usd))}
+      {cell("finish", finish)}
+    </div>
+  )
+}
+
+/** The rows around what is seen, a hundred at a time; asked for again when items have changed. */
+function useRows(
+  question: Question,
+  first: number,
+  visible: number,
+  version: number,
+): { page: ItemPage | undefined; rowAt: (at: number) => ItemRow | undefined } {
+  const blocks = useRef(new Map<number, ItemPage>())
+  const [page, setPage] = useState<ItemPage>()
+  const from = Math.floor(first / blockSize)
+  const to = Math.floor((first + visible) / blockSize)
+  // A search goes on without anything changing, and so does the order of many.
+  const [round, setRound] = useState(0)
+  useEffect(() => {
+    let isGone = false
+    const load = async (block: number): Promise<void> => {
+      const { filter, sort, descending, text } = question
+      const query = new URLSearchParams({
+        filter,
+        sort,
+        descending: String(descending),
+        text,
+        offset: String(block * blockSize),
+        limit: String(blockSize),
+      })
+      const answer = await ask<ItemPage>(`/api/items?${query.toString()}`)
+      if (isGone) return
+      blocks.current.set(block, answer)
+      for (const known of blocks.current.keys()) if (known < from - 2 || known > to + 2) blocks.current.delete(known)
+      setPage(answer)
+      if (answer.searched !== undefined || answer.isStale === true)
+        setTimeout(() => setRound((before) => before + 1), answer.isStale === true ? 1_000 : 300)
+    }
+    for (let block = from; block <= to; block++) load(block).catch(() => {})
+    return () => void (isGone = true)
+  }, [from, to, version, round])
+  return { page, rowAt: (at) => blocks.current.get(Math.floor(at / blockSize))?.rows[at % blockSize] }
+}

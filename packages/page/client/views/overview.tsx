@@ -1,0 +1,290 @@
+import type { JSX } from "preact"
+import { useState } from "preact/hooks"
+import { limitWords } from "../../src/chart/mark-words.ts"
+import type { PageState } from "../../src/wire.ts"
+import { about, clock, count, dollars, short } from "../format.ts"
+import { perMinute } from "../live/columns.ts"
+import type { Live } from "../live/connection.ts"
+import { useLive } from "../live/hooks.ts"
+import { Chart, markColors } from "../parts/chart.tsx"
+import { Progress } from "../parts/progress.tsx"
+
+const spans = [
+  { name: "5 min", ms: 300_000 },
+  { name: "30 min", ms: 1_800_000 },
+  { name: "all", ms: Infinity },
+] as const
+const waitColors = ["--wait-1", "--wait-2", "--wait-3", "--wait-4", "--wait-5"]
+const marksShown = 30
+
+export function Overview(): JSX.Element {
+  const live = useLive()
+  const { state, marks } = live
+  return (
+    <>
+      <Progress state={state} />
+      <Figures state={state} isWatched={!live.hello.fromJournal} />
+      {state.loading && <p class="faint">Items are being read from the journal…</p>}
+      <Charts live={live} />
+      <div class="columns">
+        {live.hello.fromJournal ? <FromJournal state={state} /> : <Waiting state={state} />}
+        <section aria-label="What happened">
+          <h2>What happened</h2>
+          {marks.length === 0 && (
+            <p class="faint">
+              {live.hello.fromJournal
+                ? "Nobody took a hand in this run."
+                : "Nothing yet: no refusal, no limit that was learned, no hand on the run."}
+            </p>
+          )}
+          <ol class="marks">
+            {marks
+              .slice(-marksShown)
+              .toReversed()
+              .map(({ id, atMs, kind, text, count: times }) => (
+                <li key={id}>
+                  <time>{clock(atMs)}</time>
+                  <span class="tick" style={{ background: `var(${markColors[kind]})` }} aria-hidden="true" />
+                  <span>
+                    {text}
+                    {times > 1 && <b class="times"> {times} times</b>}
+                  </span>
+                </li>
+              ))}
+          </ol>
+        </section>
+      </div>
+    </>
+  )
+}
+
+/** What a page of a run knows that it does not watch. */
+function FromJournal({ state }: { state: PageState }): JSX.Element {
+  return (
+    <section aria-label="Where this comes from">
+      <h2>Read from the journal</h2>
+      <p class="faint">
+        {state.status === "running"
+          ? "Another process runs this. Its items appear here as they are settled; what is in flight, and why calls wait, is on that process's own page (--ui)."
+          : "This run is over. What was in flight, and why calls waited, is known while a run is watched (--ui)."}
+      </p>
+    </section>
+  )
+}
+
+function Figures({ state, isWatched }: { state: PageState; isWatched: boolean }): JSX.Element {
+  const { items, total, perMinute: rate, eta, calls, tokens, usd, budget, waiting } = state
+  const settled = items.ok + items.failed
+  const waits = waiting.reduce((sum, each) => sum + each.calls, 0)
+  const earlier = items.replayed > 0 ? `${count(items.replayed)} from before` : undefined
+  return (
+    <dl class="figures">
+      <Figure
+        name="Done"
+        value={count(settled)}
+        more={[total !== undefined && `of ${count(total)}`, earlier].filter(Boolean).join(", ")}
+      />
+      <Figure
+        name="Failed"
+        value={count(items.failed)}
+        more={items.failed > 0 ? "look at them" : undefined}
+        href="#/items/failed"
+        class={items.failed > 0 ? "bad" : ""}
+      />
+      {isWatched && (
+        <>
+          <Figure name="In flight" value={count(items.inFlight)} more={`${count(calls.inFlight)} with the vendor`} />
+          <Figure
+            name="Waiting"
+            value={count(waits)}
+            more={waits > 0 ? `for ${waiting[0]!.reason}` : "nothing waits"}
+          />
+        </>
+      )}
+      <Figure name="Rate" value={`${short(rate)}/min`} more={`${count(calls.sent)} calls sent`} />
+      <Figure
+        name="Time left"
+        value={eta ? about(eta.ms) : "–"}
+        more={eta && eta.highMs > eta.lowMs * 1.1 ? `${about(eta.lowMs)} to ${about(eta.highMs)}` : undefined}
+      />
+      <Figure
+        name="Tokens"
+        value={short(tokens.input + tokens.output)}
+        more={
+          tokens.expected !== undefined && state.eta
+            ? `about ${short(tokens.expected)} in all`
+            : `${short(tokens.output)} of them answers`
+        }
+      />
+      {usd && (
+        <Figure
+          name="Spent"
+          value={dollars(usd.spent)}
+          more={usd.expected !== undefined && state.eta ? `about ${dollars(usd.expected)} in all` : undefined}
+        />
+      )}
+      {budget && <Figure name="Budget left" value={dollars(budget.left)} more={`of ${dollars(budget.limit)}`} />}
+    </dl>
+  )
+}
+
+interface FigureProps {
+  readonly name: string
+  readonly value: string
+  readonly more?: string | undefined
+  readonly href?: string
+  readonly class?: string
+}
+
+function Figure({ name, value, more, href, class: kind = "" }: FigureProps): JSX.Element {
+  return (
+    <div class={kind}>
+      <dt>{name}</dt>
+      <dd>
+        {value}
+        {more && <small>{href ? <a href={href}>{more}</a> : more}</small>}
+      </dd>
+    </div>
+  )
+}
+
+function Charts({ live }: { live: Live }): JSX.Element | null {
+  const { series, state, marks, hello } = live
+  const [span, setSpan] = useState<number>(Infinity)
+  if (series.atMs.length < 2) return <p class="faint">The charts begin with the second second.</p>
+  const lastMs = series.atMs.at(-1)!
+  const fromMs = Math.max(0, lastMs - span)
+  const requests = perMinute(series.requests, series.spanMs, series.requestLimit)
+  const tokens = perMinute(series.tokens, series.spanMs, series.tokenLimit)
+  const shared = { atMs: series.atMs, marks, fromMs }
+  const now = (values: readonly (number | null)[]): string => short(values.findLast((each) => each !== null) ?? 0)
+  const limited = (limit: readonly (number | null)[]): boolean => limit.some((each) => each !== null)
+  const reasons = [...series.waiting].toSorted(([, a], [, b]) => total(b) - total(a))
+  const shown = reasons.slice(0, waitColors.length - 1)
+  const others = reasons.slice(waitColors.length - 1)
+  if (others.length > 0)
+    shown.push([
+      "others",
+      others.reduce(
+        (sum, [, calls]) => sum.map((each, at) => each + calls[at]!),
+        series.atMs.map(() => 0),
+      ),
+    ])
+  const what = hello.fromJournal ? "Items" : "Requests"
+  return (
+    <section aria-label="Over time">
+      <div class="spans" role="group" aria-label="Span of the charts">
+        {spans.map(({ name, ms }) => (
+          <button type="button" key={name} aria-pressed={span === ms} onClick={() => setSpan(ms)}>
+            {name}
+          </button>
+        ))}
+      </div>
+      <div class="charts">
+        <Chart
+          {...shared}
+          title={`${what} a minute`}
+          says={`${what} a minute: ${now(requests)} now${limited(series.requestLimit) ? `, the limit is believed to be ${now(series.requestLimit)}` : ""}`}
+          lines={[
+            { label: hello.fromJournal ? "settled" : "sent", color: "--accent", values: requests, isFilled: true },
+            ...(limited(series.requestLimit)
+              ? [{ label: "limit as believed", color: "--limit", values: series.requestLimit, isDashed: true }]
+              : []),
+          ]}
+        />
+        <Chart
+          {...shared}
+          title="Tokens a minute"
+          says={`Tokens a minute: ${now(tokens)} now${limited(series.tokenLimit) ? `, the limit is believed to be ${now(series.tokenLimit)}` : ""}`}
+          lines={[
+            { label: "used", color: "--accent", values: tokens, isFilled: true },
+            ...(limited(series.tokenLimit)
+              ? [{ label: "limit as believed", color: "--limit", values: series.tokenLimit, isDashed: true }]
+              : []),
+          ]}
+        />
+        <Chart
+          {...shared}
+          title="Calls in flight"
+          says={`Calls in flight: ${now(series.inFlight)} now`}
+          lines={[{ label: "with the vendor", color: "--ok", values: series.inFlight, isFilled: true }]}
+        />
+        {!hello.fromJournal && (
+          <Chart
+            {...shared}
+            title="Calls waiting, by what for"
+            says={`Calls waiting: ${state.waiting.map(({ reason, calls }) => `${calls} for ${reason}`).join(", ") || "none"}`}
+            isStacked
+            lines={
+              shown.length > 0
+                ? shown.map(([reason, values], at) => ({ label: reason, color: waitColors[at]!, values }))
+                : [{ label: "nothing waits", color: "--wait-1", values: series.atMs.map(() => 0) }]
+            }
+          />
+        )}
+      </div>
+    </section>
+  )
+}
+
+function total(values: readonly number[]): number {
+  return values.reduce((sum, each) => sum + each, 0)
+}
+
+function Waiting({ state }: { state: PageState }): JSX.Element {
+  const { waiting, quotas, trouble, status } = state
+  const most = Math.max(1, ...waiting.map(({ calls }) => calls))
+  return (
+    <section aria-label="Why calls wait">
+      <h2>Why calls wait</h2>
+      {status === "paused" && <p class="notice">Paused: no call is sent until somebody resumes.</p>}
+      {waiting.length === 0 && status !== "paused" && <p class="faint">No call waits for admission.</p>}
+      <ul class="reasons">
+        {waiting.map(({ reason, calls }) => (
+          <li key={reason}>
+            <span>{reason}</span>
+            <span class="bar" aria-hidden="true">
+              <i style={{ width: `${(calls / most) * 100}%` }} />
+            </span>
+            <b>{count(calls)}</b>
+          </li>
+        ))}
+      </ul>
+      {trouble !== undefined && <p class="faint">The last call ended with {trouble}.</p>}
+      {quotas.map((quota) => (
+        <div class="quota" key={quota.name}>
+          <h3 title={quota.name}>{quota.name}</h3>
+          {quota.gate !== "open" && (
+            <p class="faint">
+              {quota.gate === "closed" ? "The gate is closed: all wait." : "After a refusal: few at first, then more."}
+            </p>
+          )}
+          <table>
+            <thead class="hidden">
+              <tr>
+                <th scope="col">Limit</th>
+                <th scope="col">Free now</th>
+                <th scope="col">As believed</th>
+              </tr>
+            </thead>
+            <tbody>
+              {quota.limits.map(({ name, limit, level }) => (
+                <tr key={name}>
+                  <th scope="row">{limitWords(name)}</th>
+                  <td class="bar" title="what could be taken now">
+                    <i style={{ width: `${Math.max(0, Math.min(1, level / limit)) * 100}%` }} />
+                  </td>
+                  <td>
+                    {name === "budgetUsd" ? dollars(Math.max(0, level)) : short(Math.max(0, Math.floor(level)))} of{" "}
+                    {name === "budgetUsd" ? dollars(limit) : short(limit)}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+          {quota.limits.length === 0 && <p class="faint">No limit is known yet.</p>}
+        </div>
+      ))}
+    </section>
+  )
+}

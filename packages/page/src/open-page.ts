@@ -1,0 +1,220 @@
+import { randomBytes } from "node:crypto"
+import type { AddressInfo } from "node:net"
+import { type EventSink, SluiceError } from "@sluice/core"
+import { runWithin } from "@sluice/core/internal"
+import { openJournal, redactSecrets, userName } from "@sluice/journal"
+import { systemClock } from "@sluice/scheduler"
+import { actionsOf, carryOut, type ControlEvent, parseControl } from "./controls.ts"
+import { ItemList } from "./items/item-list.ts"
+import { type TextSource, longText } from "./items/text-source.ts"
+import { JournalSource } from "./items/journal-source.ts"
+import { timelineOf, traceOf } from "./items/timeline.ts"
+import { RunModel } from "./model/run-model.ts"
+import { checkPageOptions, type PageOptions } from "./options.ts"
+import { clientFiles } from "./server/client-files.ts"
+import { LiveStream } from "./server/live-stream.ts"
+import { pageServer } from "./server/page-server.ts"
+import { followRun, type FollowedRun, runOf } from "./follow-run.ts"
+import type { Hello, ItemDetail, Tick } from "./wire.ts"
+
+const tickMs = 1_000
+
+/** A page that is open. */
+export interface Page extends AsyncDisposable {
+  /** With its token: whoever has it sees everything and may press every button. */
+  readonly url: string
+  /** For `onEvent` of `limitedFetch` and of the run, the same for both. */
+  readonly onEvent: EventSink
+  /** How many tabs look at it now. */
+  readonly viewers: number
+  /** Says that the run is over, however it ended; `begin` that it goes on. A run of a flow says so by its own events. */
+  end(status: "ok" | "failed" | "cancelled"): void
+  begin(): void
+  /** Ends the server. A second call does nothing. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens a live page of a run on this machine alone: how far, how long, how much, why calls wait, what each item was asked and answered.
+ *
+ * @throws SluiceError `invalid-option`; `usage` when the port is taken; `journal-unreadable`
+ * @example
+ * ```ts no-run
+ * const page = await openPage({ title: "digest" })
+ * const fetch = limitedFetch({ requestsPerMinute: 500, onEvent: page.onEvent })
+ * console.log(page.url)
+ * ```
+ */
+export async function openPage(options: PageOptions = {}): Promise<Page> {
+  checkPageOptions(options)
+  const { clock = systemClock, controls = {}, secrets = [], flow, onEvent: other } = options
+  const token = options.token ?? randomBytes(24).toString("base64url")
+  const redact = (text: string): string => redactSecrets(text, secrets)
+  const files = await clientFiles()
+
+  const journal =
+    typeof options.journal === "string" ? openJournal({ path: options.journal, readOnly: true }) : options.journal
+  const run = journal && runOf(journal, options.runId, typeof options.journal === "string")
+  const title = options.title ?? run?.runId ?? flow?.toJSON().name ?? "sluice"
+  let source: JournalSource | undefined
+  const model = new RunModel(
+    {
+      title,
+      clock,
+      total: options.total ?? (() => undefined),
+      actions: () => (model.isOver && !controls.retryFailed ? [] : actionsOf(controls)),
+      loading: () => source?.isLoading ?? false,
+    },
+    typeof options.journal === "string" ? run?.startedAtMs : undefined,
+  )
+  const { columns, index } = model
+  if (journal && run) {
+    const view = journal.look(run.runId)
+    const { prompt, hasSchema } = options
+    const { startWallMs } = model
+    const isAlone = typeof options.journal === "string"
+    source = new JournalSource({ view, columns, index, clock, startWallMs, prompt, hasSchema, isAlone })
+  }
+  const list = new ItemList(columns, index, source, () => clock.now())
+
+  let sentSeries = 0
+  let sentEdition = 0
+  const hello = (): string => {
+    const answer: Hello = {
+      state: model.state(),
+      series: model.series.since(),
+      marks: model.marks.all,
+      ...(flow && { flow: flow.toJSON() }),
+      fromJournal: followed !== undefined,
+    }
+    return redact(JSON.stringify(answer))
+  }
+  const stream = new LiveStream(hello)
+  const tell = (): void => {
+    const marks = model.marks.changes()
+    if (sentEdition === model.series.edition) {
+      const from = sentSeries
+      stream.tell("tick", () => {
+        const tick: Tick = { state: model.state(), series: model.series.since(from), marks }
+        return redact(JSON.stringify(tick))
+      })
+    } else stream.tell("hello", hello)
+    sentSeries = model.series.end
+    sentEdition = model.series.edition
+  }
+  const hear: EventSink = (event) => {
+    other?.(event)
+    model.hear(event)
+  }
+  const onEvent: EventSink = Object.assign(hear, {
+    watch: (state) => {
+      model.watch(state)
+      other?.watch?.(state)
+    },
+    ...(other?.within && { within: (work, fn) => runWithin(other, work, fn) }),
+    wantsContent: other?.wantsContent === true,
+  } satisfies Pick<EventSink, "watch" | "within" | "wantsContent">)
+
+  const control = (body: unknown): ControlEvent["action"] => {
+    const { action, changes } = parseControl(body)
+    carryOut(controls, action, changes)
+    const event: ControlEvent = {
+      type: "control",
+      atMs: clock.now(),
+      action,
+      by: `${userName()}, page`,
+      ...(changes && { changes }),
+    }
+    onEvent(event)
+    options.onControl?.(event)
+    tell()
+    return action
+  }
+
+  const app = pageServer({
+    token,
+    port: () => port,
+    title: () => redact(title),
+    files,
+    stream,
+    hello,
+    items: (question) => list.page(question),
+    item: (row) => detailOf(row, model, list, source),
+    text: (row, which) => source?.texts(columns.node(row), columns.index[row]!)?.[which],
+    timeline: (fromMs, toMs) => timelineOf(model.traces, columns, model.latestMs, { fromMs, toMs }),
+    control,
+    redact,
+  })
+  try {
+    await app.listen({ port: options.port ?? 0, host: "127.0.0.1" })
+  } catch (error) {
+    if (typeof options.journal === "string") await journal?.close()
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error
+    throw new SluiceError("usage", `Port ${options.port} is taken. Choose another, or none for one that is free.`)
+  }
+  const { port } = app.server.address() as AddressInfo
+
+  let followed: FollowedRun | undefined
+  if (typeof options.journal === "string" && journal && run && source) {
+    const noted = (): unknown => journal.note(run.runId, "control")
+    followed = followRun({ view: journal.look(run.runId), source, model, noted })
+  } else void source?.load()
+  let cancelTick: (() => void) | undefined
+  const tick = (): void => {
+    if (followed) followed.poll()
+    else model.tick()
+    tell()
+    cancelTick = clock.setTimer(tickMs, tick)
+  }
+  cancelTick = clock.setTimer(tickMs, tick)
+
+  let closed: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    cancelTick?.()
+    source?.close()
+    list.close()
+    stream.close()
+    await app.close()
+    if (typeof options.journal === "string") await journal?.close()
+  }
+  return {
+    url: `http://127.0.0.1:${port}/?token=${token}`,
+    onEvent,
+    get viewers() {
+      return stream.size
+    },
+    end(status) {
+      model.end(status)
+      model.series.close(model.now(), {
+        inFlight: 0,
+        requestLimit: undefined,
+        tokenLimit: undefined,
+        waiting: new Map(),
+      })
+      tell()
+    },
+    begin: () => model.begin(),
+    close: () => (closed ??= close()),
+    [Symbol.asyncDispose]: () => (closed ??= close()),
+  }
+}
+
+function detailOf(
+  row: number,
+  model: RunModel,
+  list: ItemList,
+  source: TextSource | undefined,
+): ItemDetail | undefined {
+  const { columns, traces } = model
+  if (row >= columns.count) return undefined
+  const trace = traces.of(row)
+  const texts = source?.texts(columns.node(row), columns.index[row]!)
+  const { asked, answered, ...facts } = texts ?? {}
+  return {
+    ...list.row(row),
+    ...facts,
+    ...(asked !== undefined && { asked: longText(asked) }),
+    ...(answered !== undefined && { answered: longText(answered) }),
+    ...(trace && { trace: traceOf(trace, columns) }),
+  }
+}

@@ -1,0 +1,115 @@
+import axe, { type AxeResults } from "axe-core"
+import type { Page as Tab } from "playwright-core"
+import { expect, onTestFinished, test, vi } from "vitest"
+import { openPage } from "../src/index.ts"
+import { hasBrowser, openTab, startBrowser } from "./chromium.ts"
+import { soon } from "./command.ts"
+import { tellRun } from "./told-run.ts"
+
+vi.setConfig({ testTimeout: 180_000 })
+
+/** What axe finds wrong, each with its rule and where. */
+async function faults(tab: Tab): Promise<string[]> {
+  await tab.evaluate(axe.source)
+  const { violations } = await tab.evaluate<AxeResults>("axe.run(document)")
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, any }) => `${id}: ${html.slice(0, 120)} ${any[0]?.message ?? ""}`),
+  )
+}
+
+async function shown(): Promise<{ url: string; done: string[] }> {
+  const done: string[] = []
+  const page = await openPage({
+    title: "a run",
+    total: () => 50,
+    flow: { toJSON: () => ({ name: "digest", kind: "batch" }) },
+    controls: {
+      pause: () => done.push("pause"),
+      resume: () => done.push("resume"),
+      drain: () => done.push("drain"),
+      stop: () => done.push("stop"),
+      update: (limits) => done.push(JSON.stringify(limits)),
+      retryFailed: () => done.push("retry"),
+    },
+  })
+  onTestFinished(() => page.close())
+  tellRun(page.onEvent, 30)
+  return { url: page.url, done }
+}
+
+const views = ["", "items", "item/0", "flow", "timeline"]
+
+test.skipIf(!hasBrowser).for(["light", "dark"] as const)(
+  "every view has names for a screen reader and contrast for everybody: %s",
+  async (colorScheme) => {
+    const { url } = await shown()
+    const browser = await startBrowser()
+    const { page, wrong } = await openTab(browser, url, { colorScheme })
+    const found: string[] = []
+    for (const view of views) {
+      await page.goto(new URL(`/#/${view}`, url).href)
+      await soon(() => page.locator("main > *").count()).toBeGreaterThan(0)
+      await page.waitForTimeout(1_500)
+      found.push(...(await faults(page)).map((each) => `/${view} ${each}`))
+    }
+    await page.getByRole("button", { name: "Limits…" }).click()
+    found.push(...(await faults(page)))
+    expect(found).toEqual([])
+    expect(wrong).toEqual([])
+  },
+)
+
+test.skipIf(!hasBrowser)(
+  "by the keyboard alone: from view to view, an item opened and left, a limit changed, the run paused",
+  async () => {
+    const { url, done } = await shown()
+    const browser = await startBrowser()
+    const { page } = await openTab(browser, url)
+    const focused = (): Promise<string> =>
+      page.evaluate<string>(
+        'document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? ""',
+      )
+    /** Presses Tab until it is there: whoever has no mouse has no other way. */
+    const tabTo = async (name: string): Promise<void> => {
+      for (let n = 0; n < 60; n++) {
+        await page.keyboard.press("Tab")
+        if ((await focused()).startsWith(name)) return
+      }
+      throw new Error(`Tab never comes to ${name}`)
+    }
+    await soon(() => page.getByRole("button", { name: "Pause" }).isEnabled()).toBe(true)
+    await tabTo("Pause")
+    await page.keyboard.press("Enter")
+    await soon(() => done).toEqual(["pause"])
+    await soon(() => page.getByRole("button", { name: "Resume" }).count()).toBe(1)
+    await tabTo("Limits")
+    await page.keyboard.press("Space")
+    const dialog = page.getByRole("dialog", { name: "Limits" })
+    await soon(() => dialog.isVisible()).toBe(true)
+    await page.keyboard.press("Escape")
+    await soon(() => dialog.isVisible()).toBe(false)
+    // Closing it leads back to where it was opened.
+    expect(await focused()).toContain("Limits")
+    await page.keyboard.press("Enter")
+    await page.keyboard.type("300")
+    await page.keyboard.press("Enter")
+    await soon(() => done).toEqual(["pause", '{"requestsPerMinute":300}'])
+
+    await tabTo("Items")
+    await page.keyboard.press("Enter")
+    const grid = page.getByRole("grid")
+    await soon(() => grid.getAttribute("aria-rowcount")).toBe("31")
+    await tabTo("Search")
+    await tabTo("Items")
+    await page.keyboard.press("End")
+    await soon(() => grid.getAttribute("aria-activedescendant")).toBe("row-29")
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.press("Enter")
+    await soon(() => page.getByRole("heading", { level: 2 }).textContent()).toContain("Item 28")
+    await page.keyboard.press("Escape")
+    await soon(() => grid.count()).toBe(1)
+    await tabTo("Timeline")
+    await page.keyboard.press("Enter")
+    await soon(() => page.getByRole("region", { name: "Items over time" }).getByRole("link").count()).toBeGreaterThan(0)
+  },
+)

@@ -1,0 +1,3 @@
+import { testExamples } from "../../../scripts/test-examples.ts"
+
+testExamples("otel", 'import { limitedFetch } from "@sluice/providers"')

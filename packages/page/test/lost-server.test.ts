@@ -1,0 +1,59 @@
+import { expect, onTestFinished, test, vi } from "vitest"
+import { openPage, type Page } from "../src/index.ts"
+import { hasBrowser, openTab, startBrowser } from "./chromium.ts"
+import { soon } from "./command.ts"
+
+vi.setConfig({ testTimeout: 120_000 })
+const token = "a-token-that-stays-the-same"
+
+async function opened(title: string, port?: number, secret = token): Promise<Page> {
+  const page = await openPage({
+    title,
+    token: secret,
+    ...(port !== undefined && { port }),
+    controls: { pause: () => {} },
+  })
+  onTestFinished(() => page.close())
+  return page
+}
+
+test.skipIf(!hasBrowser)(
+  "the server goes away: the page says so, offers nothing that needs it, and goes on when it is back; two tabs, a reload",
+  async () => {
+    const first = await opened("before")
+    const port = Number(new URL(first.url).port)
+    const browser = await startBrowser()
+    const { page, wrong } = await openTab(browser, first.url)
+    const second = await page.context().newPage()
+    await second.goto(new URL("/#/items", first.url).href)
+    await soon(() => first.viewers).toBe(2)
+    const pause = page.getByRole("button", { name: "Pause" })
+    await soon(() => pause.isEnabled()).toBe(true)
+
+    await first.close()
+    for (const tab of [page, second])
+      await soon(() => tab.getByRole("alert").textContent()).toContain("does not answer")
+    expect(await pause.isEnabled()).toBe(false)
+    // What was told last stays.
+    expect(await page.getByRole("heading", { level: 1 }).textContent()).toBe("before")
+
+    const again = await opened("after", port)
+    for (const tab of [page, second]) {
+      await soon(() => tab.getByRole("alert").count()).toBe(0)
+      await soon(() => tab.getByRole("heading", { level: 1 }).textContent()).toBe("after")
+    }
+    await soon(() => pause.isEnabled()).toBe(true)
+    // A view that was open is open after a reload too.
+    await second.reload()
+    await soon(() => second.getByRole("grid").count()).toBe(1)
+    await soon(() => again.viewers).toBe(2)
+    await second.close()
+    await soon(() => again.viewers).toBe(1)
+    await again.close()
+
+    await opened("a stranger", port, "another-token-than-it-was")
+    await soon(() => page.getByRole("alert").textContent()).toContain("with a token of its own")
+    expect(await page.getByRole("heading", { level: 1 }).textContent()).toBe("after")
+    expect(wrong.filter((each) => !each.includes("ERR_CONNECTION_REFUSED"))).toEqual([])
+  },
+)

@@ -1,0 +1,36 @@
+import type { Clock, EventSink } from "@sluice/core"
+import { tellWarning } from "@sluice/core/internal"
+import { systemClock } from "@sluice/scheduler"
+
+const windowMs = 60_000
+/** One for each of some purposes is a way to write a program. */
+const mostFetches = 3
+const mostQuotas = 200
+
+/** Which account and model `limitedFetch` after `limitedFetch` of this process has met, by labels that are no credentials. */
+const met = new Map<string, { atMs: number; fetches: number; isTold: boolean }>()
+
+/**
+ * A `limitedFetch` meets an account and model for the first time. When others of this process just did so too, each call has a
+ * client of its own: every quota is new, and none limits anything.
+ */
+export function meet(quota: string, clock: Clock, sink: EventSink | undefined): void {
+  // Simulated time is a test's, which makes many on purpose.
+  if (clock !== systemClock) return
+  const atMs = clock.now()
+  const known = met.get(quota)
+  if (!known || atMs - known.atMs > windowMs) {
+    met.delete(quota)
+    met.set(quota, { atMs, fetches: 1, isTold: known?.isTold ?? false })
+    if (met.size > mostQuotas) met.delete(met.keys().next().value!)
+    return
+  }
+  if (++known.fetches <= mostFetches || known.isTold) return
+  known.isTold = true
+  tellWarning(
+    sink,
+    atMs,
+    "made-per-call",
+    `${quota}: ${known.fetches} limitedFetch of this process call it within a minute, each with a quota of its own, so together they are limited by none. Make the client (and its openaiOptions, limitedFetch, …) once, outside the function that calls it.`,
+  )
+}

@@ -1,0 +1,76 @@
+import { Redis } from "ioredis"
+import { turnLua } from "../src/scripts/turn.lua.ts"
+import { keysOf } from "../src/store/quota-keys.ts"
+import type { Turn, TurnTold, Want } from "../src/wire/turn.ts"
+import { startServer } from "../test/redis-server.ts"
+
+const limits = [
+  ["requests/60000", 1],
+  ["tokens/60000", 2],
+  ["inputTokens/60000", 3],
+  ["outputTokens/60000", 4],
+] as const
+const told: TurnTold = {
+  name: "bench",
+  L: limits.map(([id, d]) => ({ id, nm: id, d, w: 60_000, limit: 1e9, kind: "bucket", j: 50 })),
+  ramp: 0,
+  wave: 0,
+}
+
+/** Microseconds of the server for a turn with so many reserves and settles, by its own count. */
+export async function serverCost(program: string): Promise<string[]> {
+  const server = await startServer(program)
+  const redis = new Redis(server.url)
+  const rows = ["| reserves and settles in a turn | members | µs a turn | µs a call |", "|---|---|---|---|"]
+  for (const [calls, members] of [
+    [1, 1],
+    [64, 1],
+    [1, 1_000],
+  ] as const) {
+    await redis.flushall()
+    const { keys, bus } = keysOf("0123456789abcdef")
+    const want: Want = [1, 100, 100, 0, 1, 0]
+    let number = 0
+    const turn = (member: string, wants: readonly Want[], introduces: boolean): Promise<unknown> => {
+      const message: Turn = {
+        p: member,
+        t: ++number,
+        r: number - 1,
+        nb: "a",
+        ls: 600_000,
+        hz: 500,
+        off: 0,
+        pv: 0,
+        h: 0,
+        o: 0,
+        O: [0, 0, 0, 0],
+        T: {},
+        W: wants,
+        s: number,
+        S: wants.map(() => [100, 0, 10, 10, 0, 0]),
+        R: [],
+        ok: wants.length,
+        oka: 100,
+        le: 0,
+        ...(introduces && { told }),
+      }
+      return redis.eval(turnLua, keys.length, ...keys, JSON.stringify(message), "0", bus)
+    }
+    for (let each = 0; each < members; each++) await turn(`m${each}`, [], true)
+    await redis.config("RESETSTAT")
+    const wants = Array.from({ length: calls }, () => want)
+    const turns = 2_000
+    for (let each = 0; each < turns; each++) await turn("m0", wants, false)
+    const stats = await redis.info("commandstats")
+    const us = Number(/cmdstat_eval:calls=\d+,usec=\d+,usec_per_call=([\d.]+)/.exec(stats)?.[1])
+    const memory =
+      calls === 1 && members === 1_000
+        ? `; ${Math.round((await redis.memory("USAGE", keys[2]!))! / members)} bytes a member`
+        : ""
+    rows.push(`| ${calls} | ${members}${memory} | ${us.toFixed(0)} | ${(us / calls).toFixed(1)} |`)
+    process.stdout.write(`${rows.at(-1)}\n`)
+  }
+  redis.disconnect()
+  await server.stop()
+  return rows
+}

@@ -1,0 +1,67 @@
+import { Alone } from "./alone.ts"
+import type { LedgerEvents } from "./ledger-events.ts"
+import type { KeptLimit } from "./wire/turn.ts"
+
+/** What a process does that cannot reach the others for longer than a lease. */
+export interface Offline {
+  readonly does: "share" | "wait" | "fail"
+  /** For how long the others leave its share alone. */
+  readonly forMs: number
+  /** The most that it may use. */
+  readonly share: number
+}
+
+/** Before the others take its share back, whoever is alone has stopped. */
+const marginMs = 1_000
+
+/** Whether Redis can be reached, and what is done while it cannot. */
+export class Absence {
+  readonly #offline: Offline
+  readonly #events: LedgerEvents
+  #sinceMs: number | undefined
+  #alone: Alone | undefined
+  #over: Alone | undefined
+
+  constructor(offline: Offline, events: LedgerEvents) {
+    this.#offline = offline
+    this.#events = events
+  }
+
+  get isLost(): boolean {
+    return this.#sinceMs !== undefined
+  }
+
+  /** What may be started meanwhile, if anything. */
+  get alone(): Alone | undefined {
+    return this.#alone
+  }
+
+  get fails(): boolean {
+    return this.isLost && this.#offline.does === "fail"
+  }
+
+  /** No answer for longer than a lease; `share` of the limits is left to this process. Returns whether that is news. */
+  lost(nowMs: number, answeredMs: number, share: number, limits: readonly KeptLimit[], places: number): boolean {
+    const isNews = this.#sinceMs === undefined
+    const { does, forMs } = this.#offline
+    const mine = does === "share" ? Math.min(share, this.#offline.share) : 0
+    if (isNews) {
+      this.#sinceMs = nowMs
+      this.#events.lost(mine, does)
+      if (mine > 0) this.#alone = new Alone(nowMs, limits, mine, places)
+    }
+    if (this.#alone && nowMs - answeredMs > forMs - marginMs) {
+      this.#over = this.#alone
+      this.#alone = undefined
+    }
+    return isNews
+  }
+
+  /** Redis answers. Returns what was started meanwhile. */
+  back(nowMs: number): Alone | undefined {
+    const alone = this.#alone ?? this.#over
+    this.#events.back(nowMs - this.#sinceMs!, alone?.calls ?? 0)
+    this.#sinceMs = this.#alone = this.#over = undefined
+    return alone
+  }
+}

@@ -1,0 +1,299 @@
+import type { Clock } from "@sluice/core"
+import type { QuotaKeys } from "./store/quota-keys.ts"
+import type { LedgerEvents } from "./ledger-events.ts"
+import type { Outbox } from "./outbox.ts"
+import { ServerTime } from "./wire/server-time.ts"
+import { turnLua } from "./scripts/turn.lua.ts"
+import { script, type Store } from "./store/store.ts"
+import type { TurnAnswer, TurnTold, Turn, Want } from "./wire/turn.ts"
+
+const turnScript = script(turnLua)
+
+/** One call at most is under way; a server that has not answered for so long is looked for on a new connection. */
+const silenceMs = 10_000
+/** Ends that only correct amounts wait so long for others. */
+const lingerMs = 25
+/** So many of them do not wait. */
+const manyEnds = 200
+/** Between two looks for a connection. */
+const lookMs = 50
+const roundingMs = 0.01
+
+/** Whose conversation it is. */
+export interface Party {
+  readonly outbox: Outbox
+  /** Something runs, waits or is dated. */
+  readonly isActive: boolean
+  /** Calls wait that no ticket is for. */
+  readonly asks: boolean
+  /** What is said of the present: places, dated tickets, who waits. */
+  state(nowMs: number, mayAsk: boolean): Pick<Turn, "h" | "o" | "O" | "T" | "W">
+  /** The answer to a turn with these wants. */
+  hear(answer: TurnAnswer, wants: readonly Want[], nowMs: number): void
+  /** Nobody has answered for longer than a lease. */
+  lost(nowMs: number): void
+  /** When to take part in learning although nothing else is to be said. */
+  readonly learnAtMs: number
+  readonly cursor: string | undefined
+}
+
+export interface ConversationOptions {
+  readonly store: Store
+  readonly keys: QuotaKeys
+  readonly member: string
+  readonly newName: () => string
+  readonly told: () => TurnTold
+  readonly clock: Clock
+  /** For signs of life alone. */
+  readonly beats: Clock
+  readonly serverNow: (() => number) | undefined
+  readonly leaseMs: number
+  readonly horizonMs: number
+  readonly offlineMs: number
+  readonly learns: boolean
+  readonly events: LedgerEvents
+}
+
+/** The turns of one process, one after the other: what has happened and what is wanted goes out, and one answer comes back. */
+export class Conversation {
+  readonly #options: ConversationOptions
+  readonly #party: Party
+  #turn = 0
+  #heard = 0
+  #born: string | undefined
+  #version = -1
+  /** The limits were told, and not changed since. */
+  #introduced = false
+  #busySinceMs: number | undefined
+  #answeredMs: number
+  #lastSentMs = -Infinity
+  #restingSinceMs: number | undefined
+  #mayAskMs = -Infinity
+  #isMember = false
+  /** What the last turn came to was an error. */
+  #isFailing = false
+  #isScheduled = false
+  #isClosed = false
+  #cancelTimer: (() => void) | undefined
+  #timerMs = Infinity
+  #cancelBeat: (() => void) | undefined
+  #lingerSinceMs: number | undefined
+  #leaving: Promise<void> | undefined
+  #underway: Promise<void> = Promise.resolve()
+  readonly #serverTime = new ServerTime()
+
+  constructor(party: Party, options: ConversationOptions) {
+    this.#party = party
+    this.#options = options
+    this.#answeredMs = options.clock.now()
+    options.store.onReady(() => this.kick())
+  }
+
+  /** What the other side is known to be: its life, by name. */
+  get born(): string | undefined {
+    return this.#born
+  }
+
+  /** The last answer was to a turn that left then. */
+  get answeredMs(): number {
+    return this.#answeredMs
+  }
+
+  /** Who waits may ask again then; in the past: now. */
+  get mayAskMs(): number {
+    return this.#mayAskMs
+  }
+
+  /** Something is to be said, now or soon. */
+  kick(): void {
+    if (this.#isScheduled || this.#isClosed) return
+    this.#isScheduled = true
+    // Whatever happens in this moment goes into one turn.
+    queueMicrotask(() => {
+      this.#isScheduled = false
+      this.#next()
+    })
+  }
+
+  /** Whoever was told to ask later may ask now. */
+  askNow(): void {
+    this.#mayAskMs = -Infinity
+    this.kick()
+  }
+
+  /** The limits are told again. */
+  introduceAgain(): void {
+    this.#introduced = false
+    this.askNow()
+  }
+
+  /** What the answer grants is declined: it came too late. The next turn says so. */
+  decline(): void {
+    this.#heard = -1
+  }
+
+  /** Says goodbye, if there is anybody to say it to. */
+  close(): Promise<void> {
+    return (this.#leaving ??= this.#leave())
+  }
+
+  async #leave(): Promise<void> {
+    const { store, clock, leaseMs } = this.#options
+    // A turn that is under way ends first; after a lease the others know by themselves.
+    await new Promise<void>((resolve) => {
+      const cancel = clock.setTimer(leaseMs, resolve)
+      void this.#underway.then(resolve).finally(cancel)
+    })
+    if (this.#isMember && store.isReady && this.#busySinceMs === undefined) await this.#send(true)
+    this.#isClosed = true
+    this.#cancelTimer?.()
+    this.#cancelBeat?.()
+  }
+
+  #next(): void {
+    if (this.#isClosed) return
+    const { clock, store, leaseMs } = this.#options
+    // A timer may fire a rounding error early.
+    const nowMs = clock.now() + roundingMs
+    const { outbox, isActive } = this.#party
+    const isSilent = this.#isFailing || this.#busySinceMs !== undefined || !store.isReady
+    if (isActive && nowMs - this.#answeredMs > leaseMs && isSilent) this.#party.lost(nowMs)
+    if (this.#busySinceMs !== undefined) {
+      if (nowMs - this.#busySinceMs > silenceMs) store.reconnect()
+      return this.#beat()
+    }
+    if (this.#leaving) return
+    if (!store.isReady) {
+      if (isActive || !outbox.isEmpty) this.#wakeAt(nowMs + lookMs)
+      return
+    }
+    const hasEnds = this.#hasEnds(nowMs)
+    const { asks } = this.#party
+    const learns = nowMs >= this.#party.learnAtMs
+    const beats = this.#isMember && isActive && nowMs - this.#lastSentMs >= leaseMs / 3 - 1
+    if ((asks && nowMs >= this.#mayAskMs) || hasEnds || learns || beats || !this.#introduced)
+      return void (this.#underway = this.#send(false))
+    if (!isActive && outbox.isEmpty) return this.#rest(nowMs)
+    this.#restingSinceMs = undefined
+    const lingersUntilMs = this.#lingerSinceMs === undefined ? Infinity : this.#lingerSinceMs + lingerMs
+    this.#wakeAt(Math.min(lingersUntilMs, asks ? this.#mayAskMs : Infinity, this.#party.learnAtMs))
+    this.#beat()
+  }
+
+  /** Whether what has ended is to be told now. */
+  #hasEnds(nowMs: number): boolean {
+    const { outbox } = this.#party
+    if (outbox.isEmpty) {
+      this.#lingerSinceMs = undefined
+      return false
+    }
+    this.#lingerSinceMs ??= nowMs
+    return outbox.isUrgent || outbox.size >= manyEnds || nowMs - this.#lingerSinceMs >= lingerMs
+  }
+
+  /** Who has nothing to do for a lease leaves: a share is not kept for it. */
+  #rest(nowMs: number): void {
+    if (!this.#isMember) return
+    this.#restingSinceMs ??= nowMs
+    const { leaseMs } = this.#options
+    if (nowMs - this.#restingSinceMs >= leaseMs) this.#underway = this.#send(true)
+    else this.#beat()
+  }
+
+  async #send(leaves: boolean): Promise<void> {
+    const { store, keys, clock, serverNow, events } = this.#options
+    const nowMs = clock.now()
+    const turn = this.#compose(nowMs, leaves)
+    this.#busySinceMs = this.#lastSentMs = nowMs
+    this.#lingerSinceMs = undefined
+    try {
+      const args = [JSON.stringify(turn), String(serverNow?.() ?? 0), keys.bus]
+      const answer = JSON.parse((await store.run(turnScript, keys.keys, args)) as string) as TurnAnswer
+      this.#busySinceMs = undefined
+      this.#isFailing = false
+      events.took(clock.now() - nowMs)
+      this.#take(answer, turn, nowMs, leaves)
+    } catch (error) {
+      events.failed(error)
+      this.#isFailing = true
+      // It may have arrived or not: the next turn says which answer was the last.
+      this.#busySinceMs = undefined
+      this.#wakeAt(clock.now() + lookMs)
+    }
+  }
+
+  #compose(nowMs: number, leaves: boolean): Turn {
+    const { member, newName, told, leaseMs, horizonMs, offlineMs, learns } = this.#options
+    const { cursor, outbox } = this.#party
+    const state = this.#party.state(nowMs, !leaves && nowMs + roundingMs >= this.#mayAskMs)
+    return {
+      p: member,
+      ...(!leaves && this.#serverTime.at(nowMs)),
+      t: ++this.#turn,
+      r: this.#heard,
+      ...(this.#born !== undefined && { b: this.#born }),
+      nb: newName(),
+      ...(!this.#introduced && { told: told() }),
+      ls: leaseMs,
+      hz: horizonMs,
+      off: offlineMs,
+      pv: this.#version,
+      ...state,
+      ...outbox.seal(nowMs),
+      le: learns ? 1 : 0,
+      ...(cursor !== undefined && { lc: cursor }),
+      ...(leaves && { bye: 1 }),
+    }
+  }
+
+  #take(answer: TurnAnswer, turn: Turn, sentMs: number, left: boolean): void {
+    const nowMs = this.#options.clock.now()
+    if (answer.late) {
+      this.#serverTime.doubt()
+      return this.kick()
+    }
+    if (answer.who) {
+      this.#introduced = false
+      this.#isMember = false
+      return this.kick()
+    }
+    this.#serverTime.heard(answer.now, nowMs)
+    this.#introduced = true
+    this.#heard = turn.t
+    this.#party.outbox.arrived()
+    this.#answeredMs = sentMs
+    this.#born = answer.born
+    this.#version = answer.pv
+    this.#isMember = !left
+    if (left) {
+      this.#restingSinceMs = undefined
+      this.#introduced = !this.#party.isActive
+      if (this.#party.isActive) this.kick()
+      return
+    }
+    const granted = answer.s.length ?? 0
+    this.#mayAskMs = answer.r >= 0 ? nowMs + answer.r : granted < turn.W.length ? nowMs + 5 : -Infinity
+    this.#party.hear(answer, turn.W, nowMs)
+    this.kick()
+  }
+
+  #wakeAt(atMs: number): void {
+    if (atMs >= this.#timerMs || atMs === Infinity) return
+    this.#cancelTimer?.()
+    this.#timerMs = atMs
+    const { clock } = this.#options
+    this.#cancelTimer = clock.setTimer(Math.max(0, atMs - clock.now()), () => {
+      this.#timerMs = Infinity
+      this.#cancelTimer = undefined
+      this.#next()
+    })
+  }
+
+  /** A sign of life, thrice a lease. */
+  #beat(): void {
+    this.#cancelBeat ??= this.#options.beats.setTimer(this.#options.leaseMs / 3, () => {
+      this.#cancelBeat = undefined
+      this.#next()
+    })
+  }
+}

@@ -1,0 +1,121 @@
+import { type Clock, type EventSink, SluiceError } from "@sluice/core"
+import { tellWarning } from "@sluice/core/internal"
+
+/** A turn that takes longer is slow; so many in a row are no accident. */
+const slowMs = 100
+const slowTurns = 20
+
+/** What a process is told of the quota that it shares. */
+export class LedgerEvents {
+  readonly #quota: string
+  readonly #sink: EventSink | undefined
+  readonly #clock: Clock
+  readonly #once = new Set<string>()
+  /** Turns in a row that took long, until it was told of them. */
+  #slow: number[] | undefined = []
+  #said: string | undefined
+
+  constructor(quota: string, sink: EventSink | undefined, clock: Clock) {
+    this.#quota = quota
+    this.#sink = sink
+    this.#clock = clock
+  }
+
+  gateClosed(untilMs: number, reason: string): void {
+    this.#tell({ type: "gate-close", quota: this.#quota, atMs: this.#clock.now(), untilMs, reason })
+  }
+
+  changed(change: { readonly dimension: string; readonly from: number; readonly to: number }): void {
+    const reason = "told or found by a process that shares it"
+    this.#tell({ type: "limit-change", quota: this.#quota, atMs: this.#clock.now(), ...change, reason })
+  }
+
+  toldDifferently(limit: string): void {
+    if (this.#once.has(limit)) return
+    this.#once.add(limit)
+    this.warn(
+      "told-differently",
+      `processes tell different numbers for ${limit}. The lowest counts; tell all the same.`,
+    )
+  }
+
+  lost(share: number, does: "share" | "wait" | "fail"): void {
+    const percent = `${Math.round(share * 1_000) / 10} %`
+    const goesOn =
+      does === "fail"
+        ? "Calls are rejected until it is back"
+        : share > 0
+          ? `This process goes on with ${percent} of the limits, which the others leave to it`
+          : "This process waits until it is back"
+    const answers = this.#said === undefined ? "does not answer" : `does no turn (${this.#said})`
+    this.warn("store-lost", `Redis ${answers}. ${goesOn}.`)
+  }
+
+  /** What came instead of an answer. */
+  failed(error: unknown): void {
+    // A connection that is not there says nothing of the server.
+    const said = error instanceof Error && /^[A-Z]+ /.test(error.message) ? error.message : undefined
+    this.#said = said?.slice(0, 200)
+  }
+
+  /** A turn took so long to Redis and back. */
+  took(ms: number): void {
+    if (ms <= slowMs) this.#slow = []
+    if (ms <= slowMs || !this.#slow) return
+    this.#slow.push(ms)
+    if (this.#slow.length < slowTurns) return
+    const median = Math.round(this.#slow.toSorted((a, b) => a - b)[slowTurns / 2]!)
+    this.#slow = undefined
+    this.warn(
+      "slow-store",
+      `Redis takes ${median} ms for a turn. Calls start later by it; rates hold up to half a second.`,
+    )
+  }
+
+  evicts(policy: string): void {
+    this.warn(
+      "store-evicts",
+      `Redis throws keys away when its memory is full (maxmemory-policy ${policy}): a quota would begin anew. Set it to noeviction.`,
+    )
+  }
+
+  back(afterMs: number, calls: number): void {
+    this.warn(
+      "store-back",
+      `Redis answers again after ${Math.round(afterMs / 100) / 10} s; ${calls} calls were started meanwhile.`,
+    )
+  }
+
+  /** So many calls that were dated are asked for anew. */
+  empty(dated: number): void {
+    this.warn(
+      "store-empty",
+      `Redis has lost what it kept (restarted, flushed, full or failed over). Limits begin anew, with nothing in hand; ${dated} calls that had a time are asked for again.`,
+    )
+  }
+
+  warn(code: string, message: string): void {
+    tellWarning(this.#sink, this.#clock.now(), code, `${this.#quota}: ${message}`)
+  }
+
+  /** Another process was refused for good. */
+  ended(why: string, resetMs: number, said: string): SluiceError {
+    const when = resetMs >= 0 ? `, until its reset in ${Math.round(resetMs / 1_000)} s` : ""
+    const vendor = said && ` The vendor says: ${said}`
+    const message = `${this.#quota}: another process was refused for good (${why})${when}; waiting does not help.${vendor}`
+    return new SluiceError("quota-exhausted", message, { details: { why, resetMs } })
+  }
+
+  unreachable(): SluiceError {
+    const message = `${this.#quota}: Redis, which keeps the shared quota, does not answer. Check it, or choose whenUnreachable: "share" or "wait".`
+    return new SluiceError("store-unreachable", message, { retryable: true })
+  }
+
+  #tell(event: Parameters<EventSink>[0]): void {
+    try {
+      this.#sink?.(event)
+    } catch {
+      // A sink that throws is its owner's concern.
+    }
+  }
+}

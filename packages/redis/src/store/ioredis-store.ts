@@ -1,0 +1,97 @@
+import type { Script, Store } from "./store.ts"
+
+/** What is used of `ioredis`: a `Redis` or a `Cluster`. */
+export interface IoredisLike {
+  readonly status: string
+  readonly isCluster?: boolean
+  duplicate(...options: never[]): unknown
+  disconnect(reconnect?: boolean): void
+}
+
+interface IoredisConnection extends IoredisLike {
+  duplicate(...options: unknown[]): IoredisConnection
+  evalsha(sha: string, count: number, ...args: string[]): Promise<unknown>
+  eval(lua: string, count: number, ...args: string[]): Promise<unknown>
+  call(name: string, ...args: (string | number)[]): Promise<unknown>
+  subscribe(channel: string): Promise<unknown>
+  unsubscribe(channel: string): Promise<unknown>
+  on(event: string, listener: (...args: string[]) => void): unknown
+  connect(): Promise<void>
+}
+
+/** Two connections of our own beside the user's: one for commands that are never sent twice, one that listens. */
+export function ioredisStore(client: IoredisLike): Store {
+  const retryStrategy = (attempt: number): number => Math.min(200, 20 * attempt)
+  const connection = duplicate(client as IoredisConnection, {
+    // A command that waited for a connection, or was sent again, would be a grant to nobody.
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    enableAutoPipelining: false,
+    lazyConnect: true,
+    retryStrategy,
+  })
+  const listener = duplicate(client as IoredisConnection, {
+    maxRetriesPerRequest: null,
+    lazyConnect: true,
+    retryStrategy,
+  })
+  const hearers = new Map<string, (message: string) => void>()
+  const ready: (() => void)[] = []
+  connection.on("error", () => {})
+  listener.on("error", () => {})
+  connection.on("ready", () => {
+    for (const hear of ready) hear()
+  })
+  listener.on("message", (channel = "", message = "") => hearers.get(channel)?.(message))
+  connection.connect().catch(() => {})
+  listener.connect().catch(() => {})
+  return {
+    get isReady() {
+      return connection.status === "ready"
+    },
+    run: (script, keys, args) => runScript(connection, script, keys, args),
+    command: (name, ...args) => connection.call(name, ...args),
+    subscribe(channel, hear) {
+      hearers.set(channel, hear)
+      listener.subscribe(channel).catch(() => {})
+    },
+    unsubscribe(channel) {
+      hearers.delete(channel)
+      listener.unsubscribe(channel).catch(() => {})
+    },
+    onReady: (hear) => void ready.push(hear),
+    reconnect: () => connection.disconnect(true),
+    close() {
+      connection.disconnect()
+      listener.disconnect()
+      return Promise.resolve()
+    },
+  }
+}
+
+function duplicate(client: IoredisConnection, options: Readonly<Record<string, unknown>>): IoredisConnection {
+  if (!client.isCluster) return client.duplicate(options)
+  const { retryStrategy, lazyConnect, enableOfflineQueue, ...redisOptions } = options
+  return client.duplicate([], {
+    redisOptions,
+    lazyConnect,
+    clusterRetryStrategy: retryStrategy,
+    ...(enableOfflineQueue !== undefined && { enableOfflineQueue }),
+  })
+}
+
+async function runScript(
+  connection: IoredisConnection,
+  { lua, sha }: Script,
+  keys: readonly string[],
+  args: readonly string[],
+): Promise<unknown> {
+  try {
+    return await connection.evalsha(sha, keys.length, ...keys, ...args)
+  } catch (error) {
+    // The server has never seen it, or has forgotten it.
+    if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error
+    return connection.eval(lua, keys.length, ...keys, ...args)
+  }
+}

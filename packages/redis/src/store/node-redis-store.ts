@@ -1,0 +1,77 @@
+import type { Script, Store } from "./store.ts"
+
+/** What is used of `redis` (node-redis): a client, or a cluster. */
+export interface NodeRedisLike {
+  duplicate(...overrides: never[]): unknown
+  sendCommand(...args: never[]): unknown
+}
+
+interface NodeRedisCall {
+  readonly keys: string[]
+  readonly arguments: string[]
+}
+
+interface NodeRedisConnection {
+  readonly options?: { readonly socket?: object }
+  readonly isReady?: boolean
+  readonly isOpen: boolean
+  duplicate(overrides?: object): NodeRedisConnection
+  sendCommand(args: string[]): Promise<unknown>
+  evalSha(sha: string, call: NodeRedisCall): Promise<unknown>
+  eval(lua: string, call: NodeRedisCall): Promise<unknown>
+  subscribe(channel: string, hear: (message: string) => void): Promise<unknown>
+  unsubscribe(channel: string): Promise<unknown>
+  on(event: string, listener: () => void): unknown
+  connect(): Promise<unknown>
+  destroy(): void
+}
+
+/** Two connections of our own beside the user's: one for commands that are never sent twice, one that listens. */
+export function nodeRedisStore(client: NodeRedisLike): Store {
+  const from = client as unknown as NodeRedisConnection
+  const socket = { ...from.options?.socket, reconnectStrategy: (attempt: number) => Math.min(200, 20 * attempt) }
+  // A command that waited for a connection would be a grant to nobody.
+  let connection = from.duplicate({ disableOfflineQueue: true, socket })
+  const listener = from.duplicate({ socket })
+  const ready: (() => void)[] = []
+  const open = (): void => {
+    connection.on("error", () => {})
+    connection.on("ready", () => {
+      for (const hear of ready) hear()
+    })
+    connection.connect().catch(() => {})
+  }
+  open()
+  listener.on("error", () => {})
+  const listening = listener.connect().catch(() => {})
+  return {
+    get isReady() {
+      return connection.isReady ?? connection.isOpen
+    },
+    run: (script, keys, args) => runScript(connection, script, { keys: [...keys], arguments: [...args] }),
+    command: (name, ...args) => connection.sendCommand([name, ...args.map(String)]),
+    subscribe: (channel, hear) => void listening.then(() => listener.subscribe(channel, hear)).catch(() => {}),
+    unsubscribe: (channel) => void listening.then(() => listener.unsubscribe(channel)).catch(() => {}),
+    onReady: (hear) => void ready.push(hear),
+    reconnect() {
+      if (connection.isOpen) connection.destroy()
+      connection = from.duplicate({ disableOfflineQueue: true, socket })
+      open()
+    },
+    close() {
+      if (connection.isOpen) connection.destroy()
+      if (listener.isOpen) listener.destroy()
+      return Promise.resolve()
+    },
+  }
+}
+
+async function runScript(connection: NodeRedisConnection, { lua, sha }: Script, call: NodeRedisCall): Promise<unknown> {
+  try {
+    return await connection.evalSha(sha, call)
+  } catch (error) {
+    // The server has never seen it, or has forgotten it.
+    if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error
+    return connection.eval(lua, call)
+  }
+}

@@ -1,0 +1,28 @@
+import { createHash } from "node:crypto"
+
+/** A Lua script and its name at the server. */
+export interface Script {
+  readonly lua: string
+  readonly sha: string
+}
+
+export function script(lua: string): Script {
+  return { lua, sha: createHash("sha1").update(lua).digest("hex") }
+}
+
+/** What is needed of a Redis client, whichever it is. */
+export interface Store {
+  /** Whether a command would be sent now. */
+  readonly isReady: boolean
+  /** Runs a script. Rejects at once without a connection, and never sends anything twice. */
+  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown>
+  /** Any other command. */
+  command(name: string, ...args: readonly (string | number)[]): Promise<unknown>
+  subscribe(channel: string, hear: (message: string) => void): void
+  unsubscribe(channel: string): void
+  /** Called whenever the connection is (again) there. */
+  onReady(hear: () => void): void
+  /** Drops a connection that answers no more, and makes a new one. */
+  reconnect(): void
+  close(): Promise<void>
+}

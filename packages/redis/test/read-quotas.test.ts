@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { Redis } from "ioredis"
+import { readQuotas, setSharedLimits } from "../src/read-quotas.ts"
+import { sharedQuotas } from "../src/shared-quotas.ts"
+import { findServer, type RedisServer, startServer } from "./redis-server.ts"
+
+const program = findServer()
+
+describe.skipIf(program === undefined)("what an operator sees and sets", () => {
+  let server: RedisServer
+  let redis: Redis
+  beforeAll(async () => {
+    server = await startServer(program!)
+    redis = new Redis(server.url)
+  })
+  afterAll(async () => {
+    redis?.disconnect()
+    await server?.stop()
+  })
+
+  test("limits, members and places; a limit that is set holds for all at once, and is taken back by 0", async () => {
+    const shared = sharedQuotas({ redis })
+    const quota = shared.quota("nightly", { requestsPerMinute: { limit: 600, kind: "bucket" }, concurrency: 5 })
+    const permit = await quota.admit()
+    const [state] = await readQuotas(redis)
+    expect(state).toMatchObject({ name: "nightly", places: 5, running: 1, refused: 0, gateMs: 0, share: 1 })
+    expect(state?.members).toMatchObject([{ places: 1 }])
+    expect(state?.limits).toMatchObject([{ name: "requestsPerMinute", kind: "bucket", used: 600, told: 600 }])
+
+    await setSharedLimits(redis, "nightly", { requestsPerMinute: 60, concurrency: 2 })
+    permit.settle({ outcome: "success" })
+    const next = await quota.admit()
+    expect(quota.snapshot().limits).toMatchObject([{ limit: 2 }, { name: "requestsPerMinute", effective: 60 }])
+    await setSharedLimits(redis, state!.tag, { requestsPerMinute: 0 })
+    expect((await readQuotas(redis))[0]?.limits[0]).toMatchObject({ used: 600 })
+    next.settle({ outcome: "success" })
+    await shared.close()
+    expect((await readQuotas(redis))[0]?.members).toEqual([])
+  }, 60_000)
+
+  test("what is not there is said", async () => {
+    await expect(setSharedLimits(redis, "nobody", { requestsPerMinute: 1 })).rejects.toThrow(
+      'no quota is called "nobody"',
+    )
+    await expect(setSharedLimits(redis, "nightly", { tokensPerMinute: 1 })).rejects.toThrow(
+      "must be one of requestsPerMinute, concurrency",
+    )
+  })
+})

@@ -1,0 +1,162 @@
+import { amountOf } from "../limits/budget.ts"
+import { RateLimit } from "../limits/rate/rate-limit.ts"
+import { tuned } from "../limits/tuned.ts"
+import type { Change, SentCall } from "../quota/ledger.ts"
+import type { Diagnosis } from "./diagnose.ts"
+import { isOf, type Throttled } from "./refusal-facts.ts"
+import type { LedgerState } from "./state.ts"
+
+/** What a refusal came with, beside its diagnosis. */
+export interface Circumstances {
+  readonly nowMs: number
+  readonly call: SentCall
+  readonly retryAfterMs: number | undefined
+  /** Congestion events in a row between which nothing was admitted. */
+  readonly fruitless: number
+  /** What the diagnosis was made from. */
+  readonly reason: string
+}
+
+/** Changes the one number that a diagnosis blames. Places are the learner's, and so are the account and the day. */
+export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circumstances: Circumstances): Change[] {
+  const { nowMs, call, retryAfterMs, fruitless, reason } = circumstances
+  const limit = "limit" in diagnosis ? state.limits[diagnosis.limit] : undefined
+  if (!limit) {
+    if (diagnosis.cause === "growth") return grow(state, nowMs, reason)
+    const isUnknown = diagnosis.cause === "unknown-rate" || diagnosis.cause === "unknown-window"
+    return isUnknown ? guess(state, diagnosis, circumstances) : []
+  }
+  const amount = amountOf(call.cost, limit.dimension)
+  // As far below what the call needs as flows in until the vendor would take it.
+  // Refused again just when it should have fitted: the vendor charges what it refuses.
+  const debt = amount * Math.max(0, Math.min(8, fruitless - 1))
+  const left = Math.min(0, amount - limit.perMs(nowMs) * (retryAfterMs ?? 0)) - debt
+  // What passed before the first refusal may all have stood ready.
+  if (limit.span.peak === Infinity) limit.passed.forget()
+  const from = limit.fullPerMs(nowMs) * limit.windowMs
+  switch (diagnosis.cause) {
+    case "window": {
+      const resetAtMs = diagnosis.kind === "fixed" ? nowMs + retryAfterMs! : undefined
+      limit.becomes(nowMs, diagnosis.kind, resetAtMs)
+      break
+    }
+    case "doubt":
+      limit.doubts++
+      break
+    case "bucket":
+      limit.becomes(nowMs, "bucket")
+      limit.depth.refused(nowMs, diagnosis.depth, limit.callMs(nowMs, amount))
+      limit.setLevel(nowMs, left)
+      limit.span.begin(nowMs, retryAfterMs)
+      break
+    case "depth":
+      limit.depth.refused(nowMs, diagnosis.depth, limit.callMs(nowMs, amount))
+      if (diagnosis.low !== undefined) limit.rate.search(nowMs, diagnosis.low, limit.fullPerMs(nowMs))
+      limit.setLevel(nowMs, left)
+      limit.span.begin(nowMs, retryAfterMs)
+      break
+    case "early":
+      limit.rate.stands(nowMs)
+      limit.depth.stands(nowMs)
+      limit.earlyMs = Math.min(tuned.mostJitterMs, limit.earlyMs + diagnosis.byMs)
+      limit.empty(nowMs, left, call.admittedMs)
+      break
+    case "rate":
+      limit.rate.low = limit.passedPerMs(nowMs)
+      limit.rate.refused(nowMs, diagnosis.perMs * tuned.margin, limit.callMs(nowMs, amount))
+      limit.empty(nowMs, 0, call.admittedMs)
+      // A longer span measures better; one longer than a window may be of another time.
+      if (nowMs - limit.span.fromMs > limit.windowMs) limit.span.begin(nowMs, retryAfterMs)
+      break
+    case "level":
+      limit.rate.stands(nowMs)
+      limit.depth.stands(nowMs)
+      limit.empty(nowMs, left, call.admittedMs)
+      if (limit.span.peak === Infinity || nowMs - limit.span.fromMs > limit.windowMs)
+        limit.span.begin(nowMs, retryAfterMs)
+      break
+    case "account":
+    case "day":
+    case "growth":
+    case "same-event":
+    case "luck":
+    case "places":
+    case "unknown-rate":
+    case "unknown-window":
+    case "unknown":
+      return []
+  }
+  limit.refused(nowMs)
+  const to = limit.fullPerMs(nowMs) * limit.windowMs
+  return to < from * 0.999 ? [{ dimension: limit.name, from, to, reason }] : []
+}
+
+/**
+ * The answer that refuses, and names the limit for the first time, says when that is full again: what was refused fits by then,
+ * however slowly a bucket of that limit would fill. A fixed window near its end is like that.
+ */
+export function fullByReset(
+  nowMs: number,
+  limit: RateLimit,
+  { cost }: SentCall,
+  { limits, retryAfterMs }: Throttled,
+): void {
+  const resetMs = limits?.find((one) => isOf(one, limit))?.resetMs
+  if (resetMs === undefined || retryAfterMs !== undefined || limit.kind !== "bucket") return
+  const level = amountOf(cost, limit.dimension) - limit.perMs(nowMs) * resetMs
+  if (limit.level(nowMs) < level) limit.setLevel(nowMs, level)
+}
+
+function guess(
+  state: LedgerState,
+  diagnosis: Extract<Diagnosis, { cause: "unknown-rate" | "unknown-window" }>,
+  { nowMs, retryAfterMs, reason }: Circumstances,
+): Change[] {
+  const { dimension } = diagnosis
+  const windowMs = 60_000
+  const isWindow = diagnosis.cause === "unknown-window"
+  const kind = isWindow ? (diagnosis.isFixed ? "fixed" : "sliding") : undefined
+  const limit = new RateLimit({
+    name: `${dimension} per minute`,
+    dimension,
+    windowMs,
+    nowMs,
+    jitterMs: state.jitterMs,
+    ...(kind && { kind }),
+    ...(kind === "fixed" && { resetAtMs: nowMs + retryAfterMs! }),
+  })
+  if (isWindow) {
+    limit.rate.refused(nowMs, diagnosis.admitted / windowMs)
+    limit.take(nowMs, diagnosis.admitted)
+  } else {
+    limit.rate.search(nowMs, diagnosis.low, diagnosis.high)
+    limit.depth.refused(nowMs, Math.max(1, limit.fullPerMs(nowMs) * 1_000))
+    limit.take(nowMs, limit.depthAt(nowMs))
+  }
+  limit.span.begin(nowMs, retryAfterMs)
+  state.addLimit(limit)
+  const to = limit.fullPerMs(nowMs) * windowMs
+  const change = { dimension: limit.name, from: Infinity, to, reason }
+  if (!state.adaptive) return [change]
+  state.adaptive.release()
+  const places = { dimension: "concurrency", from: state.concurrency.limit, to: state.adaptive.limit }
+  state.concurrency.retune(state.adaptive.limit)
+  return [change, { ...places, reason: "a rate is the limit, not places" }]
+}
+
+/** The vendor limits growth, whatever the quota: hold the pace it took, and raise it slowly. */
+function grow(state: LedgerState, nowMs: number, reason: string): Change[] {
+  const windowMs = 10_000
+  const { admitted, sinceMs } = state.event
+  const known = state.limits.find((one) => one.isGrowth)
+  const from = known ? known.fullPerMs(nowMs) * windowMs : Infinity
+  const perMs = Math.max(1e-4, admitted / Math.max(windowMs, nowMs - sinceMs))
+  const limit =
+    known ?? new RateLimit({ name: "growth", dimension: "requests", windowMs, nowMs, jitterMs: 0, isGrowth: true })
+  limit.rate.refused(nowMs, known ? known.fullPerMs(nowMs) * tuned.eased : perMs)
+  limit.depth.refused(nowMs, Math.max(1, perMs * 1_000))
+  limit.setLevel(nowMs, 0)
+  if (!known) state.addLimit(limit)
+  const to = limit.fullPerMs(nowMs) * windowMs
+  return [{ dimension: "growth", from, to, reason }]
+}

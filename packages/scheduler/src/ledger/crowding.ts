@@ -1,0 +1,88 @@
+import { tuned } from "../limits/tuned.ts"
+
+/** What one more refusal for want of capacity means: bad luck, a limit of calls at once that is too high, or one more of a burst. */
+export type Crowd = "luck" | "crowded" | "burst"
+
+/**
+ * Refusals for want of capacity, of which there are three kinds: bad luck, which needs no answer but another attempt; places that
+ * are all taken, which bound how many may run; and a server that is down, which refuses also a call that is alone.
+ *
+ * @example
+ * ```ts
+ * const crowding = new Crowding()
+ * crowding.judge(960, false) // => "luck"
+ * ```
+ */
+export class Crowding {
+  #starts = 0
+  #refused = 0
+  #failed = 0
+  #troubleMs = Infinity
+  #cutMs = -Infinity
+  #isDown = false
+  /** The most that ran lately and were served, and when. */
+  #most = 0
+  #mostMs = -Infinity
+
+  /** A call leaves; `running` are in flight. */
+  started(running: number): void {
+    if (++this.#starts <= Math.max(tuned.starts, 2 * running)) return
+    this.#starts /= 2
+    this.#refused /= 2
+    this.#failed /= 2
+  }
+
+  /** A call failed, for whatever reason of the server's. Returns whether that is more than bad luck. */
+  failed(): boolean {
+    return this.#share(++this.#failed) >= tuned.luck
+  }
+
+  /** What a refusal now of a call that left at `sentMs` means; `isStep`: the last step up of the limit may have been one too many. */
+  judge(sentMs: number, isStep: boolean): Crowd {
+    if (isStep && sentMs > this.#cutMs) return "crowded"
+    if (this.#share(this.#refused + 1) < tuned.luck) return "luck"
+    return sentMs <= this.#cutMs ? "burst" : "crowded"
+  }
+
+  /** Whether a refusal can mean places at all: not where more ran lately and were served. */
+  mayBeShort(nowMs: number, running: number): boolean {
+    if (running === 0) return false
+    return nowMs - this.#mostMs > tuned.trustMs || running + 1 >= this.#most * tuned.nearlyAll
+  }
+
+  /** It was refused while `running` others ran. */
+  refused(nowMs: number, crowd: Crowd, running: number): void {
+    this.#refused++
+    if (crowd === "luck") return
+    if (this.#troubleMs === Infinity) this.#troubleMs = nowMs
+    if (running === 0) this.#isDown = true
+    if (crowd === "crowded") this.#cutMs = nowMs
+  }
+
+  /** A call that left at `sentMs` as one of `inFlight` was served. True: what looked like places that are taken was a server that was down. */
+  served(nowMs: number, sentMs: number, inFlight: number): boolean {
+    if (inFlight >= this.#most || nowMs - this.#mostMs > tuned.trustMs) {
+      this.#most = inFlight
+      this.#mostMs = nowMs
+    }
+    if (this.#troubleMs === Infinity) return false
+    const isBack = this.#isDown && sentMs > this.#troubleMs
+    if (isBack) this.#refused = this.#failed = 0
+    if (isBack || this.#share(this.#refused) < tuned.luck / 2) {
+      this.#troubleMs = Infinity
+      this.#isDown = false
+    }
+    return isBack
+  }
+
+  /** How often starts were refused, with one refusal that is about to be counted. */
+  withOneMore(): { readonly refused: number; readonly starts: number; readonly isMany: boolean } {
+    const refused = this.#refused + 1
+    const isMany = this.#share(refused) >= tuned.luck
+    return { refused: Math.round(refused), starts: Math.max(Math.ceil(refused), Math.round(this.#starts)), isMany }
+  }
+
+  #share(count: number): number {
+    return count / Math.max(tuned.fewestStarts, this.#starts)
+  }
+}

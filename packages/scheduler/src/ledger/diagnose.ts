@@ -1,0 +1,237 @@
+import type { Refusal } from "@sluice/core"
+import type { Dimension } from "../limits/budget.ts"
+import type { RateKind } from "../limits/rate/rate-limit-options.ts"
+import { tuned } from "../limits/tuned.ts"
+import type { Crowd } from "./crowding.ts"
+
+/** One limit as it was believed to be when a call was refused: amounts per the limit's own dimension, rates per millisecond. */
+export interface LimitFacts {
+  readonly windowMs: number
+  readonly kind: RateKind
+  readonly isKindTold: boolean
+  readonly isGuessed: boolean
+  /** What the call took. */
+  readonly amount: number
+  readonly perMs: number
+  readonly limit: number
+  readonly depth: number
+  /** A refusal has bounded the depth before. */
+  readonly isDepthBounded: boolean
+  readonly level: number
+  /** The backlog of our own calls as this one left, itself included. */
+  readonly own: number
+  /** The most that stood ready since the last event. */
+  readonly peak: number
+  /** What was taken in the last window. */
+  readonly recent: number
+  /** How long a window that counts as we believe would let the call wait. */
+  readonly freedMs: number
+  /** Refusals before this one that such a window does not explain. */
+  readonly doubts: number
+  /** A sliding window would make room only after the delay that the vendor named. */
+  readonly endsBeforeWindow: boolean
+  /** What the vendor admitted since the last event, and the rate that this bounds. */
+  readonly admitted: number
+  readonly measured: number
+  /** What ran over meanwhile, because nobody asked for it. */
+  readonly idled: number
+  /** Behind most calls others waited: it was the limit that was felt, not the want of calls. */
+  readonly isCrowded: boolean
+  /** The rate that was seen to pass. */
+  readonly passed: number
+  readonly sinceMs: number
+  /** Refusals before this one, each soon after the other. */
+  readonly inARow: number
+  /** The user vouched for the depth. */
+  readonly isDepthTold: boolean
+  readonly earlyMs: number
+  /** What this answer says remains. */
+  readonly remaining: number | undefined
+  /** Since an answer that was no refusal last said what remains. */
+  readonly heardAgoMs: number
+  /** The most that an answer ever said remains. */
+  readonly seen: number
+}
+
+/** All that a refusal is judged by. */
+export interface RefusalFacts {
+  readonly reason: Refusal["reason"]
+  readonly dimension: Refusal["dimension"]
+  readonly retryAfterMs: number | undefined
+  /** The vendor says that the limit is 0. */
+  readonly isNever: boolean
+  /** When a day's total is back. */
+  readonly dayResetMs: number | undefined
+  /** The call left after the last event. */
+  readonly isNew: boolean
+  readonly limits: readonly LimitFacts[]
+  /** The limit of these that most likely refused. */
+  readonly suspect: number
+  readonly crowd: Crowd
+  /** Places can be what is short: not where more ran lately and were served. */
+  readonly mayWantPlaces: boolean
+  /** Told or found: fewer run than the places that there are. */
+  readonly hasPlaces: boolean
+  /** What was admitted over each of some spans up to now, where no limit is known. */
+  readonly spans: readonly { readonly ms: number; readonly admitted: number }[]
+  /** The first of it would have left a sliding window only after the delay. */
+  readonly endsBeforeWindow: boolean
+}
+
+/** What a refusal means. */
+export type Diagnosis =
+  | { readonly cause: "account"; readonly why: "billing" | "never" }
+  | { readonly cause: "day"; readonly waitMs: number }
+  | { readonly cause: "growth" }
+  | { readonly cause: "same-event" }
+  | { readonly cause: "luck" }
+  | { readonly cause: "places"; readonly crowd: "crowded" | "burst" }
+  | { readonly cause: "window"; readonly limit: number; readonly kind: "sliding" | "fixed" }
+  | { readonly cause: "bucket"; readonly limit: number; readonly depth: number }
+  | { readonly cause: "doubt"; readonly limit: number }
+  | { readonly cause: "depth"; readonly limit: number; readonly depth: number; readonly low?: number }
+  | { readonly cause: "early"; readonly limit: number; readonly byMs: number }
+  | { readonly cause: "rate"; readonly limit: number; readonly perMs: number }
+  | { readonly cause: "level"; readonly limit: number }
+  | { readonly cause: "unknown-rate"; readonly dimension: Dimension; readonly low: number; readonly high: number }
+  | {
+      readonly cause: "unknown-window"
+      readonly dimension: Dimension
+      readonly admitted: number
+      readonly isFixed: boolean
+    }
+  | { readonly cause: "unknown" }
+
+/** Pure. Each branch names the inequality depth + rate × t < admitted + cost that it blames. */
+export function diagnose(facts: RefusalFacts): Diagnosis {
+  const { reason, retryAfterMs, isNew, limits } = facts
+  if (reason === "billing") return { cause: "account", why: "billing" }
+  if (facts.isNever) return { cause: "account", why: "never" }
+  if (reason === "daily") return { cause: "day", waitMs: retryAfterMs ?? facts.dayResetMs ?? 60_000 }
+  if (reason === "ramp") return { cause: isNew ? "growth" : "same-event" }
+  if (reason === "overloaded" || reason === "places") return crowded(facts)
+  const isUnnamed = facts.dimension === undefined && retryAfterMs === undefined
+  const limit = limits[facts.suspect]
+  if (!limit) {
+    if (isUnnamed && !facts.hasPlaces) return crowded(facts)
+    return isNew ? ofUnknownRate(facts) : { cause: "same-event" }
+  }
+  if (!isNew) return { cause: "same-event" }
+  return ofLimit(facts, limit, facts.suspect, isUnnamed)
+}
+
+function crowded({ crowd }: RefusalFacts): Diagnosis {
+  return crowd === "luck" ? { cause: "luck" } : { cause: "places", crowd }
+}
+
+/** Over some span up to now more came than was granted; over each, at most a window's worth and what flowed in. */
+function ofUnknownRate({ spans, dimension = "requests", retryAfterMs, endsBeforeWindow }: RefusalFacts): Diagnosis {
+  const admitted = spans.at(-1)?.admitted ?? 0
+  if (admitted <= 0) return { cause: "unknown" }
+  const high = Math.max(...spans.map((span) => (span.admitted + 1) / span.ms))
+  const low = Math.max(...spans.map((span) => span.admitted / (60_000 + span.ms)))
+  // A bucket would have had one more by then.
+  const isWindow = retryAfterMs !== undefined && retryAfterMs > tuned.windowExcess * 60_000 && 3 / retryAfterMs < low
+  if (isWindow) return { cause: "unknown-window", dimension, admitted, isFixed: endsBeforeWindow }
+  return { cause: "unknown-rate", dimension, low, high: Math.max(low, Math.min(high, byDelay(1, retryAfterMs))) }
+}
+
+function ofLimit(facts: RefusalFacts, limit: LimitFacts, index: number, isUnnamed: boolean): Diagnosis {
+  const { retryAfterMs } = facts
+  const { amount, perMs, depth, own, remaining, kind } = limit
+  const most = Math.min(limit.limit, perMs * limit.windowMs)
+  // Headers say that there was room: something shorter stands behind the limit.
+  if (remaining !== undefined && remaining >= amount + limit.limit * tuned.room) {
+    if (depth > tuned.together * amount) {
+      const before = limit.isDepthBounded ? depth / 2 : perMs * 1_000
+      return { cause: "depth", limit: index, depth: Math.max(amount, Math.min(own * tuned.firstDepth, before)) }
+    }
+    return tooEarly(facts, limit, index) ?? (isUnnamed ? crowded(facts) : { cause: "level", limit: index })
+  }
+  // The vendor's delay is far longer than a bucket of this rate would take.
+  const flowMs = (2 * amount) / perMs + tuned.windowExcess * limit.windowMs
+  const isLong = retryAfterMs !== undefined && retryAfterMs > flowMs && retryAfterMs <= 1.1 * limit.windowMs
+  if (kind === "bucket" && !limit.isKindTold && !limit.isGuessed && isLong && limit.recent > most / 2)
+    return { cause: "window", limit: index, kind: limit.endsBeforeWindow ? "fixed" : "sliding" }
+  if (isDoubtful(facts, limit)) {
+    if (limit.doubts === 0 && retryAfterMs === undefined) return { cause: "doubt", limit: index }
+    return { cause: "bucket", limit: index, depth: Math.max(amount, Math.min(own * tuned.firstDepth, own - amount)) }
+  }
+  const isHeard = limit.heardAgoMs <= tuned.trustMs
+  if (isHeard || retryAfterMs !== undefined) {
+    const early = tooEarly(facts, limit, index)
+    if (early) return early
+  }
+  // More stood ready, as we believed, than anybody has ever seen remain.
+  const seen = Math.max(amount, limit.seen + amount)
+  const isSeen = kind === "bucket" && limit.heardAgoMs !== Infinity && seen < limit.limit / 2
+  if (isSeen && Math.min(limit.peak, depth) > 2 * seen) return { cause: "depth", limit: index, depth: seen }
+  // Headers say what remains: the level and the room for others follow from that, and a cut would only waste quota.
+  if (isHeard) return { cause: "level", limit: index }
+  // The vendor's window moves on a little later than ours.
+  if (kind !== "bucket" && limit.recent >= most / 2) return { cause: "level", limit: index }
+  return ofRateOrDepth(facts, limit, index, isUnnamed)
+}
+
+/** One by one, and a little too soon: the network had brought two of them closer together. */
+function tooEarly({ retryAfterMs }: RefusalFacts, limit: LimitFacts, index: number): Diagnosis | undefined {
+  if (limit.peak > 2 * limit.amount || limit.earlyMs >= tuned.mostJitterMs) return undefined
+  const chargedMs = limit.amount / limit.perMs
+  const isRounded = retryAfterMs !== undefined && retryAfterMs % 1_000 === 0
+  const leftMs = (retryAfterMs ?? 0) - (isRounded ? 1_000 : 0)
+  // What was refused may have been charged, and the delay say so.
+  const byMs = leftMs >= chargedMs ? leftMs - chargedMs : leftMs
+  return byMs <= tuned.mostJitterMs
+    ? { cause: "early", limit: index, byMs: Math.max(25, limit.earlyMs, byMs) }
+    : undefined
+}
+
+/** No window of this length has room again in a moment, or is full when we have used less than half of it. */
+function isDoubtful(
+  { retryAfterMs }: RefusalFacts,
+  { kind, windowMs, amount, perMs, limit, ...facts }: LimitFacts,
+): boolean {
+  if (kind === "bucket" || windowMs >= 86_400_000) return false
+  if (retryAfterMs === undefined) return facts.level >= limit / 2
+  return retryAfterMs <= (2 * amount) / perMs && (facts.level >= amount || facts.freedMs > 2 * retryAfterMs)
+}
+
+/** A bucket that is at most one refused call in debt has room for one after two calls' time. */
+function byDelay(amount: number, retryAfterMs: number | undefined): number {
+  if (retryAfterMs === undefined) return Infinity
+  // Whole seconds are rounded up.
+  const leastMs = retryAfterMs % 1_000 === 0 ? retryAfterMs - 1_000 : retryAfterMs
+  return leastMs < 1_000 ? Infinity : (2 * amount) / leastMs
+}
+
+/** Nobody says what remains. */
+function ofRateOrDepth(facts: RefusalFacts, limit: LimitFacts, index: number, isUnnamed: boolean): Diagnosis {
+  const { amount, perMs, measured, admitted } = limit
+  const isFew = admitted < tuned.fewCalls * amount
+  const floor = Math.max((0.1 * amount) / limit.windowMs, limit.passed)
+  const bound = Math.max(floor, isFew ? Math.max(measured, perMs * tuned.leastByFew) : measured)
+  // Who used less than half of what was granted has measured himself.
+  const isHalfUsed = limit.isCrowded || limit.inARow >= tuned.chances || admitted > (perMs * limit.sinceMs) / 2
+  const isIdle = !limit.isGuessed && (limit.idled > admitted || !isHalfUsed)
+  const slower: Diagnosis = { cause: "rate", limit: index, perMs: bound }
+  // A refusal or two may be chance; the third in a row is not.
+  const isNear = limit.inARow >= tuned.chances
+  const named = limit.isGuessed || isNear ? Math.max(floor, byDelay(amount, facts.retryAfterMs)) : Infinity
+  if (named < Math.min(perMs, measured > 0 ? bound : Infinity)) return { cause: "rate", limit: index, perMs: named }
+  if (!isFew && !isIdle && measured > 0 && bound < perMs * tuned.clearly) return slower
+  // More than one call stood ready, and left together, and more than ever passed: a bucket shallower than that explains it.
+  const burst = Math.min(limit.peak, limit.depth, limit.own)
+  if (burst > tuned.together * amount && (!limit.isDepthTold || isNear)) {
+    // What was in the backlog without this call has passed.
+    const depth = limit.isDepthBounded ? burst / 2 : Math.min(burst * tuned.firstDepth, burst - amount)
+    // A few seconds' worth may be all that slices hold. Beyond that a deep bucket of a lower limit explains it as well.
+    const isDeep = limit.peak === Infinity && admitted > tuned.deepMs * perMs
+    const low = isDeep ? admitted / (limit.windowMs + limit.sinceMs) : Infinity
+    return { cause: "depth", limit: index, depth: Math.max(amount, depth), ...(low < perMs && { low }) }
+  }
+  if (!isIdle && (limit.isGuessed || !isFew || isNear) && measured > 0 && bound * tuned.margin < perMs) return slower
+  const early = facts.retryAfterMs === undefined ? tooEarly(facts, limit, index) : undefined
+  if (early) return early
+  // Neither depth nor rate: places, if anything.
+  return isUnnamed && facts.mayWantPlaces ? crowded(facts) : { cause: "level", limit: index }
+}

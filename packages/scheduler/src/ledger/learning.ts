@@ -1,0 +1,299 @@
+import type { Cost, LimitReading, Settlement } from "@sluice/core"
+import { AdaptiveConcurrency, adaptiveDefaults } from "../limits/adaptive-concurrency.ts"
+import { amountOf, type Dimension } from "../limits/budget.ts"
+import type { RateKind } from "../limits/rate/rate-limit-options.ts"
+import { RateLimit } from "../limits/rate/rate-limit.ts"
+import { tuned } from "../limits/tuned.ts"
+import type { Change, SentCall, Verdict } from "../quota/ledger.ts"
+import { quotaDefaults } from "../quota/options.ts"
+import { applyDiagnosis, fullByReset } from "./apply-diagnosis.ts"
+import { diagnose, type Diagnosis } from "./diagnose.ts"
+import { observedIn } from "./observed.ts"
+import { isOf, refusalFacts, type Throttled } from "./refusal-facts.ts"
+import { type LedgerState, sends } from "./state.ts"
+
+/** A verdict in the making. */
+interface Finding {
+  readonly changes: Change[]
+  cause?: string
+  observed?: string
+  warning?: { code: "told-differently"; message: string }
+  closed?: { reason: string; untilMs: number }
+  fatal?: { why: "billing" | "daily" | "never"; resetMs?: number }
+}
+
+const nothing: Verdict = Object.freeze({ changes: [] })
+const none: Cost = Object.freeze({ requests: 0 })
+/** Each settled call moves the average of estimates' errors by this share. */
+const estimateWeight = 0.05
+const dayMs = 86_400_000
+
+/** What a quota learns as its calls settle: headers, refusals, failures and latency in, changed state out. */
+export class QuotaLearning {
+  readonly #state: LedgerState
+  readonly #random: () => number
+  #failures = 0
+  #failingSinceMs = -Infinity
+  #outages = 0
+  /** Congestion events in a row between which nothing was admitted. */
+  #fruitless = 0
+  /** The limit of calls at once before refusals for want of capacity began. */
+  #limitBefore: number | undefined
+  /** The share by which estimates of input are too high. */
+  #inputExcess = 0
+
+  constructor(state: LedgerState, random: () => number) {
+    this.#state = state
+    this.#random = random
+  }
+
+  /** Gives back what was not used and charges what was used beyond. What it was used for is of no account. */
+  reconcile(nowMs: number, call: SentCall, end: Settlement): void {
+    const { concurrency, inFlight } = this.#state
+    if (call.place) concurrency.give()
+    if (!sends(call.cost)) return this.#refund(nowMs, call, { outcome: "ignored", actual: end.actual })
+    inFlight.requests--
+    inFlight.output -= call.cost.outputTokens ?? 0
+    inFlight.input -= call.cost.inputTokens ?? 0
+    this.#refund(nowMs, call, end)
+  }
+
+  /** What the end of a call says of the vendor. */
+  learn(nowMs: number, call: SentCall, end: Settlement): Verdict {
+    const state = this.#state
+    // Nothing was asked of the vendor, or nothing is known of its answer.
+    if (!sends(call.cost) || end.outcome === "ignored") return nothing
+    const { gate, crowding } = state
+    if (end.outcome !== "throttled" || end.reason === "overloaded") gate.answered(nowMs, call.admittedMs)
+    if (end.outcome === "success") {
+      if (call.admittedMs > gate.closedAtMs) this.#fruitless = 0
+      // What left before the trouble began says nothing about it.
+      if (call.admittedMs >= this.#failingSinceMs) this.#failures = this.#outages = 0
+      const isBack = crowding.served(nowMs, call.admittedMs, call.inFlight)
+      if (!isBack && !end.limits && !state.adaptive) return nothing
+      const found: Finding = { changes: [] }
+      if (isBack) this.#back(found)
+      if (end.limits) this.#hear(nowMs, call, end.limits, end, found)
+      const reason = state.adaptive?.sample({ inFlight: call.inFlight, ...end.latency })
+      if (reason) this.#adapt(reason, found)
+      return found
+    }
+    const found: Finding = { changes: [] }
+    if (end.outcome === "throttled") this.#refused(nowMs, call, end, found)
+    else this.#failed(nowMs, call.admittedMs, end.retryAfterMs, found)
+    return found
+  }
+
+  #refund(nowMs: number, { cost, admittedMs }: SentCall, { outcome, actual }: Settlement): void {
+    const state = this.#state
+    let used = actual
+    if (outcome === "throttled") {
+      const requests = cost.requests ?? 1
+      if (admittedMs >= state.event.sinceMs) state.event.admitted -= requests
+      state.sent.requests.give(nowMs, requests, admittedMs)
+      state.sent.tokens.give(nowMs, amountOf(cost, "tokens"), admittedMs)
+      const charge = state.options.chargeRefused ?? quotaDefaults.chargeRefused
+      used ??= charge === "all" ? cost : charge === "none" ? none : { requests }
+      for (const limit of state.limits) limit.notAdmitted(amountOf(used, limit.dimension), admittedMs)
+    }
+    if (used === undefined || used === cost) return
+    const estimated = cost.inputTokens ?? 0
+    if (outcome === "success" && estimated > 0) {
+      const excess = Math.max(0, 1 - (used.inputTokens ?? 0) / estimated)
+      this.#inputExcess += (excess - this.#inputExcess) * estimateWeight
+    }
+    for (const budget of state.budgets) {
+      if (budget === state.concurrency) continue
+      const back = amountOf(cost, budget.dimension) - amountOf(used, budget.dimension)
+      if (back !== 0) budget.give(nowMs, back, admittedMs)
+    }
+    // Output that nobody knew before it was there was counted as it came.
+    if (outcome !== "success" || used.outputTokens === cost.outputTokens) return
+    const output: Cost = { requests: 0, outputTokens: used.outputTokens ?? 0 }
+    for (const limit of state.limits) limit.move(nowMs, amountOf(output, limit.dimension), admittedMs)
+  }
+
+  #hear(nowMs: number, call: SentCall, readings: readonly LimitReading[], end: Settlement, found: Finding): void {
+    for (const reading of readings) {
+      // A limit below what one call has just got through with is none.
+      if (
+        end.outcome === "success" &&
+        end.actual &&
+        amountOf(end.actual, reading.dimension) > (reading.limit ?? Infinity)
+      )
+        continue
+      const index = this.#state.limits.findIndex((one) => isOf(reading, one))
+      const limit = this.#state.limits[index]
+      if (!limit) {
+        if (reading.limit !== undefined && reading.limit > 0)
+          this.#learnLimit(nowMs, reading, call, end.outcome === "throttled", found)
+        continue
+      }
+      const from = limit.limit
+      const anchor = call.anchors[2 * index]
+      const uncharged = this.#uncharged(reading.dimension)
+      const told = limit.hear(nowMs, reading, anchor, call.admittedMs, uncharged, end.outcome === "throttled")
+      if (told) this.#contradicted(limit, told, found)
+      if (limit.limit !== from) {
+        found.changes.push({
+          dimension: limit.name,
+          from,
+          to: limit.limit,
+          reason: "the vendor's headers say so",
+        })
+      }
+    }
+  }
+
+  #learnLimit(nowMs: number, reading: LimitReading, call: SentCall, isRefusal: boolean, found: Finding): void {
+    const state = this.#state
+    const { dimension, windowMs = 60_000 } = reading
+    const stated = reading.limit!
+    const isDay = windowMs >= dayMs
+    const limit = new RateLimit({
+      name: `${dimension} per ${windowMs === 60_000 ? "minute" : isDay ? "day" : `${windowMs / 1_000} s`}`,
+      dimension,
+      stated,
+      windowMs,
+      nowMs,
+      jitterMs: Math.min(state.jitterMs, windowMs / 100),
+      ...(isDay && { kind: "fixed" as const, resetAtMs: nowMs + (reading.resetMs ?? windowMs) }),
+    })
+    state.addLimit(limit)
+    // Calls in flight beyond the one that settles: the vendor may not have counted them.
+    const unseen = dimension === "requests" ? state.concurrency.running : 0
+    limit.correct(nowMs, Math.max(0, (reading.remaining ?? stated) - unseen) - stated)
+    limit.hear(nowMs, reading, undefined, call.admittedMs, 0, isRefusal)
+    found.changes.push({ dimension: limit.name, from: Infinity, to: stated, reason: "the vendor's headers say so" })
+    // A known rate bounds what runs better than a guessed concurrency does.
+    if (state.options.concurrency === undefined && state.adaptive && !isDay) {
+      state.adaptive = undefined
+      state.concurrency.retune(Infinity)
+    }
+  }
+
+  /** What is reserved for calls in flight and not charged by the vendor: output until it is there, and input as far as estimates exceed it. */
+  #uncharged(dimension: Dimension): number {
+    const { input, output } = this.#state.inFlight
+    const ofOutput = dimension === "tokens" || dimension === "outputTokens" ? output : 0
+    const ofInput = dimension === "tokens" || dimension === "inputTokens" ? input * this.#inputExcess : 0
+    return ofOutput + ofInput
+  }
+
+  #refused(nowMs: number, call: SentCall, end: Throttled, found: Finding): void {
+    const known = this.#state.limits.length
+    if (end.limits) this.#hear(nowMs, call, end.limits, end, found)
+    const facts = refusalFacts(this.#state, nowMs, call, end)
+    const { isNew } = facts
+    const diagnosis = diagnose(facts)
+    found.cause = diagnosis.cause
+    found.observed = observedIn(diagnosis, facts, this.#state)
+    if (isNew) this.#fruitless = this.#state.event.admitted < 1 ? this.#fruitless + 1 : 0
+    if (diagnosis.cause === "account") found.fatal = { why: diagnosis.why }
+    else if (diagnosis.cause === "day" && this.#state.options.onExhausted !== "pause")
+      found.fatal = { why: "daily", resetMs: diagnosis.waitMs }
+    else if (diagnosis.cause === "luck") this.#crowded(nowMs, "luck", found)
+    else if (diagnosis.cause === "places") this.#crowded(nowMs, diagnosis.crowd, found)
+    else {
+      const circumstances = { nowMs, call, retryAfterMs: end.retryAfterMs, fruitless: this.#fruitless }
+      found.changes.push(
+        ...applyDiagnosis(this.#state, diagnosis, { ...circumstances, reason: `refused: ${found.observed}` }),
+      )
+      for (const limit of this.#state.limits.slice(known)) fullByReset(nowMs, limit, call, end)
+      const told = "limit" in diagnosis && facts.limits[diagnosis.limit]?.isKindTold
+      if (diagnosis.cause === "bucket" && told)
+        this.#contradicted(this.#state.limits[diagnosis.limit]!, facts.limits[diagnosis.limit]!.kind, found)
+    }
+    if (found.fatal) return
+    const { retryAfterMs, reason } = end
+    switch (diagnosis.cause) {
+      case "account":
+        return
+      case "day":
+        return this.#close(nowMs, diagnosis.waitMs, call.admittedMs, "daily", found)
+      case "luck":
+      case "places":
+        if (reason === "overloaded") return this.#failed(nowMs, call.admittedMs, retryAfterMs, found)
+        if (retryAfterMs !== undefined) this.#close(nowMs, retryAfterMs, call.admittedMs, "places", found)
+        else if (this.#state.concurrency.running === 0)
+          this.#close(nowMs, this.#backoffMs, call.admittedMs, "places", found)
+        return
+      case "same-event":
+        if (retryAfterMs !== undefined) this.#close(nowMs, retryAfterMs, call.admittedMs, reason, found)
+        return
+      default: {
+        const waitMs = this.#waitMs(nowMs, call, retryAfterMs, diagnosis)
+        this.#close(nowMs, waitMs, call.admittedMs, reason, found)
+        this.#state.event.admitted = 0
+        this.#state.event.sinceMs = nowMs
+      }
+    }
+  }
+
+  get #backoffMs(): number {
+    return tuned.backoffMs * 2 ** Math.min(tuned.backoffDoublings, this.#fruitless)
+  }
+
+  #waitMs(nowMs: number, call: SentCall, retryAfterMs: number | undefined, diagnosis: Diagnosis): number {
+    const limit = "limit" in diagnosis ? this.#state.limits[diagnosis.limit] : undefined
+    const fitsMs = limit ? limit.msUntil(nowMs, amountOf(call.cost, limit.dimension), false) : 0
+    if (retryAfterMs === undefined) return Math.max(fitsMs === Infinity ? 0 : fitsMs, this.#backoffMs)
+    if (this.#fruitless < 2) return retryAfterMs
+    // Who obeyed and was refused again, and again, must not hammer: some vendors charge for refused calls, and name a delay without it.
+    const obeyedMs = Math.min(tuned.longestDoubtMs, (retryAfterMs * (this.#fruitless - 1)) / 2)
+    return retryAfterMs + Math.max(obeyedMs, this.#backoffMs / 8)
+  }
+
+  #crowded(nowMs: number, crowd: "luck" | "crowded" | "burst", found: Finding): void {
+    const state = this.#state
+    const { running } = state.concurrency
+    state.crowding.refused(nowMs, crowd, running)
+    if (crowd === "luck") return
+    this.#limitBefore ??= state.concurrency.limit
+    if (!state.adaptive) {
+      const { concurrency } = state.options
+      const told = typeof concurrency === "number" ? concurrency : adaptiveDefaults.max
+      state.adaptive = new AdaptiveConcurrency({ min: 1, max: told, initial: told })
+      return this.#adapt(state.adaptive.refused(running) ?? "refused", found)
+    }
+    const why = crowd === "crowded" ? state.adaptive.refused(running) : state.adaptive.lower(running)
+    if (why) this.#adapt(why, found)
+  }
+
+  /** A server that was down is back: nothing was learned of its places. */
+  #back(found: Finding): void {
+    const before = this.#limitBefore
+    this.#limitBefore = undefined
+    const why = before === undefined ? undefined : this.#state.adaptive?.restore(before)
+    if (why) this.#adapt(why, found)
+  }
+
+  #failed(nowMs: number, sentMs: number, retryAfterMs: number | undefined, found: Finding): void {
+    const isMany = this.#state.crowding.failed()
+    if (this.#failures++ === 0) this.#failingSinceMs = nowMs
+    if (retryAfterMs !== undefined) return this.#close(nowMs, retryAfterMs, sentMs, "overloaded", found)
+    if (!isMany || this.#failures < tuned.outageFailures) return
+    const waitMs = Math.min(tuned.outageMs, tuned.backoffMs * 2 ** Math.min(4, this.#outages++))
+    this.#close(nowMs, waitMs, sentMs, "outage", found)
+  }
+
+  #close(nowMs: number, waitMs: number, sentMs: number, reason: string, found: Finding): void {
+    const { gate } = this.#state
+    const jitterMs = this.#random() * Math.min(tuned.gateJitterMs, waitMs * tuned.gateJitter)
+    if (gate.close(nowMs, nowMs + waitMs + jitterMs, sentMs)) found.closed = { reason, untilMs: gate.closedUntilMs }
+  }
+
+  /** What a user tells of the kind is a prior, and no secret when it does not hold. */
+  #contradicted(limit: RateLimit, told: RateKind, found: Finding): void {
+    const message = `${limit.name} was told as ${told}, and the vendor counts it as ${limit.kind}. It is counted so from now on; correct its kind, or leave it out.`
+    found.warning = { code: "told-differently", message }
+  }
+
+  #adapt(reason: string, found: Finding): void {
+    const { concurrency, adaptive } = this.#state
+    const from = concurrency.limit
+    const to = adaptive!.limit
+    concurrency.retune(to)
+    found.changes.push({ dimension: "concurrency", from, to, reason })
+  }
+}

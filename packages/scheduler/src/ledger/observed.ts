@@ -1,0 +1,66 @@
+import type { Crowding } from "./crowding.ts"
+import type { Diagnosis, LimitFacts, RefusalFacts } from "./diagnose.ts"
+import type { LedgerState } from "./state.ts"
+
+const round = (value: number): string => (Math.round(value * 100) / 100).toLocaleString("en-US")
+
+/** What a diagnosis was made from, in words and numbers, for who reads the events. */
+export function observedIn(
+  diagnosis: Diagnosis,
+  facts: RefusalFacts,
+  { concurrency, crowding, limits }: LedgerState,
+): string {
+  const { retryAfterMs } = facts
+  const delay = retryAfterMs === undefined ? "no delay named" : `room in ${round(retryAfterMs / 1_000)} s`
+  switch (diagnosis.cause) {
+    case "account":
+      return diagnosis.why === "never" ? "the vendor names a limit of 0" : "the account cannot pay, or may not call"
+    case "day":
+      return `a day's total is gone, back in ${round(diagnosis.waitMs / 1_000)} s`
+    case "growth":
+      return "traffic rose too fast for the vendor"
+    case "same-event":
+      return "it left before the refusals began to be heard"
+    case "luck":
+    case "places":
+      return crowdedIn(crowding.withOneMore(), diagnosis.cause === "luck", concurrency.running)
+    case "unknown":
+      return "nothing was admitted that a limit could be guessed from"
+    case "unknown-window":
+      return `${round(diagnosis.admitted)} ${diagnosis.dimension} passed in the last minute, ${delay}: no bucket would take so long`
+    case "unknown-rate":
+      return `the last minute allows ${round(diagnosis.low * 60_000)} to ${round(diagnosis.high * 60_000)} ${diagnosis.dimension} a minute, ${delay}`
+    default:
+      return `${limits[diagnosis.limit]!.name}: ${ofLimit(diagnosis.cause, facts.limits[diagnosis.limit]!, delay)}`
+  }
+}
+
+/** Whatever was judged counts this refusal too. */
+function crowdedIn(found: ReturnType<Crowding["withOneMore"]>, isLuck: boolean, running: number): string {
+  const { refused, starts, isMany } = found
+  const ran = `while ${running} ${running === 1 ? "other" : "others"} ran`
+  if (!isLuck && !isMany) return `refused ${ran}, as more at once were tried than had been served`
+  const count = `${refused} of the last ${starts} starts ${refused === 1 ? "was" : "were"} refused for want of capacity ${ran}`
+  return isLuck ? `${count}: too few to tell anything` : count
+}
+
+function ofLimit(cause: Extract<Diagnosis, { limit: number }>["cause"], limit: LimitFacts, delay: string): string {
+  const { amount, level, own, peak, recent, remaining, admitted, sinceMs, measured, windowMs, freedMs } = limit
+  switch (cause) {
+    case "window":
+      return `${round(recent)} of ${round(limit.limit)} used, ${delay}: no bucket would take so long`
+    case "bucket":
+    case "doubt":
+      return `${round(level)} of ${round(limit.limit)} left in a ${limit.kind} window that has room in ${round(freedMs / 1_000)} s, ${delay}`
+    case "depth":
+      if (remaining !== undefined && remaining > amount)
+        return `${round(remaining)} remain, and ${round(own)} had left together`
+      return `${round(own)} had left together, and ${round(Math.min(peak, limit.depth))} were taken to stand ready`
+    case "early":
+      return `calls left one by one, ${delay}`
+    case "rate":
+      return `${round(admitted)} passed in ${round(sinceMs / 1_000)} s, at most ${round(measured * windowMs)} in ${round(windowMs / 1_000)} s`
+    case "level":
+      return `${round(level)} were taken to be left, ${delay}`
+  }
+}

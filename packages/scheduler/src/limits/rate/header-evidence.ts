@@ -1,0 +1,118 @@
+import type { LimitReading } from "@sluice/core"
+import type { RateKind } from "./rate-limit-options.ts"
+import type { TakenLog } from "./taken-log.ts"
+import { tuned } from "../tuned.ts"
+
+/** What the answer's call and limit were when it was heard. */
+export interface HeaderReading {
+  readonly nowMs: number
+  readonly sentMs: number
+  readonly kind: RateKind
+  readonly log: TakenLog
+}
+
+/** What several answers agree on. */
+export interface WindowFinding {
+  readonly kind: RateKind
+  /** A bucket holds this much. */
+  readonly depth?: number
+  /** A fixed window ends then. */
+  readonly resetAtMs?: number
+}
+
+/**
+ * The kind and depth of a limit, from what answers say remains and when it is full again. A bucket's `remaining + rate × reset` is its
+ * depth, always; a window's is more than its limit, and of windows a fixed one counts down to one moment, whatever was used.
+ */
+export class HeaderEvidence {
+  readonly #dimension: LimitReading["dimension"]
+  readonly #windowMs: number
+  /** Answers in a row that no bucket would give. */
+  #windows = 0
+  /** Answers that named the same end, which lies between these two. */
+  #ends = { fromMs: -Infinity, toMs: Infinity, firstMs: 0, count: 0 }
+  /** Answers that agree on `remaining + rate × reset`. */
+  #full: { fromMs: number; depth: number; least: number; most: number; count: number } | undefined
+
+  constructor(dimension: LimitReading["dimension"], windowMs: number) {
+    this.#dimension = dimension
+    this.#windowMs = windowMs
+  }
+
+  /** The limit changed: what was full before is no more. */
+  restart(): void {
+    this.#full = undefined
+  }
+
+  hear({ limit, remaining, resetMs }: LimitReading, heard: HeaderReading): WindowFinding | undefined {
+    if (limit === undefined || remaining === undefined || resetMs === undefined) return undefined
+    if (resetMs > this.#windowMs * 1.1) return undefined
+    this.#countEnds(heard, resetMs)
+    const full = remaining + (limit * resetMs) / this.#windowMs
+    this.#windows = Math.max(
+      0,
+      Math.min(tuned.windowReadings, this.#windows + (full > limit * (1 + tuned.windowExcess) ? 1 : -1)),
+    )
+    return this.#asWindow(heard, limit, remaining, resetMs) ?? this.#asBucket(heard, limit, remaining, resetMs, full)
+  }
+
+  #countEnds({ nowMs, sentMs }: HeaderReading, resetMs: number): void {
+    // Resets are rounded up to seconds at worst.
+    const fromMs = sentMs + resetMs - 1_000
+    const toMs = nowMs + resetMs
+    const ends = this.#ends
+    if (fromMs <= ends.toMs && toMs >= ends.fromMs && nowMs < ends.toMs) {
+      ends.fromMs = Math.max(fromMs, ends.fromMs)
+      ends.toMs = Math.min(toMs, ends.toMs)
+      ends.count++
+    } else this.#ends = { fromMs, toMs, firstMs: nowMs, count: 1 }
+  }
+
+  #asWindow(heard: HeaderReading, limit: number, remaining: number, resetMs: number): WindowFinding | undefined {
+    if (this.#windows < tuned.windowReadings) return undefined
+    const { nowMs, sentMs, log, kind } = heard
+    const ends = this.#ends
+    const isSame = ends.count >= tuned.windowReadings && sentMs - ends.firstMs > 2_000
+    // A sliding window is full again a whole window after the call that it has just counted; output is counted later.
+    const isCounted =
+      this.#dimension !== "outputTokens" && resetMs < this.#windowMs * (1 - tuned.windowSlack) - (nowMs - sentMs)
+    const recent = log.since(sentMs - this.#windowMs * 0.9) - log.since(sentMs - tuned.orderMs)
+    const hasForgotten = remaining > limit * (1 + tuned.windowExcess) - recent
+    if (isSame || isCounted || hasForgotten) {
+      return {
+        kind: "fixed",
+        ...((ends.count >= tuned.windowReadings || kind !== "fixed") && { resetAtMs: ends.toMs }),
+      }
+    }
+    return kind === "bucket" ? { kind: "sliding" } : undefined
+  }
+
+  #asBucket(
+    { nowMs, kind }: HeaderReading,
+    limit: number,
+    remaining: number,
+    resetMs: number,
+    depth: number,
+  ): WindowFinding | undefined {
+    const rounding = resetMs % 1_000 === 0 ? (limit * 1_000) / this.#windowMs : 0
+    // Rounded to thousands, admitted or not.
+    const tolerance = depth * tuned.windowSlack + rounding + (remaining % 1_000 === 0 ? 1_000 : 1)
+    const full = this.#full
+    if (!full || Math.abs(depth - full.depth) > Math.max(tolerance, full.depth * tuned.windowSlack)) {
+      this.#full = { fromMs: nowMs, depth, least: remaining, most: remaining, count: 1 }
+      return undefined
+    }
+    full.depth = Math.max(full.depth, depth)
+    full.least = Math.min(full.least, remaining)
+    full.most = Math.max(full.most, remaining)
+    if (++full.count <= tuned.windowReadings || full.depth > limit + tolerance) return undefined
+    const sinceMs = nowMs - full.fromMs
+    // Only a bucket's stays the same while much is used. A fixed window counts down while nothing is.
+    const isUsed = full.most - full.least >= Math.max(4 * tolerance, full.depth * tuned.windowExcess)
+    // And a sliding one that is nearly used up looks like an empty bucket of its whole limit.
+    const isShallow = kind === "bucket" || full.depth < limit * (1 - tuned.windowExcess)
+    const share = kind === "bucket" ? tuned.depthSpan : tuned.windowExcess
+    if (!isUsed && !(isShallow && sinceMs >= this.#windowMs * share)) return undefined
+    return { kind: "bucket", depth: Math.min(limit, full.depth) }
+  }
+}

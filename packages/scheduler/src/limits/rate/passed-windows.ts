@@ -1,0 +1,35 @@
+/** Windows in which what passed is remembered. */
+const kept = 3
+
+/** What passed in each of the last windows, the newest first. */
+export class PassedWindows {
+  readonly #windowMs: number
+  #fromMs: number
+  #amounts: number[] = new Array<number>(kept).fill(0)
+
+  constructor(windowMs: number, nowMs: number) {
+    this.#windowMs = windowMs
+    this.#fromMs = nowMs
+  }
+
+  get most(): number {
+    return Math.max(...this.#amounts)
+  }
+
+  add(amount: number): void {
+    this.#amounts[0]! += amount
+  }
+
+  forget(): void {
+    this.#amounts.fill(0)
+  }
+
+  /** Whether a window has ended since. */
+  turn(nowMs: number): boolean {
+    if (nowMs - this.#fromMs < this.#windowMs) return false
+    const windows = Math.floor((nowMs - this.#fromMs) / this.#windowMs)
+    this.#fromMs += windows * this.#windowMs
+    for (let i = 0; i < Math.min(windows, kept); i++) this.#amounts = [0, ...this.#amounts.slice(0, kept - 1)]
+    return true
+  }
+}

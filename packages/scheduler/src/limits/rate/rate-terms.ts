@@ -1,0 +1,169 @@
+import type { Dimension } from "../budget.ts"
+import { tuned } from "../tuned.ts"
+import { CoTenantShare } from "./co-tenants.ts"
+import { Estimate } from "./estimate.ts"
+import type { RateKind, RateLimitOptions } from "./rate-limit-options.ts"
+
+/**
+ * What a limit is believed to be, as the user told it, the vendor stated it, refusals bounded it and others share it: its rate, its depth
+ * and how it is counted. What was taken of it is no part of this.
+ */
+export abstract class RateTerms {
+  readonly dimension: Dimension
+  readonly windowMs: number
+  /** Keeps to a pace at which the vendor lets traffic grow: no limit that anybody ever names. */
+  readonly isGrowth: boolean
+  readonly rate: Estimate
+  readonly depth: Estimate = new Estimate()
+  protected readonly coTenants: CoTenantShare = new CoTenantShare()
+  protected readonly jitterMs: number
+  /** The depth that headers imply. */
+  protected headerDepth: number | undefined
+  #name: string
+  #told: number | undefined
+  #stated: number | undefined
+  #limit: number
+  #kind: RateKind
+  /** The user said how the vendor counts. */
+  #isKindTold: boolean
+  #burst: number | undefined
+
+  constructor(options: RateLimitOptions) {
+    const { name, dimension, windowMs, kind, burst } = options
+    this.#name = name
+    this.dimension = dimension
+    this.windowMs = windowMs
+    this.isGrowth = options.isGrowth ?? false
+    this.rate = this.isGrowth ? new Estimate(tuned.grows) : new Estimate()
+    this.#told = options.told
+    this.#stated = options.stated
+    this.#limit = Math.min(options.told ?? Infinity, options.stated ?? Infinity)
+    this.jitterMs = options.jitterMs
+    this.#kind = kind ?? "bucket"
+    this.#isKindTold = kind !== undefined
+    this.#burst = burst
+  }
+
+  get name(): string {
+    return this.#name
+  }
+
+  get isTold(): boolean {
+    return this.#told !== undefined
+  }
+
+  /** Neither the user nor the vendor said it. */
+  get isGuessed(): boolean {
+    return this.#told === undefined && this.#stated === undefined
+  }
+
+  get kind(): RateKind {
+    return this.#kind
+  }
+
+  get isKindTold(): boolean {
+    return this.#isKindTold
+  }
+
+  /** The user vouched for the depth. */
+  get isDepthTold(): boolean {
+    return this.#isKindTold || this.#burst !== undefined
+  }
+
+  /** How long the limit takes to bring so much. */
+  callMs(nowMs: number, amount: number): number {
+    return amount / this.fullPerMs(nowMs)
+  }
+
+  /** Per window, as told and stated. */
+  get limit(): number {
+    return this.#limit
+  }
+
+  /** A day's total, counted between resets: when it is gone, waiting is a decision. */
+  get daily(): boolean {
+    return this.windowMs >= 86_400_000 && this.#kind === "fixed"
+  }
+
+  /** What others seem to take, per window. */
+  get others(): number {
+    return this.coTenants.perMs * this.windowMs
+  }
+
+  /** What the vendor is believed to admit, per millisecond. */
+  fullPerMs(nowMs: number): number {
+    return Math.min(this.limit / this.windowMs, this.rate.at(nowMs))
+  }
+
+  /** The same without what others take. */
+  perMs(nowMs: number): number {
+    const full = this.fullPerMs(nowMs)
+    if (this.coTenants.perMs === 0) return full
+    return Math.max(full * (1 - tuned.othersMost), full - this.coTenants.perMs)
+  }
+
+  /** What may leave at once. */
+  depthAt(nowMs: number): number {
+    const known = Math.min(this.#burst ?? Infinity, this.depth.at(nowMs))
+    return this.#kind === "bucket" ? Math.min(known, this.limit, this.headerDepth ?? Infinity) : known
+  }
+
+  /** What the network may bunch up is kept back, also from a depth that was told. */
+  jitterAt(nowMs: number, amount = 1, perMs: number = this.perMs(nowMs), depth: number = this.depthAt(nowMs)): number {
+    return Math.min(this.jitterMs * perMs, Math.max(0, depth - Math.max(1, amount)))
+  }
+
+  /** Only a limit that the user told refuses anybody for good: what was guessed or heard alone may be wrong. */
+  largest(): number {
+    return this.#told === undefined ? Infinity : this.limit * (1 + 1e-9)
+  }
+
+  weighMs(amount: number): number {
+    const { limit } = this
+    return limit === Infinity ? 0 : (amount * this.windowMs) / limit
+  }
+
+  /** The user's number: all that refusals said of another is past. */
+  protected tell(limit: number): void {
+    this.#told = limit
+    this.#limit = Math.min(limit, this.#stated ?? Infinity)
+    this.rate.reset()
+    this.depth.reset()
+  }
+
+  protected tellMore({ name, burst }: Pick<RateLimitOptions, "name" | "burst">): void {
+    this.#name = name
+    if (burst !== undefined) this.#burst = burst
+  }
+
+  /** Whether the vendor states another number than before. */
+  protected isOther(limit: number | undefined): limit is number {
+    return limit !== undefined && limit > 0 && limit !== this.#stated
+  }
+
+  protected state(limit: number): void {
+    if (this.#stated !== undefined && this.headerDepth !== undefined) this.headerDepth *= limit / this.#stated
+    this.#stated = limit
+    this.#limit = Math.min(this.#told ?? Infinity, limit)
+  }
+
+  protected countAs(kind: RateKind, isTold: boolean): void {
+    this.#kind = kind
+    this.#isKindTold = isTold
+  }
+
+  /** Not where headers speak of more than this limit is deep, nor beyond what the user asks for. */
+  protected mayRaise(nowMs: number, remaining: number): boolean {
+    if (this.depth.isBounded || remaining > this.depthAt(nowMs) * (1 + tuned.room)) return false
+    return this.#told === undefined || (this.#stated ?? Infinity) <= this.#told * 1.001
+  }
+
+  protected get isRamping(): boolean {
+    return this.#burst === undefined && !this.#isKindTold && !this.depth.isBounded && !this.isGuessed
+  }
+
+  protected headroom(amount: number, seen: number): number {
+    const cushion = this.coTenants.headroom(this.limit / this.windowMs)
+    return Math.min(cushion, Math.max(0, seen * tuned.othersRoom - amount))
+  }
+}

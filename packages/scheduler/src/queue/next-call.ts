@@ -1,0 +1,52 @@
+import type { Cost } from "@sluice/core"
+import type { Block, Ledger } from "../quota/ledger.ts"
+import type { QueuedCall } from "../quota/queued-call.ts"
+import type { FairQueue } from "./fair-queue.ts"
+
+/** Who goes next: a call to admit, one whose limit will not let it go any more, or nobody before `soonestMs`. */
+export interface NextCall {
+  readonly waiter: QueuedCall | undefined
+  readonly hopeless: { readonly waiter: QueuedCall; readonly block: Block } | undefined
+  readonly soonestMs: number
+}
+
+/**
+ * Takes the first call, in fair order, that the ledger lets go. Calls that need none of what others wait for go past those; none goes
+ * past one that waits for the gate, for requests or for a place, which every call takes.
+ */
+export function nextCall(
+  queue: FairQueue<QueuedCall>,
+  ledger: Ledger,
+  nowMs: number,
+  isHopeless: (block: Block) => boolean,
+): NextCall {
+  let blocked: Set<Block["dimension"]> | undefined
+  let hopeless: NextCall["hopeless"]
+  let soonestMs = Infinity
+  const waiter = queue.next((candidate) => {
+    if (blocked && uses(candidate.cost, blocked)) return "skip"
+    const block = ledger.block(nowMs, candidate)
+    if (!block) return "take"
+    if (block.total && isHopeless(block)) {
+      hopeless = { waiter: candidate, block }
+      return "stop"
+    }
+    soonestMs = Math.min(soonestMs, nowMs + block.ms)
+    if (block.dimension === "gate" || block.dimension === "requests" || block.dimension === "concurrency") return "stop"
+    ;(blocked ??= new Set()).add(block.dimension)
+    return "skip"
+  })
+  return { waiter, hopeless, soonestMs }
+}
+
+/** Whether `cost` takes anything of these dimensions; requests and places apart, which every call takes. */
+function uses(cost: Cost, dimensions: ReadonlySet<Block["dimension"]>): boolean {
+  const input = (cost.inputTokens ?? 0) > 0
+  const output = (cost.outputTokens ?? 0) > 0
+  return (
+    (dimensions.has("tokens") && (input || output)) ||
+    (dimensions.has("inputTokens") && input) ||
+    (dimensions.has("outputTokens") && output) ||
+    (dimensions.has("usd") && (cost.usd ?? 0) > 0)
+  )
+}

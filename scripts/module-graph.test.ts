@@ -1,0 +1,51 @@
+import { spawnSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import path from "node:path"
+import { pathToFileURL } from "node:url"
+import { expect, test } from "vitest"
+
+const root = path.dirname(import.meta.dirname)
+
+// Prints the packages of whatever is loaded. Whoever touches one of these names makes Node load all of undici.
+const listener = `import { registerHooks } from "node:module"
+const packages = new Set()
+registerHooks({ load(url, context, next) {
+  const [, own, other] = /\\/packages\\/([^/]+)\\/src\\/|.*\\/node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url) ?? []
+  if (own ?? other) packages.add(own ?? other)
+  return next(url, context)
+} })
+for (const name of ["fetch", "Headers", "Request", "Response", "FormData", "WebSocket", "EventSource"]) {
+  const get = () => { throw new Error(name + " is touched by an import") }
+  Object.defineProperty(globalThis, name, { get, configurable: true })
+}
+process.on("exit", () => process.stdout.write(JSON.stringify([...packages].sort())))
+`
+
+test('import "sluice" loads no zod, no AI SDK, no HTTP client or server and no command line: these packages and no others', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), "sluice-graph-"))
+  try {
+    const hook = path.join(folder, "hook.mjs")
+    writeFileSync(hook, listener)
+    const flags = ["--conditions=@sluice/source", "--import", pathToFileURL(hook).href, "--input-type=module"]
+    const { stdout, stderr } = spawnSync(process.execPath, [...flags, "--eval", 'await import("sluice")'], {
+      cwd: path.join(root, "packages/sluice/test"),
+      encoding: "utf8",
+    })
+    expect(stderr).toBe("")
+    expect(JSON.parse(stdout)).toEqual([
+      "core",
+      "is-network-error",
+      "journal",
+      "p-limit",
+      "p-retry",
+      "providers",
+      "scheduler",
+      "sluice",
+      "yocto-queue",
+    ])
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
