@@ -9,15 +9,25 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { findBrowser } from "../docs/browser.ts"
-import { countTests, type Counts } from "./count-tests.ts"
+import { countTests, failedFiles, type Counts, type FailedFile } from "./count-tests.ts"
 import { freeExample } from "./example-names.ts"
 import { readmeCommand } from "./readme-command.ts"
 
+interface Row {
+  readonly title: string
+  readonly seconds: number
+  counts: Counts
+}
+
 const root = path.dirname(import.meta.dirname)
 const work = mkdtempSync(path.join(tmpdir(), "sluice-ci-"))
+/** With more files than this, something is broken, and a second try would only be slow. */
+const filesTriedAgain = 12
 /** Whether one stage runs at a time: then its output is shown as it comes. */
 let isAlone = true
-const summary: { readonly title: string; readonly counts: Counts; readonly seconds: number }[] = []
+const summary: Row[] = []
+/** Names of tests, so that the last lines alone tell what to look at. */
+const remarks: string[] = []
 
 try {
   await check("lint", "pnpm lint")
@@ -36,6 +46,7 @@ for (const { title, counts, seconds } of summary) {
     `${word.padEnd(7)} ${title} (${counts.passed} passed, ${counts.failed} failed, ${seconds.toFixed(1)} s)\n`,
   )
 }
+for (const remark of remarks) process.stdout.write(`${remark}\n`)
 const passed = summary.reduce((sum, { counts }) => sum + counts.passed, 0)
 const failed = summary.reduce((sum, { counts }) => sum + counts.failed, 0)
 process.stdout.write(`${passed} passed, ${failed} failed\n`)
@@ -50,7 +61,7 @@ async function theOthers(): Promise<void> {
   await stage("site in a browser", look, {}, (ok) => (ok && isSkipped ? { passed: 0, failed: 0 } : oneCheck(ok)))
 }
 
-function check(title: string, command: string): Promise<void> {
+function check(title: string, command: string): Promise<Row> {
   return stage(title, command, {}, oneCheck)
 }
 
@@ -58,12 +69,38 @@ function oneCheck(ok: boolean): Counts {
   return ok ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
 }
 
-function tests(): Promise<void> {
-  const reportFile = path.join(work, "tests.json")
+/**
+ * Files with a failure are tried a second time, by themselves: a test of real processes may have met a machine that was busy with
+ * the others. What fails again has failed; what does not is named, to be mended.
+ */
+async function tests(): Promise<void> {
   const command = readmeCommand(readFileSync(path.join(root, "README.md"), "utf8"), "test")
-  return stage(`tests (${command})`, command, { SLUICE_TEST_REPORT: reportFile }, (ok) =>
-    countTests(existsSync(reportFile) ? readFileSync(reportFile, "utf8") : undefined, ok),
+  const first = await testRun(`tests (${command})`, command, "tests.json")
+  remark("failed", first.failed)
+  if (first.failed.length === 0 || first.failed.length > filesTriedAgain) return
+  const files = first.failed.map(({ file }) => JSON.stringify(path.join(root, file))).join(" ")
+  const second = await testRun(
+    "the files of these once more, by themselves",
+    `${command} --maxWorkers=1 ${files}`,
+    "again.json",
   )
+  remark("failed again", second.failed)
+  const { passed, failed } = first.row.counts
+  first.row.counts = { passed, failed: 0 }
+  second.row.counts = { passed: Math.max(0, failed - second.row.counts.failed), failed: second.row.counts.failed }
+}
+
+async function testRun(title: string, command: string, fileName: string) {
+  const reportFile = path.join(work, fileName)
+  const read = () => (existsSync(reportFile) ? readFileSync(reportFile, "utf8") : undefined)
+  const row = await stage(title, command, { SLUICE_TEST_REPORT: reportFile }, (ok) => countTests(read(), ok))
+  return { row, failed: failedFiles(read(), root) }
+}
+
+function remark(word: string, files: readonly FailedFile[]): void {
+  for (const { file, tests: names } of files) {
+    for (const name of names.length > 0 ? names : ["(the file itself)"]) remarks.push(`${word}: ${file}: ${name}`)
+  }
 }
 
 async function stage(
@@ -71,7 +108,7 @@ async function stage(
   command: string,
   extra: Record<string, string>,
   count: (ok: boolean) => Counts,
-): Promise<void> {
+): Promise<Row> {
   const started = performance.now()
   const child = spawn(command, {
     cwd: root,
@@ -92,7 +129,9 @@ async function stage(
   const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null]
   show()
   if (signal) process.stdout.write(`ended by ${signal}: thirty minutes are the limit of a stage\n`)
-  summary.push({ title, counts: count(code === 0), seconds: (performance.now() - started) / 1000 })
+  const row = { title, counts: count(code === 0), seconds: (performance.now() - started) / 1000 }
+  summary.push(row)
+  return row
 }
 
 /** Checks never call a vendor. */

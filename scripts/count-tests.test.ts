@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { countTests } from "./count-tests.ts"
+import { countTests, failedFiles } from "./count-tests.ts"
 import { readmeCommand } from "./readme-command.ts"
 
 const report = (numPassedTests: number, numFailedTests: number): string =>
@@ -18,4 +18,32 @@ test.each([
 test("the README's command is the whole line", () => {
   expect(readmeCommand("Run\n```\nnpx -y a pnpm demo\nnpx -y a pnpm test\n```\n", "test")).toBe("npx -y a pnpm test")
   expect(() => readmeCommand("nothing", "test")).toThrow('README.md has no line "npx … pnpm test"')
+})
+
+test("files with a failure are known by their path, and by the tests that failed", () => {
+  const json = JSON.stringify({
+    numPassedTests: 1,
+    numFailedTests: 1,
+    testResults: [
+      {
+        name: "/repo/packages/core/test/good.test.ts",
+        status: "passed",
+        assertionResults: [{ status: "passed", fullName: "good" }],
+      },
+      {
+        name: "/repo/packages/core/test/bad.test.ts",
+        status: "failed",
+        assertionResults: [
+          { status: "passed", fullName: "one" },
+          { status: "failed", fullName: "two" },
+        ],
+      },
+      { name: "/repo/scripts/unloadable.test.ts", status: "failed", assertionResults: [] },
+    ],
+  })
+  expect(failedFiles(json, "/repo")).toEqual([
+    { file: "packages/core/test/bad.test.ts", tests: ["two"] },
+    { file: "scripts/unloadable.test.ts", tests: [] },
+  ])
+  expect(failedFiles(undefined, "/repo")).toEqual([])
 })

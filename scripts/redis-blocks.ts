@@ -73,7 +73,11 @@ export async function runRedisBlocks(folder: string, env: NodeJS.ProcessEnv, fla
   const children: Told[] = []
   const start = (name: string): Told => {
     const child = told(
-      spawn(process.execPath, [...flags, `${name}.ts`], { cwd: folder, env: { ...process.env, ...env } }),
+      spawn(process.execPath, [...flags, "--import", tellsWhenItListens, `${name}.ts`], {
+        cwd: folder,
+        env: { ...process.env, ...env },
+        stdio: ["ignore", "pipe", "pipe", "ipc"],
+      }),
     )
     children.push(child)
     return child
@@ -84,6 +88,8 @@ export async function runRedisBlocks(folder: string, env: NodeJS.ProcessEnv, fla
     for (const each of sharing) await each.endsWhenTold()
     const workers = [start("worker"), start("worker")]
     await start("run").ends(sum)
+    // One of them may have done it all before the other had begun.
+    for (const each of workers) await each.listens
     for (const each of workers) await each.endsWhenTold()
     const both = start("both")
     await both.prints(sum)
@@ -93,8 +99,15 @@ export async function runRedisBlocks(folder: string, env: NodeJS.ProcessEnv, fla
   }
 }
 
+/** Loaded before a block, which stays as it is: sends a message when the block first listens for SIGTERM. Before that, it would die of one. */
+const tellsWhenItListens = `data:text/javascript,${encodeURIComponent(
+  `process.on("newListener", (name) => { if (name === "SIGTERM") process.send("listens") })`,
+)}`
+
 interface Told {
   readonly child: ChildProcess
+  /** When it can be told to end, or has ended. */
+  readonly listens: Promise<unknown>
   /** Waits until it has printed so, and not another thing. */
   prints(text: string): Promise<void>
   /** Ends it with SIGTERM: it says nothing more, and its code is 0. */
@@ -122,6 +135,7 @@ function told(child: ChildProcess): Told {
   }
   return {
     child,
+    listens: Promise.race([new Promise((resolve) => child.once("message", resolve)), end]),
     async prints(text) {
       const late = setTimeout(() => child.kill("SIGKILL"), 60_000)
       while (!stdout.includes(text) && child.exitCode === null && child.signalCode === null)
