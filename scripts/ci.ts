@@ -76,7 +76,7 @@ function oneCheck(ok: boolean): Counts {
 async function tests(): Promise<void> {
   const command = readmeCommand(readFileSync(path.join(root, "README.md"), "utf8"), "test")
   const first = await testRun(`tests (${command})`, command, "tests.json")
-  remark("failed", first.failed)
+  remark("failed at first", first.failed)
   if (first.failed.length === 0 || first.failed.length > filesTriedAgain) return
   const files = first.failed.map(({ file }) => JSON.stringify(path.join(root, file))).join(" ")
   const second = await testRun(
