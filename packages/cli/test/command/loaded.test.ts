@@ -27,7 +27,7 @@ async function loadedBy(args: readonly string[], folder = temporaryFolder()) {
 }
 
 const light = ["@sluice/cli", "@sluice/core", "@sluice/scheduler", "commander"]
-const ofTheScheduler = ["is-network-error", "p-limit", "p-retry", "yocto-queue"]
+const ofTheScheduler = ["p-limit", "yocto-queue"]
 
 test("the version and the help are told without calls, journals, schemas and the AI SDK", async () => {
   for (const args of [["--version"], ["--help"], ["run", "--help"], ["completion", "fish"]]) {

@@ -1,11 +1,12 @@
 import { type Clock, type Random, SluiceError } from "@sluice/core"
-import { attemptLoop, retryDecision, retryDefaults, sleep } from "@sluice/scheduler"
+import { retryDecision, type RetryDecision, retryDefaults, sleep } from "@sluice/scheduler"
 import { jsonOrText } from "../../http/json-or-text.ts"
 import { toldDelay } from "../../vendors/reading/retry-delay.ts"
 import { isSpendCap } from "../../vendors/reading/spend-cap.ts"
 import { statusOf } from "../vendors/batch-http.ts"
 import type { BatchEvent, BatchProgress, BatchRequest, BatchResult, BatchVendor } from "../vendors/batch-vendor.ts"
 import type { NotedBatch } from "./batch-record.ts"
+import { persistently } from "./persistently.ts"
 
 /** What every step at the vendor needs. */
 export interface BatchStepOptions {
@@ -42,7 +43,7 @@ export function createBatch(
       return found
     }
   }
-  return persistently(create, options, signal)
+  return untilTaken(create, options, signal)
 }
 
 /** The id of a batch that was asked for, if there is one. */
@@ -55,7 +56,7 @@ export async function findBatch(
   const known = new Set(ids)
   const since = { wallMs, count: ids.length, has: (id: string) => known.has(id) }
   for (let find = 1; ; find++) {
-    const found = await persistently(() => vendor.find(tag, since, signal), options, signal)
+    const found = await untilTaken(() => vendor.find(tag, since, signal), options, signal)
     if (found !== undefined || find === maxFinds) return found
     await sleep(clock, pollMs, signal)
   }
@@ -131,23 +132,18 @@ function isFinal(status: number): boolean {
 }
 
 /** Once more while the vendor is down or asks to wait. What it refuses for good is thrown as it is. */
-function persistently<T>(act: () => Promise<T>, { clock, random }: BatchStepOptions, signal: AbortSignal): Promise<T> {
-  return attemptLoop(act, {
-    maxAttempts: retryDefaults.maxAttempts,
-    decide: (error, attempt) => {
-      const { status, retryAfterMs = delayOf(error, clock) } = statusOf(error)
-      const retryable = !isFinal(status) && !isForMoney(error)
-      return retryDecision(
-        { retryable, reason: `http-${status}`, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
-        attempt,
-        undefined,
-        random,
-      )
-    },
-    clock,
-    random,
-    signal,
-  })
+function untilTaken<T>(act: () => Promise<T>, { clock, random }: BatchStepOptions, signal: AbortSignal): Promise<T> {
+  const decide = (error: unknown, attempt: number): RetryDecision => {
+    const { status, retryAfterMs = delayOf(error, clock) } = statusOf(error)
+    const retryable = !isFinal(status) && !isForMoney(error)
+    return retryDecision(
+      { retryable, reason: `http-${status}`, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+      attempt,
+      undefined,
+      random,
+    )
+  }
+  return persistently(act, decide, { maxAttempts: retryDefaults.maxAttempts, clock, signal })
 }
 
 /** Whether an error of a vendor's batch API says that the account may spend no more. */
