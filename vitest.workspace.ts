@@ -27,16 +27,16 @@ const patience = { testTimeout: 30_000, hookTimeout: 30_000 }
 // Of what goes to the process because a test has no listener; what tests it listens itself.
 const quiet = { execArgv: ["--disable-warning=SluiceWarning"] }
 
-/** Processes that share a quota in real time: after all others, one file at a time, as no busy machine of a user's would be. */
-const alone = { sequence: { groupOrder: 1 }, maxWorkers: 1 }
+/** Processes that share a quota in real time, and mostly wait: after all others, two files at a time, as few machines of users are busier. */
+const alone = { sequence: { groupOrder: 1 }, maxWorkers: 2 }
 
 // `scripts/ci.ts` reads its counts from this file.
 const reportFile = process.env["SLUICE_TEST_REPORT"]
 
 export default defineConfig({
   test: {
-    // One for each core, and two on one or two: many tests wait for processes that they have started. The default leaves one idle.
-    maxWorkers: Math.max(2, availableParallelism()),
+    // One more than there are cores: many tests wait for processes that they have started. The default leaves a core idle.
+    maxWorkers: availableParallelism() + 1,
     // `pnpm coverage`: the packages whose every line and branch is run by their own tests.
     coverage: { include: ["src/**"], thresholds: { 100: true }, reporter: ["text"] },
     reporters: reportFile ? ["default", ["json", { outputFile: reportFile }]] : ["default"],
