@@ -55,12 +55,17 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
       limit.setLevel(nowMs, left)
       limit.span.begin(nowMs, retryAfterMs)
       break
-    case "early":
+    case "early": {
       limit.rate.stands(nowMs)
-      limit.depth.stands(nowMs)
       limit.earlyMs = Math.min(tuned.mostJitterMs, limit.earlyMs + diagnosis.byMs)
       limit.empty(nowMs, left, call.admittedMs)
+      const level = limit.level(nowMs)
+      // Room for more than one call would let the next one go as much sooner as this one waits longer.
+      if (limit.isDepthTold || limit.isGuessed) limit.depth.stands(nowMs)
+      else limit.depth.refused(nowMs, amount, limit.callMs(nowMs, amount))
+      limit.setLevel(nowMs, level)
       break
+    }
     case "rate":
       limit.rate.low = limit.passedPerMs(nowMs)
       limit.rate.refused(nowMs, diagnosis.perMs * tuned.margin, limit.callMs(nowMs, amount))

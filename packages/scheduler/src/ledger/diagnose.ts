@@ -175,15 +175,18 @@ function ofLimit(facts: RefusalFacts, limit: LimitFacts, index: number, isUnname
 
 /** One by one, and a little too soon: the network had brought two of them closer together. */
 function tooEarly({ retryAfterMs }: RefusalFacts, limit: LimitFacts, index: number): Diagnosis | undefined {
-  if (limit.peak > 2 * limit.amount || limit.earlyMs >= tuned.mostJitterMs) return undefined
+  if (limit.peak > 2 * limit.amount) return undefined
   const chargedMs = limit.amount / limit.perMs
   const isRounded = retryAfterMs !== undefined && retryAfterMs % 1_000 === 0
   const leftMs = (retryAfterMs ?? 0) - (isRounded ? 1_000 : 0)
   // What was refused may have been charged, and the delay say so.
   const byMs = leftMs >= chargedMs ? leftMs - chargedMs : leftMs
-  return byMs <= tuned.mostJitterMs
-    ? { cause: "early", limit: index, byMs: Math.max(25, limit.earlyMs, byMs) }
-    : undefined
+  if (byMs > tuned.mostJitterMs) return undefined
+  // Tried with more than one call at once, and that was too many.
+  const isMore = limit.isDepthBounded && Math.min(limit.peak, limit.depth) > limit.amount * 1.001
+  if (isMore && !limit.isDepthTold && !limit.isGuessed) return { cause: "depth", limit: index, depth: limit.amount }
+  if (limit.earlyMs >= tuned.mostJitterMs) return undefined
+  return { cause: "early", limit: index, byMs: Math.max(25, limit.earlyMs, byMs) }
 }
 
 /** No window of this length has room again in a moment, or is full when we have used less than half of it. */

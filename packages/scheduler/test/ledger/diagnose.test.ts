@@ -216,6 +216,16 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
     { cause: "places", crowd: "crowded" },
   ],
   ["neither depth nor rate nor places", of({}), { cause: "level", limit: 0 }],
+  [
+    "one by one, and what was tried beyond one call was too much",
+    of({ peak: 1.02, depth: 1.02, isDepthBounded: true, earlyMs: 50 }),
+    { cause: "depth", limit: 0, depth: 1 },
+  ],
+  [
+    "the same within a depth that was told",
+    of({ peak: 1.02, depth: 1.02, isDepthBounded: true, isDepthTold: true, earlyMs: 50 }),
+    { cause: "early", limit: 0, byMs: 50 },
+  ],
 ]
 
 describe("what a refusal means", () => {

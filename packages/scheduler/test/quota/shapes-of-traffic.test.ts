@@ -73,6 +73,29 @@ describe("a vendor that checks slices of a second, the minute told rightly, refu
   })
 })
 
+describe("a bucket of one call behind a minute that was told as a number", () => {
+  const cases = [
+    ["a minute of 60, bursts, delays in seconds, refusals charged", 60, { size: 20, everyMs: 30_000 }, "seconds", true],
+    ["a minute of 6, no delay named", 6, { size: 40, everyMs: 0 }, "none", false],
+  ] as const
+  for (const [name, perMinute, arrivals, retryAfter, chargeRefused] of cases) {
+    it(`${name}: a handful of refusals find it`, async () => {
+      const reports = await runs(
+        { calls: 5 * 8, ...small, arrivals: { kind: "bursts", ...arrivals } },
+        {
+          limits: { requests: { limit: perMinute, burst: 1 } },
+          latency: fast,
+          headers: "none",
+          retryAfter,
+          chargeRefused,
+        },
+        { told: { requestsPerMinute: perMinute }, networkJitterMs: 10 },
+      )
+      for (const { refused } of reports) expect(refused).toBeLessThanOrEqual(6)
+    })
+  }
+})
+
 describe("a trickle beside a neighbour, the rate told, no headers", () => {
   const cases = [
     ["a deep bucket, half of it theirs", { limit: 60 }, 0.6, 1, 1_000],
