@@ -31,6 +31,8 @@ export interface ReadAs {
   readonly encoding?: string
   /** Of a table. */
   readonly delimiter?: string
+  /** What it will take that nobody expects, and how to do without. */
+  readonly warning?: string
 }
 
 const formats = new Map<string, InputFormat>([
@@ -77,7 +79,8 @@ async function* readFiles(
       if (file === "-")
         throw usageError(`--format ${kind}: name the file; such a one cannot be read from standard input.`)
       onRead?.({ format: kind })
-      if (kind === "parquet") yield* (await import("./tables/read-parquet.ts")).readParquet(file)
+      const warn = (warning: string): void => onRead?.({ format: kind, warning })
+      if (kind === "parquet") yield* (await import("./tables/read-parquet.ts")).readParquet(file, warn)
       else yield* (await import("./tables/read-xlsx.ts")).readXlsx(file)
       continue
     }

@@ -27,7 +27,8 @@ function readAs({ read }: RunPlan): string[] {
     const columns = delimiter === undefined ? "" : `, columns parted by ${JSON.stringify(delimiter)}`
     return [`${format} in ${encoding}${columns}`]
   })
-  return ways.length === 0 ? [] : [`read as ${ways.join("; ")}`]
+  const warnings = read.flatMap(({ warning }) => warning ?? [])
+  return [...(ways.length === 0 ? [] : [`read as ${ways.join("; ")}`]), ...warnings]
 }
 
 /** Of several models, which are asked side by side. */

@@ -3,11 +3,11 @@ import { closeSync, openSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import { labVendor } from "./set-up.ts"
+import { tellingPeak } from "./peak-memory.ts"
 import { ended, linesOf, program, temporaryFolder } from "./sluice.ts"
 
 // SLUICE_CALLS=300000 for the large form, which also says how long it took.
 const count = Number(process.env["SLUICE_CALLS"] ?? 3_000)
-const tellsPeak = `process.on("exit", () => process.stderr.write(String(process.resourceUsage().maxRSS)))`
 
 test(
   `${count} lines over HTTP, each answered once: never more than 250 MB`,
@@ -19,7 +19,7 @@ test(
       writeSync(file, `${JSON.stringify({ id, text: `word ${id} of a text that is as long as a sentence` })}\n`)
     }
     closeSync(file)
-    const sources = ["--conditions=@sluice/source", "--import", `data:text/javascript,${encodeURIComponent(tellsPeak)}`]
+    const sources = ["--conditions=@sluice/source", ...tellingPeak]
     const model = ["-m", "openai-compatible:x", "--base-url", `${vendor.url}/v1`, "--concurrency", "64"]
     const args = [
       "run",

@@ -1,14 +1,13 @@
 import { type FileHandle, open } from "node:fs/promises"
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib"
 import { parseExactJson } from "@sluice/journal"
-import type { AsyncBuffer, ColumnData, Compressors, FileMetaData, ParquetParsers } from "hyparquet"
+import type { AsyncBuffer, ColumnChunk, Compressors, FileMetaData, ParquetParsers, SchemaElement } from "hyparquet"
+import { formatCount } from "../../display/quantities.ts"
 import { usageError } from "../../usage-error.ts"
 import type { Input } from "../input.ts"
 import { optionalPart } from "../optional-part.ts"
+import { type ColumnSlice, columnSlices, type GroupColumn, type ParquetFile } from "./column-slices.ts"
 import { dateText, momentText, parquetColumns, plainValue } from "./parquet-values.ts"
-
-/** So many rows are asked for at once; what comes are whole pages, of which most programs write such ones. */
-const rowsAtOnce = 10_000
 
 const parsers: Partial<ParquetParsers> = {
   timestampFromMilliseconds: (value) => momentText(value, 3),
@@ -29,8 +28,14 @@ function atLeastOne(length: number): number {
   return Math.max(1, length)
 }
 
-/** Each row an input, by the names of the columns. Holds some pages of each column, or a group of rows where columns nest. */
-export async function* readParquet(file: string): AsyncGenerator<Input, void, undefined> {
+/**
+ * Each row an input, by the names of the columns. Holds some pages of each column; of one that nests all of a group of rows, where the file
+ * does not say where its pages are.
+ */
+export async function* readParquet(
+  file: string,
+  warn?: (warning: string) => void,
+): AsyncGenerator<Input, void, undefined> {
   const { parquetMetadataAsync, parquetRead } = await optionalPart(
     ["hyparquet"],
     `${file}: reading Parquet`,
@@ -41,24 +46,33 @@ export async function* readParquet(file: string): AsyncGenerator<Input, void, un
     const buffer = await bufferOf(handle)
     const metadata = await legible(file, () => parquetMetadataAsync(buffer, { geoparquet: false }))
     const columns = parquetColumns(metadata)
-    const names = namesIn(metadata)
-    const common = { file: buffer, metadata, utf8: false, compressors, parsers, geoparquet: false }
-    // To find a row of a column that nests, all of its group are unpacked.
-    const isFlat = names.length === metadata.schema.length - 1
+    const common = { utf8: false, compressors, parsers, geoparquet: false }
+    const source: ParquetFile = { buffer, metadata, read: (options) => parquetRead({ ...options, ...common }) }
+    const groups = columnsByGroup(metadata)
+    const warning = largeGroup(groups)
+    if (warning !== undefined) warn?.(`${file}: ${warning}`)
     let row = 0
-    for (const { num_rows } of metadata.row_groups) {
-      const groupEnd = row + Number(num_rows)
-      while (row < groupEnd) {
-        const rowEnd = isFlat ? Math.min(groupEnd, row + rowsAtOnce) : groupEnd
-        const pages = new PagesOfColumns()
-        const options = { ...common, rowStart: row, rowEnd, onChunk: (page: ColumnData) => pages.add(page) }
-        await legible(file, () => parquetRead(options))
-        // Pages of one column end where those of another go on: what all columns have is taken.
-        const end = Math.min(groupEnd, pages.end(names))
-        if (end <= row) throw usageError(`${file}: not a Parquet file that can be read (row ${row} is missing).`)
-        for (; row < end; row++) {
+    for (const group of groups) {
+      const end = group[0]?.end ?? row
+      const slices = group.map((column) => columnSlices(source, column))
+      const current: ColumnSlice[] = []
+      while (row < end) {
+        let until = end
+        for (const [at, column] of slices.entries()) {
+          if ((current[at]?.end ?? row) <= row) {
+            const next = await legible(file, () => column.next())
+            if (next.done) throw usageError(`${file}: not a Parquet file that can be read (row ${row} is missing).`)
+            current[at] = next.value
+          }
+          // Pages of one column end where those of another go on.
+          until = Math.min(until, current[at]?.end ?? row)
+        }
+        for (; row < until; row++) {
           const at = row
-          const cells = names.map((name) => [name, plainValue(pages.valueAt(name, at), columns.get(name))])
+          const cells = group.map(({ name }, index) => [
+            name,
+            plainValue(current[index]?.valueAt(at), columns.get(name)),
+          ])
           yield { record: Object.fromEntries(cells) as Input["record"], where: `${file}[${at}]` }
         }
       }
@@ -68,42 +82,65 @@ export async function* readParquet(file: string): AsyncGenerator<Input, void, un
   }
 }
 
-/** Whole pages, each from a row on. */
-class PagesOfColumns {
-  readonly #pages = new Map<string, ColumnData[]>()
+/** Of each group of rows its columns, as the top of the schema has them. */
+function columnsByGroup({ schema, row_groups }: FileMetaData): (readonly GroupColumn[])[] {
+  const elements = topElements(schema)
+  let start = 0
+  return row_groups.map(({ columns, num_rows }) => {
+    const end = start + Number(num_rows)
+    const chunks = new Map<string, ColumnChunk[]>()
+    for (const chunk of columns) {
+      const name = chunk.meta_data?.path_in_schema[0] ?? ""
+      const before = chunks.get(name)
+      if (before) before.push(chunk)
+      else chunks.set(name, [chunk])
+    }
+    const group = elements.map((element) => groupColumn(element, chunks.get(element.name) ?? [], { start, end }))
+    start = end
+    return group
+  })
+}
 
-  add(page: ColumnData): void {
-    const pages = this.#pages.get(page.columnName)
-    if (pages) pages.push(page)
-    else this.#pages.set(page.columnName, [page])
-  }
+function groupColumn(
+  element: SchemaElement,
+  chunks: readonly ColumnChunk[],
+  rows: Pick<GroupColumn, "start" | "end">,
+): GroupColumn {
+  const [chunk] = chunks
+  const isFlat = !element.num_children && element.repetition_type !== "REPEATED"
+  const isIndexed = chunks.every(({ offset_index_offset: offset }) => offset !== undefined && offset > 0n)
+  const bytes = chunks.reduce((total, { meta_data: meta }) => total + Number(meta?.total_uncompressed_size ?? 0), 0)
+  return { name: element.name, flat: isFlat && chunk ? { element, chunk } : undefined, isIndexed, bytes, ...rows }
+}
 
-  /** Before which row every column has all of them. */
-  end(names: readonly string[]): number {
-    return Math.min(...names.map((name) => this.#pages.get(name)?.at(-1)?.rowEnd ?? 0))
-  }
+/** Of columns that nest so much is unpacked at once before it is told; as values it takes some three times that. */
+const notableBytes = 32 * 2 ** 20
 
-  /** Rows are asked for in their order: a page that is behind is let go. */
-  valueAt(name: string, row: number): unknown {
-    const pages = this.#pages.get(name) ?? []
-    while (pages[0] && pages[0].rowEnd <= row) pages.shift()
-    const [page] = pages
-    return page && page.rowStart <= row ? page.columnData[row - page.rowStart] : undefined
-  }
+function largeGroup(groups: readonly (readonly GroupColumn[])[]): string | undefined {
+  const heldOf = (group: readonly GroupColumn[]): readonly GroupColumn[] =>
+    group.filter(({ flat, isIndexed }) => !flat && !isIndexed)
+  const bytesOf = (group: readonly GroupColumn[]): number => heldOf(group).reduce((sum, { bytes }) => sum + bytes, 0)
+  const largest = groups.reduce((most, group) => (bytesOf(group) > bytesOf(most) ? group : most), [])
+  if (bytesOf(largest) < notableBytes) return undefined
+  const names = heldOf(largest).map(({ name }) => name)
+  const [first] = largest
+  const rows = (first?.end ?? 0) - (first?.start ?? 0)
+  return `${formatCount(rows)} rows are one group, of which ${names.join(", ")} (${Math.round(bytesOf(largest) / 2 ** 20)} MiB) ${names.length === 1 ? "nests and is" : "nest and are"} unpacked at once, into several times as much memory. Write the file in smaller groups (pandas: to_parquet(…, row_group_size=10_000)) or with an index of its pages (write_page_index=True).`
 }
 
 /** Of the columns, without what is inside them. */
-function namesIn({ schema }: FileMetaData): string[] {
-  const names: string[] = []
+function topElements(schema: readonly SchemaElement[]): SchemaElement[] {
+  const elements: SchemaElement[] = []
   let within = 0
-  for (const { name, num_children: children = 0 } of schema.slice(1)) {
+  for (const element of schema.slice(1)) {
+    const { num_children: children = 0 } = element
     if (within > 0) within += children - 1
     else {
-      names.push(name)
+      elements.push(element)
       within = children
     }
   }
-  return names
+  return elements
 }
 
 async function bufferOf(handle: FileHandle): Promise<AsyncBuffer> {
