@@ -9,8 +9,13 @@ export function lateBy(
   quota: string,
   queue: FairQueue<QueuedCall>,
   ledger: Ledger,
-  { nowMs, waiter, maxWaitMs }: { readonly nowMs: number; readonly waiter: QueuedCall; readonly maxWaitMs: number },
+  {
+    nowMs,
+    waiter,
+    maxWaitMs,
+  }: { readonly nowMs: number; readonly waiter: QueuedCall; readonly maxWaitMs: number | undefined },
 ): SluiceError | undefined {
+  if (maxWaitMs === undefined) return undefined
   const block = ledger.block(nowMs, waiter)
   if (block && Number.isFinite(block.ms) && block.ms > maxWaitMs)
     return errors.deadline(quota, block.by, block.ms, maxWaitMs)

@@ -10,37 +10,32 @@ import {
   SluiceError,
   type TaskScope,
 } from "@sluice/core"
-import { AbortGroups } from "../queue/abort-groups.ts"
-import { explainWaits } from "./explain-waits.ts"
-import { FairQueue } from "../queue/fair-queue.ts"
+import { explainWaits } from "./telling/explain-waits.ts"
 import { HeldPermits } from "./held-permits.ts"
-import { IndexedHeap } from "../queue/indexed-heap.ts"
 import { LivePermit } from "./permit.ts"
 import { nextCall } from "../queue/next-call.ts"
-import { onAbort } from "../queue/on-abort.ts"
 import { lateBy } from "./late-by.ts"
-import { type Deadline, QueuedCall } from "./queued-call.ts"
+import { QueuedCall } from "./queued-call.ts"
 import type { Ask, Block, Ledger } from "./ledger.ts"
 import { sends } from "../ledger/state.ts"
 import * as errors from "./errors.ts"
-import { QuotaEvents } from "./events.ts"
-import { QuotaWarnings } from "./quota-warnings.ts"
+import { QuotaEnd } from "./quota-end.ts"
+import { QuotaEvents } from "./telling/quota-events.ts"
+import { QuotaWarnings } from "./telling/quota-warnings.ts"
 import { checkRetune, mergeTold, quotaDefaults, type QuotaLimits, type QuotaOptions } from "./options.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
 import type { QuotaSnapshot, WaitExplanation } from "./snapshot.ts"
 import { Alarm } from "../runtime/alarm.ts"
 import { systemClock } from "../runtime/system-clock.ts"
 import type { Quota } from "./quota.ts"
-import type { ToldWait } from "./told-wait.ts"
+import type { ToldWait } from "./telling/told-wait.ts"
+import { CallQueue } from "./call-queue.ts"
 
 /**
  * Calls that leave in one turn of the event loop: who is admitted runs at once, and a thousand of them would reach the vendor
  * seconds after they were counted, while refusals lie unread.
  */
 const mostPerTurn = 32
-/** The line of those that send none. */
-const noRequest = "no request"
-
 const oneRequest: Cost = Object.freeze({ requests: 1 })
 
 /** The queue of a quota, before a ledger. */
@@ -52,18 +47,13 @@ export class LiveQuota implements Quota {
   readonly #ledger: Ledger
   readonly #maxQueue: number
   readonly #failsDaily: boolean
-  readonly #weights: Readonly<Record<string, number>>
-  readonly #queue: FairQueue<QueuedCall>
-  readonly #groups = new AbortGroups<QueuedCall>((waiter, reason) => this.#leave(waiter, reason))
-  readonly #deadlines = new IndexedHeap<Deadline>((a, b) => a.atMs < b.atMs)
+  readonly #queue: CallQueue
   readonly #held = new HeldPermits()
   readonly #alarm: Alarm
+  readonly #ended: QuotaEnd
   #told: QuotaLimits
   #dispatching = false
   #again = false
-  #fatal: SluiceError | undefined
-  #fatalUntilMs = Infinity
-  #closing: { readonly done: Promise<void>; readonly resolve: () => void } | undefined
 
   constructor(ledger: Ledger, options: QuotaOptions) {
     this.name = options.name ?? quotaDefaults.name
@@ -72,11 +62,15 @@ export class LiveQuota implements Quota {
     this.#alarm = new Alarm(this.#clock, () => this.#dispatch())
     this.#maxQueue = options.maxQueue ?? quotaDefaults.maxQueue
     this.#failsDaily = (options.onExhausted ?? quotaDefaults.onExhausted) === "fail"
-    this.#weights = options.weights ?? {}
+    const weights = options.weights ?? {}
     this.#ledger = ledger
     this.#events = options.onEvent && new QuotaEvents(this.name, options.onEvent, ledger, () => this.#state())
     this.#warnings = new QuotaWarnings(this.name, options.onEvent)
-    this.#queue = new FairQueue((tenant) => (this.#weights[tenant] ?? 1) / (ledger.sharers?.(tenant) ?? 1))
+    this.#ended = new QuotaEnd(this.name, this.#clock)
+    this.#queue = new CallQueue(
+      (tenant) => (weights[tenant] ?? 1) / (ledger.sharers?.(tenant) ?? 1),
+      (waiter, reason) => this.#left(waiter, reason),
+    )
     ledger.attach(
       () => this.#dispatch(),
       (error, untilMs = Infinity) => this.#end(error, untilMs),
@@ -85,7 +79,7 @@ export class LiveQuota implements Quota {
   }
 
   tryAdmit(cost: Cost = oneRequest, options?: AdmitOptions): Permit | undefined {
-    if ((this.#queue.size > 0 && sends(cost)) || this.#closedBy() || options?.signal?.aborted) return undefined
+    if ((this.#queue.size > 0 && sends(cost)) || this.#ended.error() || options?.signal?.aborted) return undefined
     const nowMs = this.#clock.now()
     const ask: Ask = { cost, place: options?.place !== false }
     if (!this.#ledger.fits(nowMs, ask)) return undefined
@@ -97,7 +91,7 @@ export class LiveQuota implements Quota {
     const signal = options?.signal ?? scope?.signal
     if (signal?.aborted) return Promise.reject(signal.reason as Error)
     if (scope?.signal?.aborted) return Promise.reject(scope.signal.reason as Error)
-    const ended = this.#closedBy()
+    const ended = this.#ended.error()
     if (ended) return Promise.reject(ended)
     const nowMs = this.#clock.now()
     const ask: Ask = { cost, place: options?.place !== false }
@@ -106,13 +100,7 @@ export class LiveQuota implements Quota {
     }
     const oversize = this.#ledger.oversize(options?.certain ?? cost)
     if (oversize) return Promise.reject(errors.oversize(this.name, oversize))
-    return this.#enqueue(
-      nowMs,
-      options?.certain ? { ...ask, cost: this.#ledger.within(cost) } : ask,
-      options,
-      scope,
-      signal,
-    )
+    return this.#enqueue(nowMs, ask, options, scope, signal)
   }
 
   snapshot(): QuotaSnapshot {
@@ -138,20 +126,16 @@ export class LiveQuota implements Quota {
   retune(limits: QuotaLimits): void {
     checkRetune(limits, this.#told)
     this.#told = mergeTold(this.#told, limits)
-    this.#fatal = undefined
+    this.#ended.forget()
     this.#ledger.retune(limits, this.#clock.now(), this.#clock.wallNow(), this.#told)
     this.#dispatch()
   }
 
   async close(options: { readonly reject?: boolean } = {}): Promise<void> {
-    if (!this.#closing) {
-      let resolve!: () => void
-      const done = new Promise<void>((settle) => (resolve = settle))
-      this.#closing = { done, resolve }
-    }
+    const done = this.#ended.close()
     if (options.reject) this.#failQueue(errors.closed(this.name))
     this.#finishClosing()
-    await this.#closing.done
+    await done
     await this.#ledger.close()
   }
 
@@ -179,15 +163,8 @@ export class LiveQuota implements Quota {
 
   /** Nothing is admitted until then, and nobody waits for it. */
   #end(error: SluiceError, untilMs: number): void {
-    this.#fatal = error
-    this.#fatalUntilMs = untilMs
+    this.#ended.set(error, untilMs)
     this.#failQueue(error)
-  }
-
-  #closedBy(): SluiceError | undefined {
-    if (this.#fatal && this.#clock.now() >= this.#fatalUntilMs) this.#fatal = undefined
-    if (this.#fatal) return this.#fatal
-    return this.#closing && errors.closed(this.name)
   }
 
   #enqueue(
@@ -198,15 +175,10 @@ export class LiveQuota implements Quota {
     signal: AbortSignal | undefined,
   ): Promise<Permit> {
     if (this.#queue.size >= this.#maxQueue) return Promise.reject(errors.queueFull(this.name, this.#maxQueue))
-    const maxWaitMs = options?.maxWaitMs
-    const sinceMs = options?.since ?? nowMs
-    // What sends no request is held back by no gate and no rate, and goes past those that are.
-    const line = sends(ask.cost)
-      ? { key: options?.tenant ?? "", priority: options?.priority ?? scope?.priority ?? 0, sinceMs }
-      : { key: noRequest, priority: Infinity, sinceMs }
-    const waiter = new QueuedCall(ask, options?.certain, line, nowMs, scope)
-    const late =
-      maxWaitMs === undefined ? undefined : lateBy(this.name, this.#queue, this.#ledger, { nowMs, waiter, maxWaitMs })
+    const { certain, maxWaitMs } = options ?? {}
+    const within = certain ? { ...ask, cost: this.#ledger.within(ask.cost) } : ask
+    const waiter = new QueuedCall(within, options, nowMs, scope)
+    const late = lateBy(this.name, this.#queue, this.#ledger, { nowMs, waiter, maxWaitMs })
     if (late) return Promise.reject(late)
     try {
       // Rates come back by themselves; places that are held by those who wait for more of them never do.
@@ -215,16 +187,7 @@ export class LiveQuota implements Quota {
       return Promise.reject(error)
     }
     const promise = waiter.wait()
-    // Many calls share their scope's signal; one that a call has besides is mostly its own.
-    const shared = scope?.signal ?? signal
-    if (shared) this.#groups.join(waiter, shared)
-    if (signal && signal !== shared) waiter.atEnd(onAbort(signal, () => this.#leave(waiter, signal.reason)))
-    const mayBeNext = this.#queue.push(waiter)
-    if (maxWaitMs !== undefined) {
-      const deadline: Deadline = { atMs: nowMs + maxWaitMs, waiter, heapIndex: -1 }
-      this.#deadlines.push(deadline)
-      waiter.atEnd(() => this.#deadlines.remove(deadline))
-    }
+    const mayBeNext = this.#queue.enter(waiter, signal, nowMs + (maxWaitMs ?? Infinity))
     this.#events?.waiting(nowMs, waiter, this.#queue.size)
     // A newcomer behind others changes nothing for the head.
     if (mayBeNext || maxWaitMs !== undefined) this.#dispatch()
@@ -253,7 +216,8 @@ export class LiveQuota implements Quota {
     for (let admitted = 0; ;) {
       const { waiter, hopeless, soonestMs } = nextCall(this.#queue, this.#ledger, nowMs, this.#endsQueue)
       if (waiter) {
-        this.#admitWaiter(nowMs, waiter)
+        this.#queue.admitted(waiter)
+        waiter.admit(this.#grant(nowMs, waiter.enqueuedMs, waiter, waiter.key, waiter.scope, waiter.told))
         if (++admitted < mostPerTurn || this.#queue.size === 0) continue
         this.#alarm.set(nowMs, nowMs)
         return
@@ -262,7 +226,7 @@ export class LiveQuota implements Quota {
         this.#endHopeless(nowMs, hopeless.waiter, hopeless.block)
         continue
       }
-      this.#alarm.set(nowMs, Math.min(soonestMs, this.#deadlines.first()?.atMs ?? Infinity))
+      this.#alarm.set(nowMs, Math.min(soonestMs, this.#queue.deadlineMs))
       return
     }
   }
@@ -270,7 +234,7 @@ export class LiveQuota implements Quota {
   readonly #endsQueue = (block: Block): boolean => {
     if (block.total === "never") return true
     if (block.total === "budget") return this.#held.newest === undefined
-    return this.#closing !== undefined || this.#failsDaily
+    return this.#ended.isClosing || this.#failsDaily
   }
 
   #endHopeless(nowMs: number, waiter: QueuedCall, block: Block): void {
@@ -283,15 +247,10 @@ export class LiveQuota implements Quota {
       return
     }
     const left = this.#ledger.budgetLeft()
-    this.#leave(
+    this.#queue.leave(
       waiter,
       oversize ? errors.oversize(this.name, oversize) : errors.budget(this.name, waiter.cost.usd ?? 0, left),
     )
-  }
-
-  #admitWaiter(nowMs: number, waiter: QueuedCall): void {
-    this.#groups.part(waiter)
-    waiter.admit(this.#grant(nowMs, waiter.enqueuedMs, waiter, waiter.key, waiter.scope, waiter.told))
   }
 
   #grant(
@@ -311,36 +270,30 @@ export class LiveQuota implements Quota {
     return permit
   }
 
-  /** A waiter ends without a permit. */
-  #leave(waiter: QueuedCall, reason: unknown): void {
-    if (waiter.gone) return
-    waiter.fail(reason)
-    this.#groups.part(waiter)
-    this.#queue.left(waiter)
+  /** A waiter has ended without a permit. */
+  #left(waiter: QueuedCall, reason: unknown): void {
     this.#events?.left(this.#clock.now(), waiter, reason, this.#queue.size)
     if (this.#queue.size === 0) {
       this.#alarm.set(0, Infinity)
       this.#finishClosing()
-    } else if (!this.#dispatching && !this.#groups.isAborting) this.#dispatch()
+    } else if (!this.#dispatching && !this.#queue.isAborting) this.#dispatch()
   }
 
   #expire(nowMs: number): void {
-    for (let first = this.#deadlines.first(); first && first.atMs <= nowMs; first = this.#deadlines.first()) {
-      const { waiter } = first
-      const waitedMs = nowMs - waiter.enqueuedMs
-      const by = this.#ledger.block(nowMs, waiter)?.by ?? errors.ahead
-      this.#leave(waiter, errors.deadline(this.name, by, undefined, waitedMs))
+    for (let late = this.#queue.overdue(nowMs); late; late = this.#queue.overdue(nowMs)) {
+      const by = this.#ledger.block(nowMs, late)?.by ?? errors.ahead
+      this.#queue.leave(late, errors.deadline(this.name, by, undefined, nowMs - late.enqueuedMs))
     }
   }
 
   #failQueue(error: SluiceError): void {
     const dispatching = this.#dispatching
     this.#dispatching = true
-    for (const waiter of this.#queue) this.#leave(waiter, error)
+    for (const waiter of this.#queue) this.#queue.leave(waiter, error)
     this.#dispatching = dispatching
   }
 
   #finishClosing(): void {
-    if (this.#closing && this.#queue.size === 0 && this.#held.newest === undefined) this.#closing.resolve()
+    if (this.#queue.size === 0 && this.#held.newest === undefined) this.#ended.atRest()
   }
 }

@@ -1,8 +1,9 @@
-import type { Cost, TaskScope } from "@sluice/core"
+import type { AdmitOptions, Cost, TaskScope } from "@sluice/core"
 import type { AbortGroup } from "../queue/abort-groups.ts"
+import { sends } from "../ledger/state.ts"
 import type { Ask } from "./ledger.ts"
 import type { Queued } from "../queue/queued.ts"
-import type { ToldWait } from "./told-wait.ts"
+import type { ToldWait } from "./telling/told-wait.ts"
 import { Waiter } from "../queue/waiter.ts"
 
 /** A call in a quota's queue. */
@@ -25,30 +26,27 @@ export class QueuedCall extends Waiter implements Queued, Ask {
 
   constructor(
     { cost, place }: Ask,
-    certain: Cost | undefined,
-    line: { readonly key: string; readonly priority: number; readonly sinceMs: number },
+    options: AdmitOptions | undefined,
     enqueuedMs: number,
     scope: TaskScope | undefined,
   ) {
     super(scope)
+    const { certain, since = enqueuedMs, tenant = "", priority = scope?.priority ?? 0 } = options ?? {}
     this.cost = cost
     this.certain = certain
     this.least = certain ? leastOf(cost, certain) : cost
     this.place = place
-    this.key = line.key
-    this.priority = line.priority
+    // What sends no request is held back by no gate and no rate, and goes past those that are.
+    this.key = sends(cost) ? tenant : noRequest
+    this.priority = sends(cost) ? priority : Infinity
     this.enqueuedMs = Math.floor(enqueuedMs)
     // One that comes back goes before those who asked in the same millisecond and still wait.
-    this.sinceMs = line.sinceMs < enqueuedMs ? Math.floor(line.sinceMs) - 1 : this.enqueuedMs
+    this.sinceMs = since < enqueuedMs ? Math.floor(since) - 1 : this.enqueuedMs
   }
 }
 
-/** When a call gives up: apart from it, for few have one. */
-export interface Deadline {
-  readonly atMs: number
-  readonly waiter: QueuedCall
-  heapIndex: number
-}
+/** The line of those that send none. */
+const noRequest = "no request"
 
 /** What is certain, and half of the rest: tokens are estimated from characters, and hardly ever twice as many as there are. */
 function leastOf(cost: Cost, certain: Cost): Cost {

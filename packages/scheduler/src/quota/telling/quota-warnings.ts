@@ -1,6 +1,6 @@
 import type { EventSink, Settlement } from "@sluice/core"
 import { tellWarning } from "@sluice/core/internal"
-import type { Verdict } from "./ledger.ts"
+import type { Verdict } from "../ledger.ts"
 
 /** A gate that a vendor holds shut for a minute at a time is nothing unusual; nothing but refusals for longer is. */
 const silenceMs = 30_000

@@ -1,8 +1,8 @@
-import * as errors from "./errors.ts"
-import type { LivePermit } from "./permit.ts"
-import type { Ledger } from "./ledger.ts"
-import type { WaitExplanation } from "./snapshot.ts"
-import type { QueuedCall } from "./queued-call.ts"
+import * as errors from "../errors.ts"
+import type { LivePermit } from "../permit.ts"
+import type { Ledger } from "../ledger.ts"
+import type { WaitExplanation } from "../snapshot.ts"
+import type { QueuedCall } from "../queued-call.ts"
 
 /** Why each of the first `count` calls of `queue` waits, for whom, and until when. */
 export function explainWaits(

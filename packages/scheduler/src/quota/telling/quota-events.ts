@@ -1,9 +1,9 @@
 import type { EventSink, QuotaState, Settlement, SluiceEvent, TaskScope } from "@sluice/core"
-import { captureContext } from "../runtime/async-context.ts"
-import type { LivePermit } from "./permit.ts"
-import { ahead } from "./errors.ts"
-import type { Ledger, Verdict } from "./ledger.ts"
-import type { QueuedCall } from "./queued-call.ts"
+import { captureContext } from "../../runtime/async-context.ts"
+import type { LivePermit } from "../permit.ts"
+import { ahead } from "../errors.ts"
+import type { Ledger, Verdict } from "../ledger.ts"
+import type { QueuedCall } from "../queued-call.ts"
 import type { ToldWait } from "./told-wait.ts"
 
 /** What a quota tells its listener. Made only when there is one. */

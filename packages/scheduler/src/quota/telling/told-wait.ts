@@ -1,4 +1,4 @@
-import type { InContext } from "../runtime/async-context.ts"
+import type { InContext } from "../../runtime/async-context.ts"
 
 /** What was told of a call that waits. */
 export interface ToldWait {
