@@ -1,14 +1,15 @@
 import type { EventSink, Executor, ItemPlace, Node } from "@sluice/core"
 import { tellWarning } from "@sluice/core/internal"
-import { parallelExecutor, systemClock, systemRandom } from "@sluice/scheduler"
+import { onAbort, parallelExecutor, systemClock, systemRandom } from "@sluice/scheduler"
 import { type ConnectionOptions, Queue, QueueEvents } from "bullmq"
 import { Jobs } from "./jobs.ts"
 import { JobGroups } from "./job-groups.ts"
-import { batchName, prefix, queueName } from "./queue-name.ts"
+import { batchName, prefix, queueName } from "./redis/queue-name.ts"
 import { type BullBatch, type BullBatchOptions, RemoteBatch } from "./remote-batch.ts"
 import { remoteWork } from "./remote-work.ts"
-import { RunLocks } from "./run-locks.ts"
-import { otherVersions, tellEveryMs } from "./versions.ts"
+import { RedisWatch } from "./redis/redis-watch.ts"
+import { RunLocks } from "./redis/run-locks.ts"
+import { otherVersions, tellEveryMs } from "./redis/versions.ts"
 
 export interface BullExecutorOptions {
   /** As BullMQ takes it: `{ host, port }`, `{ url }`, or a client. */
@@ -20,6 +21,10 @@ export interface BullExecutorOptions {
   readonly chunk?: number | "auto"
   /** Items that are with workers at a time: what Redis holds of a batch. Default 4,096. */
   readonly window?: number
+  /**
+   * Hears (`warning`) that nobody takes the jobs (`no-worker`), that Redis does not answer (`store-lost`, `store-back`), and what was left with
+   * workers because of it (`items-left`).
+   */
   readonly onEvent?: EventSink
 }
 
@@ -32,8 +37,12 @@ export interface BullExecutor extends Executor {
    * @throws SluiceError `run-locked`
    */
   open(place: ItemPlace, options?: BullBatchOptions): Promise<BullBatch>
-  /** Takes back what no worker has begun: those items fail with `reason`. What workers are at is waited for. */
+  /**
+   * Takes back what no worker has begun: those items fail with `reason`. What workers are at is waited for, as long as Redis answers; else it is
+   * left to them, and the same run finds what came of it.
+   */
   withdraw(reason: unknown): Promise<void>
+  /** Ends without an answer, where Redis has none. */
   close(): Promise<void>
 }
 
@@ -63,11 +72,29 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
   // Connections come back by themselves; what was lost meanwhile is looked for.
   queue.on("error", () => {})
   events.on("error", () => {})
-  const jobs = new Jobs(queue, events, clock)
+  const warn = (code: string, message: string): void => tellWarning(onEvent, clock.now(), code, message)
+  const redis = new RedisWatch(queue, clock, {
+    lost(since) {
+      const goesOn = jobs.isWaiting ? `${withWorkers(jobs.waiting)}, and waited for` : "It is waited for"
+      if (!withdrawn) warn("store-lost", `Redis has not answered since ${since}. ${goesOn}.`)
+      leaveItems(since)
+    },
+    back: (afterMs) => warn("store-back", `Redis answers again after ${Math.round(afterMs / 100) / 10} s.`),
+  })
+  const jobs = new Jobs(queue, events, clock, redis)
   const locks = new RunLocks(queue, clock)
   const local = parallelExecutor(clock, systemRandom)
 
   const batches = new Set<RemoteBatch>()
+  /** Why what no worker has begun was taken back, if it was. */
+  let withdrawn: { readonly reason: unknown } | undefined
+  /** What workers are at is not heard of any more. */
+  const leaveItems = (since: string): void => {
+    const count = withdrawn ? jobs.leave(withdrawn.reason) : 0
+    if (count === 0) return
+    const later = "The same run finds what came of them once it is back."
+    warn("items-left", `Redis has not answered since ${since}. ${withWorkers(count)}, and left to them. ${later}`)
+  }
   /** As long as a batch is open: says that it is, and once that nobody takes its jobs. */
   const watch = (): (() => void) => {
     let cancel = (): void => {}
@@ -79,7 +106,7 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
         isTold = true
         const there = others.length > 0 ? ` There are workers of other versions: ${others.join(", ")}.` : ""
         const message = `No worker takes jobs of ${name}. Start one with the same version of "${root.name}": another version has another name.${there}`
-        tellWarning(onEvent, clock.now(), "no-worker", message)
+        warn("no-worker", message)
       }
       if (!isOver) cancel = clock.setTimer(tellEveryMs, () => void look())
     }
@@ -99,6 +126,7 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
     const opened = new RemoteBatch(batch, new JobGroups(batch, jobs, clock, chunk), jobs, lost, () => {
       stopWatching()
       batches.delete(opened)
+      if (batches.size === 0) withdrawn = undefined
     })
     batches.add(opened)
     return opened
@@ -109,7 +137,7 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
       const { place } = work
       if (!place) return yield* local.map(source, work, mapOptions)
       const { concurrency } = mapOptions
-      const batch = await open(place)
+      const batch = await letIn(open(place), mapOptions.signal)
       let isWhole = false
       try {
         yield* local.map(source, remoteWork(work, batch), {
@@ -125,14 +153,47 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
     },
     open,
     async withdraw(reason) {
+      withdrawn = { reason }
       for (const batch of batches) batch.withdraw(reason)
       await jobs.withdraw(reason)
+      if (redis.since !== undefined) leaveItems(redis.since)
     },
     async close() {
       jobs.close()
-      await locks.close()
-      await events.close()
-      await queue.close()
+      const inOrder = async (): Promise<void> => {
+        await locks.close()
+        await events.close()
+        await queue.close()
+      }
+      await redis.unlessLost(inOrder())
+      redis.stop()
+      if (redis.since === undefined) return
+      // BullMQ would wait for answers.
+      events.close().catch(() => {})
+      await Promise.all([events, queue].map((each) => each.getBackend().close(true)))
     },
+  }
+}
+
+function withWorkers(items: number): string {
+  return items === 1 ? "1 item is with workers" : `${items} items are with workers`
+}
+
+/** The batch, unless the run is cancelled before Redis has let it in. */
+async function letIn(opening: Promise<RemoteBatch>, signal: AbortSignal | undefined): Promise<RemoteBatch> {
+  if (!signal) return opening
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const stay = onAbort(signal, () => reject(signal.reason))
+  try {
+    signal.throwIfAborted()
+    return await Promise.race([opening, aborted])
+  } catch (error) {
+    opening.then(
+      (batch) => batch.end(false),
+      () => {},
+    )
+    throw error
+  } finally {
+    stay()
   }
 }

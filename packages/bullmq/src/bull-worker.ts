@@ -4,9 +4,10 @@ import { type EventSink, type ItemPlace, type Node, runPlace } from "@sluice/cor
 import { tellWarning } from "@sluice/core/internal"
 import { mapAll, type Semaphore, semaphore, systemClock, systemRuntime } from "@sluice/scheduler"
 import { type ConnectionOptions, type Job, Worker } from "bullmq"
-import { batchName, cancelledKey, prefix, queueName } from "./queue-name.ts"
-import { ageKeys, queueKeys } from "./scripts.ts"
-import { otherVersions, tellEveryMs } from "./versions.ts"
+import { batchName, cancelledKey, prefix, queueName } from "./redis/queue-name.ts"
+import { RedisWatch } from "./redis/redis-watch.ts"
+import { ageKeys, queueKeys } from "./redis/scripts.ts"
+import { otherVersions, tellEveryMs } from "./redis/versions.ts"
 import { type JobData, toWire, type WireOutcome } from "./wire-outcome.ts"
 
 export interface BullWorkerOptions {
@@ -16,13 +17,16 @@ export interface BullWorkerOptions {
   readonly concurrency?: number
   /** Silence of a worker after which its jobs are given to others. Default 30,000. */
   readonly lockMs?: number
-  /** Hears what happens to the items here, and (`warning`, `other-version`) of runs of the flow in another version. */
+  /**
+   * Hears what happens to the items here, and of runs of the flow in another version (`warning`, `other-version`), of a Redis that does not answer
+   * (`store-lost`, `store-back`), and of items that were left because of it (`items-left`).
+   */
   readonly onEvent?: EventSink
 }
 
 /** A worker that takes jobs until it is closed. */
 export interface BullWorker extends AsyncDisposable {
-  /** Takes no new job; resolves when the running ones have ended. */
+  /** Takes no new job; resolves when the running ones have ended, or when Redis, which would be told of it, does not answer: then they are aborted. */
   close(): Promise<void>
 }
 
@@ -33,6 +37,7 @@ const keepEveryMs = 100
 /** A batch that was cancelled is noticed at most so much later. */
 const lookEveryMs = 1_000
 const cancelled = new Error("The batch was cancelled.")
+const left = new Error("The worker has left, as Redis does not answer.")
 
 /**
  * Does items of the batches inside `root` for a coordinator that runs the same flow with `bullExecutor`. Attempts, time limits and fallbacks
@@ -49,8 +54,8 @@ const cancelled = new Error("The batch was cancelled.")
 export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullWorker {
   const { connection, concurrency = 128, lockMs = 30_000, onEvent } = options
   const places = semaphore({ limit: concurrency, maxQueue: Infinity })
-  /** Of late jobs; what is a guess at first lets no worker begin by taking more than it can do. */
-  let itemsOfJob = 16
+  /** Of late jobs. */
+  let itemsOfJob: number | undefined
   const running = new Map<string, { readonly abort: AbortController; count: number }>()
   const worker = new Worker<JobData, readonly WireOutcome[]>(
     queueName(root),
@@ -60,7 +65,8 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
       running.set(batch, mine)
       mine.count++
       lookSoon()
-      itemsOfJob += (job.data.items.length - itemsOfJob) / 4
+      itemsOfJob =
+        itemsOfJob === undefined ? job.data.items.length : itemsOfJob + (job.data.items.length - itemsOfJob) / 4
       worker.concurrency = jobsFor(concurrency, itemsOfJob)
       const { signal: cancelled } = mine.abort
       try {
@@ -76,9 +82,24 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
       lockDuration: lockMs,
       stalledInterval: lockMs,
       maxStalledCount: mostLost,
+      autorun: false,
     },
   )
   worker.on("error", () => {})
+  // Ends once nothing is taken any more and all that was taken has been told.
+  const ran = worker.run().catch(() => {})
+  const warn = (code: string, message: string): void => tellWarning(onEvent, systemClock.now(), code, message)
+  const inFlight = (): number => places.snapshot().inUse
+  const watch = new RedisWatch(worker, systemClock, {
+    lost(since) {
+      // Who leaves says so.
+      if (isClosed) return
+      const goesOn =
+        inFlight() === 0 ? "nothing is in flight" : `${items(inFlight())} in flight, to be told when it is back`
+      warn("store-lost", `Redis has not answered since ${since}. Nothing new is taken; ${goesOn}.`)
+    },
+    back: (afterMs) => warn("store-back", `Redis answers again after ${Math.round(afterMs / 100) / 10} s.`),
+  })
   let isLooking = false
   /** While jobs run, and once after: whether somebody still waits for them; and what they leave does not stay for good. */
   const lookSoon = (): void => {
@@ -107,22 +128,46 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
       if (told.has(name)) continue
       told.add(name)
       const message = `A run of "${root.name}" in another version waits for workers: its jobs are in ${name}, and this worker takes those of ${worker.name} alone. Start a worker with that version.`
-      tellWarning(onEvent, systemClock.now(), "other-version", message)
+      warn("other-version", message)
     }
     if (!isClosed) stopTelling = systemClock.setTimer(tellEveryMs, () => void tell())
   }
   let isClosed = false
   let stopTelling = (): void => {}
   void tell()
-  const close = (): Promise<void> => {
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => (closing ??= leave())
+  const leave = async (): Promise<void> => {
     isClosed = true
     stopTelling()
-    return worker.close()
+    await worker.pause(true)
+    await watch.unlessLost(Promise.all([stopWaiting(worker), ran]))
+    const { since } = watch
+    if (since !== undefined) {
+      const what = inFlight() === 0 ? "" : `: ${items(inFlight())} left in flight, for other workers to do again`
+      warn("items-left", `Left without Redis, which has not answered since ${since}${what}.`)
+      for (const { abort } of running.values()) abort.abort(left)
+    }
+    watch.stop()
+    // Nothing is to be said any more, or nobody hears it: BullMQ would wait for an answer.
+    await worker.close(true)
   }
   return { close, [Symbol.asyncDispose]: close }
 }
 
-function jobsFor(items: number, itemsOfJob: number): number {
+function items(count: number): string {
+  return count === 1 ? "1 item is" : `${count} items are`
+}
+
+/** Else it hears seconds later that nothing more is taken. A connection that is not there comes back by itself, unless it is dropped meanwhile. */
+async function stopWaiting(worker: Worker): Promise<void> {
+  const backend = worker.getBackend()
+  if ((await backend.blockingClient)?.status === "ready") await backend.disconnectBlocking(false)
+}
+
+/** What is a guess at first lets no worker begin by taking much more than it can do, nor slow items wait for each other. */
+function jobsFor(items: number, itemsOfJob: number | undefined): number {
+  if (itemsOfJob === undefined) return Math.max(Math.min(items, 4), Math.round(items / 16))
   return Math.max(1, Math.round(items / itemsOfJob))
 }
 
@@ -149,7 +194,7 @@ async function doItems(
         done.set(index, toWire(item, outcome, systemClock.now() - fromMs))
       } catch (error) {
         // What has ended by then is kept, should the run be taken up again.
-        if (error === cancelled) return
+        if (error === cancelled || error === left) return
         throw error
       } finally {
         permit.settle({ outcome: "success" })

@@ -1,5 +1,5 @@
 import type { Job, Queue } from "bullmq"
-import { print } from "./queue-name.ts"
+import { print } from "./redis/queue-name.ts"
 import type { JobData, WireOutcome } from "./wire-outcome.ts"
 
 const readAtOnce = 100

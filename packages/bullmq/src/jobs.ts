@@ -1,10 +1,11 @@
 import { type Clock, SluiceError } from "@sluice/core"
 import type { Queue, QueueEvents } from "bullmq"
 import { EarlierJobs } from "./earlier-jobs.ts"
-import { cancelledKey, print } from "./queue-name.ts"
+import { cancelledKey, print } from "./redis/queue-name.ts"
 import type { Sent } from "./sent.ts"
 import { Suspects } from "./suspects.ts"
-import { ageKeys, queueKeys } from "./scripts.ts"
+import type { RedisWatch } from "./redis/redis-watch.ts"
+import { ageKeys, queueKeys } from "./redis/scripts.ts"
 import type { JobData, WireOutcome } from "./wire-outcome.ts"
 
 interface OpenJob {
@@ -38,6 +39,7 @@ const cancelledMs = 60_000
 export class Jobs {
   readonly #queue: Queue
   readonly #clock: Clock
+  readonly #redis: RedisWatch
   readonly #open = new Map<string, OpenJob>()
   /** Items of ended jobs that the journal does not have yet, by job. */
   readonly #unsettled = new Map<string, number>()
@@ -47,9 +49,10 @@ export class Jobs {
   #cancelSweep: (() => void) | undefined
   #isClosed = false
 
-  constructor(queue: Queue, events: QueueEvents, clock: Clock) {
+  constructor(queue: Queue, events: QueueEvents, clock: Clock, redis: RedisWatch) {
     this.#queue = queue
     this.#clock = clock
+    this.#redis = redis
     events.on("completed", ({ jobId, returnvalue }) => this.#ended(jobId, returnvalue as unknown, undefined))
     events.on("failed", ({ jobId, failedReason }) => this.#ended(jobId, undefined, failedReason))
   }
@@ -97,7 +100,10 @@ export class Jobs {
     this.#remove(id)
   }
 
-  /** The batch has ended, `whole` if the run has all of its outcomes. What is left of it is taken back, or told to stop. */
+  /**
+   * The batch has ended, `whole` if the run has all of its outcomes. What is left of it is taken back, or told to stop; where Redis does not answer,
+   * it stays for the next coordinator.
+   */
   async end(batch: SentBatch, reason: unknown, whole: boolean): Promise<void> {
     const left: string[] = []
     for (const { reject } of batch.suspects.withdraw()) reject(reason)
@@ -109,6 +115,10 @@ export class Jobs {
     }
     // Outcomes that the run does not have stay for the next coordinator.
     const done = whole ? [...batch.earlier.ids].filter((id) => !left.includes(id)) : []
+    await this.#redis.unlessLost(this.#takeBack(batch, left, done))
+  }
+
+  async #takeBack(batch: SentBatch, left: readonly string[], done: readonly string[]): Promise<void> {
     const removed = await Promise.all([...left, ...done].map((id) => this.#queue.remove(id).catch(() => 1)))
     if (!removed.slice(0, left.length).includes(0)) return
     const client = await this.#queue.getBackend().client
@@ -117,13 +127,30 @@ export class Jobs {
 
   /** Takes back what no worker has begun; its items reject with `reason`. */
   async withdraw(reason: unknown): Promise<void> {
-    await Promise.all(
-      [...this.#open].map(async ([id, { batch, items, isAlone }]) => {
-        if ((await this.#queue.remove(id).catch(() => 0)) === 0 || !this.#open.delete(id)) return
-        if (isAlone) batch.suspects.tried(false)
-        for (const { reject } of items.values()) reject(reason)
-      }),
-    )
+    const removing = [...this.#open].map(async ([id, { batch, items, isAlone }]) => {
+      if ((await this.#queue.remove(id).catch(() => 0)) === 0 || !this.#open.delete(id)) return
+      if (isAlone) batch.suspects.tried(false)
+      for (const { reject } of items.values()) reject(reason)
+    })
+    await this.#redis.unlessLost(Promise.all(removing))
+  }
+
+  /** No longer waits for what workers are at; returns how many items that were. */
+  leave(reason: unknown): number {
+    let count = 0
+    for (const [id, { items }] of this.#open) {
+      this.#open.delete(id)
+      count += items.size
+      for (const { reject } of items.values()) reject(reason)
+    }
+    return count
+  }
+
+  /** Items that are with workers. */
+  get waiting(): number {
+    let count = 0
+    for (const { items } of this.#open.values()) count += items.size
+    return count
   }
 
   get isWaiting(): boolean {

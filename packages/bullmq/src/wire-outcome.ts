@@ -1,5 +1,5 @@
 import { type Outcome, SluiceError, type SluiceErrorCode } from "@sluice/core"
-import { print } from "./queue-name.ts"
+import { print } from "./redis/queue-name.ts"
 
 /** An item or a result beyond this is passed by reference: a path, an id, a URL. */
 export const mostBytes = 262_144

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { findServer, type RedisServer, startServer } from "../../redis/test/redis-server.ts"
 import { bullExecutor, type BullExecutorOptions } from "../src/bull-executor.ts"
 import { bullWorker } from "../src/bull-worker.ts"
-import { prefix, queueName } from "../src/queue-name.ts"
+import { prefix, queueName } from "../src/redis/queue-name.ts"
 import { countFlow, type Shared } from "./count-flow.ts"
 
 const program = findServer()
@@ -218,6 +218,30 @@ describe.skipIf(program === undefined)("a batch over workers", () => {
     await sleep(1_000)
     await executor.close()
     expect(executions().size).toBe(0)
+  }, 60_000)
+
+  test("a run that is cancelled while Redis stands still ends at once, and so does its executor", async () => {
+    const executor = bullExecutor(countFlow(), { connection: { url: redis.url }, onEvent: () => {} })
+    const reason = new Error("enough")
+    const cancelled = async (runId: string, then: () => Promise<void>): Promise<void> => {
+      const controller = new AbortController()
+      const running = countFlow().run({ count: 40 }, { executor, runId, signal: controller.signal })
+      const rejected = expect(running).rejects.toBe(reason)
+      await then()
+      controller.abort(reason)
+      await rejected
+    }
+    const worker = await start("worker-child.ts", { SLUICE_MS: "60000" })
+    await cancelled("under way", async () => {
+      while (executions().size < 8) await sleep(20)
+      process.kill(redis.pid, "SIGSTOP")
+    })
+    // Nobody lets it in.
+    await cancelled("from the start", () => sleep(50))
+    await executor.close()
+    worker.kill("SIGTERM")
+    expect(await new Promise((resolve) => worker.once("exit", resolve))).toBe(0)
+    process.kill(redis.pid, "SIGCONT")
   }, 60_000)
 
   test("what workers are at when the run is cancelled is told so, and nothing stays in Redis for good", async () => {

@@ -140,14 +140,15 @@ export class Conversation {
   async #leave(): Promise<void> {
     const { store, clock, leaseMs } = this.#options
     // A turn that is under way ends first; after a lease the others know by themselves.
-    await new Promise<void>((resolve) => {
-      const cancel = clock.setTimer(leaseMs, resolve)
-      void this.#underway.then(resolve).finally(cancel)
-    })
-    if (this.#isMember && store.isReady && this.#busySinceMs === undefined) await this.#send(true)
+    const forALease = (turn: Promise<void>): Promise<void> =>
+      new Promise((resolve) => {
+        const cancel = clock.setTimer(leaseMs, resolve)
+        void turn.then(resolve).finally(cancel)
+      })
+    await forALease(this.#underway)
+    if (this.#isMember && store.isReady && this.#busySinceMs === undefined) await forALease(this.#send(true))
     this.#isClosed = true
-    this.#cancelTimer?.()
-    this.#cancelBeat?.()
+    for (const cancel of [this.#cancelTimer, this.#cancelBeat]) cancel?.()
   }
 
   #next(): void {

@@ -42,14 +42,15 @@ export async function workerCommand(
     ...(options.lockS !== undefined && { lockMs: options.lockS * 1_000 }),
     onEvent,
   })
-  say(`Doing items of ${file === undefined ? "sluice run --workers" : `"${work.flow.name}"`} until Ctrl-C or SIGTERM.`)
-  await new Promise<void>((resolve) => {
+  const asked = new Promise<void>((resolve) => {
     const stop = terminal.onInterrupt(() => {
       // A second one ends the process as it would any other; its items go to other workers.
       stop()
       resolve()
     })
   })
+  say(`Doing items of ${file === undefined ? "sluice run --workers" : `"${work.flow.name}"`} until Ctrl-C or SIGTERM.`)
+  await asked
   say("Finishing what is in flight, and taking nothing more. Ctrl-C again stops now.")
   await worker.close()
   await work.close()
