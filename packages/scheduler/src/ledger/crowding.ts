@@ -20,12 +20,16 @@ export class Crowding {
   #troubleMs = Infinity
   #cutMs = -Infinity
   #isDown = false
+  /** Refusals in a row, each of the first call to leave after the one before was heard; and when the next such call left. */
+  #row = 0
+  #firstMs = -Infinity
   /** The most that ran lately and were served, and when. */
   #most = 0
   #mostMs = -Infinity
 
   /** A call leaves; `running` are in flight. */
-  started(running: number): void {
+  started(nowMs: number, running: number): void {
+    if (this.#firstMs === Infinity) this.#firstMs = nowMs
     if (++this.#starts <= Math.max(tuned.starts, 2 * running)) return
     this.#starts /= 2
     this.#refused /= 2
@@ -50,9 +54,23 @@ export class Crowding {
     return nowMs - this.#mostMs > tuned.trustMs || running + 1 >= this.#most * tuned.nearlyAll
   }
 
-  /** It was refused while `running` others ran. */
-  refused(nowMs: number, crowd: Crowd, running: number): void {
+  /** Whether one call after the other was refused, so often that neither luck nor places explain it: there fewer run each time. */
+  isRow(sentMs: number): boolean {
+    return this.#rowWith(sentMs) >= tuned.fewCalls
+  }
+
+  #rowWith(sentMs: number): number {
+    if (sentMs === this.#firstMs) return this.#row + 1
+    // That of the first would have been back: it was let through.
+    return sentMs - this.#firstMs > tuned.orderMs ? 1 : this.#row
+  }
+
+  /** A call that left at `sentMs` was refused while `running` others ran. */
+  refused(nowMs: number, sentMs: number, crowd: Crowd, running: number): void {
     this.#refused++
+    const row = this.#rowWith(sentMs)
+    if (row !== this.#row || sentMs - this.#firstMs > tuned.orderMs) this.#firstMs = Infinity
+    this.#row = row
     if (crowd === "luck") return
     if (this.#troubleMs === Infinity) this.#troubleMs = nowMs
     if (running === 0) this.#isDown = true

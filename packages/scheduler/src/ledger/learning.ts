@@ -192,8 +192,8 @@ export class QuotaLearning {
     if (diagnosis.cause === "account") found.fatal = { why: diagnosis.why }
     else if (diagnosis.cause === "day" && this.#state.options.onExhausted !== "pause")
       found.fatal = { why: "daily", resetMs: diagnosis.waitMs }
-    else if (diagnosis.cause === "luck") this.#crowded(nowMs, "luck", found)
-    else if (diagnosis.cause === "places") this.#crowded(nowMs, diagnosis.crowd, found)
+    else if (diagnosis.cause === "luck") this.#crowded(nowMs, call.admittedMs, "luck", found)
+    else if (diagnosis.cause === "places") this.#crowded(nowMs, call.admittedMs, diagnosis.crowd, found)
     else {
       const circumstances = { nowMs, call, retryAfterMs: end.retryAfterMs, fruitless: this.#fruitless }
       found.changes.push(
@@ -244,10 +244,10 @@ export class QuotaLearning {
     return retryAfterMs + Math.max(obeyedMs, this.#backoffMs / 8)
   }
 
-  #crowded(nowMs: number, crowd: "luck" | "crowded" | "burst", found: Finding): void {
+  #crowded(nowMs: number, sentMs: number, crowd: "luck" | "crowded" | "burst", found: Finding): void {
     const state = this.#state
     const { running } = state.concurrency
-    state.crowding.refused(nowMs, crowd, running)
+    state.crowding.refused(nowMs, sentMs, crowd, running)
     if (crowd === "luck") return
     this.#limitBefore ??= state.concurrency.limit
     if (!state.adaptive) {

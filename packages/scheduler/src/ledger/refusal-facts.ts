@@ -28,10 +28,12 @@ export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, 
     limits: facts,
     suspect: suspectOf(limits, facts, end),
     crowd: crowding.judge(call.admittedMs, adaptive?.isProbe(running) ?? false),
-    mayWantPlaces: crowding.mayBeShort(nowMs, running),
-    hasPlaces: adaptive
-      ? adaptive.ceiling !== undefined && running < adaptive.ceiling * tuned.nearlyAll
-      : running < concurrency.limit * tuned.nearlyAll && concurrency.limit !== Infinity,
+    mayWantPlaces: !crowding.isRow(call.admittedMs) && crowding.mayBeShort(nowMs, running),
+    hasPlaces:
+      crowding.isRow(call.admittedMs) ||
+      (adaptive
+        ? adaptive.ceiling !== undefined && running < adaptive.ceiling * tuned.nearlyAll
+        : running < concurrency.limit * tuned.nearlyAll && concurrency.limit !== Infinity),
     spans: limits.some((one) => !one.daily) ? [] : tuned.spansMs.map((ms) => ({ ms, admitted: log.since(nowMs - ms) })),
     endsBeforeWindow: nowMs + (end.retryAfterMs ?? Infinity) < endsMs,
   }

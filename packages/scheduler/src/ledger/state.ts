@@ -55,18 +55,22 @@ export class LedgerState {
   }
 
   /** The first thing in the way of `cost`, or nothing. Of several limits, the one that takes longest. */
-  block(nowMs: number, { cost, place }: Ask): Block | undefined {
+  block(nowMs: number, { cost, place, isAhead }: Ask): Block | undefined {
     const alone = this.inFlight.requests === 0
     const gateMs = sends(cost) ? this.gate.msUntil(nowMs, alone) : 0
     let worst: Block | undefined = gateMs > 0 ? { by: "gate", dimension: "gate", ms: gateMs } : undefined
     for (const budget of this.budgets) {
-      if (budget === this.concurrency && !place) continue
+      if (budget === this.concurrency && (!place || (isAhead && this.#hasPlaceAhead))) continue
       const ms = budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone)
       if (ms <= 0 || (worst !== undefined && ms <= worst.ms)) continue
       const total = totalOf(budget, ms)
       worst = { by: budget.name, dimension: budget.dimension, ms, ...(total && { total }) }
     }
     return worst
+  }
+
+  get #hasPlaceAhead(): boolean {
+    return this.concurrency.running < (this.adaptive?.ahead ?? 0)
   }
 
   /** No sooner than in so many ms all of `together` can have been admitted. */
@@ -109,7 +113,7 @@ export class LedgerState {
       this.sent.requests.take(nowMs, cost.requests ?? 1)
       this.sent.tokens.take(nowMs, amountOf(cost, "tokens"))
     }
-    this.crowding.started(this.concurrency.running)
+    this.crowding.started(nowMs, this.concurrency.running)
     return this.gate.started(nowMs) ? { ...taken, openedAfterMs: nowMs - this.gate.closedAtMs } : taken
   }
 

@@ -85,6 +85,11 @@ export class AdaptiveConcurrency {
     return Math.floor(this.#limit)
   }
 
+  /** For who goes before others: in slow start, where the next round trip would double the limit anyway, as much already now. */
+  get ahead(): number {
+    return this.#slowStart ? Math.min(this.#max, 2 * this.limit) : this.limit
+  }
+
   /** What was accepted when the server last refused, if it ever did. */
   get ceiling(): number | undefined {
     return this.#ceiling

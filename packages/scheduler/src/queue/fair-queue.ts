@@ -24,6 +24,11 @@ export class FairQueue<W extends Queued> {
     return this.#live
   }
 
+  /** The lowest priority that waits. */
+  get lowest(): number {
+    return this.#classes.at(-1)?.priority ?? Infinity
+  }
+
   /** Returns whether the newcomer may be the next of its key. */
   push(waiter: W): boolean {
     this.#live++

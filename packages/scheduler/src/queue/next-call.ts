@@ -25,6 +25,7 @@ export function nextCall(
   let soonestMs = Infinity
   const waiter = queue.next((candidate) => {
     if (blocked && uses(candidate.cost, blocked)) return "skip"
+    candidate.isAhead = candidate.priority > queue.lowest
     const block = ledger.block(nowMs, candidate)
     if (!block) return "take"
     if (block.total && isHopeless(block)) {

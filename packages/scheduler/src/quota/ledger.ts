@@ -21,6 +21,8 @@ export interface Ask {
   /** The tenant in whose line it waits, and its priority; of calls that wait. */
   readonly key?: string
   readonly priority?: number
+  /** Calls of lower priority wait behind it. */
+  readonly isAhead?: boolean
 }
 
 /** What a ledger remembers of a call that it let start. */

@@ -20,6 +20,7 @@ export class QueuedCall extends Waiter implements Queued, Ask {
   readonly sinceMs: number
   group: AbortGroup | undefined = undefined
   told: ToldWait | undefined = undefined
+  isAhead = false
 
   /** The same as long as it waits: half of what is estimated. */
   readonly least: Cost

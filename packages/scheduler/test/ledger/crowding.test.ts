@@ -4,14 +4,14 @@ import { type Crowd, Crowding } from "../../src/ledger/crowding.ts"
 /** One more refusal. */
 function refuse(crowding: Crowding, nowMs: number, sentMs: number, running: number): Crowd {
   const crowd = crowding.judge(sentMs, false)
-  crowding.refused(nowMs, crowd, running)
+  crowding.refused(nowMs, sentMs, crowd, running)
   return crowd
 }
 
 /** So many calls leave, and are served. */
 function serve(crowding: Crowding, count: number, atMs = 0): void {
   for (let i = 0; i < count; i++) {
-    crowding.started(10)
+    crowding.started(atMs, 10)
     crowding.served(atMs, atMs, 10)
   }
 }
@@ -21,20 +21,20 @@ describe("refusals for want of capacity", () => {
     const crowding = new Crowding()
     for (let round = 0; round < 50; round++) {
       serve(crowding, 19)
-      crowding.started(10)
+      crowding.started(0, 10)
       expect(refuse(crowding, round, round, 9)).toBe("luck")
     }
   })
 
   it("are bad luck also where they come back before any answer does", () => {
     const crowding = new Crowding()
-    for (let i = 0; i < 500; i++) crowding.started(i)
+    for (let i = 0; i < 500; i++) crowding.started(0, i)
     for (let i = 0; i < 5; i++) expect(refuse(crowding, 40, 0, 490)).toBe("luck")
   })
 
   it("mean places that are taken when many are refused: a burst counts once", () => {
     const crowding = new Crowding()
-    for (let i = 0; i < 20; i++) crowding.started(i)
+    for (let i = 0; i < 20; i++) crowding.started(0, i)
     const kinds = Array.from({ length: 8 }, () => refuse(crowding, 40, 0, 12))
     expect(kinds).toEqual(["luck", "luck", "luck", "crowded", "burst", "burst", "burst", "burst"])
     expect(refuse(crowding, 100, 60, 12), "it left after the cut").toBe("crowded")
@@ -43,7 +43,7 @@ describe("refusals for want of capacity", () => {
 
   it("mean a server that was down when also a call that is alone was refused, until one is served", () => {
     const crowding = new Crowding()
-    for (let i = 0; i < 8; i++) crowding.started(i)
+    for (let i = 0; i < 8; i++) crowding.started(0, i)
     for (let left = 7; left >= 0; left--) refuse(crowding, 40, 0, left)
     expect(crowding.served(20, 20, 1), "it left before the trouble").toBe(false)
     expect(crowding.served(1_000, 1_000, 1)).toBe(true)
@@ -52,10 +52,10 @@ describe("refusals for want of capacity", () => {
 
   it("among them failures of every kind: an outage when many of those who left fail, however soon they come back", () => {
     const crowding = new Crowding()
-    for (let i = 0; i < 500; i++) crowding.started(i)
+    for (let i = 0; i < 500; i++) crowding.started(0, i)
     for (let i = 0; i < 15; i++) expect(crowding.failed(), "three of a hundred").toBe(false)
     const down = new Crowding()
-    for (let i = 0; i < 20; i++) down.started(i)
+    for (let i = 0; i < 20; i++) down.started(0, i)
     expect(Array.from({ length: 5 }, () => down.failed()).at(-1)).toBe(true)
   })
 
@@ -63,6 +63,31 @@ describe("refusals for want of capacity", () => {
     const crowding = new Crowding()
     serve(crowding, 40)
     expect([crowding.judge(1_000, false), crowding.judge(1_000, true)]).toEqual(["luck", "crowded"])
+  })
+
+  it("are in a row, and then neither luck nor places, where the first to leave after each is refused too", () => {
+    const crowding = new Crowding()
+    serve(crowding, 400)
+    const rows = Array.from({ length: 9 }, (_, i) => {
+      // Others leave right after it.
+      for (let left = 0; left < 5; left++) crowding.started(1_000 + 100 * i + left, 20)
+      const isRow = crowding.isRow(1_000 + 100 * i)
+      for (let left = 0; left < 3; left++) refuse(crowding, 1_050 + 100 * i, 1_000 + 100 * i + left, 20)
+      return isRow
+    })
+    expect(rows).toEqual([false, false, false, false, false, false, false, true, true])
+    crowding.started(2_000, 20)
+    crowding.started(2_300, 20)
+    expect(crowding.isRow(2_300), "the first was let through").toBe(false)
+  })
+
+  it("of one burst are no row", () => {
+    const crowding = new Crowding()
+    for (let i = 0; i < 40; i++) crowding.started(0, i)
+    for (let i = 0; i < 20; i++) {
+      expect(crowding.isRow(0)).toBe(false)
+      refuse(crowding, 40 + i, 0, 20)
+    }
   })
 
   it("cannot mean places where more ran lately and were served", () => {

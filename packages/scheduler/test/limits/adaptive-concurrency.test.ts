@@ -36,6 +36,15 @@ describe("a concurrency limit that finds itself", () => {
     expect(seen).toEqual([10, 20, 40, 80, 160])
   })
 
+  it("lets who goes first take as many again while it only starts, within its bound, and none once the server refused", () => {
+    const limit = start({ max: 30 })
+    expect(limit.ahead).toBe(20)
+    round(limit)
+    expect([limit.limit, limit.ahead]).toEqual([20, 30])
+    limit.refused(15)
+    expect(limit.ahead).toBe(limit.limit)
+  })
+
   it("grows to its bound and no further", () => {
     const limit = start({ max: 20 })
     for (let i = 0; i < 10; i++) round(limit)

@@ -159,6 +159,25 @@ describe("priority", () => {
     )
     for (const { addedMsByPriority } of reports) expect(addedMsByPriority[1]!.p95).toBeLessThanOrEqual(150)
   })
+
+  it("takes a place beyond those that were guessed, and that a batch of long calls holds", async () => {
+    const reports = await runs(
+      [batch(60), { calls: 10, arrivals: { kind: "poisson", perMinute: 30 }, ...small, priority: 1 }],
+      { latency: { baseMs: 5_000, perOutputTokenMs: 0 }, headers: "none" },
+    )
+    for (const { addedMsByPriority } of reports) expect(addedMsByPriority[1]!.max).toBe(0)
+  })
+})
+
+describe("nothing told, a vendor whose 429 says nothing", () => {
+  for (const seed of [1412, 2151, 2814]) {
+    it(`draw ${seed}: one call after the other refused is neither luck nor a want of places, and none is refused for good`, async () => {
+      const { shape, vendor, options } = randomTraffic(seed)
+      const { lost, refused } = await simulate(shape, vendor, options)
+      expect(lost).toBe(0)
+      expect(refused).toBeLessThanOrEqual(100)
+    })
+  }
 })
 
 describe("too many at once", () => {
