@@ -79,6 +79,14 @@ async function read(path: string, clock: Clock): Promise<unknown> {
 /** In the words of the quotas that they are for. */
 async function checkLimits({ limits }: SluiceConfig, path: string): Promise<void> {
   if (!limits) return
+  for (const [model, own] of Object.entries(limits)) {
+    for (const [name, limit] of Object.entries(own)) {
+      if (/Per[A-Z][a-z]+$/.test(name) && typeof limit === "number" && limit < 1)
+        throw usageError(
+          `${path}: limits: ${model}: ${name}: ${limit} is less than one, so nothing could ever be sent. Wanted 1 or more, or { limit: ${limit}, kind: "bucket", burst: 1 } for one now and then.`,
+        )
+    }
+  }
   try {
     await limitedFetch({ limits }).close()
   } catch (error) {

@@ -33,10 +33,13 @@ export function laneOf({ lane, deadlineMs, configured = "online", model }: LaneC
 
 const unitMs: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 }
 
+const longestMs = 365 * 86_400_000
+
 /** `2h`, `90m`, `1h30m`, `45s` in milliseconds. */
 export function duration(text: string): number {
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)([dhms])/g)]
   const ms = parts.reduce((sum, [, count, unit = ""]) => sum + Number(count) * (unitMs[unit] ?? 0), 0)
-  if (ms > 0 && parts.map(([part]) => part).join("") === text) return ms
-  throw new InvalidArgumentError("Wanted a duration such as 2h, 90m or 1h30m.")
+  const isDuration = ms > 0 && parts.map(([part]) => part).join("") === text
+  if (isDuration && ms <= longestMs) return ms
+  throw new InvalidArgumentError(`Wanted a duration such as 2h, 90m or 1h30m${isDuration ? ", at most 365d" : ""}.`)
 }

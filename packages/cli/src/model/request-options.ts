@@ -23,6 +23,31 @@ export function parseRequestOption(text: string): RequestOptions | undefined {
   return { [name]: valueOf(text.slice(at + 1)) }
 }
 
+/** Why the value of such an option would not arrive as it was meant; `undefined` where it would. */
+export function unsendable(option: string): string | undefined {
+  const text = option.slice(option.indexOf("=") + 1)
+  if (text === "") return `The value is empty. For an empty text write '""'.`
+  if (/^[+-]?\.?(nan|inf|infinity)$/i.test(text)) return `JSON has no number ${text}. For the text write '"${text}"'.`
+  const number = lostNumber(valueOf(text))
+  return number === undefined
+    ? undefined
+    : `It holds a number that JSON does not carry as it is (it would be ${number}). Write it as a text, or a smaller one.`
+}
+
+/** A number in `value` that has become another one: too large, or with more digits than a number keeps. */
+export function lostNumber(value: unknown): number | undefined {
+  if (typeof value === "number") {
+    const isKept = Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value))
+    return isKept ? undefined : value
+  }
+  if (typeof value !== "object" || value === null) return undefined
+  for (const member of Object.values(value)) {
+    const found = lostNumber(member)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
 function valueOf(text: string): unknown {
   try {
     return JSON.parse(text) as unknown

@@ -77,6 +77,8 @@ export async function compileQuestion(options: QuestionOptions, clock: Clock): P
   const { messages: messagesFile, schema: schemaFile, param = {} } = options
   const prompt = await textOf(options.prompt, options.promptFile, "--prompt", clock)
   const system = await textOf(options.system, options.systemFile, "--system", clock)
+  for (const [name, text] of Object.entries({ prompt: prompt, "system prompt": system }))
+    if (text?.trim() === "") throw usageError(`The ${name} is empty. Say what to ask, or leave it out.`)
   const listed = messagesFile === undefined ? [] : await messagesIn(messagesFile, clock)
   const texts = { prompt, system, messages: listed, param }
   const schema = schemaFile === undefined ? undefined : await readAnswerSchema(schemaFile, clock)

@@ -325,7 +325,7 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "a limit that is no number",
     input,
     "run $/in.jsonl -m noop: -p a --rpm many",
-    "--rpm <n>' argument 'many' is invalid. Wanted a number above 0.",
+    "--rpm <n>' argument 'many' is invalid. Wanted a number from 1 to 9007199254740991.",
   ],
   [
     "a lane that is unknown",

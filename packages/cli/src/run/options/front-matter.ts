@@ -1,9 +1,10 @@
 import { dirname, isAbsolute, join } from "node:path"
-import type { Clock } from "@sluice/core"
+import { type Clock, SluiceError } from "@sluice/core"
 import { Command, CommanderError } from "commander"
 import { smallText } from "../../files/small-text.ts"
 import { isWithin } from "../../input/expand-inputs.ts"
 import { isDeeper, maxNesting } from "../../input/read-json.ts"
+import { lostNumber } from "../../model/request-options.ts"
 import { usageError } from "../../usage-error.ts"
 import { addRunOptions, type RunCommandOptions } from "./run-options.ts"
 
@@ -81,6 +82,7 @@ function optionsIn(said: Readonly<Record<string, unknown>>, file: string): Parti
       { from: "user" },
     )
   } catch (error) {
+    if (SluiceError.isInstance(error)) throw usageError(`${name}: ${error.message}`)
     if (!(error instanceof CommanderError)) throw error
     const known = sayable.map((option) => option.slice(2)).join(", ")
     throw usageError(`${name}: ${wordsOf(error)} It may say: ${known}.`)
@@ -110,6 +112,9 @@ function isBeside(folder: string, file: string): boolean {
 }
 
 function argumentsOf(key: string, value: unknown): string[] {
+  // JSON would write null for it.
+  if (typeof value !== "string" && lostNumber(value) !== undefined)
+    throw usageError(`${key}: wanted a number, got ${lostNumber(value)}, which is none that a request can hold.`)
   if (value === true) return [`--${key}`]
   if (value === false || value === null) return []
   if (Array.isArray(value)) return value.flatMap((one) => argumentsOf(key, one))

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander"
 import { type Condition, parseCondition } from "../../input/condition.ts"
-import { ownFields, parseRequestOption, type RequestOptions } from "../../model/request-options.ts"
+import { ownFields, parseRequestOption, type RequestOptions, unsendable } from "../../model/request-options.ts"
 
 // What the values of options may be: each returns the value, or throws what was wanted.
 
@@ -8,6 +8,20 @@ export function positiveNumber(text: string): number {
   const value = Number(text)
   if (Number.isFinite(value) && value > 0 && text.trim() !== "") return value
   throw new InvalidArgumentError("Wanted a number above 0.")
+}
+
+/** Of calls or tokens: less than one is none, and no call could ever be sent. */
+export function oneOrMore(text: string): number {
+  const value = Number(text)
+  if (value >= 1 && value <= Number.MAX_SAFE_INTEGER) return value
+  throw new InvalidArgumentError(`Wanted a number from 1 to ${Number.MAX_SAFE_INTEGER}.`)
+}
+
+/** A timer knows no less than a millisecond: with less, no call would be answered in time. */
+export function seconds(text: string): number {
+  const value = Number(text)
+  if (Number.isFinite(value) && value >= 0.001) return value
+  throw new InvalidArgumentError("Wanted a number of seconds, 0.001 or more.")
 }
 
 export function nonNegative(text: string): number {
@@ -23,9 +37,20 @@ export function positiveInteger(text: string): number {
 }
 
 /** A shell gives an empty text for a variable that is not set. */
-export function notEmpty(text: string): string {
-  if (text !== "") return text
-  throw new InvalidArgumentError("Wanted the name of a file; it is empty.")
+export function notEmpty(what: string): (text: string) => string {
+  return (text) => {
+    if (text !== "") return text
+    throw new InvalidArgumentError(`Wanted ${what}; it is empty.`)
+  }
+}
+
+/** Parted by commas, each one something. */
+export function names(what: string): (text: string) => readonly string[] {
+  return (text) => {
+    const all = text.split(",").map((name) => name.trim())
+    if (!all.includes("")) return all
+    throw new InvalidArgumentError(`Wanted ${what}, parted by commas; ${text === "" ? "it" : "one of them"} is empty.`)
+  }
 }
 
 export function encoding(text: string): string {
@@ -50,8 +75,16 @@ export function upTo(most: number): (text: string) => number {
   }
 }
 
+export function wholeUpTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (Number.isInteger(value) && value >= 1 && value <= most) return value
+    throw new InvalidArgumentError(`Wanted a whole number from 1 to ${most}.`)
+  }
+}
+
 export function addText(text: string, before: readonly string[] = []): readonly string[] {
-  return [...before, text]
+  return [...before, notEmpty("a text")(text)]
 }
 
 export function addRequestOption(text: string, before: RequestOptions = {}): RequestOptions {
@@ -60,6 +93,8 @@ export function addRequestOption(text: string, before: RequestOptions = {}): Req
     throw new InvalidArgumentError(
       `Wanted name=value, and no field that the command says itself (${ownFields.join(", ")}).`,
     )
+  const wrong = unsendable(text)
+  if (wrong !== undefined) throw new InvalidArgumentError(wrong)
   return { ...before, ...option }
 }
 

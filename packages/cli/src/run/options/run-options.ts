@@ -6,8 +6,11 @@ import type { Condition } from "../../input/condition.ts"
 import { type InputFormat, inputFormats } from "../../input/input-formats.ts"
 import {
   positiveNumber,
-  nonNegative,
+  oneOrMore,
+  seconds,
   positiveInteger,
+  wholeUpTo,
+  names,
   encoding,
   wholeNumber,
   upTo,
@@ -77,21 +80,25 @@ export interface RunCommandOptions extends VariantsOptions {
   readonly tokenMs?: number
 }
 
+const dayMs = 86_400_000
+
 /** Adds the options to `command`, in groups that the help shows. */
 export function addRunOptions(command: Command): Command {
   const group = (heading: string, ...options: Option[]): void => {
     for (const option of options) command.addOption(option.helpGroup(heading))
   }
   const option = (flags: string, description: string): Option => new Option(flags, description)
+  const file = (flags: string, description: string): Option =>
+    option(flags, description).argParser(notEmpty("the name of a file"))
   const positive = (flags: string, description: string): Option => option(flags, description).argParser(positiveNumber)
   group(
     "Question:",
-    option("-p, --prompt <text>", "what to ask about each input; {{field}} is filled in"),
+    option("-p, --prompt <text>", "what to ask about each input; {{field}} is filled in").argParser(notEmpty("a text")),
     option("--prompt-file <files...>", "the prompt, from a file; several are compared"),
-    option("-s, --system <text>", "system prompt, also with {{field}}"),
-    option("--system-file <file>", "the system prompt, from a file"),
-    option("--messages <file>", 'several messages: a JSON list of {"role", "content"}'),
-    option("--schema <file>", "JSON schema: answers are objects that fit it"),
+    option("-s, --system <text>", "system prompt, also with {{field}}").argParser(notEmpty("a text")),
+    file("--system-file <file>", "the system prompt, from a file"),
+    file("--messages <file>", 'several messages: a JSON list of {"role", "content"}'),
+    file("--schema <file>", "JSON schema: answers are objects that fit it"),
     option(
       "--attach <path>",
       "a picture, PDF or sound for each input, {{field}} is filled in: 'images/{{id}}.png' (repeatable)",
@@ -122,7 +129,9 @@ export function addRunOptions(command: Command): Command {
       "-m, --model <vendor:model>",
       "openai:…, anthropic:…, google:…, openai-compatible:…, lab: (simulated, no key), noop:; several (repeatable) are compared",
     ).argParser(addText),
-    option("--base-url <url>", "where an openai-compatible server (or a gateway) listens"),
+    option("--base-url <url>", "where an openai-compatible server (or a gateway) listens").argParser(
+      notEmpty("an address"),
+    ),
     option(
       "--lane <lane>",
       "batch: by the vendor's batch API at half the price, within a day; auto: so until --deadline nears",
@@ -131,25 +140,29 @@ export function addRunOptions(command: Command): Command {
       "--deadline <duration>",
       "2h, 90m: then nothing more is asked; with --lane auto, what is missing goes online (from the first command of a run)",
     ).argParser(duration),
-    option("--config <file>", "models, limits, prices and lane (default: sluice.config.ts or .json here)"),
+    file("--config <file>", "models, limits, prices and lane (default: sluice.config.ts or .json here)"),
   )
   group(
     "Limits (none: learned from the vendor's answers):",
-    positive("--rpm <n>", "requests a minute"),
-    positive("--tpm <n>", "tokens a minute"),
-    positive("--itpm <n>", "input tokens a minute"),
-    positive("--otpm <n>", "output tokens a minute"),
-    positive("--rpd <n>", "requests a day"),
+    option("--rpm <n>", "requests a minute").argParser(oneOrMore),
+    option("--tpm <n>", "tokens a minute").argParser(oneOrMore),
+    option("--itpm <n>", "input tokens a minute").argParser(oneOrMore),
+    option("--otpm <n>", "output tokens a minute").argParser(oneOrMore),
+    option("--rpd <n>", "requests a day").argParser(oneOrMore),
     option("--concurrency <n>", "calls in flight").argParser(positiveInteger),
     positive("--budget-usd <dollars>", "stop when so much is spent"),
-    option("--attempts <n>", "tries at an answer that fits the schema").argParser(positiveInteger).default(3),
-    positive("--timeout-s <seconds>", "for one call"),
-    option("--redis <url>", "share these limits with every process that does so on that Redis"),
+    option("--attempts <n>", "tries at an answer that fits the schema").argParser(wholeUpTo(100)).default(3),
+    option("--timeout-s <seconds>", "for one call").argParser(seconds),
+    option("--redis <url>", "share these limits with every process that does so on that Redis").argParser(
+      notEmpty("an address"),
+    ),
     option("--workers", "have the calls made by the processes that run sluice worker on that Redis, with their keys"),
   )
   group(
     "Input and output:",
-    option("-o, --out <file>", "one line of JSON per input; - is standard output").argParser(notEmpty).default("-"),
+    option("-o, --out <file>", "one line of JSON per input; - is standard output")
+      .argParser(notEmpty("the name of a file"))
+      .default("-"),
     option("--format <format>", "of the inputs (default: by their names; standard input: jsonl)").choices(inputFormats),
     option(
       "--format-out <format>",
@@ -157,7 +170,7 @@ export function addRunOptions(command: Command): Command {
     ).choices(["jsonl", "openai-batch"]),
     option("--encoding <name>", "of the inputs, for example windows-1252 (default: utf-8)").argParser(encoding),
     option("--delimiter <text>", "what parts the columns of a table (default: as its first line has it)").argParser(
-      (text: string) => (text === String.raw`\t` ? "\t" : text),
+      (text: string) => (text === String.raw`\t` ? "\t" : notEmpty("a character")(text)),
     ),
     option("--only <keys...>", "only the inputs of these keys (without --key: numbers from 0)"),
     option("--where <field=value>", "only inputs whose field is so, or (!=) is not (repeatable)").argParser(
@@ -167,23 +180,27 @@ export function addRunOptions(command: Command): Command {
     option("--sample <n>", "n inputs drawn at random, the same ones for the same --seed").argParser(positiveInteger),
     option("--seed <n>", "for --sample (default: 1)").argParser(positiveInteger),
     option("--limit <n>", "only the first n inputs, of what the options before leave").argParser(positiveInteger),
-    option("--key <field>", "a field that names each input: then results follow it when lines move"),
+    option("--key <field>", "a field that names each input: then results follow it when lines move").argParser(
+      notEmpty("the name of a field"),
+    ),
     option(
       "--fields <names>",
       "what a line holds: index, key, input, output, attempts, inputTokens, outputTokens, usd, finishReason, model, requestId, latencyMs, waitedMs, failedChecks, raw (as the vendor sent it), or input fields",
-    ).argParser((text: string) => text.split(",").map((name) => name.trim())),
+    ).argParser(names("names of fields")),
     option("--follow-links", "let globs follow links out of their folder"),
     option("--as-completed", "lines in the order of completion, not of input"),
   )
   group(
     "Journal:",
-    option("--journal <file>", "where the run is recorded (default: beside --out)").argParser(notEmpty),
+    option("--journal <file>", "where the run is recorded (default: beside --out)").argParser(
+      notEmpty("the name of a file"),
+    ),
     option("--no-journal", "do not keep a record: the run cannot be resumed"),
     option("--cache", "answer identical requests from the journal"),
     option(
       "--retry-failed [codes]",
       "ask again what failed in an earlier run: all of it, or answer-truncated,timeout,…",
-    ).argParser((text: string) => text.split(",").map((code) => code.trim())),
+    ).argParser(names("codes of failures")),
     option("--max-failures <n>", "stop once so many inputs have failed; the others stay open").argParser(
       positiveInteger,
     ),
@@ -206,8 +223,8 @@ export function addRunOptions(command: Command): Command {
     positive("--answer-tokens <n>", "length of an answer (default: --max-output-tokens, or 256)").argParser(
       positiveInteger,
     ),
-    option("--latency-ms <ms>", "until the first token (default: 600)").argParser(nonNegative),
-    option("--token-ms <ms>", "for each token of an answer (default: 15)").argParser(nonNegative),
+    option("--latency-ms <ms>", "until the first token (default: 600)").argParser(upTo(dayMs)),
+    option("--token-ms <ms>", "for each token of an answer (default: 15)").argParser(upTo(dayMs)),
   )
   return command
 }
