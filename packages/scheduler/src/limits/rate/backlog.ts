@@ -30,13 +30,11 @@ export class Backlog {
     return ms * perMs <= 1e-6 ? 0 : Math.max(ms, 1e-3)
   }
 
-  /** What would have drained had there been anything, since it was last looked at. */
-  idled(nowMs: number, perMs: number): number {
-    return Math.max(0, perMs * (nowMs - this.#atMs) - Math.max(0, this.#amount))
-  }
-
-  add(nowMs: number, amount: number, perMs: number): void {
-    this.set(nowMs, Math.max(0, this.at(nowMs, perMs)) + amount)
+  /** Returns what it holds now. */
+  add(nowMs: number, amount: number, perMs: number): number {
+    const held = this.at(nowMs, perMs) + amount
+    this.set(nowMs, held)
+    return held
   }
 
   set(nowMs: number, amount: number): void {
@@ -44,8 +42,10 @@ export class Backlog {
     if (nowMs > this.#atMs) this.#atMs = nowMs
   }
 
-  /** Keeps what drained until now at this rate. */
-  drain(nowMs: number, perMs: number, idle: number): void {
+  /** Keeps what drained until now at this rate. Returns what more would have drained, had there been anything. */
+  drain(nowMs: number, perMs: number, idle: number): number {
+    const over = perMs * (nowMs - this.#atMs) - Math.max(0, this.#amount)
     this.set(nowMs, this.at(nowMs, perMs, idle))
+    return Math.max(0, over)
   }
 }

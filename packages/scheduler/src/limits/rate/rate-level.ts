@@ -91,8 +91,7 @@ export abstract class RateLevel extends RateTerms implements Budget {
     const perMs = this.perMs(nowMs)
     this.advance(nowMs, perMs)
     this.backlog.add(nowMs, amount, perMs)
-    this.#own.add(nowMs, amount, perMs)
-    this.start.took(nowMs, this.#own.at(nowMs, perMs), amount)
+    this.start.took(nowMs, this.#own.add(nowMs, amount, perMs), amount)
     this.window.take(nowMs, amount)
     this.taken += amount
     this.span.admitted += amount
@@ -157,8 +156,8 @@ export abstract class RateLevel extends RateTerms implements Budget {
 
   /** Up to this moment it drained at this rate. */
   protected advance(nowMs: number, perMs: number, isPressed = false): void {
-    if (!isPressed) this.span.idled += this.backlog.idled(nowMs, perMs)
-    this.backlog.drain(nowMs, perMs, perMs * this.earlyMs)
+    const idled = this.backlog.drain(nowMs, perMs, perMs * this.earlyMs)
+    if (!isPressed) this.span.idled += idled
     this.#own.drain(nowMs, perMs, 0)
     const ready = this.depthAt(nowMs) - this.backlog.at(nowMs, perMs)
     if (ready > this.span.peak) this.span.peak = ready

@@ -22,7 +22,9 @@ export abstract class RateTerms {
   #name: string
   #told: number | undefined
   #stated: number | undefined
-  #limit: number
+  #limit!: number
+  /** The same per millisecond: asked for several times a call. */
+  #limitPerMs!: number
   #kind: RateKind
   /** The user said how the vendor counts. */
   #isKindTold: boolean
@@ -37,7 +39,7 @@ export abstract class RateTerms {
     this.rate = this.isGrowth ? new Estimate(tuned.grows) : new Estimate()
     this.#told = options.told
     this.#stated = options.stated
-    this.#limit = Math.min(options.told ?? Infinity, options.stated ?? Infinity)
+    this.#limitBy()
     this.jitterMs = options.jitterMs
     this.#kind = kind ?? "bucket"
     this.#isKindTold = kind !== undefined
@@ -92,7 +94,7 @@ export abstract class RateTerms {
 
   /** What the vendor is believed to admit, per millisecond. */
   fullPerMs(nowMs: number): number {
-    return Math.min(this.limit / this.windowMs, this.rate.at(nowMs))
+    return Math.min(this.#limitPerMs, this.rate.at(nowMs))
   }
 
   /** The same without what others take. */
@@ -126,7 +128,7 @@ export abstract class RateTerms {
   /** The user's number: all that refusals said of another is past. */
   protected tell(limit: number): void {
     this.#told = limit
-    this.#limit = Math.min(limit, this.#stated ?? Infinity)
+    this.#limitBy()
     this.rate.reset()
     this.depth.reset()
   }
@@ -144,7 +146,12 @@ export abstract class RateTerms {
   protected state(limit: number): void {
     if (this.#stated !== undefined && this.headerDepth !== undefined) this.headerDepth *= limit / this.#stated
     this.#stated = limit
-    this.#limit = Math.min(this.#told ?? Infinity, limit)
+    this.#limitBy()
+  }
+
+  #limitBy(): void {
+    this.#limit = Math.min(this.#told ?? Infinity, this.#stated ?? Infinity)
+    this.#limitPerMs = this.#limit / this.windowMs
   }
 
   protected countAs(kind: RateKind, isTold: boolean): void {

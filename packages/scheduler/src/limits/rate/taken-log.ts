@@ -24,6 +24,8 @@ export class TakenLog {
   /** What the slots from `#oldest` to the newest hold. */
   #sum = 0
   #oldest = 0
+  /** Until then no slot ends and none expires. */
+  #sameUntilMs = -Infinity
 
   constructor(options: { readonly windowMs: number; readonly marginMs: number; readonly nowMs?: number }) {
     this.windowMs = options.windowMs
@@ -102,6 +104,7 @@ export class TakenLog {
   }
 
   #advance(nowMs: number): void {
+    if (nowMs < this.#sameUntilMs) return
     const current = Math.max(this.#newest, Math.floor((nowMs - this.#baseMs) / this.#slotMs))
     while (this.#oldest <= this.#newest && this.#expiresMs(this.#oldest) <= nowMs) this.#sum -= this.#at(this.#oldest++)
     if (this.#oldest > this.#newest) {
@@ -111,5 +114,7 @@ export class TakenLog {
     if (current - this.#newest >= ring) this.#amounts.fill(0)
     else for (let slot = this.#newest + 1; slot <= current; slot++) this.#amounts[slot % ring] = 0
     this.#newest = current
+    // A little sooner: rounding must not keep a slot that is over.
+    this.#sameUntilMs = Math.min(this.#expiresMs(this.#oldest), this.#baseMs + (current + 1) * this.#slotMs) - 1e-6
   }
 }

@@ -26,7 +26,7 @@ describe("a backlog", () => {
     const backlog = new Backlog(0)
     backlog.add(0, 1, 0.001)
     expect(backlog.at(1_500, 0.001, 0.2)).toBe(-0.2)
-    expect(backlog.idled(1_500, 0.001)).toBe(0.5)
+    expect(backlog.drain(1_500, 0.001, 0.2)).toBe(0.5)
   })
 
   it("a clock that steps back drains nothing", () => {
