@@ -1,5 +1,5 @@
 /**
- * What the page costs, and how fast it is there: `pnpm bench:page [--items 1000000] [--calls-per-second 200] [--seconds 20] [--write]`;
+ * What the page costs, and how fast it is there: `pnpm bench:page [--items 1000000] [--calls-per-second 200] [--rounds 10] [--write]`;
  * `--write` puts the figures into docs/benchmarks/page.md.
  */
 import { type ChildProcess, fork } from "node:child_process"
@@ -12,20 +12,21 @@ import { type Browser, chromium, type CDPSession, type Page as Tab } from "playw
 import { findBrowser } from "../../../docs/browser.ts"
 import { isBusy, machineLine } from "../../lab/bench/machine.ts"
 import { median } from "../../lab/bench/overhead/results.ts"
-import type { Asked, Told } from "./measured-process.ts"
+import type { Asked, Beside, Told } from "./measured-process.ts"
 import { later } from "./shown-runs.ts"
 
 const { values } = parseArgs({
   options: {
     items: { type: "string", default: "1000000" },
     "calls-per-second": { type: "string", default: "200" },
-    seconds: { type: "string", default: "20" },
+    rounds: { type: "string", default: "10" },
     write: { type: "boolean", default: false },
   },
 })
 const items = Number(values.items)
 const perSecond = Number(values["calls-per-second"])
-const seconds = Number(values.seconds)
+const rounds = Number(values.rounds)
+const secondsEach = 3
 const machine = machineLine()
 const wasBusy = isBusy()
 
@@ -84,7 +85,13 @@ async function start(...args: string[]): Promise<Started & Told> {
   const child = fork(path.join(import.meta.dirname, "measured-process.ts"), args, {
     execArgv: ["--expose-gc", "--conditions=@sluice/source"],
   })
-  const next = (): Promise<Told> => new Promise((resolve) => child.once("message", (told) => resolve(told as Told)))
+  let fail: (error: Error) => void = () => {}
+  const next = (): Promise<Told> =>
+    new Promise((resolve, reject) => {
+      fail = reject
+      child.once("message", (told) => resolve(told as Told))
+    })
+  child.once("close", (code) => fail(new Error(`The measured process ended with ${code}.`)))
   const first = await next()
   children.add(child)
   return {
@@ -125,7 +132,7 @@ async function ofAMillion(
   await tab.waitForTimeout(2_000)
   await tab.getByRole("link", { name: "Overview" }).click()
   await tab.waitForTimeout(2_000)
-  const { heldMb = 0 } = await server.ask("memory")
+  const { heldMb = 0 } = await server.ask({ what: "memory" })
   const tabMb = await tabMemory(await tab.context().newCDPSession(tab))
   await tab.close()
   await server.end()
@@ -146,7 +153,7 @@ async function tabMemory(session: CDPSession): Promise<number> {
 
 /** From the beginning of the navigation to the first picture, and to the first with the run in it; the browser is warm, its cache is not. */
 async function firstPaints(from: Browser): Promise<{ paintMs: number; contentMs: number }> {
-  const server = await start("calls", "0")
+  const server = await start("idle")
   const [paints, contents]: [number[], number[]] = [[], []]
   for (let round = 0; round < 9; round++) {
     const context = await from.newContext()
@@ -164,54 +171,79 @@ async function firstPaints(from: Browser): Promise<{ paintMs: number; contentMs:
   return { paintMs: median(paints), contentMs: median(contents) }
 }
 
-/** Of the processor time of a run at so many calls a second, in percent: what it takes more with a page, and with a tab that looks. */
-async function cpuShares(
-  from: Browser,
-): Promise<{ runMs: number; eventsUs: number; ownShare: number; idleShare: number; watchedShare: number }> {
-  const rounds: { plain: number; idle: number; watched: number }[] = []
-  for (let round = 0; round < 3; round++) {
-    const plain = await cpuOf("none")
-    const idle = await cpuOf("page")
-    const watched = await cpuOf("page", from)
-    rounds.push({ plain, idle, watched })
+/** More processor time of the run, in percent: the middle of all rounds, and the middle half of them. */
+interface More {
+  readonly percent: number
+  readonly from: number
+  readonly to: number
+}
+
+interface Shares {
+  readonly callUs: number
+  readonly eventsUs: number
+  readonly ownShare: number
+  readonly listener: More
+  readonly idle: More
+  readonly watched: More
+}
+
+/**
+ * What each call of a run takes, and takes more with a listener that does nothing, with a page, and with a tab that looks at it. All are
+ * measured in turn in the same process, a few seconds each and in another order each round: what the machine does meanwhile, what is compiled
+ * and what is collected then meets all of them alike.
+ */
+async function cpuShares(from: Browser): Promise<Shares> {
+  const kinds = ["nothing", "listener", "page", "tab"] as const
+  const taken: Record<(typeof kinds)[number], number[]> = { nothing: [], listener: [], page: [], tab: [] }
+  const server = await start("calls", String(perSecond))
+  for (let round = 0; round < rounds; round++)
+    for (let at = 0; at < kinds.length; at++) {
+      const kind = kinds[(round % 2 === 0 ? at + (round >> 1) : kinds.length * 2 - at - (round >> 1)) % kinds.length]!
+      taken[kind].push(await callCpu(server, kind === "tab" ? "page" : kind, kind === "tab" ? from : undefined))
+    }
+  await server.end()
+  const more = (kind: keyof typeof taken): More => {
+    const all = taken[kind].map((each, round) => (each / taken.nothing[round]! - 1) * 100).toSorted((a, b) => a - b)
+    return { percent: median(all), from: all[all.length >> 2]!, to: all[all.length - 1 - (all.length >> 2)]! }
   }
-  const of = (name: "plain" | "idle" | "watched"): number => median(rounds.map((round) => round[name]))
-  const share = (name: "idle" | "watched"): number => (of(name) / of("plain") - 1) * 100
   const told = await start("events")
   await told.end()
   const { eventsUs = 0 } = told
-  const ownShare = ((eventsUs * perSecond * seconds) / 1_000 / of("plain")) * 100
-  return { runMs: of("plain") / seconds, eventsUs, ownShare, idleShare: share("idle"), watchedShare: share("watched") }
+  const callUs = median(taken.nothing)
+  return {
+    callUs,
+    eventsUs,
+    ownShare: (eventsUs / callUs) * 100,
+    listener: more("listener"),
+    idle: more("page"),
+    watched: more("tab"),
+  }
 }
 
-/** Milliseconds of processor time over the measured seconds. */
-async function cpuOf(which: "none" | "page", from?: Browser): Promise<number> {
-  const server = await start("calls", String(perSecond), which)
+/** Microseconds of processor time for each call of a run. */
+async function callCpu(server: Started, beside: Beside, from: Browser | undefined): Promise<number> {
+  const { url = "" } = await server.ask({ what: "begin", beside })
   const tab = await from?.newPage()
-  await tab?.goto(server.url)
-  await later(3_000)
-  await server.ask("begin")
-  await later(seconds * 1_000)
-  const { cpuMs = 0 } = await server.ask("cpu")
+  await tab?.goto(url)
+  await later(1_500)
+  const { callUs = 0, calls = 0 } = await server.ask({ what: "measure", ms: secondsEach * 1_000 })
   await tab?.close()
-  await server.end()
-  return cpuMs
+  await server.ask({ what: "end" })
+  if (calls < perSecond * secondsEach * 0.8)
+    process.stderr.write(`Only ${calls} calls in ${secondsEach} s: this machine is too busy to tell.\n`)
+  return callUs
 }
 
-function report(found: {
-  serverMb: number
-  tabMb: number
-  loadedS: number
-  paintMs: number
-  contentMs: number
-  runMs: number
-  eventsUs: number
-  ownShare: number
-  idleShare: number
-  watchedShare: number
-}): string {
-  const line = (what: string, most: number, reached: number, unit: string): string =>
-    `| ${what} | ${most} ${unit} | ${reached.toFixed(unit === "%" ? 1 : 0)} ${unit} | ${reached <= most ? "kept" : "missed"} |`
+function report(
+  found: Shares & { serverMb: number; tabMb: number; loadedS: number; paintMs: number; contentMs: number },
+): string {
+  const line = (what: string, most: number, reached: number, unit: string, range?: More): string => {
+    const spread = range ? ` (${range.from.toFixed(1)} to ${range.to.toFixed(1)})` : ""
+    const verdict = reached <= most ? "kept" : "missed"
+    return `| ${what} | ${most} ${unit} | ${reached.toFixed(unit === "%" ? 1 : 0)} ${unit}${spread} | ${verdict} |`
+  }
+  const { listener, idle, watched } = found
+  const at = `at ${perSecond} calls a second: processor time of the run`
   return `# What the page costs
 
 ${machine}.
@@ -224,14 +256,17 @@ ${line("first paint with the run in it", 300, found.contentMs, "ms")}
 ${line(`${items.toLocaleString("en")} items: what the server holds`, 150, found.serverMb, "MB")}
 ${line(`${items.toLocaleString("en")} items: what the tab's JavaScript holds`, 100, found.tabMb, "MB")}
 ${line(`at ${perSecond} calls a second: what the page does with their events, of the run's processor time`, 3, found.ownShare, "%")}
-${line(`at ${perSecond} calls a second: processor time of the run more, with a page that nobody looks at`, 3, found.idleShare, "%")}
-${line(`at ${perSecond} calls a second: processor time of the run more, with a tab that looks`, 3, found.watchedShare, "%")}
+${line(`${at} more, with a page that nobody looks at`, 3, idle.percent, "%", idle)}
+${line(`${at} more, with a tab that looks`, 3, watched.percent, "%", watched)}
 
 Memory is what is held after a collection: heap and buffers of the server's process over what it held before the page was opened; the heap of the tab. The
 items came out of a journal (\`sluice inspect --ui\`), all of them ${found.loadedS.toFixed(0)} s after the page was opened, were scrolled through and sorted by latency.
-The run makes its calls through \`limitedFetch\` to a vendor in the same process that answers at once, under a limit, in a flow's batch; it takes
-${found.runMs.toFixed(0)} ms of processor time a second without a page, median of 3 rounds of ${seconds} s each, which on a busy machine differ by more than what is looked for. What the page does with the
-events of an item takes ${found.eventsUs.toFixed(1)} µs; where the rest of what a run takes more goes has not been measured. Without \`--ui\` nothing of the page is loaded or called:
+
+The run makes its calls through \`limitedFetch\` to a vendor in the same process that answers after 200 ms, under a limit, in a flow's batch: a call takes
+${found.callUs.toFixed(0)} µs of processor time, that of the simulated vendor and of waking up included. Runs with nothing beside them, with a listener that does nothing, with a page
+and with a tab were measured in turn in one process, ${secondsEach} s each, ${rounds} rounds, as time for each call. What is more is the median of the rounds, with
+the middle half of them in brackets: where that is wide, the machine did more than what is looked for. What the page does with the events of an item takes ${found.eventsUs.toFixed(1)} µs.
+A listener that does nothing makes ${listener.percent.toFixed(1)} % more (${listener.from.toFixed(1)} to ${listener.to.toFixed(1)}): events are made where somebody hears them. Without \`--ui\` nothing of the page is loaded or called:
 a listener that is not there costs what [telemetry's benchmark](../guides/opentelemetry.md) finds for nobody who listens.
 `
 }

@@ -88,16 +88,16 @@ export class RunModel {
         return
       case "permit-wait":
         this.#waiting.hear(event)
-        return this.traces.waits({ ...event, blockedBy: reasonWords(event.blockedBy) })
+        return this.traces.waits(event, reasonWords(event.blockedBy))
       case "permit-admit":
         this.#inFlight.set(event.quota, event.inFlight)
         this.series.take(event.cost.requests ?? 1, 0)
         this.#waiting.hear(event)
-        if (event.blockedBy !== undefined) this.traces.waited({ ...event, blockedBy: reasonWords(event.blockedBy) })
+        if (event.blockedBy !== undefined) this.traces.waited(event, reasonWords(event.blockedBy))
         return
       case "permit-leave":
         this.#waiting.hear(event)
-        return this.traces.waited({ ...event, blockedBy: reasonWords(event.blockedBy) })
+        return this.traces.waited(event, reasonWords(event.blockedBy))
       case "permit-settle":
         this.#inFlight.set(event.quota, event.inFlight)
         return this.traces.held(event)
@@ -225,7 +225,7 @@ export class RunModel {
     const known = event.parentId === undefined ? this.index.get(node, index) : undefined
     const row = known ?? this.columns.add(node, index)
     if (known === undefined) this.index.set(node, index, row)
-    this.traces.start(spanOf(event), row, event.atMs)
+    this.traces.start(event, row, event.atMs)
     // One that was settled in an earlier run is told anew: until it is known whether it is asked again it stays what it was.
     if (known !== undefined && this.columns.status(row) !== "in flight") this.columns.setStatus(row, "in flight")
   }
@@ -234,7 +234,7 @@ export class RunModel {
     const { node, status, replayed = false } = event
     const atMs = this.at(event.atMs)
     this.#nodes.ended(node, status, atMs, replayed)
-    const trace = this.traces.end(spanOf(event), status, event.atMs)
+    const trace = this.traces.end(event, status, event.atMs)
     if (!trace) return
     const { row } = trace
     this.columns.setReplayed(row, replayed)

@@ -26,6 +26,15 @@ export class WaitingCalls {
   }
 }
 
+/** A limit's name has few values, and each call has one: its words are made once. */
+const words = new Map<string, string>([["gate", "the gate to open"]])
+const mostWords = 1_000
+
 export function reasonWords(blockedBy: string): string {
-  return blockedBy === "gate" ? "the gate to open" : limitWords(blockedBy)
+  let known = words.get(blockedBy)
+  if (known === undefined) {
+    known = limitWords(blockedBy)
+    if (words.size < mostWords) words.set(blockedBy, known)
+  }
+  return known
 }

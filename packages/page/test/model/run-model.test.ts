@@ -121,3 +121,24 @@ test("marks say in words what the vendor said and what changed for it; the same 
   expect(model.marks.changes()).toHaveLength(4)
   expect(model.marks.changes()).toEqual([])
 })
+
+test("an item that makes two calls at once keeps both waits; one that was let in at once is no step", async () => {
+  const { model, clock, tell } = opened(1)
+  const span = { spanId: 1, quota }
+  const admit = (waitedMs: number): void =>
+    tell({ type: "permit-admit", cost: {}, inFlight: 1, waitedMs, blockedBy: "gate", ...span })
+  tell({ type: "item-start", node: "n", index: 0, ...span })
+  for (let call = 0; call < 3; call++) tell({ type: "permit-wait", blockedBy: "gate", waiting: 1, ...span })
+  admit(0)
+  await clock.advance(40)
+  admit(40)
+  await clock.advance(20)
+  admit(60)
+  const steps = model.traces.of(0)?.steps.map(({ kind, fromMs, toMs, reason }) => ({ kind, fromMs, toMs, reason }))
+  const wait = { kind: "wait", fromMs: 0, reason: "the gate to open" }
+  expect(steps?.toSorted((a, b) => a.toMs! - b.toMs!)).toEqual([
+    { ...wait, toMs: 40 },
+    { ...wait, toMs: 60 },
+  ])
+  expect(model.traces.of(0)?.waitMs).toBe(100)
+})
