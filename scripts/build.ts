@@ -22,12 +22,12 @@ const built = spawnSync(process.execPath, [tsc, "-b", ...packages], {
 for (const record of globSync("packages/*/dist/.tsbuildinfo", { cwd: root })) rmSync(path.join(root, record))
 
 if (built.status === 0) for (const folder of packages) await bundle(path.join(root, folder))
-const page = built.status === 0 ? buildPage() : 0
-process.exitCode = built.status || page
+const pages = built.status === 0 ? buildPage("page") || buildPage("lab") : 0
+process.exitCode = built.status || pages
 
-/** What the browser gets of the live page: code and styles, bundled by Vite. */
-function buildPage(): number {
-  const folder = path.join(root, "packages/page")
+/** What the browser gets of a package's live page: code and styles, bundled by Vite. */
+function buildPage(name: string): number {
+  const folder = path.join(root, "packages", name)
   const bundler = spawnSync(process.execPath, ["client/bundle.ts", path.join(folder, "dist/client")], {
     cwd: folder,
     stdio: ["ignore", "ignore", "inherit"],

@@ -23,7 +23,7 @@ const seconds = Number(values.seconds)
 
 interface View {
   readonly name: string
-  readonly run: "command" | "flow"
+  readonly run: "command" | "flow" | "lab"
   readonly hash: string
   /** In the docs: how wide, and in which colours. */
   readonly inDocs?: readonly (readonly [width: number, scheme: "light" | "dark"])[]
@@ -46,6 +46,7 @@ const views: readonly View[] = [
   { name: "timeline", run: "command", hash: "#/timeline", inDocs: [[1280, "light"]] },
   { name: "flow", run: "flow", hash: "#/flow", inDocs: [[1280, "light"]] },
   { name: "flow-timeline", run: "flow", hash: "#/timeline" },
+  { name: "lab", run: "lab", hash: "", inDocs: [[1280, "light"]] },
 ]
 
 const executablePath = findBrowser()
@@ -72,9 +73,11 @@ async function shoot({ name, run, hash, inDocs = [] }: View, width: number, sche
     colorScheme: scheme,
   })
   const page = await context.newPage()
-  await page.goto((run === "command" ? command : flow).url)
+  const { url, labUrl } = run === "flow" ? flow : command
+  await page.goto(run === "lab" ? labUrl : url)
   await page.evaluate<void>(`location.hash = ${JSON.stringify(hash)}`)
-  await page.waitForTimeout(1_500)
+  // The charts of a lab show what was since its page was opened.
+  await page.waitForTimeout(run === "lab" ? 15_000 : 1_500)
   const wide = await page.evaluate<number>("document.documentElement.scrollWidth")
   if (wide > width) {
     isWrong = true

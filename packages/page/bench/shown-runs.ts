@@ -11,6 +11,8 @@ import { openPage } from "../src/index.ts"
 /** A run that can be looked at. */
 export interface ShownRun {
   readonly url: string
+  /** Of its vendor's own page. */
+  readonly labUrl: string
   end(): Promise<void>
 }
 
@@ -81,6 +83,7 @@ export async function shownCommand(items: number): Promise<ShownRun> {
   const url = await addressOf(child)
   return {
     url,
+    labUrl: `${vendor.url}/lab`,
     async end() {
       child.kill("SIGKILL")
       await vendor.stop()
@@ -112,6 +115,7 @@ export async function shownFlow(items: number): Promise<ShownRun> {
   const done = flow.run({}, { onEvent: page.onEvent, signal: controller.signal }).catch(() => {})
   return {
     url: page.url,
+    labUrl: `${vendor.url}/lab`,
     async end() {
       controller.abort()
       await done

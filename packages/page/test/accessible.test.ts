@@ -1,21 +1,11 @@
-import axe, { type AxeResults } from "axe-core"
-import type { Page as Tab } from "playwright-core"
 import { expect, onTestFinished, test, vi } from "vitest"
 import { openPage } from "../src/index.ts"
+import { faultsOf } from "./faults-of.ts"
 import { hasBrowser, openTab, startBrowser } from "./chromium.ts"
 import { soon } from "./command.ts"
 import { tellRun } from "./told-run.ts"
 
 vi.setConfig({ testTimeout: 180_000 })
-
-/** What axe finds wrong, each with its rule and where. */
-async function faults(tab: Tab): Promise<string[]> {
-  await tab.evaluate(axe.source)
-  const { violations } = await tab.evaluate<AxeResults>("axe.run(document)")
-  return violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, any }) => `${id}: ${html.slice(0, 120)} ${any[0]?.message ?? ""}`),
-  )
-}
 
 async function shown(): Promise<{ url: string; done: string[] }> {
   const done: string[] = []
@@ -50,10 +40,10 @@ test.skipIf(!hasBrowser).for(["light", "dark"] as const)(
       await page.goto(new URL(`/#/${view}`, url).href)
       await soon(() => page.locator("main > *").count()).toBeGreaterThan(0)
       await page.waitForTimeout(1_500)
-      found.push(...(await faults(page)).map((each) => `/${view} ${each}`))
+      found.push(...(await faultsOf(page)).map((each) => `/${view} ${each}`))
     }
     await page.getByRole("button", { name: "Limits…" }).click()
-    found.push(...(await faults(page)))
+    found.push(...(await faultsOf(page)))
     expect(found).toEqual([])
     expect(wrong).toEqual([])
   },

@@ -2,6 +2,7 @@ import { hash } from "node:crypto"
 import type { FastifyReply, FastifyRequest } from "fastify"
 import type { SimulatedAnswer } from "../answers/answer.ts"
 import { luckOf } from "../clock/seeded-random.ts"
+import type { ArrivalDecision } from "../vendor/core.ts"
 import type { VendorRefusal } from "../vendor/refusal.ts"
 import { answerOffSchema, answerTo } from "./send/answer-to.ts"
 import { abandon, goneSignal, sendReply, type AnswerDelivery } from "./send/delivery.ts"
@@ -38,6 +39,14 @@ export async function serveCall(
     },
     ...(call.maxOutputTokens !== undefined && { maxTokens: call.maxOutputTokens }),
   })
+  const over = state.memory.calls.begin({
+    atMs: state.clock.now(),
+    api: format.vendor,
+    model: call.model,
+    inputTokens: call.inputTokens,
+    ...troubleOf(verdict),
+  })
+  reply.raw.once("close", () => over(reply.raw.writableFinished ? reply.raw.statusCode : 0, state.clock.now()))
   if (!verdict.admitted) return refuse(verdict, voice, call, request, reply, state)
 
   const isOff = verdict.fault === "offSchema"
@@ -60,6 +69,12 @@ export async function serveCall(
   }
   if (verdict.fault !== undefined && verdict.fault !== "offSchema") return sendFaulty(delivery, verdict.fault)
   return call.stream ? sendStream(delivery) : sendWhole(delivery)
+}
+
+/** Why it is refused, or what will go wrong with its answer. */
+function troubleOf(verdict: ArrivalDecision): { trouble?: string } {
+  if (!verdict.admitted) return { trouble: [verdict.reason, verdict.dimension].filter(Boolean).join(":") }
+  return verdict.fault === undefined ? {} : { trouble: verdict.fault }
 }
 
 async function sendWhole(delivery: AnswerDelivery): Promise<void> {

@@ -63,7 +63,11 @@ export async function startVendor(options: ServerOptions = {}): Promise<VendorSe
   let current = options
   let core: VendorCore
   let memory: VendorMemory
+  let life = 0
+  let startedMs = 0
   const reset = (): void => {
+    life++
+    startedMs = clock.now()
     core = createVendorCore({ ...current, clock })
     memory = new VendorMemory(current.maxKeptBytes ?? DEFAULTS.maxKeptBytes)
   }
@@ -111,7 +115,11 @@ export async function startVendor(options: ServerOptions = {}): Promise<VendorSe
   registerAzure(app, state)
   registerAnthropic(app, state)
   registerGemini(app, state)
-  registerLab(app, stats, reset)
+  registerLab(app, {
+    stats,
+    moment: () => ({ atMs: clock.now() - startedMs, life, calls: memory.calls.since(startedMs) }),
+    reset,
+  })
 
   await app.listen({ port: options.port ?? 0, host: options.host ?? DEFAULTS.host })
   const { port, address, family } = app.server.address() as AddressInfo

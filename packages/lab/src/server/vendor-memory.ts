@@ -1,3 +1,4 @@
+import { CallLog } from "../page/call-log.ts"
 import { BadRequest } from "./wire/model-call.ts"
 
 /** What batch jobs came to, beside the truth about calls: they have no share in its limits. */
@@ -25,6 +26,8 @@ export class VendorMemory {
   /** Calls refused for their key, and requests that made no sense: the admission never saw them. */
   refusedKeys = 0
   badRequests = 0
+
+  readonly calls: CallLog = new CallLog()
 
   constructor(maxKeptBytes: number) {
     this.#maxKeptBytes = maxKeptBytes

@@ -1,5 +1,7 @@
 import type { Hello, Mark, Tick } from "../../src/wire.ts"
 import { appended, type Columns, columnsOf } from "./columns.ts"
+import { listen } from "./listen.ts"
+import { Store } from "./store.ts"
 
 /** `lost`: the process does not answer; `refused`: one does, and does not know this page's token. */
 export type Connection = "open" | "lost" | "refused"
@@ -13,45 +15,33 @@ export interface Live {
   readonly connection: Connection
 }
 
-const again = 1_000
-const listeners = new Set<() => void>()
-
-let live: Live = fromHello(JSON.parse(document.querySelector("#hello")?.textContent ?? "{}") as Hello, "lost")
-
-export function current(): Live {
-  return live
-}
-
-export function subscribe(listener: () => void): () => void {
-  listeners.add(listener)
-  return () => void listeners.delete(listener)
-}
+export const live: Store<Live> = new Store(
+  fromHello(JSON.parse(document.querySelector("#hello")?.textContent ?? "{}") as Hello, "lost"),
+)
 
 /** Follows the run as long as the page is open; after an interruption everything is told anew. */
 export function connect(): void {
   // The token has become a cookie: in the address it would be in the history and over people's shoulders.
   if (location.search !== "") history.replaceState(null, "", location.pathname + location.hash)
-  listen()
-}
-
-function listen(): void {
-  const events = new EventSource("/api/live")
-  events.addEventListener("hello", ({ data }) => become(fromHello(JSON.parse(data as string) as Hello, "open")))
-  events.addEventListener("tick", ({ data }) => {
-    const { state, series, marks } = JSON.parse(data as string) as Tick
-    become({
-      ...live,
-      state,
-      series: appended(live.series, series),
-      marks: merged(live.marks, marks),
-      connection: "open",
-    })
-  })
-  events.addEventListener("error", () => {
-    events.close()
-    void isRefused().then((refused) => become({ ...live, connection: refused ? "refused" : "lost" }))
-    setTimeout(listen, again)
-  })
+  listen(
+    "/api/live",
+    {
+      hello: (told) => live.become(fromHello(told as Hello, "open")),
+      tick(told) {
+        const { state, series, marks } = told as Tick
+        const before = live.current
+        live.become({
+          ...before,
+          state,
+          series: appended(before.series, series),
+          marks: merged(before.marks, marks),
+          connection: "open",
+        })
+      },
+    },
+    () =>
+      void isRefused().then((refused) => live.become({ ...live.current, connection: refused ? "refused" : "lost" })),
+  )
 }
 
 async function isRefused(): Promise<boolean> {
@@ -60,11 +50,6 @@ async function isRefused(): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-function become(next: Live): void {
-  live = next
-  for (const listener of listeners) listener()
 }
 
 function fromHello(hello: Hello, connection: Connection): Live {

@@ -1,11 +1,10 @@
 import { useEffect, useState } from "preact/hooks"
-import { current, type Live, subscribe } from "./connection.ts"
+import { type Live, live } from "./connection.ts"
+import { useStore } from "./store.ts"
 
-/** What is known now; draws anew when that changes. */
+/** What is known of the run now. */
 export function useLive(): Live {
-  const [live, setLive] = useState(current)
-  useEffect(() => subscribe(() => setLive(current())), [])
-  return live
+  return useStore(live)
 }
 
 /** The part of the address behind `#`. */
@@ -17,16 +16,4 @@ export function useHash(): string {
     return () => removeEventListener("hashchange", changed)
   }, [])
   return hash
-}
-
-/** Whether the screen is dark now. */
-export function useDark(): boolean {
-  const [query] = useState(() => matchMedia("(prefers-color-scheme: dark)"))
-  const [isDark, setDark] = useState(query.matches)
-  useEffect(() => {
-    const changed = (): void => setDark(query.matches)
-    query.addEventListener("change", changed)
-    return () => query.removeEventListener("change", changed)
-  }, [query])
-  return isDark
 }

@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks"
 import type UPlot from "uplot"
 import type { Mark } from "../../src/wire.ts"
 import { clock, short } from "../format.ts"
-import { useDark } from "../live/hooks.ts"
+import { useDark } from "../live/use-dark.ts"
 
 export interface Line {
   readonly label: string

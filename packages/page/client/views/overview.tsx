@@ -6,14 +6,12 @@ import { about, clock, count, dollars, short } from "../format.ts"
 import { perMinute } from "../live/columns.ts"
 import type { Live } from "../live/connection.ts"
 import { useLive } from "../live/hooks.ts"
+import { BarTable } from "../parts/bar-table.tsx"
 import { Chart, markColors } from "../parts/chart.tsx"
+import { Figure } from "../parts/figure.tsx"
 import { Progress } from "../parts/progress.tsx"
+import { Spans } from "../parts/spans.tsx"
 
-const spans = [
-  { name: "5 min", ms: 300_000 },
-  { name: "30 min", ms: 1_800_000 },
-  { name: "all", ms: Infinity },
-] as const
 const waitColors = ["--wait-1", "--wait-2", "--wait-3", "--wait-4", "--wait-5"]
 const marksShown = 30
 
@@ -128,26 +126,6 @@ function Figures({ state, isWatched }: { state: PageState; isWatched: boolean })
   )
 }
 
-interface FigureProps {
-  readonly name: string
-  readonly value: string
-  readonly more?: string | undefined
-  readonly href?: string
-  readonly class?: string
-}
-
-function Figure({ name, value, more, href, class: kind = "" }: FigureProps): JSX.Element {
-  return (
-    <div class={kind}>
-      <dt>{name}</dt>
-      <dd>
-        {value}
-        {more && <small>{href ? <a href={href}>{more}</a> : more}</small>}
-      </dd>
-    </div>
-  )
-}
-
 function Charts({ live }: { live: Live }): JSX.Element | null {
   const { series, state, marks, hello } = live
   const [span, setSpan] = useState<number>(Infinity)
@@ -173,13 +151,7 @@ function Charts({ live }: { live: Live }): JSX.Element | null {
   const what = hello.fromJournal ? "Items" : "Requests"
   return (
     <section aria-label="Over time">
-      <div class="spans" role="group" aria-label="Span of the charts">
-        {spans.map(({ name, ms }) => (
-          <button type="button" key={name} aria-pressed={span === ms} onClick={() => setSpan(ms)}>
-            {name}
-          </button>
-        ))}
-      </div>
+      <Spans spanMs={span} onChoose={setSpan} />
       <div class="charts">
         <Chart
           {...shared}
@@ -259,29 +231,18 @@ function Waiting({ state }: { state: PageState }): JSX.Element {
               {quota.gate === "closed" ? "The gate is closed: all wait." : "After a refusal: few at first, then more."}
             </p>
           )}
-          <table>
-            <thead class="hidden">
-              <tr>
-                <th scope="col">Limit</th>
-                <th scope="col">Free now</th>
-                <th scope="col">As believed</th>
-              </tr>
-            </thead>
-            <tbody>
-              {quota.limits.map(({ name, limit, level }) => (
-                <tr key={name}>
-                  <th scope="row">{limitWords(name)}</th>
-                  <td class="bar" title="what could be taken now">
-                    <i style={{ width: `${Math.max(0, Math.min(1, level / limit)) * 100}%` }} />
-                  </td>
-                  <td>
-                    {name === "budgetUsd" ? dollars(Math.max(0, level)) : short(Math.max(0, Math.floor(level)))} of{" "}
-                    {name === "budgetUsd" ? dollars(limit) : short(limit)}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <BarTable
+            heads={["Limit", "Free now", "As believed"]}
+            hint="what could be taken now"
+            rows={quota.limits.map(({ name, limit, level }) => ({
+              name: limitWords(name),
+              share: level / limit,
+              text:
+                name === "budgetUsd"
+                  ? `${dollars(Math.max(0, level))} of ${dollars(limit)}`
+                  : `${short(Math.max(0, Math.floor(level)))} of ${short(limit)}`,
+            }))}
+          />
           {quota.limits.length === 0 && <p class="faint">No limit is known yet.</p>}
         </div>
       ))}
