@@ -16,6 +16,8 @@ export interface ScanOptions {
   readonly run: SqliteRunJournal
   readonly variants: Variants
   readonly stdin: Readable
+  /** Aborted: nobody wants to know any more. */
+  readonly left: AbortSignal
   /** Throws when an input does not fit the question. */
   readonly check: (input: Input, index: number) => void
 }
@@ -27,10 +29,10 @@ const maxBytes = 2 ** 30
 
 /**
  * Reads all inputs once before anything is spent: counts them and finds ill-formed ones. `undefined` when that cannot be
- * done (standard input, very large files). Files that have not changed since the last scan are not read again.
+ * done (standard input, very large files) or is not wanted any more. Files that have not changed since the last scan are not read again.
  */
 export async function scanInput(options: ScanOptions): Promise<number | undefined> {
-  const { files, input: reading, keyField, run, variants, stdin, check } = options
+  const { files, input: reading, keyField, run, variants, stdin, left, check } = options
   if (files.includes("-")) return undefined
   const stats = files.map((file) => statSync(file))
   if (stats.some((stat) => !stat.isFile()) || stats.reduce((sum, { size }) => sum + size, 0) > maxBytes)
@@ -47,6 +49,7 @@ export async function scanInput(options: ScanOptions): Promise<number | undefine
   let total = 0
   const moved = new Set<PlacedVariant>()
   for await (const input of inputs()) {
+    if (left.aborted) return undefined
     const index = total++
     check(input, index)
     for (const variant of variants) {

@@ -49,6 +49,7 @@ export class ResultFiles {
   readonly #places: ResultPlaces
   /** A file of failures that was there and empty is somebody else's: it stays. */
   readonly #mayRemove: boolean
+  readonly #isNew: boolean
   #out: LineTarget
   #failed: LineTarget
   readonly #records: SettledRecords
@@ -76,6 +77,7 @@ export class ResultFiles {
     this.#records = new SettledRecords(options.answers)
     this.#before = positionOf(run)
     this.#mayRemove = this.#before !== undefined || !existsSync(failed)
+    this.#isNew = out !== "-" && !existsSync(out)
     this.#failed = new FileTarget(failed, { follow: false })
     try {
       this.#out = out === "-" ? new StreamTarget(stdout) : new FileTarget(out, { follow: true })
@@ -177,11 +179,8 @@ export class ResultFiles {
       this.#options.onUnread()
       return
     }
-    this.#fail(
-      new SluiceError("journal-write", `Cannot write standard output: ${error.message}.`, {
-        cause: error,
-      }),
-    )
+    const message = `Cannot write standard output: ${error.message}.`
+    this.#fail(new SluiceError("journal-write", message, { cause: error }))
   }
 
   /** Before the first line: a position from before would cut new files in the middle of a line, and files are ours by it. */
@@ -221,8 +220,8 @@ export class ResultFiles {
     await this.#record()
   }
 
-  /** Writes the rest, puts the position on record and closes the files. `whole`: nothing will come that is missing now. */
-  async close({ whole }: { readonly whole: boolean }): Promise<void> {
+  /** Writes the rest, puts the position on record and closes the files. `whole`: nothing will come that is missing now; `isNothing`: nothing has come. */
+  async close({ whole, isNothing }: { readonly whole: boolean; readonly isNothing: boolean }): Promise<void> {
     this.#isClosed = true
     this.#cancelTimer?.()
     try {
@@ -238,6 +237,7 @@ export class ResultFiles {
       this.#failed.close()
       if (this.#isBeside || this.#before?.rewriting) this.#dropBeside()
       if (!this.#isBeside) this.#removeIfEmpty()
+      if (isNothing && this.#isNew && this.#out.size === 0) rmSync(this.#places.out, { force: true })
       this.#options.stdout.off("error", this.#streamFailed)
     }
     if (this.#failure) throw this.#failure.error

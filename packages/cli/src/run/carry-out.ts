@@ -18,8 +18,8 @@ import { linesFor } from "../results/result-line.ts"
 import { placesOf } from "../results/result-places.ts"
 import { bulkRun, type BulkRunResult } from "./items/bulk-run.ts"
 import { type CheckedRun, fitting, inputOptions } from "./checked-run.ts"
-import { Interruption } from "./interruption.ts"
 import { noteEvent, notingFetch } from "./items/item-notes.ts"
+import { isNothingDone } from "./nothing-done.ts"
 import { journalWarning } from "./journal-privacy.ts"
 import { answersIn, leaving } from "./open-run-journal.ts"
 import { SharedBudget } from "../variants/shared-budget.ts"
@@ -53,7 +53,7 @@ export async function carryOut(checked: CheckedRun, terminal: Terminal): Promise
     fetch: notingFetch,
     onEvent: tell,
   })
-  const interruption = new Interruption()
+  const { interruption } = checked
   const open = async ({ model, question }: PlacedVariant): Promise<OpenedModel | OpenedWorkers> => {
     if (isRemote) return (await import("../workers/open-workers.ts")).openWorkers(checked, { interruption, tell })
     return openModel(model, {
@@ -69,7 +69,7 @@ export async function carryOut(checked: CheckedRun, terminal: Terminal): Promise
   const opened: (AskedVariant & (OpenedModel | OpenedWorkers))[] = []
   try {
     for (const variant of checked.variants) opened.push({ ...variant, ...(await open(variant).catch(leaving(run))) })
-    return await runOpened(checked, terminal, { opened, fetch, listeners, interruption })
+    return await runOpened(checked, terminal, { opened, fetch, listeners })
   } finally {
     for (const each of opened) await each.close()
     await fetch.close()
@@ -82,12 +82,11 @@ interface Calls {
   readonly fetch: LimitedFetch
   /** Who hears what the calls do. */
   readonly listeners: EventSink[]
-  readonly interruption: Interruption
 }
 
 async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls): Promise<number> {
-  const { opened, fetch, listeners, interruption } = calls
-  const { out, variants, options, run, total: inputs } = checked
+  const { opened, fetch, listeners } = calls
+  const { out, variants, options, run, interruption, total: inputs } = checked
   // What is counted are answers.
   const total = inputs === undefined ? undefined : inputs * variants.length
   const marks = options.assert && new Marks(await compileChecks(options.assert).catch(leaving(run)), run)
@@ -112,6 +111,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
   let keys: RunKeys | undefined
   let budget: SharedBudget | undefined
   let lane: Lane
+  let isNothing = false
   try {
     await keepVariants(run, variants)
     await keepKey(run, options.key)
@@ -152,9 +152,11 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
     })
     const shown = await show(checked, hands, progress.observe)
     if (shown) listeners.push(shown)
+    checked.stopListening()
     const stopListening = terminal.onInterrupt(() => {
-      fetch.resume()
-      drain()
+      // Nobody is told any more that the run is paused.
+      if (hands.isPaused) hands.act("drain")
+      else drain()
     })
     if (progress.isLive && terminal.onKey && !checked.files.includes("-")) keys = new RunKeys(hands, fetch)
     const stopKeys = keys && terminal.onKey?.((key) => keys?.press(key))
@@ -204,7 +206,8 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
     progress?.stop()
     await watched?.()
     await ending(opened, result?.isWhole ?? false)
-    await files.close({ whole: result?.isWhole ?? false })
+    isNothing = isNothingDone(checked, result)
+    await files.close({ whole: result?.isWhole ?? false, isNothing })
   }
   const ended = deadline?.reason ?? budget?.reason
   if (ended) result = { ...result, stopped: result.stopped ?? ended }
@@ -215,7 +218,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
   }
   const status = interrupted ? "cancelled" : !result.stopped && result.failed === 0 ? "ok" : "failed"
   checked.page?.end(status)
-  await run.end(status)
+  await (isNothing ? run.leave() : run.end(status))
   // Nobody reads what is not kept: `| head` has seen enough.
   if (!isUnread || checked.path !== undefined) {
     if (variants.length > 1 && result.isWhole) {

@@ -7,6 +7,7 @@ import type { InputOptions } from "../input/read-input.ts"
 import { parseModelName } from "../model/model-name.ts"
 import { checkFields } from "../results/result-fields.ts"
 import type { RunPage } from "../ui/run-page.ts"
+import type { Interruption } from "./interruption.ts"
 import type { RunLimits } from "./options/run-limits.ts"
 import type { RunCommandOptions } from "./options/run-options.ts"
 import type { Variants } from "../variants/variant.ts"
@@ -26,6 +27,11 @@ export interface CheckedRun {
   readonly total: number | undefined
   /** The journal that stays. */
   readonly path: string | undefined
+  /** The journal knew nothing of this run. */
+  readonly isNew: boolean
+  /** Heard from the first moment on, until somebody else listens to Ctrl-C. */
+  readonly interruption: Interruption
+  readonly stopListening: () => void
   /** Where the run is looked at, with `--ui`. */
   readonly page: RunPage | undefined
 }

@@ -12,12 +12,15 @@ import { parseModelName } from "../model/model-name.ts"
 import { fieldsFor } from "../results/result-fields.ts"
 import { checkFolder, checkLink, checkPlaces, placesOf } from "../results/result-places.ts"
 import { usageError } from "../usage-error.ts"
+import { forgetFrame } from "../watch/kept-frame.ts"
 import { checkWorkers } from "../workers/check-workers.ts"
 import { batchQuestion, ofBatchFile, serverOf } from "./batch-file-run.ts"
 import { carryOut } from "./carry-out.ts"
+import { exitCodes } from "../exit-codes.ts"
 import { checkKey, checkLeft } from "./check-earlier.ts"
 import { ofFolder } from "./folder-run.ts"
 import { fitting, inputOptions } from "./checked-run.ts"
+import { Interruption } from "./interruption.ts"
 import { laneOf } from "../lane/lane-option.ts"
 import { answersIn, leaving, openRunJournal, otherWriter } from "./open-run-journal.ts"
 import type { RunPage } from "../ui/run-page.ts"
@@ -137,13 +140,22 @@ async function runOnce(
   if (typeof options.journal === "string") checkFolder(`--journal ${options.journal}`, options.journal)
   // Nobody has named it: what lies there is not followed.
   if (options.journal === undefined && path !== undefined) checkLink(path)
-  const isNew = path !== undefined && !existsSync(path)
+  const isNewFile = path !== undefined && !existsSync(path)
+  // From here on there is something to leave as it was.
+  const interruption = new Interruption()
+  const stopListening = terminal.onInterrupt(() => {
+    interruption.finish()
+    // Whoever presses again wants it gone, whatever it waits for.
+    stopListening()
+  })
   const journal = openRunJournal(path, terminal)
   try {
     const runId = out === "-" ? "stdout" : basename(out)
+    const isNew = !journal.runs().some((each) => each.runId === runId)
     const run = await journal
       .openRun({ runId, flow: "sluice run", takeOver: options.takeOver ?? false })
       .catch(otherWriter(options))
+    await forgetFrame(run)
     const acceptChanges = options.acceptChanges ?? false
     const check = async (): Promise<{ readonly variants: Variants; readonly total: number | undefined }> => {
       checkPlaces(placesOf(out, path), run)
@@ -158,11 +170,17 @@ async function runOnce(
         run,
         variants,
         stdin: terminal.stdin,
+        left: interruption.drain,
         check: fitting(variants, fields),
       })
       return { variants, total }
     }
     const { variants, total } = await check().catch(leaving(run))
+    if (interruption.drain.aborted) {
+      await run.leave()
+      if (!options.quiet && !options.json) terminal.stderr.write("Interrupted before anything was asked.\n")
+      return exitCodes.interrupted
+    }
     return await carryOut(
       {
         files,
@@ -177,13 +195,17 @@ async function runOnce(
         run,
         total,
         path,
+        isNew,
+        interruption,
+        stopListening,
         page,
       },
       terminal,
     )
   } finally {
-    // Of a command that was refused nothing stays.
-    const isEmpty = isNew && journal.runs().length === 0
+    stopListening()
+    // Of a command that was refused, or left before anything was done, nothing stays.
+    const isEmpty = isNewFile && journal.runs().length === 0
     await journal.close()
     if (isEmpty) for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true })
   }

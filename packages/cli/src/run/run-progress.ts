@@ -138,7 +138,9 @@ function summaryOf(
     `${ok} ok, ${failed} failed${replayed > 0 ? `, of these ${replayed} from before` : ""}.`,
     ...(failing === undefined ? [] : [`${failing} of the answers fail${failing === 1 ? "s" : ""} a check.`]),
     ...spentOf(total),
-    ...(out === "-" ? [] : [`Results: ${out}${failed > 0 ? `; failures: ${out}.failed.jsonl` : ""}.`]),
+    ...(out === "-" || (interrupted && ok + failed === 0)
+      ? []
+      : [`Results: ${out}${failed > 0 ? `; failures: ${out}.failed.jsonl` : ""}.`]),
   ]
   if (journal !== undefined && (interrupted || stopped)) parts.push("The same command goes on from here.")
   if (journal !== undefined && failed > 0) parts.push("--retry-failed tries the failed ones again.")

@@ -59,6 +59,11 @@ export function keepFrames(run: SqliteRunJournal, shown: () => FrameState, clock
   }
 }
 
+/** What an earlier command has shown says nothing of the one that begins: it may have been paused when it was killed. */
+export async function forgetFrame(run: SqliteRunJournal): Promise<void> {
+  if (run.note(note) !== undefined) await run.putNote(note, null)
+}
+
 /** The last one that is kept; who has paused the run is told with the time: `anna, page at 2026-11-29 11:02:33Z`. */
 export function keptFrame(journal: SqliteJournal, runId: string): KeptFrame | undefined {
   const frame = kept.safeParse(journal.note(runId, note)).data

@@ -26,6 +26,8 @@ interface Seen {
   /** Calls that the vendor got. */
   readonly calls: () => number
   /** What was done to the run by hand. */
+  /** What the display showed at last, as the journal has it. */
+  readonly frame: () => Promise<unknown>
   readonly journal: () => Promise<{ action: string; by: string; at: string; changes?: Record<string, number> }[]>
 }
 
@@ -48,6 +50,12 @@ async function inTerminal(
     cwd: folder,
     env: { PATH: process.env["PATH"], TERM: "xterm-256color", ...env },
   })
+  const note = async (name: string): Promise<unknown> => {
+    const opened = openJournal({ path: join(folder, "out.jsonl.journal"), readOnly: true })
+    const found = opened.note(opened.runs()[0]!.runId, name)
+    await opened.close()
+    return found
+  }
   const emulator = new xterm.Terminal({ cols: columns, rows: 24, allowProposedApi: true })
   let raw = ""
   child.stdout.on("data", (data: Buffer) => {
@@ -64,13 +72,8 @@ async function inTerminal(
       return lines.filter((line) => line !== "")
     },
     calls: () => vendor.stats().arrived,
-    async journal() {
-      const opened = openJournal({ path: join(folder, "out.jsonl.journal"), readOnly: true })
-      const { runId } = opened.runs()[0]!
-      const notes = opened.note(runId, "control")
-      await opened.close()
-      return notes as Awaited<ReturnType<Seen["journal"]>>
-    },
+    journal: async () => (await note("control")) as Awaited<ReturnType<Seen["journal"]>>,
+    frame: async () => ((await note("display")) as { readonly state: unknown }).state,
     type: (text) => child.stdin.write(`${text}\n`),
     resize(to) {
       emulator.resize(to, 24)
@@ -191,10 +194,11 @@ async function sayPaused(out: string, env: Record<string, string>): Promise<void
 
 test("a paused run sends no call until p is pressed again, and Ctrl-C ends it all the same", async () => {
   const env = { XDG_RUNTIME_DIR: temporaryFolder() }
-  const { type, screen, end, calls, out } = await inTerminal(100, env)
+  const { type, screen, end, calls, out, journal, frame } = await inTerminal(100, env)
   const shows = (text: RegExp): Promise<unknown> =>
     vi.waitUntil(async () => (await screen()).some((line) => text.test(line)), { timeout: 20_000 })
   await shows(/^keys:/)
+  await shows(/ [1-9]\d*\/40 items done/)
   type("p")
   await shows(/^paused by/)
   await shows(/ 0 calls in flight/)
@@ -204,6 +208,9 @@ test("a paused run sends no call until p is pressed again, and Ctrl-C ends it al
   expect(calls()).toBe(before)
   type("^C")
   expect(await end).toBe(130)
+  // Nobody is told any more that it is paused.
+  expect((await journal()).map(({ action }) => action)).toEqual(["pause", "drain"])
+  expect(await frame()).not.toHaveProperty("pausedBy")
 })
 
 test("in the background it leaves the keyboard to the shell: it is not stopped for touching it", async () => {
