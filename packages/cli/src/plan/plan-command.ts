@@ -66,7 +66,7 @@ async function plansOf(request: PlanRequest, terminal: Terminal): Promise<RunPla
     for (const { model: asked, question } of variants) {
       const messages = question.messages(record, where)
       const line = question.request?.(record, where)
-      const model = line ? `${parseModelName(asked).vendor}:${line.body.model}` : asked
+      const model = line ? `${parseModelName(asked).vendor}:${line.model}` : asked
       let planned = byModel.get(model)
       if (!planned) byModel.set(model, (planned = { model, calls: [], firstPrompt: messages }))
       const attached = await tokensOf(question.attachments?.(record, where) ?? [], model)

@@ -5,7 +5,7 @@ import { type InputRecord, textOf } from "./prompt-template.ts"
 
 /** What a line asks, for a person: its messages, or its texts. */
 export function batchMessages({ body }: BatchLine): PromptMessage[] {
-  const { messages, input, prompt, instructions } = body as Readonly<Record<string, unknown>>
+  const { messages, input, prompt, instructions } = body
   const system = typeof instructions === "string" ? [{ role: "system" as const, content: instructions }] : []
   const said = messages ?? input ?? prompt
   return [...system, ...(Array.isArray(said) ? said : [said]).map(messageOf)]
@@ -36,20 +36,16 @@ const inBody: Readonly<Partial<Record<keyof QuestionOptions, string>>> = {
   attach: "--attach",
 }
 
-/** The question of an OpenAI batch file: each line is its own, sent as it stands. `check` throws what does not fit this run. */
+/** The question of an OpenAI batch file: each line is its own, sent as it stands, or as `fit` has it, which throws what does not fit this run. */
 export function batchFileQuestion(
   options: Readonly<Partial<Record<keyof QuestionOptions, unknown>>>,
-  check: (line: BatchLine, where: string) => void = () => {},
+  fit: (line: BatchLine) => BatchLine = (line) => line,
 ): Question {
   for (const [name, option] of Object.entries(inBody)) {
     if (options[name as keyof QuestionOptions] === undefined) continue
     throw usageError(`${option}: each line of an OpenAI batch file is sent as it stands, and its body says it.`)
   }
-  const request = (record: InputRecord, where: string): BatchLine => {
-    const line = batchLineOf(record, where)
-    check(line, where)
-    return line
-  }
+  const request = (record: InputRecord, where: string): BatchLine => fit(batchLineOf(record, where))
   return {
     messages: (record, where) => batchMessages(request(record, where)),
     request,

@@ -7,8 +7,13 @@ export interface BatchLine {
   readonly custom_id: string
   /** Below `/v1`. */
   readonly endpoint: (typeof endpoints)[number]
-  readonly body: InputRecord & { readonly model: string }
+  readonly body: InputRecord
+  /** The body's, or what OpenAI takes without one. */
+  readonly model: string
 }
+
+/** As OpenAI's reference says, read 2026-11: of all endpoints of a batch only moderations do without. */
+const moderationModel = "omni-moderation-latest"
 
 const endpoints = ["chat/completions", "responses", "embeddings", "completions", "moderations"] as const
 
@@ -18,11 +23,17 @@ const batchLine: z.ZodType<BatchLine, unknown> = z
     method: z.literal("POST"),
     url: z.enum(endpoints.map((name) => `/v1/${name}` as const)),
     body: z.looseObject({
-      model: z.string().min(1),
+      model: z.string().min(1).optional(),
       stream: z.literal(false, { error: "answers of a batch file do not stream" }).nullish(),
     }),
   })
-  .transform(({ custom_id, url, body }) => ({ custom_id, endpoint: url.slice(4) as BatchLine["endpoint"], body }))
+  .transform(({ custom_id, url, body }, context) => {
+    const endpoint = url.slice(4) as BatchLine["endpoint"]
+    const model = body.model ?? (endpoint === "moderations" ? moderationModel : undefined)
+    if (model !== undefined) return { custom_id, endpoint, body, model }
+    context.addIssue({ code: "custom", path: ["body", "model"], message: "wanted the name of a model, got nothing" })
+    return z.NEVER
+  })
 
 /** Whether an input is a line of an OpenAI batch file, well-formed or not. */
 export function isBatchLine(record: InputRecord): boolean {
@@ -32,15 +43,9 @@ export function isBatchLine(record: InputRecord): boolean {
 /** Throws what is wrong about the line. The body is the line's own, with the digits of its numbers. */
 export function batchLineOf(record: InputRecord, where: string): BatchLine {
   const parsed = batchLine.safeParse(record)
-  if (parsed.success) return { ...parsed.data, body: record["body"] as BatchLine["body"] }
+  if (parsed.success) return { ...parsed.data, body: record["body"] as InputRecord }
   const [issue] = parsed.error.issues
-  const { url, body } = record as { readonly url?: unknown; readonly body?: InputRecord }
-  // Optional at OpenAI; here quotas, prices and plans are each of a model.
-  const hint =
-    url === "/v1/moderations" && issue?.path.join(".") === "body.model" && body?.["model"] === undefined
-      ? ' Moderations need a model here, as their quota goes by it: write what OpenAI takes without one, "model": "omni-moderation-latest".'
-      : ""
   throw usageError(
-    `${where}: not a line of an OpenAI batch file ({"custom_id", "method", "url", "body"}): ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}.${hint}`,
+    `${where}: not a line of an OpenAI batch file ({"custom_id", "method", "url", "body"}): ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}.`,
   )
 }

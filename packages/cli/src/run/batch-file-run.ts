@@ -58,7 +58,7 @@ export function serverOf({ model: models = [], baseUrl }: RunCommandOptions): st
   return `${vendor}:*`
 }
 
-/** Every model's price has to be known where a budget is to be kept. */
+/** Every model's price has to be known where a budget is to be kept. The model that OpenAI would take is named to it: its quota goes by it. */
 export function batchQuestion(
   options: RunCommandOptions,
   server: string,
@@ -66,5 +66,9 @@ export function batchQuestion(
   config: SluiceConfig,
 ): Question {
   const { vendor } = parseModelName(server)
-  return batchFileQuestion(options, ({ body }) => checkPrice(vendor, body.model, limits, config))
+  return batchFileQuestion(options, (line) => {
+    const { model, body } = line
+    checkPrice(vendor, model, limits, config)
+    return vendor === "openai" && body["model"] === undefined ? { ...line, body: { model, ...body } } : line
+  })
 }

@@ -235,12 +235,7 @@ test.each<[string, readonly Line[], readonly string[], RegExp]>([
     /batchinput\.jsonl:2: the key "a" is also that of/,
   ],
   ["no model", [{ custom_id: "a", body: { messages: [] } }], [], /batchinput\.jsonl:1: .*model/],
-  [
-    "a moderation without a model, which OpenAI alone would choose",
-    [{ custom_id: "a", url: "/v1/moderations", body: { input: "hello" } }],
-    [],
-    /batchinput\.jsonl:1: .*Moderations need a model here.*"model": "omni-moderation-latest"/,
-  ],
+  ["an embedding without a model", [{ custom_id: "a", url: "/v1/embeddings", body: { input: "x" } }], [], /1: .*model/],
   ["a stream", [{ custom_id: "a", body: { model: "m", stream: true } }], [], /batchinput\.jsonl:1: .*stream/],
   ["another address", [{ custom_id: "a", url: "//evil.test/v1", body: { model: "m" } }], [], /url/],
   ["a price that is not known", [chat("a", "nobody-knows")], ["--budget-usd", "1"], /price of nobody-knows/],
@@ -251,6 +246,28 @@ test.each<[string, readonly Line[], readonly string[], RegExp]>([
   expect(stderr).toMatch(message)
   expect([code, server.heard]).toEqual([2, []])
 })
+
+test("a moderation needs no model: OpenAI is told the one that it would take, another server gets the body as it stands", async () => {
+  const server = await jsonServer(() => ({ body: { id: "modr-1", model: "m", results: [{ flagged: false }] } }))
+  const lines = [
+    { custom_id: "a", url: "/v1/moderations", body: { input: "hello" } },
+    { custom_id: "b", url: "/v1/moderations", body: { input: "hello", model: "text-moderation-stable" } },
+  ]
+  const own = lines.map(({ body }) => body)
+  const byInput = (bodies: readonly unknown[]): unknown[] => bodies.toSorted((a, b) => size(a) - size(b))
+  const { args, out } = setUp(lines, `${server.url}/v1`)
+  expect(await run([...args, "-q"])).toMatchObject({ code: 0, stderr: "" })
+  expect(byInput(server.heard)).toEqual(own)
+  expect(linesOf(out)).toMatchObject([{ key: "a", output: [{ flagged: false }] }, { key: "b" }])
+  const other = setUp(lines, `${server.url}/v1`)
+  expect((await run([...other.args, "-m", "openai:", "-q"])).code).toBe(0)
+  expect(server.heard.slice(2)).toContainEqual({ model: "omni-moderation-latest", input: "hello" })
+  const { stdout } = await run(["plan", ...other.args.slice(1, 2)])
+  expect(stdout).toContain("openai:omni-moderation-latest")
+  expect(stdout).toContain("openai:text-moderation-stable")
+})
+
+const size = (value: unknown): number => JSON.stringify(value).length
 
 test("--format-out openai-batch is for such inputs", async () => {
   const folder = temporaryFolder()
