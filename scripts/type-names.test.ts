@@ -9,7 +9,6 @@ const declaration = /^(?:export )?(?:declare )?(?:abstract )?(?:interface|type|c
 const exceptions: Readonly<Record<string, string>> = {
   Node: "pocketflow's face has pocketflow's class names",
   BatchNode: "pocketflow's face has pocketflow's class names",
-  Verdict: "of a vendor's answer, and of a ledger: to be told apart as the quota is redrawn",
 }
 
 /** The files of `src` that declare each type name, exported or not. */

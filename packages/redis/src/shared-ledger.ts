@@ -9,7 +9,7 @@ import type {
   QuotaOptions,
   SentCall,
   Taken,
-  Verdict,
+  Consequence,
 } from "@sluice/scheduler"
 import { Absence } from "./absence.ts"
 import { amountsOf, less } from "./wire/amounts.ts"
@@ -122,7 +122,7 @@ export class SharedLedger implements Ledger, Party {
     }
   }
 
-  settle(nowMs: number, call: SentCall, end: Settlement): Verdict {
+  settle(nowMs: number, call: SentCall, end: Settlement): Consequence {
     if (call.place) {
       this.#running--
       if (this.#standing.hasPlaces) this.outbox.isUrgent = true

@@ -4,7 +4,7 @@ import { amountOf, type Dimension } from "../limits/budget.ts"
 import type { RateKind } from "../limits/rate/rate-limit-options.ts"
 import { RateLimit } from "../limits/rate/rate-limit.ts"
 import { tuned } from "../limits/tuned.ts"
-import type { Change, SentCall, Verdict } from "../quota/ledger.ts"
+import type { Change, SentCall, Consequence } from "../quota/ledger.ts"
 import { quotaDefaults } from "../quota/options.ts"
 import { applyDiagnosis, fullByReset } from "./apply-diagnosis.ts"
 import { diagnose, type Diagnosis } from "./diagnose.ts"
@@ -12,7 +12,7 @@ import { observedIn } from "./observed.ts"
 import { isOf, refusalFacts, type Throttled } from "./refusal-facts.ts"
 import { type LedgerState, sends } from "./state.ts"
 
-/** A verdict in the making. */
+/** A consequence in the making. */
 interface Finding {
   readonly changes: Change[]
   cause?: string
@@ -22,7 +22,7 @@ interface Finding {
   fatal?: { why: "billing" | "daily" | "never"; resetMs?: number }
 }
 
-const nothing: Verdict = Object.freeze({ changes: [] })
+const nothing: Consequence = Object.freeze({ changes: [] })
 const none: Cost = Object.freeze({ requests: 0 })
 /** Each settled call moves the average of estimates' errors by this share. */
 const estimateWeight = 0.05
@@ -59,7 +59,7 @@ export class QuotaLearning {
   }
 
   /** What the end of a call says of the vendor. */
-  learn(nowMs: number, call: SentCall, end: Settlement): Verdict {
+  learn(nowMs: number, call: SentCall, end: Settlement): Consequence {
     const state = this.#state
     // Nothing was asked of the vendor, or nothing is known of its answer.
     if (!sends(call.cost) || end.outcome === "ignored") return nothing

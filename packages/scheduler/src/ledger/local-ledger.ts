@@ -1,5 +1,5 @@
 import type { Settlement, Cost } from "@sluice/core"
-import type { Ask, Block, Ledger, Oversize, SentCall, Taken, Verdict } from "../quota/ledger.ts"
+import type { Ask, Block, Ledger, Oversize, SentCall, Taken, Consequence } from "../quota/ledger.ts"
 import { LedgerState } from "./state.ts"
 import { QuotaLearning } from "./learning.ts"
 import type { QuotaLimits, QuotaOptions } from "../quota/options.ts"
@@ -43,7 +43,7 @@ export class LocalLedger implements Ledger {
     return this.#state.take(nowMs, ask, waiting)
   }
 
-  settle(nowMs: number, call: SentCall, end: Settlement): Verdict {
+  settle(nowMs: number, call: SentCall, end: Settlement): Consequence {
     this.#learning.reconcile(nowMs, call, end)
     return this.#learning.learn(nowMs, call, end)
   }

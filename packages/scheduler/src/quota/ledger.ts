@@ -49,7 +49,7 @@ export interface Change {
 }
 
 /** What the end of a call changed. */
-export interface Verdict {
+export interface Consequence {
   readonly changes: readonly Change[]
   /** Of a refusal: what it was taken for (`docs/limits.md` has the table), and what that was seen from. */
   readonly cause?: string
@@ -85,7 +85,7 @@ export interface Ledger {
   fits(nowMs: number, ask: Ask): boolean
   /** A call starts; `waiting` others wait behind it. */
   take(nowMs: number, ask: Ask, waiting: number): Taken
-  settle(nowMs: number, call: SentCall, end: Settlement): Verdict
+  settle(nowMs: number, call: SentCall, end: Settlement): Consequence
   oversize(cost: Cost): Oversize | undefined
   /** A cost that is an estimate, cut to what the limits can hold. */
   within(cost: Cost): Cost

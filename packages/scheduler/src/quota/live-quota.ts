@@ -148,11 +148,11 @@ export class LiveQuota implements Quota {
     const nowMs = this.#clock.now()
     this.#held.remove(permit)
     if (permit.scope) countInScope(permit.scope, "holding", -1)
-    const verdict = this.#ledger.settle(nowMs, permit, end)
-    this.#events?.settled(nowMs, permit, end, verdict)
-    if (sends(permit.cost)) this.#warnings.settled(nowMs, end, verdict)
-    if (verdict.fatal) {
-      const { why, resetMs } = verdict.fatal
+    const consequence = this.#ledger.settle(nowMs, permit, end)
+    this.#events?.settled(nowMs, permit, end, consequence)
+    if (sends(permit.cost)) this.#warnings.settled(nowMs, end, consequence)
+    if (consequence.fatal) {
+      const { why, resetMs } = consequence.fatal
       const said = end.outcome === "throttled" ? end.message : undefined
       const untilMs = why === "daily" ? nowMs + (resetMs ?? Infinity) : Infinity
       this.#end(errors.exhausted(this.name, why, said, resetMs), untilMs)

@@ -2,7 +2,7 @@ import type { EventSink, QuotaState, Settlement, SluiceEvent, TaskScope } from "
 import { captureContext } from "../../runtime/async-context.ts"
 import type { LivePermit } from "../permit.ts"
 import { ahead } from "../errors.ts"
-import type { Ledger, Verdict } from "../ledger.ts"
+import type { Ledger, Consequence } from "../ledger.ts"
 import type { QueuedCall } from "../queued-call.ts"
 import type { ToldWait } from "./told-wait.ts"
 
@@ -56,7 +56,7 @@ export class QuotaEvents {
     inContext(() => this.#tell({ ...admit, blockedBy, ...spanOf(scope) }))
   }
 
-  settled(atMs: number, permit: LivePermit, end: Settlement, verdict: Verdict): void {
+  settled(atMs: number, permit: LivePermit, end: Settlement, consequence: Consequence): void {
     const quota = this.#quota
     const { outcome } = end
     const span = spanOf(permit.scope)
@@ -72,13 +72,13 @@ export class QuotaEvents {
         reason,
         ...(dimension && { dimension }),
         ...(retryAfterMs !== undefined && { retryAfterMs }),
-        ...(verdict.cause !== undefined && { cause: verdict.cause }),
-        ...(verdict.observed !== undefined && { observed: verdict.observed }),
+        ...(consequence.cause !== undefined && { cause: consequence.cause }),
+        ...(consequence.observed !== undefined && { observed: consequence.observed }),
         ...span,
       })
     }
-    for (const change of verdict.changes) this.#tell({ type: "limit-change", atMs, quota, ...change })
-    if (verdict.closed) this.#tell({ type: "gate-close", atMs, quota, ...verdict.closed })
+    for (const change of consequence.changes) this.#tell({ type: "limit-change", atMs, quota, ...change })
+    if (consequence.closed) this.#tell({ type: "gate-close", atMs, quota, ...consequence.closed })
   }
 
   #tell(event: SluiceEvent): void {

@@ -1,6 +1,6 @@
 import type { EventSink, Settlement } from "@sluice/core"
 import { tellWarning } from "@sluice/core/internal"
-import type { Verdict } from "../ledger.ts"
+import type { Consequence } from "../ledger.ts"
 
 /** A gate that a vendor holds shut for a minute at a time is nothing unusual; nothing but refusals for longer is. */
 const silenceMs = 30_000
@@ -22,20 +22,20 @@ export class QuotaWarnings {
     this.#sink = sink
   }
 
-  settled(atMs: number, end: Settlement, verdict: Verdict): void {
-    if (verdict.warning) tellWarning(this.#sink, atMs, verdict.warning.code, verdict.warning.message)
+  settled(atMs: number, end: Settlement, consequence: Consequence): void {
+    if (consequence.warning) tellWarning(this.#sink, atMs, consequence.warning.code, consequence.warning.message)
     if (end.outcome === "success") {
       this.#refusals = this.#closings = 0
       this.#isTold = false
     }
-    if (end.outcome !== "throttled" || verdict.fatal) return
+    if (end.outcome !== "throttled" || consequence.fatal) return
     if (this.#refusals++ === 0) this.#sinceMs = atMs
-    if (verdict.closed) this.#closings++
+    if (consequence.closed) this.#closings++
     const ms = atMs - this.#sinceMs
     if (this.#isTold || ms < silenceMs || this.#closings < fewestClosings) return
     this.#isTold = true
     const said = end.message ? ` The vendor's last words: "${end.message.slice(0, 300)}".` : ""
-    const { closed } = verdict
+    const { closed } = consequence
     const next = closed ? ` The next call goes in ${seconds(closed.untilMs - atMs)}.` : ""
     tellWarning(
       this.#sink,
