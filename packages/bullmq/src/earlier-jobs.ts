@@ -7,7 +7,7 @@ const readAtOnce = 100
 /** What a coordinator before this one has left of a batch: its jobs, queued, running or done. */
 export class EarlierJobs {
   /** Ids of jobs that have not ended. */
-  readonly open: Map<string, JobData> = new Map<string, JobData>()
+  readonly open: Set<string> = new Set<string>()
   readonly #all = new Set<string>()
   readonly #jobs = new Map<string, string>()
   readonly #ended = new Map<string, ReadonlyMap<number, WireOutcome>>()
@@ -24,8 +24,8 @@ export class EarlierJobs {
   }
 
   /** The job that has the item, as it is now: a source that has changed since never gets a foreign result. */
-  jobOf(index: number, item: unknown): string | undefined {
-    return this.#jobs.size === 0 ? undefined : this.#jobs.get(nameOf(index, item))
+  jobOf(index: number, print: string): string | undefined {
+    return this.#jobs.size === 0 ? undefined : this.#jobs.get(`${index} ${print}`)
   }
 
   /** What the job ended with, if it has. */
@@ -54,16 +54,12 @@ export class EarlierJobs {
     // What a worker could not do is tried again; what killed workers is told apart item by item.
     if (job.failedReason && !job.failedReason.includes("stalled")) return
     if (job.finishedOn === undefined || job.failedReason) {
-      for (const [index, item] of data.items) this.#jobs.set(nameOf(index, item), id)
-      this.open.set(id, data)
+      for (const [index, item] of data.items) this.#jobs.set(`${index} ${print(item)}`, id)
+      this.open.add(id)
       return
     }
     const outcomes = job.returnvalue as readonly WireOutcome[]
     for (const outcome of outcomes) this.#jobs.set(`${outcome.index} ${outcome.print}`, id)
     this.#ended.set(id, new Map(outcomes.map((outcome) => [outcome.index, outcome])))
   }
-}
-
-function nameOf(index: number, item: unknown): string {
-  return `${index} ${print(item)}`
 }

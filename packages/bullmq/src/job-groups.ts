@@ -36,7 +36,7 @@ export class JobGroups {
   }
 
   add(sent: Sent): void {
-    const bytes = Buffer.byteLength(JSON.stringify(sent.item) ?? "")
+    const { bytes } = sent
     if (this.#bytes + bytes > mostBytes) this.#flush()
     this.#waiting.push(sent)
     this.#bytes += bytes

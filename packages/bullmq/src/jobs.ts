@@ -1,7 +1,7 @@
 import { type Clock, SluiceError } from "@sluice/core"
 import type { Queue, QueueEvents } from "bullmq"
 import { EarlierJobs } from "./earlier-jobs.ts"
-import { cancelledKey, print } from "./redis/queue-name.ts"
+import { cancelledKey } from "./redis/queue-name.ts"
 import type { Sent } from "./sent.ts"
 import { Suspects } from "./suspects.ts"
 import type { RedisWatch } from "./redis/redis-watch.ts"
@@ -10,7 +10,6 @@ import type { JobData, WireOutcome } from "./wire-outcome.ts"
 
 interface OpenJob {
   readonly batch: SentBatch
-  readonly data: JobData
   readonly items: Map<number, Sent>
   /** Is tried with no other suspect at the same time. */
   readonly isAlone: boolean
@@ -64,15 +63,14 @@ export class Jobs {
     const earlier = await EarlierJobs.of(this.#queue, name, data.runId)
     const suspects = new Suspects(this.#clock, (id, sent, isAlone) => this.send(id, batch, [sent], isAlone))
     const batch: SentBatch = { name, data, earlier, suspects }
-    for (const [id, whole] of earlier.open)
-      this.#open.set(id, { batch, data: whole, items: new Map(), isAlone: false, lookedMs: -Infinity })
+    for (const id of earlier.open) this.#open.set(id, { batch, items: new Map(), isAlone: false, lookedMs: -Infinity })
     if (earlier.open.size > 0) this.#sweepSoon()
     return batch
   }
 
   /** Waits for the outcome of an item that is with a job already, queued, running or done; says whether there is one. */
   join({ earlier }: SentBatch, sent: Sent): boolean {
-    const id = earlier.jobOf(sent.index, sent.item)
+    const id = earlier.jobOf(sent.index, sent.print)
     if (id === undefined) return false
     const outcome = earlier.outcomesOf(id)?.get(sent.index)
     if (outcome) sent.resolve(outcome, id)
@@ -84,7 +82,7 @@ export class Jobs {
   send(id: string, batch: SentBatch, sent: readonly Sent[], isAlone = false): void {
     const data: JobData = { ...batch.data, items: sent.map(({ index, item }) => [index, item] as const) }
     const items = new Map(sent.map((each) => [each.index, each]))
-    this.#open.set(id, { batch, data, items, isAlone, lookedMs: this.#clock.now() })
+    this.#open.set(id, { batch, items, isAlone, lookedMs: this.#clock.now() })
     this.#toAdd.push({ name: data.path, data, opts: { jobId: id } })
     if (!this.#adding) void this.#add()
     this.#sweepSoon()
@@ -106,12 +104,12 @@ export class Jobs {
    */
   async end(batch: SentBatch, reason: unknown, whole: boolean): Promise<void> {
     const left: string[] = []
-    for (const { reject } of batch.suspects.withdraw()) reject(reason)
+    for (const sent of batch.suspects.withdraw()) sent.reject(reason)
     for (const [id, job] of this.#open) {
       if (job.batch !== batch) continue
       this.#open.delete(id)
       left.push(id)
-      for (const { reject } of job.items.values()) reject(reason)
+      for (const sent of job.items.values()) sent.reject(reason)
     }
     // Outcomes that the run does not have stay for the next coordinator.
     const done = whole ? [...batch.earlier.ids].filter((id) => !left.includes(id)) : []
@@ -130,7 +128,7 @@ export class Jobs {
     const removing = [...this.#open].map(async ([id, { batch, items, isAlone }]) => {
       if ((await this.#queue.remove(id).catch(() => 0)) === 0 || !this.#open.delete(id)) return
       if (isAlone) batch.suspects.tried(false)
-      for (const { reject } of items.values()) reject(reason)
+      for (const sent of items.values()) sent.reject(reason)
     })
     await this.#redis.unlessLost(Promise.all(removing))
   }
@@ -141,7 +139,7 @@ export class Jobs {
     for (const [id, { items }] of this.#open) {
       this.#open.delete(id)
       count += items.size
-      for (const { reject } of items.values()) reject(reason)
+      for (const sent of items.values()) sent.reject(reason)
     }
     return count
   }
@@ -196,7 +194,7 @@ export class Jobs {
     const job = this.#open.get(id)
     this.#open.delete(id)
     if (job?.isAlone) job.batch.suspects.tried(false)
-    for (const { reject } of job?.items.values() ?? []) reject(error)
+    for (const sent of job?.items.values() ?? []) sent.reject(error)
   }
 
   #ended(id: string, returned: unknown, why: string | undefined): void {
@@ -210,35 +208,34 @@ export class Jobs {
     }
     if (job.isAlone) batch.suspects.tried(false)
     const outcomes = (typeof returned === "string" ? JSON.parse(returned) : returned) as readonly WireOutcome[]
-    const byIndex = new Map(outcomes.map((outcome) => [outcome.index, outcome]))
-    if (batch.earlier.has(id)) batch.earlier.ended(id, byIndex)
-    const missing: Sent[] = []
+    if (batch.earlier.has(id)) batch.earlier.ended(id, new Map(outcomes.map((outcome) => [outcome.index, outcome])))
+    const { items } = job
     let count = 0
-    for (const sent of job.items.values()) {
-      const outcome = byIndex.get(sent.index)
+    for (const outcome of outcomes) {
+      const sent = items.get(outcome.index)
       // A source that has changed since never gets a foreign result.
-      if (outcome?.print !== print(sent.item)) missing.push(sent)
-      else {
-        count++
-        sent.resolve(outcome, id)
-      }
+      if (sent?.print !== outcome.print) continue
+      items.delete(outcome.index)
+      count++
+      sent.resolve(outcome, id)
     }
     if (count > 0) this.#unsettled.set(id, count)
     else this.settled(id, batch)
-    if (missing.length > 0) this.send(`${id}+`, batch, missing)
+    if (items.size > 0) this.send(`${id}+`, batch, [...items.values()])
   }
 
   /** The job ended without outcomes: workers died of it, or could not do it. */
-  #broken(id: string, { batch, data, items, isAlone }: OpenJob, why: string): void {
+  #broken(id: string, { batch, items, isAlone }: OpenJob, why: string): void {
+    const { path } = batch.data
     this.#remove(id)
     const isLost = why.includes("stalled")
     if (isAlone) batch.suspects.tried(isLost)
     else if (isLost) return batch.suspects.add(id, items.values())
-    for (const { index, reject } of items.values()) {
+    for (const sent of items.values()) {
       const message = isLost
-        ? `Item ${index} of "${data.path}": the workers that did it died of it, six times. Run it in a process of its own to see why.`
-        : `Item ${index} of "${data.path}": the worker could not do it: ${why}`
-      reject(new SluiceError(isLost ? "worker-lost" : "worker-error", message))
+        ? `Item ${sent.index} of "${path}": the workers that did it died of it, six times. Run it in a process of its own to see why.`
+        : `Item ${sent.index} of "${path}": the worker could not do it: ${why}`
+      sent.reject(new SluiceError(isLost ? "worker-lost" : "worker-error", message))
     }
   }
 

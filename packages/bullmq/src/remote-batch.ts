@@ -2,6 +2,7 @@ import type { ItemPlace, Outcome } from "@sluice/core"
 import { onAbort } from "@sluice/scheduler"
 import type { JobGroups } from "./job-groups.ts"
 import type { Jobs, SentBatch } from "./jobs.ts"
+import { printOf } from "./redis/queue-name.ts"
 import type { Sent } from "./sent.ts"
 import { checkPayload, errorFromWire, type WireOutcome } from "./wire-outcome.ts"
 
@@ -35,7 +36,9 @@ export class RemoteBatch implements BullBatch {
   readonly #jobs: Jobs
   readonly #ended: () => void
   /** Jobs whose outcomes are not on record yet, by index; another attempt is another job. */
-  readonly #unsettled = new Map<number, string[]>()
+  readonly #unsettled = new Map<number, string | string[]>()
+  /** Items of one map have one signal. */
+  readonly #bySignal = new Map<AbortSignal, { readonly items: Set<SentItem>; readonly stay: () => void }>()
 
   constructor(batch: SentBatch, groups: JobGroups, jobs: Jobs, lost: AbortSignal, ended: () => void) {
     this.#batch = batch
@@ -46,28 +49,49 @@ export class RemoteBatch implements BullBatch {
   }
 
   async run(item: unknown, index: number, signal: AbortSignal): Promise<Outcome<unknown>> {
-    signal.throwIfAborted()
-    checkPayload(`Item ${index} of "${this.#batch.data.path}"`, item)
-    const { outcome, job } = await this.#send(item, index, signal)
-    const jobs = this.#unsettled.get(index)
-    if (jobs) jobs.push(job)
-    else this.#unsettled.set(index, [job])
-    const { attempts, ms } = outcome
-    this.#groups.took(ms)
+    const outcome = await this.send(item, index, signal)
+    const { attempts } = outcome
     if (outcome.status === "ok") return { status: "ok", index, value: outcome.value, attempts }
     return { status: "failed", index, error: errorFromWire(outcome.error), attempts }
   }
 
+  /** `run` with the outcome as it came. One promise an item: a window of them is in memory at a time. */
+  send(item: unknown, index: number, signal: AbortSignal): Promise<WireOutcome> {
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted()
+      const { text, bytes } = checkPayload(`Item ${index} of "${this.#batch.data.path}"`, item)
+      const sent = new SentItem(this, item, index, printOf(text), bytes, signal, resolve, reject)
+      this.#follow(sent)
+      if (!this.#jobs.join(this.#batch, sent)) this.#groups.add(sent)
+    })
+  }
+
+  /** The item has come back: as the outcome of a job, or without one. */
+  came(sent: SentItem, job?: string, outcome?: WireOutcome): void {
+    const { index, signal } = sent
+    const together = this.#bySignal.get(signal)
+    together?.items.delete(sent)
+    if (together?.items.size === 0) {
+      together.stay()
+      this.#bySignal.delete(signal)
+    }
+    if (job === undefined) return
+    const jobs = this.#unsettled.get(index)
+    this.#unsettled.set(index, jobs === undefined ? job : [jobs, job].flat())
+    this.#groups.took(outcome!.ms)
+  }
+
   settled(index: number): void {
     const jobs = this.#unsettled.get(index)
-    if (!jobs) return
+    if (jobs === undefined) return
     this.#unsettled.delete(index)
-    for (const job of jobs) this.#jobs.settled(job, this.#batch)
+    if (typeof jobs === "string") this.#jobs.settled(jobs, this.#batch)
+    else for (const job of jobs) this.#jobs.settled(job, this.#batch)
   }
 
   /** Takes back what is not with a job yet. */
   withdraw(reason: unknown): void {
-    for (const { reject } of this.#groups.withdraw()) reject(reason)
+    for (const sent of this.#groups.withdraw()) sent.reject(reason)
   }
 
   async end(isWhole: boolean): Promise<void> {
@@ -76,26 +100,59 @@ export class RemoteBatch implements BullBatch {
     await this.#jobs.end(this.#batch, ended, isWhole)
   }
 
-  #send(
+  #follow(sent: SentItem): void {
+    const { signal } = sent
+    let together = this.#bySignal.get(signal)
+    if (!together) {
+      const items = new Set<SentItem>()
+      const stay = onAbort(signal, () => {
+        for (const each of items) each.reject(signal.reason)
+      })
+      together = { items, stay }
+      this.#bySignal.set(signal, together)
+    }
+    together.items.add(sent)
+  }
+}
+
+/** An item on its way, and who waits for it: an object instead of functions of its own. */
+class SentItem implements Sent {
+  readonly item: unknown
+  readonly index: number
+  readonly print: string
+  readonly bytes: number
+  readonly signal: AbortSignal
+  readonly #batch: RemoteBatch
+  readonly #resolve: (outcome: WireOutcome) => void
+  readonly #reject: (error: unknown) => void
+
+  constructor(
+    batch: RemoteBatch,
     item: unknown,
     index: number,
+    print: string,
+    bytes: number,
     signal: AbortSignal,
-  ): Promise<{ readonly outcome: WireOutcome; readonly job: string }> {
-    return new Promise((resolve, reject) => {
-      const stay = onAbort(signal, () => reject(signal.reason))
-      const sent: Sent = {
-        index,
-        item,
-        resolve: (outcome, job) => {
-          stay()
-          resolve({ outcome, job })
-        },
-        reject: (error) => {
-          stay()
-          reject(error)
-        },
-      }
-      if (!this.#jobs.join(this.#batch, sent)) this.#groups.add(sent)
-    })
+    resolve: (outcome: WireOutcome) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#batch = batch
+    this.item = item
+    this.index = index
+    this.print = print
+    this.bytes = bytes
+    this.signal = signal
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  resolve(outcome: WireOutcome, job: string): void {
+    this.#batch.came(this, job, outcome)
+    this.#resolve(outcome)
+  }
+
+  reject(error: unknown): void {
+    this.#batch.came(this)
+    this.#reject(error)
   }
 }

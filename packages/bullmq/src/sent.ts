@@ -4,6 +4,10 @@ import type { WireOutcome } from "./wire-outcome.ts"
 export interface Sent {
   readonly index: number
   readonly item: unknown
-  readonly resolve: (outcome: WireOutcome, job: string) => void
-  readonly reject: (error: unknown) => void
+  /** Tells it from what was there before. */
+  readonly print: string
+  /** As JSON. */
+  readonly bytes: number
+  resolve(outcome: WireOutcome, job: string): void
+  reject(error: unknown): void
 }

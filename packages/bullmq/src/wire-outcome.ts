@@ -30,8 +30,11 @@ interface WireError {
   readonly retryable?: boolean
 }
 
-/** JSON of what goes through Redis. @throws SluiceError `not-serialisable`, `payload-too-large` */
-export function checkPayload(what: string, value: unknown): void {
+/** The JSON of what goes through Redis, and its bytes. @throws SluiceError `not-serialisable`, `payload-too-large` */
+export function checkPayload(
+  what: string,
+  value: unknown,
+): { readonly text: string | undefined; readonly bytes: number } {
   let text: string | undefined
   try {
     text = JSON.stringify(value)
@@ -39,7 +42,7 @@ export function checkPayload(what: string, value: unknown): void {
     throw new SluiceError("not-serialisable", `${what} cannot be sent as JSON: ${String(cause)}.`, { cause })
   }
   const bytes = text === undefined ? 0 : Buffer.byteLength(text)
-  if (bytes <= mostBytes) return
+  if (bytes <= mostBytes) return { text, bytes }
   throw new SluiceError(
     "payload-too-large",
     `${what} has ${bytes} bytes as JSON; at most ${mostBytes} go through Redis. Pass a reference: a path, an id, a URL.`,

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import type { ItemPlace, Node } from "@sluice/core"
 
 /** All keys of ours in one slot of a cluster. */
@@ -9,16 +9,17 @@ export const prefix = "{sluice}"
  * sees its jobs.
  */
 export function queueName(root: Node<never>): string {
-  const hash = createHash("sha256").update(JSON.stringify(root.toJSON())).digest("hex").slice(0, 8)
-  return `sluice-${root.name}-${hash}`
+  return `sluice-${root.name}-${hash("sha256", JSON.stringify(root.toJSON()), "hex").slice(0, 8)}`
 }
 
 /** A short name of a JSON value. */
 export function print(value: unknown): string {
-  return createHash("sha256")
-    .update(JSON.stringify(value) ?? "")
-    .digest("base64url")
-    .slice(0, 11)
+  return printOf(JSON.stringify(value))
+}
+
+/** The same of its text. In one go: an object for each hash would live in memory of its own until the next great collection. */
+export function printOf(json: string | undefined): string {
+  return hash("sha256", json ?? "", "base64url").slice(0, 11)
 }
 
 /** Names the jobs of one batch of one run; BullMQ allows no colon. */
