@@ -1,5 +1,6 @@
 import type { Settlement, Cost } from "@sluice/core"
 import type { Ask, Block, Ledger, Oversize, SentCall, Taken, Consequence } from "../quota/ledger.ts"
+import { credible } from "./credible.ts"
 import { LedgerState } from "./state.ts"
 import { QuotaLearning } from "./learning.ts"
 import type { QuotaLimits, QuotaOptions } from "../quota/options.ts"
@@ -45,7 +46,7 @@ export class LocalLedger implements Ledger {
 
   settle(nowMs: number, call: SentCall, end: Settlement): Consequence {
     this.#learning.reconcile(nowMs, call, end)
-    return this.#learning.learn(nowMs, call, end)
+    return this.#learning.learn(nowMs, call, credible(end))
   }
 
   oversize(cost: Cost): Oversize | undefined {

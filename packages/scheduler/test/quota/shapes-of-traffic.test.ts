@@ -150,6 +150,17 @@ describe("what a user tells of the kind", () => {
   }
 })
 
+describe("headers that say that all remains, whatever is used", () => {
+  it("are not taken for those of a window: who goes first behind a batch waits for no reset", async () => {
+    const reports = await runs(
+      [batch(300), { calls: 30, arrivals: { kind: "poisson", perMinute: 15 }, ...small, priority: 1 }],
+      { limits: { requests: { limit: 150 } }, latency: fast, headers: "wrong", retryAfter: "none" },
+      { told: { requestsPerMinute: 150 } },
+    )
+    for (const { addedMsByPriority } of reports) expect(addedMsByPriority[1]!.max).toBeLessThanOrEqual(5_000)
+  })
+})
+
 describe("priority", () => {
   it("goes first behind a long batch: within the time in which one call is admitted", async () => {
     const reports = await runs(
