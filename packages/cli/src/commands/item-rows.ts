@@ -1,5 +1,5 @@
 import type { JournalItem } from "@sluice/journal"
-import { exactDigits } from "@sluice/journal"
+import { columnsOf } from "../results/table/table.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -24,11 +24,6 @@ export function itemColumns(items: Iterable<JournalItem>): string[] {
 function byKind(a: string, b: string): number {
   const kind = (name: string): number => (name.startsWith("input.") ? 0 : 1)
   return kind(a) - kind(b)
-}
-
-/** The cells of each item as text, in the order of `columns`. */
-export function* csvRows(items: Iterable<JournalItem>, columns: readonly string[]): Generator<string[]> {
-  for (const row of itemRows(items)) yield columns.map((name) => cellOf(row.get(name)))
 }
 
 /** What stands in each column of an item. */
@@ -62,19 +57,6 @@ function valuesOf(item: JournalItem): Fields {
   return { ...columnsOf("input", answer["input"]), ...columnsOf("output", answer["output"]) }
 }
 
-function columnsOf(name: string, value: unknown): Fields {
-  if (value === undefined) return {}
-  if (typeof value !== "object" || value === null || Array.isArray(value) || exactDigits(value) !== undefined)
-    return { [name]: value }
-  return Object.fromEntries(Object.entries(value).map(([field, one]) => [`${name}.${field}`, one]))
-}
-
 function fieldsIn(value: unknown): Fields {
   return typeof value === "object" && value !== null ? (value as Fields) : {}
-}
-
-/** A spreadsheet would run what looks like a formula; the quote before it is what it shows as text. Numbers stay numbers. */
-function cellOf(value: unknown): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "")
-  return /^[=+\-@\t\r]/.test(text) && !/^[+-]?\d[\d.,]*(?:[eE][+-]?\d+)?$/.test(text) ? `'${text}` : text
 }

@@ -1,16 +1,14 @@
 import { existsSync, readdirSync } from "node:fs"
 import { openJournal, type JournalItem, type RunSummary, type SqliteJournal } from "@sluice/journal"
-import { stringify } from "csv-stringify"
 import { once } from "node:events"
-import { pipeline } from "node:stream/promises"
-import { Readable } from "node:stream"
-import { csvRows, itemColumns } from "./item-rows.ts"
+import { itemColumns, itemRows } from "./item-rows.ts"
 import { SluiceError } from "@sluice/core"
 import { cellOf, plainTable } from "../display/plain-table.ts"
 import { printable, printableJson, printableText } from "../display/printable.ts"
 import { exitCodes } from "../exit-codes.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { textOf } from "../question/prompt-template.ts"
+import type { Table } from "../results/table/table.ts"
 import { usageError } from "../usage-error.ts"
 import { keptFrame } from "../watch/kept-frame.ts"
 
@@ -141,19 +139,18 @@ export async function exportCommand(run: string, options: ExportOptions, { stdou
       for (const item of items()) if (!stdout.write(`${printableJson(item)}\n`)) await once(stdout, "drain")
       return
     }
+    const table: Table = { columns: itemColumns(items()), rows: () => itemRows(items()) }
     if (options.format === "parquet") {
       if (stdout.isTTY) throw usageError("Parquet is no text: sluice export RUN --format parquet > results.parquet")
-      const { writeParquet } = await import("./write-parquet.ts")
-      return writeParquet(items, async (bytes) => {
+      const { writeParquet } = await import("../results/table/write-parquet.ts")
+      const write = async (bytes: Uint8Array): Promise<void> => {
         if (!stdout.write(bytes)) await once(stdout, "drain")
-      })
-    }
-    const columns = itemColumns(items())
-    // Standard output must stay open: as the pipeline's last stream it would be ended.
-    await pipeline(Readable.from(csvRows(items(), columns)), stringify({ header: true, columns }), async (chunks) => {
-      for await (const chunk of chunks as AsyncIterable<Buffer>) {
-        if (!stdout.write(stdout.isTTY ? printableText(chunk.toString()) : chunk)) await once(stdout, "drain")
       }
+      return writeParquet(table, write, "--format parquet")
+    }
+    const { writeCsv } = await import("../results/table/write-csv.ts")
+    return writeCsv(table, async (chunk) => {
+      if (!stdout.write(stdout.isTTY ? printableText(chunk.toString()) : chunk)) await once(stdout, "drain")
     })
   })
   return exitCodes.done

@@ -11,10 +11,13 @@ export interface ResultPlaces {
   readonly failed: string
 }
 
-/** Failures stand beside the results; beside the journal, or here, where those go to standard output. */
-export function placesOf(out: string, journalPath: string | undefined): ResultPlaces {
+/**
+ * Failures stand beside the results; beside the journal, or here, where those go to standard output. The lines of a table stand beside it
+ * too: they are what can be gone on with.
+ */
+export function placesOf(out: string, journalPath: string | undefined, isTable: boolean): ResultPlaces {
   const beside = out === "-" ? (journalPath ?? "sluice") : out
-  return { out, failed: `${beside}.failed.jsonl` }
+  return { out: isTable ? `${out}.jsonl` : out, failed: `${beside}.failed.jsonl` }
 }
 
 const note = "results"
@@ -88,7 +91,7 @@ export function checkFolder(what: string, path: string): void {
 }
 
 /** By its place; or it was moved together with its journal, and nobody has changed it since. */
-function isOurs(path: string, { size }: Stats, place: string | undefined, bytes: number | undefined): boolean {
+export function isOurs(path: string, { size }: Stats, place: string | undefined, bytes: number | undefined): boolean {
   return place !== undefined && (realpathSync(path) === place || size === bytes)
 }
 

@@ -11,16 +11,14 @@ import type { Terminal } from "../display/terminal.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { promptText } from "../question/prompt-text.ts"
 import { type ReadAs, readInput } from "../input/read-input.ts"
-import { parseModelName, weakKeyWarning } from "../model/model-name.ts"
 import { openModel, type OpenedModel } from "../model/open-model.ts"
 import { ResultFiles, type ResultFilesOptions } from "../results/result-files.ts"
 import { linesFor } from "../results/result-line.ts"
-import { placesOf } from "../results/result-places.ts"
 import { bulkRun, type BulkRunResult } from "./items/bulk-run.ts"
 import { type CheckedRun, fitting, inputOptions } from "./checked-run.ts"
 import { noteEvent, notingFetch } from "./items/item-notes.ts"
 import { isNothingDone } from "./nothing-done.ts"
-import { journalWarning } from "./journal-privacy.ts"
+import { runWarnings } from "./run-warnings.ts"
 import { answersIn, leaving } from "./open-run-journal.ts"
 import { SharedBudget } from "../variants/shared-budget.ts"
 import { type AskedVariant, keepVariants, type PlacedVariant, titleOf as modelsIn } from "../variants/variant.ts"
@@ -160,7 +158,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
     })
     if (progress.isLive && terminal.onKey && !checked.files.includes("-")) keys = new RunKeys(hands, fetch)
     const stopKeys = keys && terminal.onKey?.((key) => keys?.press(key))
-    for (const [code, message] of warningsOf(checked, terminal)) {
+    for (const [code, message] of runWarnings(checked, terminal)) {
       progress.observe({ type: "warning", atMs: clock.now(), code, message })
     }
     const onRead = ({ warning: message }: ReadAs): void => {
@@ -212,6 +210,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
   const ended = deadline?.reason ?? budget?.reason
   if (ended) result = { ...result, stopped: result.stopped ?? ended }
   const interrupted = interruption.drain.aborted && !ended
+  if (!interrupted) await checked.table?.write(run)
   if (lane !== "online" && result.isWhole) {
     await run.putNote("lane", "online")
     await forgetDeadline(run)
@@ -225,7 +224,9 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
       const { compareVariants } = await import("../variants/compare-variants.ts")
       await progress.compared(compareVariants(checked.journal, run.runId, variants))
     }
-    progress.summary(result, { out, journal: checked.path, interrupted, failing: marks?.failing })
+    const { places, path } = checked
+    const facts = { out: interrupted ? places.out : out, failures: places.failed, journal: path, interrupted }
+    progress.summary(result, { ...facts, failing: marks?.failing })
   }
   if (interrupted) return isUnread ? exitCodes.done : exitCodes.interrupted
   if (result.stopped) return exitCodes.stopped
@@ -263,28 +264,18 @@ function mayRetry({ path, files }: CheckedRun): boolean {
   return path !== undefined && !files.includes("-")
 }
 
-function warningsOf({ variants, path }: CheckedRun, { env }: Terminal): [code: string, message: string][] {
-  const vendors = new Set(variants.map(({ model }) => parseModelName(model).vendor))
-  const weakKeys = [...vendors].flatMap((vendor) => weakKeyWarning(vendor, env) ?? [])
-  const openJournal = path === undefined ? undefined : journalWarning(path)
-  return [
-    ...weakKeys.map((text) => ["weak-key", text] as [string, string]),
-    ...(openJournal === undefined ? [] : [["journal-readable", openJournal] as [string, string]]),
-  ]
-}
-
 const finishing = "Finishing what is in flight. Ctrl-C again stops now."
 const leavingBatches = "Leaving. The batches go on at the vendor; the same command collects their answers."
 
 async function openFiles(
-  { out, path, run, options, ...checked }: CheckedRun,
+  { places, run, options, ...checked }: CheckedRun,
   { stdout, clock }: Terminal,
   listeners: Pick<ResultFilesOptions, "onFailure" | "onUnread">,
 ): Promise<ResultFiles> {
   const order = options.asCompleted ? "completion" : "input"
   const answers = checked.variants.length
   const lines = linesFor(checked.fields, checked.variants, options.formatOut)
-  return new ResultFiles({ ...placesOf(out, path), lines, answers, order, stdout, run, clock, ...listeners })
+  return new ResultFiles({ ...places, lines, answers, order, stdout, run, clock, ...listeners })
 }
 
 function tellLeft(leftMs: number, progress: Progress, clock: Clock): void {

@@ -6,6 +6,8 @@ import type { Input } from "../input/input.ts"
 import type { InputOptions } from "../input/read-input.ts"
 import { parseModelName } from "../model/model-name.ts"
 import { checkFields } from "../results/result-fields.ts"
+import type { ResultPlaces } from "../results/result-places.ts"
+import type { ResultTable } from "../results/table/result-table.ts"
 import type { RunPage } from "../ui/run-page.ts"
 import type { Interruption } from "./interruption.ts"
 import type { RunLimits } from "./options/run-limits.ts"
@@ -15,7 +17,12 @@ import type { Variants } from "../variants/variant.ts"
 /** A run that makes sense: what its command said, and its journal. */
 export interface CheckedRun {
   readonly files: readonly string[]
+  /** As it was named. */
   readonly out: string
+  /** Of lines. */
+  readonly places: ResultPlaces
+  /** Where `out` is one. */
+  readonly table: ResultTable | undefined
   readonly fields: readonly string[]
   readonly variants: Variants
   readonly config: SluiceConfig

@@ -135,6 +135,11 @@ async function runOnce(
   const out = options.out ?? "-"
   const temporary = options.journal === false || (options.journal === undefined && out === "-")
   const path = temporary ? undefined : (options.journal ?? `${out}.journal`)
+  const isTable = options.formatOut === undefined && /\.(csv|parquet)$/i.test(out)
+  const places = placesOf(out, path, isTable)
+  const table = isTable
+    ? new (await import("../results/table/result-table.ts")).ResultTable(out, places.out)
+    : undefined
   // Before the journal beside it is opened: that one was named by nobody.
   if (out !== "-") checkFolder(`--out ${out}`, out)
   if (typeof options.journal === "string") checkFolder(`--journal ${options.journal}`, options.journal)
@@ -158,7 +163,8 @@ async function runOnce(
     await forgetFrame(run)
     const acceptChanges = options.acceptChanges ?? false
     const check = async (): Promise<{ readonly variants: Variants; readonly total: number | undefined }> => {
-      checkPlaces(placesOf(out, path), run)
+      checkPlaces(places, run)
+      await table?.check(run)
       const earlier = { run, out, acceptChanges, hasAnswers: () => answersIn(journal, runId) > 0 }
       const variants = placeVariants(asking, earlier)
       checkLeft(earlier, lane)
@@ -185,6 +191,8 @@ async function runOnce(
       {
         files,
         out,
+        places,
+        table,
         fields,
         variants,
         config,

@@ -31,6 +31,7 @@ export interface Progress {
 
 interface SummaryFacts {
   readonly out: string
+  readonly failures: string
   readonly journal: string | undefined
   readonly interrupted: boolean
   /** Answers that fail a check of `--assert`; `undefined` where there is none. */
@@ -129,7 +130,7 @@ function plainError(value: unknown): unknown {
 
 function summaryOf(
   result: BulkRunResult | undefined,
-  { out, journal, interrupted, failing }: SummaryFacts,
+  { out, failures, journal, interrupted, failing }: SummaryFacts,
   { total }: Spending,
 ): string {
   const { ok = 0, failed = 0, replayed = 0, stopped } = result ?? {}
@@ -140,7 +141,7 @@ function summaryOf(
     ...spentOf(total),
     ...(out === "-" || (interrupted && ok + failed === 0)
       ? []
-      : [`Results: ${out}${failed > 0 ? `; failures: ${out}.failed.jsonl` : ""}.`]),
+      : [`Results: ${out}${failed > 0 ? `; failures: ${failures}` : ""}.`]),
   ]
   if (journal !== undefined && (interrupted || stopped)) parts.push("The same command goes on from here.")
   if (journal !== undefined && failed > 0) parts.push("--retry-failed tries the failed ones again.")

@@ -160,7 +160,10 @@ export function addRunOptions(command: Command): Command {
   )
   group(
     "Input and output:",
-    option("-o, --out <file>", "one line of JSON per input; - is standard output")
+    option(
+      "-o, --out <file>",
+      "one line of JSON per input, or a table (results.csv, results.parquet); - is standard output",
+    )
       .argParser(notEmpty("the name of a file"))
       .default("-"),
     option("--format <format>", "of the inputs (default: by their names; standard input: jsonl)").choices(inputFormats),

@@ -1,21 +1,23 @@
-import { exactDigits, type JournalItem } from "@sluice/journal"
-import { optionalPart } from "../input/optional-part.ts"
-import { itemColumns, itemRows } from "./item-rows.ts"
+import { exactDigits } from "@sluice/journal"
+import { optionalPart } from "../../input/optional-part.ts"
+import type { Table } from "./table.ts"
 
 /** Rows that are in memory at once. */
 const groupRows = 10_000
 
-/** Writes the table of items, typed by what all of a column's values are. Reads them three times. */
+/** What writes Parquet. @throws how to get it */
+export function parquetWriter(neededFor: string): Promise<typeof import("hyparquet-writer")> {
+  return optionalPart(["hyparquet", "hyparquet-writer"], neededFor, () => import("hyparquet-writer"))
+}
+
+/** Writes a table, typed by what all of a column's values are. Reads its rows twice. */
 export async function writeParquet(
-  items: () => Iterable<JournalItem>,
+  { columns: names, rows: read }: Table,
   write: (bytes: Uint8Array) => Promise<void>,
+  neededFor: string,
 ): Promise<void> {
-  const { ByteWriter, parquetWriteRows } = await optionalPart(
-    ["hyparquet", "hyparquet-writer"],
-    "--format parquet",
-    () => import("hyparquet-writer"),
-  )
-  const kinds = kindsOf(itemColumns(items()), items())
+  const { ByteWriter, parquetWriteRows } = await parquetWriter(neededFor)
+  const kinds = kindsOf(names, read())
   const writer = new ByteWriter()
   const flush = async (): Promise<void> => {
     const bytes = writer.getBytes().slice()
@@ -24,7 +26,7 @@ export async function writeParquet(
   }
   const columns = [...kinds].map(([name, kind]) => ({ name, type: typeOf(kind), nullable: true }))
   function* rows(): Generator<Record<string, unknown>> {
-    for (const row of itemRows(items())) {
+    for (const row of read()) {
       yield Object.fromEntries([...kinds].map(([name, kind]) => [name, valueOf(row.get(name), kind)]))
     }
   }
@@ -35,9 +37,9 @@ export async function writeParquet(
 /** What a value is to Parquet; `big`: a whole number that a binary fraction does not hold. */
 type Kind = "whole" | "big" | "number" | "boolean" | "text" | "json"
 
-function kindsOf(columns: readonly string[], items: Iterable<JournalItem>): Map<string, Kind> {
+function kindsOf(columns: readonly string[], rows: Iterable<ReadonlyMap<string, unknown>>): Map<string, Kind> {
   const kinds = new Map<string, Kind>()
-  for (const row of itemRows(items)) {
+  for (const row of rows) {
     for (const [name, value] of row) {
       if (value === undefined || value === null) continue
       const [kind, before] = [kindOf(value), kinds.get(name)]

@@ -1,0 +1,140 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { expect, test } from "vitest"
+import { readParquet } from "../../src/input/tables/read-parquet.ts"
+import { labVendor } from "./set-up.ts"
+import { linesOf, sluice, temporaryFolder } from "./sluice.ts"
+import { jsonServer, speakingVendor } from "./speaking-vendor.ts"
+
+const inputs = [
+  { id: 1, text: "good", more: { a: 1 } },
+  { id: 2, text: "=1+1", more: null },
+  { id: 3, text: 'two\nlines, and "quotes"', more: { a: 2 } },
+]
+
+function setUp(name: string) {
+  const folder = temporaryFolder()
+  const lines = inputs.map((input) => `${JSON.stringify(input)}\n`).join("")
+  writeFileSync(join(folder, "in.jsonl"), `${lines}{"id":9007199254740993,"text":"big","more":{"a":3}}\n`)
+  const out = join(folder, name)
+  return { folder, out, args: ["run", join(folder, "in.jsonl"), "-p", "{{text}}", "-q", "-o", out] }
+}
+
+async function rowsOf(file: string): Promise<string[]> {
+  const rows: string[] = []
+  for await (const { record } of readParquet(file)) rows.push(JSON.stringify(record))
+  return rows
+}
+
+test("-o results.csv: the lines as a table when the run ends; they, the journal and the failures stand beside it", async () => {
+  const vendor = await speakingVendor(({ messages }) => messages.at(-1)?.content ?? "")
+  const { folder, out, args } = setUp("results.csv")
+  const run = (...more: string[]) => sluice([...args, ...vendor.args, ...more])
+  expect(await run()).toMatchObject({ code: 0, stderr: "" })
+  const table = [
+    "index,input.id,input.text,input.more,output",
+    '0,1,good,"{""a"":1}",good',
+    "1,2,'=1+1,null,'=1+1",
+    `2,3,"two\nlines, and ""quotes""","{""a"":2}","two\nlines, and ""quotes"""`,
+    '3,9007199254740993,big,"{""a"":3}",big',
+    "",
+  ].join("\n")
+  expect(readFileSync(out, "utf8")).toBe(table)
+  expect(readdirSync(folder).toSorted()).toEqual([
+    "in.jsonl",
+    "results.csv",
+    "results.csv.journal",
+    "results.csv.jsonl",
+  ])
+  expect(linesOf(`${out}.jsonl`)).toHaveLength(4)
+  // The same command asks nothing, and makes the table anew where it is gone.
+  rmSync(out)
+  expect((await run()).code).toBe(0)
+  expect([readFileSync(out, "utf8"), vendor.heard.length]).toEqual([table, 4])
+  // Other fields, other columns.
+  expect((await run("--fields", "output,id")).code).toBe(0)
+  expect(readFileSync(out, "utf8").split("\n")[0]).toBe("output,id")
+  expect((await sluice(["inspect", out])).stdout).toContain("4 ok, 0 failed")
+})
+
+test("-o results.parquet: fields of --schema are columns, typed, with all digits", async () => {
+  const server = await jsonServer(() => ({
+    body: { choices: [{ finish_reason: "stop", message: { content: '{"kind":"good","stars":5}' } }] },
+  }))
+  const { folder, out, args } = setUp("results.parquet")
+  writeFileSync(join(folder, "schema.json"), '{"type":"object","required":["kind","stars"]}')
+  const model = ["-m", "openai-compatible:x", "--base-url", `${server.url}/v1`, "--schema", join(folder, "schema.json")]
+  expect(await sluice([...args, ...model])).toMatchObject({ code: 0, stderr: "" })
+  const rows = await rowsOf(out)
+  expect(rows[0]).toBe(
+    '{"index":0,"input.id":1,"input.text":"good","input.more":{"a":1},"output.kind":"good","output.stars":5}',
+  )
+  expect(rows[3]).toContain('"input.id":9007199254740993')
+})
+
+test("several models: a column for each", async () => {
+  const vendor = await speakingVendor(() => "yes")
+  const { out, args } = setUp("results.csv")
+  const models = ["-m", "openai-compatible:b", "--fields", "id,output"]
+  expect((await sluice([...args, ...vendor.args, ...models])).code).toBe(0)
+  expect(readFileSync(out, "utf8").split("\n").slice(0, 2)).toEqual([
+    "id,output.openai-compatible:x,output.openai-compatible:b",
+    "1,yes,yes",
+  ])
+})
+
+test("what failed stands in the failures, and asked again it is in the table", async () => {
+  let isWell = false
+  const vendor = await speakingVendor(({ messages }) =>
+    isWell || messages.at(-1)?.content !== "big" ? "fine" : { status: 422, message: "no such thing" },
+  )
+  const { out, args } = setUp("results.csv")
+  const failed = await sluice([...args.filter((word) => word !== "-q"), ...vendor.args])
+  expect([failed.code, linesOf(`${out}.failed.jsonl`).length]).toEqual([1, 1])
+  expect(failed.stderr).toContain(`Results: ${out}; failures: ${out}.failed.jsonl.`)
+  expect(readFileSync(out, "utf8")).not.toContain("big")
+  isWell = true
+  expect((await sluice([...args, ...vendor.args, "--retry-failed"])).code).toBe(0)
+  expect(readFileSync(out, "utf8")).toContain('3,9007199254740993,big,"{""a"":3}",fine')
+})
+
+test.each(["results.csv", "results.parquet"])(
+  "%s that is somebody else's is not touched, and nothing is asked",
+  async (name) => {
+    const vendor = await labVendor()
+    const { out, args } = setUp(name)
+    writeFileSync(out, "years of work\n")
+    const { code, stderr } = await sluice([...args, "-m", "openai-compatible:x", "--base-url", `${vendor.url}/v1`])
+    expect([code, vendor.stats().arrived, readFileSync(out, "utf8")]).toEqual([2, 0, "years of work\n"])
+    expect(stderr).toContain(`${out} exists and is not the result of a run recorded in its journal.`)
+  },
+)
+
+test("at a Ctrl-C there is no table yet: the summary names the lines", async () => {
+  const { out, args } = setUp("results.csv")
+  const interrupts = new Set<() => void>()
+  const vendor = await speakingVendor(() => {
+    for (const interrupt of interrupts) interrupt()
+    return "fine"
+  })
+  const loud = args.filter((word) => word !== "-q")
+  const stopped = await sluice([...loud, ...vendor.args, "--concurrency", "1"], { interrupts })
+  expect([stopped.code, existsSync(out), linesOf(`${out}.jsonl`).length]).toEqual([130, false, 1])
+  expect(stopped.stderr).toContain(`Results: ${out}.jsonl.`)
+  const calm = await speakingVendor(() => "fine")
+  expect((await sluice([...args, ...calm.args])).code).toBe(0)
+  expect(readFileSync(out, "utf8").trimEnd().split("\n").length).toBeGreaterThanOrEqual(5)
+})
+
+test("a run whose inputs all fail has no table", async () => {
+  const vendor = await speakingVendor(() => ({ status: 422, message: "no such thing" }))
+  const { out, args } = setUp("results.parquet")
+  expect((await sluice([...args, ...vendor.args])).code).toBe(1)
+  expect(existsSync(out)).toBe(false)
+})
+
+test("--format-out jsonl: lines, whatever the file is called", async () => {
+  const { out, args } = setUp("results.csv")
+  expect((await sluice([...args, "-m", "noop:", "--format-out", "jsonl"])).code).toBe(0)
+  expect(linesOf(out)).toHaveLength(4)
+})
