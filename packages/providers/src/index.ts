@@ -8,7 +8,7 @@ export { type Fallback, type FallbackCall, fallbackDefaults } from "./call/elsew
 export { findVendor, type FoundCall, vendors } from "./vendors/find-vendor.ts"
 export { limitedFetch, type LimitedFetch } from "./limited-fetch.ts"
 export type { QuotaWait } from "./accounts/accounts.ts"
-export { untimedFetch } from "./http/untimed-fetch.ts"
+export { untimedFetch } from "./http/sending/untimed-fetch.ts"
 export type { AdaptiveTimeout, HedgeOptions } from "./call/slow-options.ts"
 export { type CallIdentity, limitedFetchDefaults, type LimitedFetchOptions } from "./options.ts"
 export { openAIShaped, type OpenAIShape } from "./vendors/openai-shape.ts"

@@ -19,14 +19,14 @@ import type { FetchContext } from "./call/context.ts"
 import { ModelRequest } from "./call/model-request.ts"
 import { mayBeModelCall, recogniser } from "./call/recognise.ts"
 import { prices } from "./accounts/prices.ts"
-import { untimedFetch } from "./http/untimed-fetch.ts"
+import { untimedFetch } from "./http/sending/untimed-fetch.ts"
 import { ownRequest } from "./call/own-request.ts"
 import { type FetchInput, urlOf } from "./http/request.ts"
 import { SendTurns } from "./call/send-turns.ts"
 import type { SlowAnswers } from "./call/slow-answers.ts"
 import { Closing } from "./call/closing.ts"
 import { Pause } from "./call/pause.ts"
-import { checkSendable } from "./http/unsendable.ts"
+import { isPlainRequest } from "./http/sending/is-plain-request.ts"
 
 /** A `fetch` under quotas. */
 export interface LimitedFetch {
@@ -89,7 +89,7 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
     const url = urlOf(input)
     const found = url && recognise(url, input, init)
     const isBeside = url !== undefined && !found && isBesideModels(url)
-    if (found || isBeside) checkSendable(url, init)
+    if ((found || isBeside) && !isPlainRequest(url, init)) (await onDemand()).checkSendable(url, init)
     if (!found) {
       if (url && mayBeModelCall(url, input, init) && isWorthALook(context, url))
         (await onDemand()).warnOfHole(context, url, input, init)

@@ -1,6 +1,6 @@
 /**
- * What `limitedFetch` loads with the first call that needs any of it: most apps send no files, have one key and no vendor's
- * batch, and would begin with a sixth more. One module, not one for each: bundlers would cut what they share into many
+ * What `limitedFetch` loads with the first call that needs any of it: most apps send no files, meet no redirect, have one key
+ * and no vendor's batch, and would begin with a sixth more. One module, not one for each: bundlers would cut what they share into many
  * small files, which weigh more than they save.
  */
 export { sendBeside } from "./call/beside/send-beside.ts"
@@ -9,5 +9,7 @@ export { warnOfHole } from "./call/beside/warn-of-hole.ts"
 export { warnOfPrice } from "./call/beside/warn-of-price.ts"
 export { warnOfStack } from "./call/beside/warn-of-stack.ts"
 export { plainRequest, sendByFallback } from "./call/elsewhere/fallback.ts"
+export { followRedirects } from "./http/sending/follow-redirects.ts"
+export { checkSendable } from "./http/sending/unsendable.ts"
 export { SlowAnswers } from "./call/slow-answers.ts"
 export { BatchLanes } from "./vendor-batch/batch-lanes.ts"

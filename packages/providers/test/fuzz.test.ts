@@ -7,7 +7,8 @@ import { AnswerFacts } from "../src/call/telling/answer-facts.ts"
 import { isRewritable } from "../src/call/elsewhere/is-rewritable.ts"
 import { LineEvents } from "../src/http/line-events.ts"
 import { SseReader } from "../src/http/sse.ts"
-import { checkSendable } from "../src/http/unsendable.ts"
+import { isPlainRequest } from "../src/http/sending/is-plain-request.ts"
+import { checkSendable } from "../src/http/sending/unsendable.ts"
 import { errorInside } from "../src/vendors/reading/empty-answer.ts"
 import { LearnedTokens } from "../src/accounts/token-estimate.ts"
 import { limitedFetch, usdOf, type Vendor, vendors } from "../src/index.ts"
@@ -309,15 +310,19 @@ describe("fuzz: what vendors send", () => {
         expect(vendorMessage(text).length).toBeLessThan(10_000)
         usageInTail(new TextEncoder().encode(text))
         expect(isRewritable(JSON.stringify({ [text]: [text, { [text]: 1 }] }))).toBe(true)
+        const url = new URL("https://api.example")
+        const sent: RequestInit = {
+          headers: [
+            [text, "x"],
+            ["x-key", text],
+          ],
+        }
         try {
-          checkSendable(new URL("https://api.example"), {
-            headers: [
-              [text, "x"],
-              ["x-key", text],
-            ],
-          })
+          checkSendable(url, sent)
         } catch (error) {
           if (!SluiceError.isInstance(error) || error.message.length > 1000) throw error
+          // Or it would never be asked.
+          expect(isPlainRequest(url, sent)).toBe(false)
         }
       })
     },

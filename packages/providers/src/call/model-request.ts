@@ -2,7 +2,7 @@ import { type Cost, currentScope, type Permit, SluiceError, type TaskScope } fro
 import { attemptLoop, retryDecision, type RetryDecision, retryDefaults, sleep } from "@sluice/scheduler"
 import { estimateOf, likelyUsage } from "../accounts/accounting.ts"
 import { readBody } from "../http/body.ts"
-import { fetchOnOrigin } from "../http/on-origin.ts"
+import { fetchOnOrigin } from "../http/sending/on-origin.ts"
 import { openFiles, outOfFiles } from "../http/open-files.ts"
 import { type FetchInput, headerReader, withHeader } from "../http/request.ts"
 import { limitedFetchDefaults } from "../options.ts"

@@ -1,6 +1,5 @@
 import { SluiceError } from "@sluice/core"
-import { RefusedHere } from "./refused-here.ts"
-import type { FetchInput } from "./request.ts"
+import { isBuilt } from "./is-built.ts"
 
 /**
  * What `fetch` would refuse and show whole, the key in it too: a user name or password in the address, a header that cannot be sent.
@@ -19,7 +18,6 @@ export function checkSendable({ username, password, host }: URL, init: RequestIn
   const pairs = (Array.isArray(given) ? given : Object.entries(given)) as readonly [string, unknown][]
   for (const [name, each] of pairs) {
     const value = typeof each === "string" ? each : String(each)
-    if (plainName.test(name) && plainValue.test(value)) continue
     const wrong = wrongHeader(name, value)
     if (wrong === undefined) continue
     const header = /^[\w-]{0,60}/.exec(name)![0]
@@ -31,10 +29,6 @@ export function checkSendable({ username, password, host }: URL, init: RequestIn
   }
 }
 
-// What every `fetch` sends, so that most headers are not built twice.
-const plainName = /^[\w-]+$/
-const plainValue = /^[ -~]*$/
-
 function wrongHeader(name: string, value: string): string | undefined {
   if (isBuilt(() => new Headers([[name, value]]))) return undefined
   if (!isBuilt(() => new Headers([[name, "x"]]))) return "its name is none"
@@ -42,20 +36,4 @@ function wrongHeader(name: string, value: string): string | undefined {
   const at = value.search(/[^\0-\xff]/)
   if (at >= 0) return `character ${at + 1} of its value is not Latin-1 (typographic quotes, an ellipsis)`
   return "there is a control character in its value"
-}
-
-/** `fetch` says no by a `TypeError` too when a request can never be built (a method that is none, a body with GET). */
-export function refusedByFetch(error: unknown, input: FetchInput, init: RequestInit): unknown {
-  const isConnection = !(error instanceof TypeError) || error.cause !== undefined || error.message === "fetch failed"
-  if (isConnection || isBuilt(() => new Request(input instanceof Request ? input.url : input, init))) return error
-  return new RefusedHere("invalid-request", `the request cannot be built: ${error.message}`)
-}
-
-function isBuilt(build: () => unknown): boolean {
-  try {
-    build()
-    return true
-  } catch {
-    return false
-  }
 }

@@ -1,36 +1,24 @@
+import { type FetchInput, methodOf } from "../request.ts"
+import { isRedirect, type Send } from "./on-origin.ts"
 import { RefusedHere } from "./refused-here.ts"
-import { type FetchInput, methodOf, urlOf } from "./request.ts"
-import { refusedByFetch } from "./unsendable.ts"
 
 // As many as browsers follow.
 const mostRedirects = 20
-const redirects = new Set([301, 302, 303, 307, 308])
 
-/**
- * Sends a call that carries a key and a prompt, and follows redirects as `fetch` does, on its own origin only.
- * A caller who says what to do with redirects is obeyed. With `mayLeave` it is followed elsewhere too (files that lie in a
- * store of their own), without any of its headers that could be a key.
- *
- * @throws RefusedHere where the call would leave its origin, or can never be sent.
- */
-export async function fetchOnOrigin(
-  fetch: typeof globalThis.fetch,
-  input: FetchInput,
-  init: RequestInit,
-  mayLeave = false,
+/** Goes where an answer sends the call, as `fetchOnOrigin` tells. */
+export async function followRedirects(
+  first: Response,
+  call: {
+    readonly send: Send
+    readonly input: FetchInput
+    readonly init: RequestInit
+    readonly from: URL
+    readonly mayLeave: boolean
+  },
 ): Promise<Response> {
-  const send = async (to: FetchInput, how: RequestInit): Promise<Response> => {
-    try {
-      return await fetch(to, how)
-    } catch (error) {
-      throw refusedByFetch(error, to, how)
-    }
-  }
+  const { send, input, init, from, mayLeave } = call
   const own = input instanceof Request ? input : undefined
-  const asked = init.redirect ?? own?.redirect ?? "follow"
-  const from = urlOf(input)
-  if (asked !== "follow" || !from) return send(input, init)
-  let response = await send(input, { ...init, redirect: "manual" })
+  let response = first
   let method = methodOf(input, init)
   let sent: RequestInit = { ...(own && { headers: own.headers }), ...init, redirect: "manual" }
   for (let count = 1, at = from; isRedirect(response); count++) {
@@ -66,10 +54,6 @@ const longestPlace = 200
 
 function refused(from: URL, to: string, why: string): RefusedHere {
   return new RefusedHere("redirected", `${from.origin} redirects to ${to.slice(0, longestPlace)}: ${why}`)
-}
-
-function isRedirect({ status, type }: Response): boolean {
-  return redirects.has(status) || type === "opaqueredirect"
 }
 
 /** `undefined` where it names none: then the answer is just that. */

@@ -1,0 +1,40 @@
+import { type FetchInput, urlOf } from "../request.ts"
+import { refusedByFetch } from "./refused-by-fetch.ts"
+
+/** Sends one request. @throws what `fetch` throws, or RefusedHere for one that can never be sent. */
+export type Send = (to: FetchInput, how: RequestInit) => Promise<Response>
+
+/**
+ * Sends a call that carries a key and a prompt, and follows redirects as `fetch` does, on its own origin only.
+ * A caller who says what to do with redirects is obeyed. With `mayLeave` it is followed elsewhere too (files that lie in a
+ * store of their own), without any of its headers that could be a key.
+ *
+ * @throws RefusedHere where the call would leave its origin, or can never be sent.
+ */
+export async function fetchOnOrigin(
+  fetch: typeof globalThis.fetch,
+  input: FetchInput,
+  init: RequestInit,
+  mayLeave = false,
+): Promise<Response> {
+  const send: Send = async (to, how) => {
+    try {
+      return await fetch(to, how)
+    } catch (error) {
+      throw refusedByFetch(error, to, how)
+    }
+  }
+  const asked = init.redirect ?? (input instanceof Request ? input.redirect : undefined) ?? "follow"
+  const from = urlOf(input)
+  if (asked !== "follow" || !from) return send(input, init)
+  const response = await send(input, { ...init, redirect: "manual" })
+  if (!isRedirect(response)) return response
+  const { followRedirects } = await import("../../on-demand.ts")
+  return followRedirects(response, { send, input, init, from, mayLeave })
+}
+
+const redirects = new Set([301, 302, 303, 307, 308])
+
+export function isRedirect({ status, type }: Response): boolean {
+  return redirects.has(status) || type === "opaqueredirect"
+}
