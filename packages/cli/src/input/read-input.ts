@@ -39,6 +39,7 @@ const formats = new Map<string, InputFormat>([
   ["jsonl", "jsonl"],
   ["ndjson", "jsonl"],
   ["json", "json"],
+  ["geojson", "json"],
   ["csv", "csv"],
   ["tsv", "tsv"],
   ["txt", "lines"],

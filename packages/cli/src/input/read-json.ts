@@ -21,12 +21,18 @@ export async function* readJsonLines(lines: AsyncIterable<{ text: string; where:
     }
 }
 
-/** A list, each element an input; or one object, which is one. */
+/** A list, each element an input; the features of a collection of GeoJSON (RFC 7946); or one object, which is one. */
 export async function* readJson(blocks: AsyncIterable<TextBlock>, name: string): AsyncGenerator<Input> {
   const wanted = "JSON; for a value a line, give --format jsonl"
   const value = parse(await wholeText(blocks, name), name, wanted, (line) => `${name}:${line}`)
-  if (!Array.isArray(value)) return yield { record: recordOf(value, name), where: name }
-  for (const [at, one] of value.entries()) yield { record: recordOf(one, `${name}[${at}]`), where: `${name}[${at}]` }
+  const list = Array.isArray(value) ? value : featuresIn(value)
+  if (!list) return yield { record: recordOf(value, name), where: name }
+  for (const [at, one] of list.entries()) yield { record: recordOf(one, `${name}[${at}]`), where: `${name}[${at}]` }
+}
+
+function featuresIn(value: unknown): unknown[] | undefined {
+  const { type, features } = (value ?? {}) as { readonly type?: unknown; readonly features?: unknown }
+  return type === "FeatureCollection" && Array.isArray(features) ? features : undefined
 }
 
 /** One object of objects, each of which is an input that has its name as `key`. */

@@ -99,6 +99,11 @@ function adviceFor(field: string, known: readonly string[], record: InputRecord)
   const members = Object.values(record)
   if (members.length > 1 && members.every((member) => fieldOf(asRecord(member), field) !== undefined))
     return ` It is one object of ${members.length} objects: with --format entries each of them is an input, and its name {{key}}.`
+  const list = Object.entries(record).find(
+    ([, value]) => Array.isArray(value) && fieldOf(asRecord(value[0]), field) !== undefined,
+  )
+  if (list)
+    return ` It is one object with a list: for an input of each of its ${list[0]}, make a file of the list alone (jq .${list[0]} FILE > list.json).`
   // Comparing takes as long as both are: what is no name is not compared.
   const names = known.slice(0, shownNames).filter((one) => one.length < longestName)
   const close = field.length < longestName ? nearest(field, names) : ""
