@@ -52,8 +52,10 @@ export async function carryOut(checked: CheckedRun, terminal: Terminal): Promise
     onEvent: tell,
   })
   const { interruption } = checked
-  const open = async ({ model, question }: PlacedVariant): Promise<OpenedModel | OpenedWorkers> => {
-    if (isRemote) return (await import("../workers/open-workers.ts")).openWorkers(checked, { interruption, tell })
+  const open = async (variant: PlacedVariant): Promise<OpenedModel | OpenedWorkers> => {
+    const { model, question } = variant
+    if (isRemote)
+      return (await import("../workers/open-workers.ts")).openWorkers(checked, variant, { interruption, tell })
     return openModel(model, {
       env: terminal.env,
       fetch: options.cache ? cachedFetch(journal.responses, fetch) : fetch,

@@ -124,7 +124,7 @@ async function runOnce(
     laneOf({ lane: options.lane, deadlineMs: options.deadline, configured: config.lane, model }),
   )
   const lane = lanes[0] ?? "online"
-  checkWorkers(options, lane, asking.length)
+  checkWorkers(options, lane)
   if (!isBatchFile) for (const model of models) checkBudget(model, limits, config)
   if (options.dryRun) {
     const request = { files, variants: asking, options, config, limits }

@@ -3,14 +3,8 @@ import type { RunCommandOptions } from "../run/options/run-options.ts"
 import { usageError } from "../usage-error.ts"
 
 /** What a run whose calls others make cannot have. @throws usage error */
-export function checkWorkers(
-  { workers, redis, cache, ui, attach, fields }: RunCommandOptions,
-  lane: Lane,
-  columns: number,
-): void {
+export function checkWorkers({ workers, redis, cache, ui, attach, fields }: RunCommandOptions, lane: Lane): void {
   if (!workers) return
-  if (columns > 1)
-    throw usageError("--workers: they ask one model with one prompt. Give one --model and one --prompt-file.")
   if (redis === undefined) throw usageError("--workers: say with --redis URL where the workers are.")
   if (lane !== "online")
     throw usageError("--workers: the batch lane spreads a run at the vendor already. Leave one of the two out.")

@@ -8,6 +8,7 @@ import type { CheckedRun } from "../run/checked-run.ts"
 import type { Interruption } from "../run/interruption.ts"
 import { currentNotes, type ItemNotes } from "../run/items/item-notes.ts"
 import { usageError } from "../usage-error.ts"
+import type { PlacedVariant } from "../variants/variant.ts"
 import { askFlow, askPath } from "./ask-flow.ts"
 import type { AskedItem, AskedReport, Asking } from "./asking.ts"
 import { openBullmq } from "./open-bullmq.ts"
@@ -24,18 +25,17 @@ export interface OpenedWorkers {
 }
 
 /**
- * Sends every call's prompt to whoever runs `sluice worker` on this Redis. The run keeps its journal, order and failures; an answer that a worker has
+ * Sends the prompt of every call of one column to whoever runs `sluice worker` on this Redis. The run keeps its journal, order and failures; an answer that a worker has
  * sent is kept in Redis until the journal has it, whoever dies.
  */
 export async function openWorkers(
   checked: CheckedRun,
+  variant: PlacedVariant,
   { interruption, tell }: { readonly interruption: Interruption; readonly tell: EventSink },
 ): Promise<OpenedWorkers> {
-  const {
-    options,
-    run,
-    variants: [{ question, version }],
-  } = checked
+  const { options, run, variants } = checked
+  const { question, version } = variant
+  const column = variants.indexOf(variant)
   const url = options.redis!
   const { bullExecutor } = await openBullmq()
   // Says at once when nobody answers there.
@@ -52,7 +52,7 @@ export async function openWorkers(
     const name = typeof known === "string" ? known : randomUUID()
     if (name !== known) await run.putNote("workers", name)
     const place = { path: askPath, visit: 0, runId: `${name}-${version}`, params: {} }
-    return executor.open(place, { also: { ...askingOf(checked) } })
+    return executor.open(place, { also: { ...askingOf(checked, variant) } })
   }
   const batch = await open().catch(async (error: unknown) => {
     await executor.close()
@@ -68,7 +68,7 @@ export async function openWorkers(
     // Who is with a worker is waited for when the run is to end, unless it comes back by itself.
     notes.isSent = true
     try {
-      const outcome = await batch.run(itemOf(asked), notes.spanId - 1, asked.signal)
+      const outcome = await batch.run(itemOf(asked), Math.floor((notes.spanId - 1) / variants.length), asked.signal)
       if (outcome.status === "failed") throw outcome.error
       return take(parseExactJson(outcome.value as string) as AskedReport, notes)
     } catch (error) {
@@ -105,7 +105,9 @@ export async function openWorkers(
   return {
     ask,
     observe: (event) => {
-      if (event.type === "item-end" && !event.replayed) batch.settled(event.index)
+      // Of several columns each hears of all.
+      if (event.type !== "item-end" || event.replayed || (event.spanId - 1) % variants.length !== column) return
+      batch.settled(event.index)
     },
     end: (isWhole) => batch.end(isWhole),
     close() {
@@ -115,7 +117,7 @@ export async function openWorkers(
   }
 }
 
-function askingOf({ variants: [{ model, question }], options, limits, config }: CheckedRun): Asking {
+function askingOf({ options, limits, config }: CheckedRun, { model, question }: PlacedVariant): Asking {
   const { schema, settings, requestOptions } = question
   return {
     model,

@@ -12,6 +12,7 @@ interface Refusal {
 }
 
 export interface Heard {
+  readonly model?: string
   readonly messages: readonly { readonly role: string; readonly content: string }[]
   readonly response_format?: { readonly type: string; readonly json_schema?: unknown }
 }

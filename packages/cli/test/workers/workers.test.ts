@@ -49,6 +49,24 @@ describe.skipIf(program === undefined)("sluice run --workers", () => {
     return texts.join("\n")
   }
 
+  test("several models: a column for each, each answered once; another column is all that is asked", async () => {
+    const vendor = await speakingVendor(({ model, messages }) => `${model}: ${messages.at(-1)?.content ?? ""}`)
+    const { folder, args, out } = place(30, [...at(vendor.url), "-m", "openai-compatible:y"])
+    const worker = await workerAt(vendor.url, folder)
+    expect(await sluice([...args, "-q"], { env: {} })).toEqual({ code: 0, stdout: "", stderr: "" })
+    const columns = (id: number, names: readonly string[]) =>
+      Object.fromEntries(names.map((name) => [`openai-compatible:${name}`, `${name}: Say word ${id}.`]))
+    expect(linesOf(out).map(({ output }) => output)).toEqual(
+      Array.from({ length: 30 }, (_, id) => columns(id, ["x", "y"])),
+    )
+    expect(vendor.heard).toHaveLength(60)
+    expect((await sluice([...args, "-m", "openai-compatible:z", "-q"], { env: {} })).code).toBe(0)
+    expect(linesOf(out)[7]?.["output"]).toEqual(columns(7, ["x", "y", "z"]))
+    expect(vendor.heard).toHaveLength(90)
+    worker.child.kill("SIGTERM")
+    expect(await worker.ended).toBe(0)
+  }, 120_000)
+
   test("spreads the items; the key is the workers' alone, and never in Redis", async () => {
     const { vendor, calls } = await countingVendor({
       latency: { baseMs: 20, perOutputTokenMs: 0 },
