@@ -19,15 +19,21 @@ export interface Arrow {
 }
 
 type Point = readonly [x: number, y: number]
+type Curve = readonly [Point, Point, Point, Point]
 
 // Pixels: how far an arrow to the node itself swings, how long a head is, and what stays free beside what is passed.
 const swing = 30
 const headLength = 8
 const clearance = 22
+// How large a label is about, and where along its curve it may stand, best first.
+const letterWidth = 7
+const [ascent, descent] = [12, 4]
+const places = [0.5, 0.35, 0.65, 0.25, 0.75]
+const samples = 40
 
 /** An arrow for each pair of nodes that an action joins: straight to a neighbour, else around what stands between. */
 export function arrowsOf(boxes: ReadonlyMap<string, Box>, edges: Edges): Arrow[] {
-  const arrows: Arrow[] = []
+  const arrows: { readonly curve: Curve; readonly label: string }[] = []
   for (const [from, exits] of Object.entries(edges)) {
     const byTarget = Map.groupBy(Object.entries(exits), ([, to]) => to)
     for (const [to, actions] of byTarget) {
@@ -35,10 +41,44 @@ export function arrowsOf(boxes: ReadonlyMap<string, Box>, edges: Edges): Arrow[]
       if (!a || !b) continue
       const names = actions.map(([action]) => action)
       const label = names.length === 1 && names[0] === "default" ? "" : names.map(wordOf).join(", ")
-      arrows.push(arrow(route(a, b, [...boxes.values()]), label))
+      arrows.push({ curve: route(a, b, [...boxes.values()]), label })
     }
   }
-  return arrows
+  return arrows.map(({ curve, label }) =>
+    arrow(
+      curve,
+      label,
+      placeOf(
+        curve,
+        label,
+        arrows.map((each) => each.curve).filter((each) => each !== curve),
+      ),
+    ),
+  )
+}
+
+/** Where on its curve a label stands so that no other arrow goes through it. */
+function placeOf(own: Curve, label: string, others: readonly Curve[]): number {
+  if (label === "") return places[0]!
+  const passed = others.flatMap((each) => Array.from({ length: samples + 1 }, (_, at) => pointOf(each, at / samples)))
+  const isFree = (place: number): boolean => {
+    const [x, y] = labelPoint(own, place)
+    const half = (label.length * letterWidth) / 2
+    return !passed.some(([px, py]) => Math.abs(px - x) < half && py > y - ascent && py < y + descent)
+  }
+  return places.find(isFree) ?? places[0]!
+}
+
+function pointOf([from, bend, bend2, to]: Curve, at: number): Point {
+  const [a, b, c, d] = [(1 - at) ** 3, 3 * at * (1 - at) ** 2, 3 * at ** 2 * (1 - at), at ** 3]
+  const along = (axis: 0 | 1): number => a * from[axis] + b * bend[axis] + c * bend2[axis] + d * to[axis]
+  return [along(0), along(1)]
+}
+
+/** Above the line. */
+function labelPoint(own: Curve, place: number): Point {
+  const [x, y] = pointOf(own, place)
+  return [Math.round(x), Math.round(y) - 5]
 }
 
 const wordOf = (action: string): string => (action === "default" ? "then" : action)
@@ -49,7 +89,7 @@ const inRow = (a: Box, b: Box): boolean => overlaps(a.top, bottom(a), b.top, bot
 const inColumn = (a: Box, b: Box): boolean => overlaps(a.left, right(a), b.left, right(b))
 
 /** Four points of a cubic curve. */
-function route(a: Box, b: Box, all: readonly Box[]): readonly [Point, Point, Point, Point] {
+function route(a: Box, b: Box, all: readonly Box[]): Curve {
   const others = all.filter((box) => box !== a && box !== b)
   if (a === b) {
     const under = bottom(a) + swing
@@ -95,24 +135,25 @@ function bendFor(reach: number, from: number, to: number): number {
   return (reach + clearance - (from + to) / 8) * (4 / 3)
 }
 
-function curve(from: Point, bend: Point, bend2: Point, to: Point): readonly [Point, Point, Point, Point] {
+function curve(from: Point, bend: Point, bend2: Point, to: Point): Curve {
   return [from, bend, bend2, to]
 }
 
-function arrow([from, bend, bend2, to]: readonly [Point, Point, Point, Point], label: string): Arrow {
+function arrow(own: Curve, label: string, place: number): Arrow {
+  const [from, bend, bend2, to] = own
   // Along the last piece of the curve.
   const before = bend2[0] === to[0] && bend2[1] === to[1] ? from : bend2
   const length = Math.hypot(to[0] - before[0], to[1] - before[1]) || 1
   const [dx, dy] = [((to[0] - before[0]) / length) * headLength, ((to[1] - before[1]) / length) * headLength]
   const [baseX, baseY] = [to[0] - dx, to[1] - dy]
-  const middle = (axis: 0 | 1): number => (from[axis] + 3 * bend[axis] + 3 * bend2[axis] + to[axis]) / 8
+  const [labelX, labelY] = labelPoint(own, place)
   const points = (...all: readonly Point[]): string =>
     all.map(([x, y]) => `${Math.round(x)},${Math.round(y)}`).join(" ")
   return {
     path: `M${points(from)} C${points(bend, bend2, to)}`,
     head: `M${points(to)} L${points([baseX - dy / 2, baseY + dx / 2], [baseX + dy / 2, baseY - dx / 2])} Z`,
     label,
-    labelX: Math.round(middle(0)),
-    labelY: Math.round(middle(1)) - 5,
+    labelX,
+    labelY,
   }
 }

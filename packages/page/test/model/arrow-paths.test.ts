@@ -43,3 +43,11 @@ test("the head points where the arrow comes in; actions to one node share an arr
   ])
   expect(arrows({ a: box(0, 0) }, edges)).toEqual([])
 })
+
+test("a label stands where no other arrow goes through it", () => {
+  const boxes = { a: box(0, 0), b: box(170, 0), c: box(340, 0), d: box(170, 90) }
+  const label = (edges: Edges): number | undefined => arrows(boxes, edges).find((each) => each.label === "none")?.labelX
+  expect(label({ a: { none: "c" } })).toBe(220)
+  // Straight through its middle.
+  expect(label({ a: { none: "c" }, b: { default: "d" } })).toBe(146)
+})
