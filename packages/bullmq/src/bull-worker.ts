@@ -2,8 +2,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type EventSink, type ItemPlace, type Node, runPlace } from "@sluice/core"
 import { tellWarning } from "@sluice/core/internal"
+import { KeptOutcomes } from "./kept-outcomes.ts"
 import { mapAll, type Semaphore, semaphore, systemClock, systemRuntime } from "@sluice/scheduler"
-import { type ConnectionOptions, type Job, Worker } from "bullmq"
+import { type ConnectionOptions, Worker } from "bullmq"
 import { batchName, cancelledKey, prefix, queueName } from "./redis/queue-name.ts"
 import { RedisWatch } from "./redis/redis-watch.ts"
 import { ageKeys, queueKeys } from "./redis/scripts.ts"
@@ -32,8 +33,6 @@ export interface BullWorker extends AsyncDisposable {
 
 /** How often a job may be begun again because its worker was lost, before its items are tried one by one. */
 const mostLost = 2
-/** What has ended of a long job is kept at most so much later. */
-const keepEveryMs = 100
 /** A batch that was cancelled is noticed at most so much later. */
 const lookEveryMs = 1_000
 const cancelled = new Error("The batch was cancelled.")
@@ -57,6 +56,12 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
   /** Of late jobs. */
   let itemsOfJob: number | undefined
   const running = new Map<string, { readonly abort: AbortController; count: number }>()
+  /** Of jobs that are not told as ended. */
+  const kept = new Map<string, KeptOutcomes>()
+  const told = (id = ""): void => {
+    kept.get(id)?.close()
+    kept.delete(id)
+  }
   const worker = new Worker<JobData, readonly WireOutcome[]>(
     queueName(root),
     async (job, _token, signal) => {
@@ -70,7 +75,13 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
       worker.concurrency = jobsFor(concurrency, itemsOfJob)
       const { signal: cancelled } = mine.abort
       try {
-        return await doItems(root, job, places, signal ? AbortSignal.any([signal, cancelled]) : cancelled, onEvent)
+        const outcomes = await KeptOutcomes.of(worker, job, systemClock)
+        told(job.id)
+        kept.set(job.id!, outcomes)
+        const signals = signal ? AbortSignal.any([signal, cancelled]) : cancelled
+        return await doItems(root, job.data, { places, kept: outcomes, signal: signals, onEvent }).finally(() => {
+          outcomes.overMs = systemClock.now()
+        })
       } finally {
         if (--mine.count === 0) running.delete(batch)
       }
@@ -86,6 +97,8 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
     },
   )
   worker.on("error", () => {})
+  worker.on("completed", ({ id }) => told(id))
+  worker.on("failed", (job) => told(job?.id))
   // Ends once nothing is taken any more and all that was taken has been told.
   const ran = worker.run().catch(() => {})
   const warn = (code: string, message: string): void => tellWarning(onEvent, systemClock.now(), code, message)
@@ -110,23 +123,26 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
         .catch(() => {})
         .finally(() => {
           isLooking = false
-          if (running.size > 0) lookSoon()
+          if (running.size + kept.size > 0) lookSoon()
         })
     })
   }
   const look = async (): Promise<void> => {
+    const nowMs = systemClock.now()
+    // Other workers have it by then, whatever came of telling.
+    for (const [id, { overMs = Infinity }] of kept) if (nowMs - overMs > lockMs) told(id)
     await ageKeys(worker, queueKeys)
     const client = await worker.getBackend().client
     for (const [batch, { abort }] of running) {
       if ((await client.get(worker.toKey(cancelledKey(batch)))) !== null) abort.abort(cancelled)
     }
   }
-  const told = new Set<string>()
+  const toldOf = new Set<string>()
   /** Says that this version is here, and hears which others are asked for. */
   const tell = async (): Promise<void> => {
     for (const name of await otherVersions(worker, root.name, "workers").catch(() => [])) {
-      if (told.has(name)) continue
-      told.add(name)
+      if (toldOf.has(name)) continue
+      toldOf.add(name)
       const message = `A run of "${root.name}" in another version waits for workers: its jobs are in ${name}, and this worker takes those of ${worker.name} alone. Start a worker with that version.`
       warn("other-version", message)
     }
@@ -149,6 +165,7 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
       for (const { abort } of running.values()) abort.abort(left)
     }
     watch.stop()
+    for (const id of kept.keys()) told(id)
     // Nothing is to be said any more, or nobody hears it: BullMQ would wait for an answer.
     await worker.close(true)
   }
@@ -171,17 +188,20 @@ function jobsFor(items: number, itemsOfJob: number | undefined): number {
   return Math.max(1, Math.round(items / itemsOfJob))
 }
 
+interface Surroundings {
+  readonly places: Semaphore
+  readonly kept: KeptOutcomes
+  readonly signal: AbortSignal
+  readonly onEvent: EventSink | undefined
+}
+
 async function doItems(
   root: Node<never>,
-  job: Job<JobData, readonly WireOutcome[]>,
-  places: Semaphore,
-  signal: AbortSignal,
-  onEvent: EventSink | undefined,
+  { items, path, visit, runId, params, also }: JobData,
+  { places, kept, signal, onEvent }: Surroundings,
 ): Promise<readonly WireOutcome[]> {
-  const { items, path, visit, runId, params, also } = job.data
   const place: ItemPlace = { path, visit, runId, params: { ...params, ...also } }
-  const done = new Map(keptOf(job).map((outcome) => [outcome.index, outcome]))
-  let keptMs = systemClock.now()
+  const { done } = kept
   await mapAll(
     items.filter(([index]) => !done.has(index)),
     async ([index, item]) => {
@@ -191,25 +211,14 @@ async function doItems(
       const fromMs = systemClock.now()
       try {
         const outcome = await runPlace(root, place, item, index, options)
-        done.set(index, toWire(item, outcome, systemClock.now() - fromMs))
+        kept.ended(toWire(item, outcome, systemClock.now() - fromMs), permit)
       } catch (error) {
-        // What has ended by then is kept, should the run be taken up again.
-        if (error === cancelled || error === left) return
-        throw error
-      } finally {
         permit.settle({ outcome: "success" })
+        // What has ended by then is kept, should the run be taken up again.
+        if (error !== cancelled && error !== left) throw error
       }
-      if (done.size === items.length || systemClock.now() - keptMs < keepEveryMs) return
-      keptMs = systemClock.now()
-      // Who takes over after this worker repeats less.
-      await job.updateProgress({ outcomes: [...done.values()] })
     },
     { concurrency: items.length },
   )
   return [...done.values()]
-}
-
-/** What a worker before this one had done of the job. */
-function keptOf({ progress }: Job): readonly WireOutcome[] {
-  return typeof progress === "object" && "outcomes" in progress ? (progress["outcomes"] as readonly WireOutcome[]) : []
 }
