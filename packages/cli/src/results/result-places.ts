@@ -91,7 +91,7 @@ export function checkFolder(what: string, path: string): void {
 }
 
 /** By its place; or it was moved together with its journal, and nobody has changed it since. */
-export function isOurs(path: string, { size }: Stats, place: string | undefined, bytes: number | undefined): boolean {
+function isOurs(path: string, { size }: Stats, place: string | undefined, bytes: number | undefined): boolean {
   return place !== undefined && (realpathSync(path) === place || size === bytes)
 }
 

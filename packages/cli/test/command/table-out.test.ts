@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import { readParquet } from "../../src/input/tables/read-parquet.ts"
@@ -106,9 +106,22 @@ test.each(["results.csv", "results.parquet"])(
     writeFileSync(out, "years of work\n")
     const { code, stderr } = await sluice([...args, "-m", "openai-compatible:x", "--base-url", `${vendor.url}/v1`])
     expect([code, vendor.stats().arrived, readFileSync(out, "utf8")]).toEqual([2, 0, "years of work\n"])
-    expect(stderr).toContain(`${out} exists and is not the result of a run recorded in its journal.`)
+    expect(stderr).toContain(`${out} exists and is not as a run recorded in its journal wrote it.`)
   },
 )
+
+test("a table that somebody has written into is not replaced; moved away, it is made anew", async () => {
+  const { out, args } = setUp("results.csv")
+  const run = () => sluice([...args, "-m", "noop:"])
+  expect((await run()).code).toBe(0)
+  const written = readFileSync(out, "utf8")
+  writeFileSync(out, `${written}my own notes\n`)
+  const refused = await run()
+  expect([refused.code, readFileSync(out, "utf8")]).toEqual([2, `${written}my own notes\n`])
+  renameSync(out, `${out}.mine.csv`)
+  expect((await run()).code).toBe(0)
+  expect(readFileSync(out, "utf8")).toBe(written)
+})
 
 test("at a Ctrl-C there is no table yet: the summary names the lines", async () => {
   const { out, args } = setUp("results.csv")

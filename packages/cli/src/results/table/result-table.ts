@@ -3,11 +3,12 @@ import { SluiceError } from "@sluice/core"
 import { parseExactJson, type SqliteRunJournal } from "@sluice/journal"
 import { z } from "zod"
 import { usageError } from "../../usage-error.ts"
-import { besideOf, checkBeside, isOurs, realPlace } from "../result-places.ts"
+import { besideOf, checkBeside, realPlace } from "../result-places.ts"
 import { columnsOf, type Table } from "./table.ts"
 
 const note = "table"
-const kept = z.object({ out: z.string(), bytes: z.number() })
+/** What sizes it may have: as it was written last, and while it is written anew, as it will be. */
+const kept = z.object({ bytes: z.array(z.number()) })
 const blockBytes = 2 ** 16
 
 /** `results.csv` or `results.parquet`: made of the result's lines, which stand beside it, whenever a run ends by itself. */
@@ -27,9 +28,10 @@ export class ResultTable {
     const before = kept.safeParse(run.note(note)).data
     const stat = statSync(this.#path, { throwIfNoEntry: false })
     if (stat && !stat.isFile()) throw usageError(`${this.#path} is not a file. Choose another --out.`)
-    if (stat && stat.size > 0 && !isOurs(this.#path, stat, before?.out, before?.bytes)) {
+    // Somebody may have put notes into it.
+    if (stat && stat.size > 0 && !before?.bytes.includes(stat.size)) {
       throw usageError(
-        `${this.#path} exists and is not the result of a run recorded in its journal. Move it away, or choose another --out.`,
+        `${this.#path} exists and is not as a run recorded in its journal wrote it. Move it away, or choose another --out.`,
       )
     }
     checkBeside(besideOf(this.#place()), before !== undefined)
@@ -43,8 +45,9 @@ export class ResultTable {
     // Nothing was answered: what an earlier command has written is no result any more.
     if (columns.length === 0) return rmSync(place, { force: true })
     const beside = besideOf(place)
-    // Known as ours from its first byte on.
-    if (run.note(note) === undefined) await run.putNote(note, { out: place, bytes: -1 })
+    const before = kept.safeParse(run.note(note)).data?.bytes ?? []
+    // What lies beside is known as ours from its first byte on.
+    await run.putNote(note, { bytes: before })
     try {
       const file = openSync(beside, "w", 0o600)
       let bytes = 0
@@ -60,8 +63,9 @@ export class ResultTable {
       } finally {
         closeSync(file)
       }
-      await run.putNote(note, { out: place, bytes })
+      await run.putNote(note, { bytes: [...before, bytes] })
       renameSync(beside, place)
+      await run.putNote(note, { bytes: [bytes] })
     } catch (error) {
       rmSync(beside, { force: true })
       throw new SluiceError(
