@@ -181,7 +181,8 @@ export const helpPages: readonly HelpPage[] = [
         does: "chosen fields",
         command: `sluice run reviews.csv -p "{{text}}" -m lab: --fields id,output,usd,latencyMs -o fields.jsonl`,
       },
-      { does: "a table for a spreadsheet", command: "sluice export fields.jsonl --format csv > fields.csv" },
+      { does: "a table for a spreadsheet", command: `sluice run reviews.csv -p "{{text}}" -m lab: -o table.csv` },
+      { does: "of a run that is there", command: "sluice export fields.jsonl --format csv > fields.csv" },
       { does: "all that is known of one item", command: "sluice inspect fields.jsonl --key 1" },
       {
         does: "what two runs answered otherwise; exit code 1 when something differs",
