@@ -134,6 +134,12 @@ describe("simulate", () => {
     expect(spent).toMatchObject({ answered: 5, exhausted: 15, lost: 0 })
   })
 
+  it("a call whose answer takes longer than any attempt may is impossible, not lost", async () => {
+    const slow = shape(stream({ calls: 3, outputTokens: 10_000 }), stream({ calls: 2 }))
+    const report = await simulate(slow, { ...vendor, limits: {} }, { timeoutMs: 5_000 })
+    expect(report).toMatchObject({ impossible: 3, lost: 0, answered: 2 })
+  })
+
   it("tries again after faults and time-outs as limitedFetch does", async () => {
     const rates = { error500: 0.05, reset: 0.05, hang: 0.05, error503: 0.05 }
     const report = await simulate(

@@ -70,7 +70,7 @@ export async function simulate(
   const calls = trafficCalls(shape, seed)
   const all = calls.flat()
   const seeded = { ...vendorOptions, seed }
-  const oracle = trafficOracle(shape, calls, seeded, options.told ?? {}, networkMs)
+  const oracle = trafficOracle(shape, calls, seeded, options.told ?? {}, networkMs, timeoutMs)
   const clock = new VirtualClock({ settles: "promises" })
   const limiterClock = new CountingClock(clock, lookForHang)
   const vendorClock = new CountingClock(clock, lookForHang)

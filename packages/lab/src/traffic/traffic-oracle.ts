@@ -38,6 +38,7 @@ export function trafficOracle(
   vendor: VendorOptions,
   told: ToldQuota,
   networkMs: number,
+  timeoutMs: number = Infinity,
 ): TrafficOracle {
   let nowMs = 0
   let sequence = 0
@@ -93,6 +94,11 @@ export function trafficOracle(
       dispatch()
     }
     if (!verdict.admitted) return void after(2 * networkMs, again)
+    if (verdict.fault === undefined && verdict.totalMs + 2 * networkMs > timeoutMs) {
+      // Whoever sends it gives it up before its answer is there, each time.
+      verdict.finish("cancelled")
+      return asked.ended()
+    }
     running++
     const allowed = ceiling.arrive(asked.call)
     const { fault: drawn, firstTokenMs, totalMs, finish } = verdict

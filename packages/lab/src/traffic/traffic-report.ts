@@ -21,7 +21,7 @@ export interface TrafficReport {
   readonly aborted: number
   /** Ended because a day's total or the account was gone, as the vendor had it. */
   readonly exhausted: number
-  /** Refused for good, and nobody who keeps to what was told could have had them answered. */
+  /** Refused for good, or given up, and nobody who keeps to what was told and to the time-out could have had them answered. */
   readonly impossible: number
   /** Calls that should have had an answer and have none, by how they ended; `unsettled` had not ended when it was stopped. */
   readonly lost: number
