@@ -23,13 +23,13 @@ describe("what answers say of a limit", () => {
   it.each(table)("%s", (_name, reading, holds) => {
     const end = success(reading)
     if (holds) expect(credible(end)).toBe(end)
-    else expect(credible(end)).toEqual(success(requests))
+    else expect(credible(end)).toEqual(success({ ...requests, remaining: 60 }))
   })
 
   it("leaves what else an answer says, and ends that say nothing of limits", () => {
     const full = { ...requests, remaining: 60, resetMs: 30_000 }
     const tokens = { dimension: "tokens", limit: 1_000, remaining: 400, resetMs: 36_000 } as const
-    expect(credible(success(full, tokens))).toEqual(success(requests, tokens))
+    expect(credible(success(full, tokens))).toEqual(success({ ...requests, remaining: 60 }, tokens))
     const failed: Settlement = { outcome: "failed" }
     expect(credible(failed)).toBe(failed)
   })

@@ -159,6 +159,11 @@ describe("headers that say that all remains, whatever is used", () => {
     )
     for (const { addedMsByPriority } of reports) expect(addedMsByPriority[1]!.max).toBeLessThanOrEqual(5_000)
   })
+
+  it("bound the depth all the same once they refuse (draw 4774)", async () => {
+    const { shape, vendor, options } = randomTraffic(4774)
+    expect((await simulate(shape, vendor, options)).refusedRatio).toBeLessThanOrEqual(0.2)
+  })
 })
 
 describe("priority", () => {
