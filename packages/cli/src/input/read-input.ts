@@ -31,8 +31,6 @@ export interface ReadAs {
   readonly encoding?: string
   /** Of a table. */
   readonly delimiter?: string
-  /** What it will take that nobody expects, and how to do without. */
-  readonly warning?: string
 }
 
 const formats = new Map<string, InputFormat>([
@@ -80,8 +78,7 @@ async function* readFiles(
       if (file === "-")
         throw usageError(`--format ${kind}: name the file; such a one cannot be read from standard input.`)
       onRead?.({ format: kind })
-      const warn = (warning: string): void => onRead?.({ format: kind, warning })
-      if (kind === "parquet") yield* (await import("./tables/read-parquet.ts")).readParquet(file, warn)
+      if (kind === "parquet") yield* (await import("./tables/read-parquet.ts")).readParquet(file)
       else yield* (await import("./tables/read-xlsx.ts")).readXlsx(file)
       continue
     }

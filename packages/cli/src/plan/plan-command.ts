@@ -56,7 +56,7 @@ async function plansOf(request: PlanRequest, terminal: Terminal): Promise<RunPla
   const read = new Map<string, ReadAs>()
   // What is known of a file grows: its encoding, then what parts its columns.
   const onRead = (how: ReadAs): void => {
-    const { delimiter: _delimiter, warning: _warning, ...before } = how
+    const { delimiter: _delimiter, ...before } = how
     read.delete(JSON.stringify(before))
     read.set(JSON.stringify(how), how)
   }

@@ -27,8 +27,7 @@ function readAs({ read }: RunPlan): string[] {
     const columns = delimiter === undefined ? "" : `, columns parted by ${JSON.stringify(delimiter)}`
     return [`${format} in ${encoding}${columns}`]
   })
-  const warnings = read.flatMap(({ warning }) => warning ?? [])
-  return [...(ways.length === 0 ? [] : [`read as ${ways.join("; ")}`]), ...warnings]
+  return ways.length === 0 ? [] : [`read as ${ways.join("; ")}`]
 }
 
 /** Of several models, which are asked side by side. */

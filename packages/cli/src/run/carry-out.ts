@@ -10,7 +10,7 @@ import { formatDuration } from "../display/quantities.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { promptText } from "../question/prompt-text.ts"
-import { type ReadAs, readInput } from "../input/read-input.ts"
+import { readInput } from "../input/read-input.ts"
 import { openModel, type OpenedModel } from "../model/open-model.ts"
 import { ResultFiles, type ResultFilesOptions } from "../results/result-files.ts"
 import { linesFor } from "../results/result-line.ts"
@@ -163,13 +163,10 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
     for (const [code, message] of runWarnings(checked, terminal)) {
       progress.observe({ type: "warning", atMs: clock.now(), code, message })
     }
-    const onRead = ({ warning: message }: ReadAs): void => {
-      if (message !== undefined) progress?.observe({ type: "warning", atMs: clock.now(), code: "large-group", message })
-    }
     try {
       if (lane !== checked.lane && typeof lane === "object") tellLeft(lane.deadlineMs, progress, clock)
       result = await bulkRun({
-        inputs: readInput(checked.files, { ...inputOptions(options), onRead }, terminal.stdin, reading.signal),
+        inputs: readInput(checked.files, inputOptions(options), terminal.stdin, reading.signal),
         variants: opened as unknown as readonly [AskedVariant, ...AskedVariant[]],
         run,
         files,

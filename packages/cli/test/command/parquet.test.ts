@@ -3,13 +3,22 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
 import { join } from "node:path"
 import { SluiceError } from "@sluice/core"
+import {
+  type ColumnMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  readOffsetIndex,
+  snappyUncompress,
+} from "hyparquet"
 import { type ColumnSource, parquetWriteFile } from "hyparquet-writer"
 import { expect, onTestFinished, test, vi } from "vitest"
+import { indexedChunks } from "../../src/input/tables/nested-pages.ts"
 import { readParquet } from "../../src/input/tables/read-parquet.ts"
-import { sluice, temporaryFolder } from "./sluice.ts"
+import { temporaryFolder } from "./sluice.ts"
 
 type WriteOptions = Parameters<typeof parquetWriteFile>[0]
 
+const nested = join(import.meta.dirname, "fixtures/tables/pandas-nested.parquet")
 const pandas = join(import.meta.dirname, "fixtures/tables/pandas-pages.parquet")
 
 async function recordsIn(file: string): Promise<unknown[]> {
@@ -88,10 +97,10 @@ test("of a group of rows, however large, a page is read at a time, and once", as
   expect(await recordsIn(file)).toEqual(ids.map((id) => ({ id, text: textOf(id) })))
 })
 
-test("of a column of lists as well, where the file says where its pages are", async () => {
+test.each([true, false])("of a column of lists as well; the file says where its pages are: %s", async (offsetIndex) => {
   const ids = Array.from({ length: 30_000 }, (_, id) => id)
   const listsOf = (id: number): string[] => Array.from({ length: id % 4 }, (_, at) => textOf(id + at))
-  const file = written([{ name: "texts", data: ids.map(listsOf) }], {
+  const file = written([{ name: "texts", data: ids.map(listsOf), offsetIndex }], {
     rowGroupSize: ids.length,
     codec: "UNCOMPRESSED",
     pageSize: 100_000,
@@ -102,6 +111,89 @@ test("of a column of lists as well, where the file says where its pages are", as
   expect(Math.max(...sizes)).toBeLessThan(size / 2)
   expect(await recordsIn(file)).toEqual(ids.map((id) => ({ texts: listsOf(id) })))
 })
+
+test("nested columns of pandas, by pages and at once: lists with nulls, empty ones, objects in lists and lists in objects", async () => {
+  const expected = Array.from({ length: 400 }, (_, i) => ({
+    id: i,
+    tags: i % 7 === 0 ? null : Array.from({ length: i % 5 }, (_each, t) => (t === 2 ? null : `tag ${i + t}`)),
+    messages: Array.from({ length: 1 + (i % 3) }, (_each, m) => ({
+      role: "user",
+      content: `say ${m}: ${"word ".repeat(i % 9)}`,
+    })),
+    who: { name: i % 4 === 0 ? null : `n${i}`, pets: Array(i % 3).fill("cat") },
+  }))
+  expect(await recordsIn(nested)).toEqual(expected)
+  // As if they were large, and few rows enough.
+  const handle = await open(nested)
+  const { size } = await handle.stat()
+  const buffer = {
+    byteLength: size,
+    async slice(from: number, to = size) {
+      const bytes = new Uint8Array(to - from)
+      await handle.read(bytes, 0, bytes.length, from)
+      return bytes.buffer
+    },
+  }
+  const metadata = await parquetMetadataAsync(buffer)
+  const [group] = metadata.row_groups
+  const chunks = group!.columns.filter(({ meta_data: meta }) => meta!.path_in_schema[0] === "messages")
+  const leaves = chunks.map((chunk) => ({ chunk, lists: 1 }))
+  const found = await indexedChunks(buffer, leaves, (bytes, length) => {
+    const into = new Uint8Array(length)
+    snappyUncompress(bytes, into)
+    return into
+  })
+  const part = { ...metadata, row_groups: [{ ...group!, columns: [...found.chunks] }] }
+  for (const [rowStart, rowEnd] of [
+    [0, 10],
+    [133, 140],
+    [390, 400],
+  ] as const) {
+    const some = { columns: ["messages"], rowStart, rowEnd, useOffsetIndex: true }
+    const rows = await parquetReadObjects({ file: found.buffer, metadata: part, ...some })
+    expect(rows.map((row) => row["messages"] as unknown)).toEqual(
+      expected.slice(rowStart, rowEnd).map(({ messages }) => messages),
+    )
+  }
+  await handle.close()
+})
+
+test("a page that goes on with the row of the page before is a part of it", async () => {
+  // Levels in runs (0 four times, 1 twice) and as bits (1, 0, 1, 0, 0, 0, 0, 0, of which five count).
+  const pages = [pageOf(6, [8, 0, 4, 1]), pageOf(5, [3, 0b00000101]), pageOf(2, [4, 0])]
+  const bytes = Uint8Array.from(pages.flat())
+  const buffer = { byteLength: bytes.length, slice: (from: number, to?: number) => bytes.slice(from, to).buffer }
+  const chunk = { file_offset: 0n, meta_data: metaOf(bytes.length) }
+  const found = await indexedChunks(buffer, [{ chunk, lists: 1 }], (body) => body)
+  const [{ offset_index_offset: from, offset_index_length: length } = chunk as never] = found.chunks
+  const index = await found.buffer.slice(Number(from), Number(from) + length!)
+  const [one, two, three] = pages.map((page) => page.length) as [number, number, number]
+  expect(readOffsetIndex({ view: new DataView(index), offset: 0 }).page_locations).toEqual([
+    { offset: 0n, compressed_page_size: one + two, first_row_index: 0n },
+    { offset: BigInt(one + two), compressed_page_size: three, first_row_index: 7n },
+  ])
+})
+
+/** A page of the first version with these levels and nothing else. */
+function pageOf(values: number, levels: readonly number[]): number[] {
+  const body = [levels.length, 0, 0, 0, ...levels]
+  const size = body.length * 2
+  const head = [0x15, 0, 0x15, size, 0x15, size, 0x2c, 0x15, values * 2, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0]
+  return [...head, ...body]
+}
+
+function metaOf(size: number): ColumnMetaData {
+  return {
+    type: "INT32",
+    encodings: [],
+    path_in_schema: ["list"],
+    codec: "UNCOMPRESSED",
+    num_values: 13n,
+    total_uncompressed_size: BigInt(size),
+    total_compressed_size: BigInt(size),
+    data_page_offset: 0n,
+  }
+}
 
 test.each([
   { pageSize: 50, rowGroupSize: 1_000 },
@@ -148,18 +240,4 @@ test("a file with bytes that are wrong anywhere ends in one line, and never goes
       )
     })
   }
-})
-
-test("a large group of rows with a column that nests is told in the plan and by the run, with what to do", async () => {
-  const texts = Array.from({ length: 40_000 }, (_, id) => [textOf(id).repeat(4)])
-  const file = written([{ name: "texts", data: texts, offsetIndex: false }], {
-    rowGroupSize: texts.length,
-    schema: listOf("texts"),
-    statistics: false,
-  })
-  const words =
-    "in.parquet: 40k rows are one group, of which texts (39 MiB) nests and is unpacked at once, into several times as much memory. Write the file in smaller groups (pandas: to_parquet(…, row_group_size=10_000))"
-  const args = [file, "-p", "x", "-m", "noop:", "--limit", "1"]
-  expect((await sluice(["plan", ...args])).stdout).toContain(words)
-  expect((await sluice(["run", ...args])).stderr).toContain(words)
 })

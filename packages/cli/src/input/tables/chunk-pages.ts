@@ -18,7 +18,7 @@ export interface RawPages {
   readonly rows: number
 }
 
-/** The pages of a column that does not nest, in one group of rows. Holds the dictionary and what was asked for last. */
+/** The pages of a column of values, in one group of rows. Holds the dictionary and what was asked for last. */
 export class ChunkPages {
   readonly #buffer: AsyncBuffer
   readonly #end: number
@@ -34,12 +34,21 @@ export class ChunkPages {
     this.#end = this.#at + Number(total_compressed_size)
   }
 
-  /** The next ones, of `wanted` rows or fewer. @throws where there is none */
+  /** Where the next page begins. */
+  get at(): number {
+    return this.#at
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at >= this.#end
+  }
+
+  /** The next ones, of `wanted` rows or fewer, of a column that does not nest. @throws where there is none */
   async next(wanted: number): Promise<RawPages> {
     const pages: Uint8Array[] = []
     let [rows, size, isIndexed] = [0, 0, false]
     while (rows < Math.min(wanted, rowsAtOnce) && size < bytesAtOnce) {
-      const { head, bytes } = await this.#page()
+      const { head, bytes } = await this.page()
       if (head.kind === "dictionary") this.#dictionary = bytes
       if (head.kind !== "data") continue
       pages.push(bytes)
@@ -50,7 +59,8 @@ export class ChunkPages {
     return { dictionary: isIndexed ? this.#dictionary : undefined, pages, rows }
   }
 
-  async #page(): Promise<{ readonly head: PageHead; readonly bytes: Uint8Array }> {
+  /** The next one, and what it says of itself. @throws where there is none */
+  async page(): Promise<{ readonly head: PageHead; readonly bytes: Uint8Array }> {
     const from = this.#at
     const left = this.#end - from
     for (let length = Math.min(left, blockBytes); length > 0; length = Math.min(left, length * 2)) {

@@ -1,11 +1,13 @@
 import type { AsyncBuffer, ColumnChunk, ColumnData, FileMetaData, ParquetReadOptions, SchemaElement } from "hyparquet"
 import { ChunkPages, rowsAtOnce } from "./chunk-pages.ts"
+import { indexedChunks, type Leaf, type Unpack } from "./nested-pages.ts"
 
 /** A file, and what unpacks parts of it. */
 export interface ParquetFile {
   readonly buffer: AsyncBuffer
   readonly metadata: FileMetaData
   readonly read: (options: ParquetReadOptions) => Promise<void>
+  readonly unpack: Unpack
 }
 
 /** A column at the top of the schema, in one group of rows. */
@@ -13,6 +15,7 @@ export interface GroupColumn {
   readonly name: string
   /** Of a column that does not nest. */
   readonly flat: { readonly element: SchemaElement; readonly chunk: ColumnChunk } | undefined
+  readonly leaves: readonly Leaf[]
   /** The file says where each page is. */
   readonly isIndexed: boolean
   /** Unpacked. */
@@ -28,29 +31,35 @@ export interface ColumnSlice {
   readonly valueAt: (row: number) => unknown
 }
 
-/**
- * The values of a column in the order of rows. Holds some pages of it; where it nests and the file does not say where pages are, all of it
- * in this group.
- */
+/** The values of a column in the order of rows. Holds some pages of it. */
 export function columnSlices(file: ParquetFile, column: GroupColumn): AsyncGenerator<ColumnSlice, void, undefined> {
   return column.flat ? flatSlices(file, column, column.flat) : nestedSlices(file, column)
 }
 
+/** Below that, finding pages takes longer than unpacking them all. */
+const smallBytes = 2 ** 21
+
 async function* nestedSlices(
-  { buffer, metadata, read }: ParquetFile,
-  column: GroupColumn,
+  { buffer, metadata, read, unpack }: ParquetFile,
+  { name, leaves, isIndexed, bytes, start, end }: GroupColumn,
 ): AsyncGenerator<ColumnSlice> {
-  const { name, isIndexed, start, end } = column
-  const step = isIndexed ? rowsAtOnce : end - start
-  for (let rowStart = start; rowStart < end; rowStart += step) {
-    const rowEnd = Math.min(end, rowStart + step)
-    const chunks: ColumnData[] = []
-    const onChunk = (chunk: ColumnData): void => void chunks.push(chunk)
-    await read({ file: buffer, metadata, columns: [name], rowStart, rowEnd, useOffsetIndex: isIndexed, onChunk })
-    const [first] = chunks
-    const last = chunks.at(-1)
+  const isSmall = bytes < smallBytes
+  const chunks = leaves.map(({ chunk }) => chunk)
+  const found = isSmall || isIndexed ? { chunks, buffer } : await indexedChunks(buffer, leaves, unpack)
+  // To its reader, a file of this group alone.
+  const num_rows = BigInt(end - start)
+  const row_groups = [{ columns: [...found.chunks], num_rows, total_byte_size: BigInt(bytes) }]
+  const part = { file: found.buffer, metadata: { ...metadata, num_rows, row_groups }, columns: [name] }
+  const step = isSmall ? end - start : rowsAtOnce
+  for (let rowStart = 0; rowStart < end - start; rowStart += step) {
+    const rowEnd = Math.min(end - start, rowStart + step)
+    const data: ColumnData[] = []
+    const onChunk = (chunk: ColumnData): void => void data.push(chunk)
+    await read({ ...part, rowStart, rowEnd, useOffsetIndex: !isSmall, onChunk })
+    const [first] = data
+    const last = data.at(-1)
     if (!first || !last || first.rowStart > rowStart || last.rowEnd < rowEnd) throw new Error(`${name} has fewer rows`)
-    yield { end: rowEnd, valueAt: valuesOf(chunks, 0) }
+    yield { end: start + rowEnd, valueAt: valuesOf(data, start) }
   }
 }
 

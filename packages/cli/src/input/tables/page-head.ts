@@ -4,7 +4,10 @@ export interface PageHead {
   /** How long it is itself, and what follows it. */
   readonly headBytes: number
   readonly bodyBytes: number
-  /** Of a column that does not nest. */
+  /** Unpacked. */
+  readonly unpackedBytes: number
+  readonly version: 1 | 2
+  /** Of the first version its values, which are as many as the rows of a column that does not nest. */
   readonly rows: number
   /** Its values are numbers of the dictionary's. */
   readonly isIndexed: boolean
@@ -34,7 +37,15 @@ export function readPageHead(bytes: Uint8Array): PageHead | undefined {
   const rows = second ? numberIn(second, 3) : first ? numberIn(first, 1) : 0
   const encoding = second ? numberIn(second, 4) : first ? numberIn(first, 2) : -1
   if (kind === undefined || bodyBytes < 0 || rows < 0) throw new Error(noPage)
-  return { kind, headBytes: reader.at, bodyBytes, rows, isIndexed: indexed.includes(encoding) }
+  return {
+    kind,
+    headBytes: reader.at,
+    bodyBytes,
+    unpackedBytes: numberIn(fields, 2),
+    version: second ? 2 : 1,
+    rows,
+    isIndexed: indexed.includes(encoding),
+  }
 }
 
 function numberIn(fields: HeadFields, id: number): number {

@@ -2,11 +2,11 @@ import { type FileHandle, open } from "node:fs/promises"
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib"
 import { parseExactJson } from "@sluice/journal"
 import type { AsyncBuffer, ColumnChunk, Compressors, FileMetaData, ParquetParsers, SchemaElement } from "hyparquet"
-import { formatCount } from "../../display/quantities.ts"
 import { usageError } from "../../usage-error.ts"
 import type { Input } from "../input.ts"
 import { optionalPart } from "../optional-part.ts"
 import { type ColumnSlice, columnSlices, type GroupColumn, type ParquetFile } from "./column-slices.ts"
+import type { Unpack } from "./nested-pages.ts"
 import { dateText, momentText, parquetColumns, plainValue } from "./parquet-values.ts"
 
 const parsers: Partial<ParquetParsers> = {
@@ -28,15 +28,9 @@ function atLeastOne(length: number): number {
   return Math.max(1, length)
 }
 
-/**
- * Each row an input, by the names of the columns. Holds some pages of each column; of one that nests all of a group of rows, where the file
- * does not say where its pages are.
- */
-export async function* readParquet(
-  file: string,
-  warn?: (warning: string) => void,
-): AsyncGenerator<Input, void, undefined> {
-  const { parquetMetadataAsync, parquetRead } = await optionalPart(
+/** Each row an input, by the names of the columns. Holds some pages of each column. */
+export async function* readParquet(file: string): AsyncGenerator<Input, void, undefined> {
+  const { parquetMetadataAsync, parquetRead, snappyUncompress } = await optionalPart(
     ["hyparquet"],
     `${file}: reading Parquet`,
     () => import("hyparquet"),
@@ -47,10 +41,18 @@ export async function* readParquet(
     const metadata = await legible(file, () => parquetMetadataAsync(buffer, { geoparquet: false }))
     const columns = parquetColumns(metadata)
     const common = { utf8: false, compressors, parsers, geoparquet: false }
-    const source: ParquetFile = { buffer, metadata, read: (options) => parquetRead({ ...options, ...common }) }
+    const read: ParquetFile["read"] = (options) => parquetRead({ ...options, ...common })
+    const unpack: Unpack = (bytes, length, codec) => {
+      if (codec === "UNCOMPRESSED") return bytes
+      const unpacked = compressors[codec as keyof Compressors]?.(bytes, length)
+      if (unpacked) return unpacked
+      if (codec !== "SNAPPY") throw new Error(`parquet unsupported compression codec: ${codec}`)
+      const into = new Uint8Array(Math.max(0, length))
+      snappyUncompress(bytes, into)
+      return into
+    }
+    const source: ParquetFile = { buffer, metadata, read, unpack }
     const groups = columnsByGroup(metadata)
-    const warning = largeGroup(groups)
-    if (warning !== undefined) warn?.(`${file}: ${warning}`)
     let row = 0
     for (const group of groups) {
       const end = group[0]?.end ?? row
@@ -85,6 +87,7 @@ export async function* readParquet(
 /** Of each group of rows its columns, as the top of the schema has them. */
 function columnsByGroup({ schema, row_groups }: FileMetaData): (readonly GroupColumn[])[] {
   const elements = topElements(schema)
+  const lists = listsByPath(schema)
   let start = 0
   return row_groups.map(({ columns, num_rows }) => {
     const end = start + Number(num_rows)
@@ -95,7 +98,7 @@ function columnsByGroup({ schema, row_groups }: FileMetaData): (readonly GroupCo
       if (before) before.push(chunk)
       else chunks.set(name, [chunk])
     }
-    const group = elements.map((element) => groupColumn(element, chunks.get(element.name) ?? [], { start, end }))
+    const group = elements.map((element) => groupColumn(element, chunks.get(element.name) ?? [], lists, { start, end }))
     start = end
     return group
   })
@@ -104,28 +107,43 @@ function columnsByGroup({ schema, row_groups }: FileMetaData): (readonly GroupCo
 function groupColumn(
   element: SchemaElement,
   chunks: readonly ColumnChunk[],
+  lists: ReadonlyMap<string, number>,
   rows: Pick<GroupColumn, "start" | "end">,
 ): GroupColumn {
   const [chunk] = chunks
   const isFlat = !element.num_children && element.repetition_type !== "REPEATED"
   const isIndexed = chunks.every(({ offset_index_offset: offset }) => offset !== undefined && offset > 0n)
   const bytes = chunks.reduce((total, { meta_data: meta }) => total + Number(meta?.total_uncompressed_size ?? 0), 0)
-  return { name: element.name, flat: isFlat && chunk ? { element, chunk } : undefined, isIndexed, bytes, ...rows }
+  const leaves = chunks.map((each) => ({
+    chunk: each,
+    lists: lists.get(JSON.stringify(each.meta_data?.path_in_schema)) ?? 0,
+  }))
+  return {
+    name: element.name,
+    flat: isFlat && chunk ? { element, chunk } : undefined,
+    leaves,
+    isIndexed,
+    bytes,
+    ...rows,
+  }
 }
 
-/** Of columns that nest so much is unpacked at once before it is told; as values it takes some three times that. */
-const notableBytes = 32 * 2 ** 20
-
-function largeGroup(groups: readonly (readonly GroupColumn[])[]): string | undefined {
-  const heldOf = (group: readonly GroupColumn[]): readonly GroupColumn[] =>
-    group.filter(({ flat, isIndexed }) => !flat && !isIndexed)
-  const bytesOf = (group: readonly GroupColumn[]): number => heldOf(group).reduce((sum, { bytes }) => sum + bytes, 0)
-  const largest = groups.reduce((most, group) => (bytesOf(group) > bytesOf(most) ? group : most), [])
-  if (bytesOf(largest) < notableBytes) return undefined
-  const names = heldOf(largest).map(({ name }) => name)
-  const [first] = largest
-  const rows = (first?.end ?? 0) - (first?.start ?? 0)
-  return `${formatCount(rows)} rows are one group, of which ${names.join(", ")} (${Math.round(bytesOf(largest) / 2 ** 20)} MiB) ${names.length === 1 ? "nests and is" : "nest and are"} unpacked at once, into several times as much memory. Write the file in smaller groups (pandas: to_parquet(…, row_group_size=10_000)) or with an index of its pages (write_page_index=True).`
+/** How many lists each column of values lies in, by its path. */
+function listsByPath(schema: readonly SchemaElement[]): Map<string, number> {
+  const lists = new Map<string, number>()
+  let at = 1
+  const walk = (path: readonly string[], above: number, children: number): void => {
+    for (let child = 0; child < children; child++) {
+      const element = schema[at++]
+      if (!element) return
+      const own = [...path, element.name]
+      const within = above + (element.repetition_type === "REPEATED" ? 1 : 0)
+      if (element.num_children) walk(own, within, element.num_children)
+      else lists.set(JSON.stringify(own), within)
+    }
+  }
+  walk([], 0, schema[0]?.num_children ?? 0)
+  return lists
 }
 
 /** Of the columns, without what is inside them. */
