@@ -94,7 +94,7 @@ async function printMany(): Promise<void> {
     rows.push({ seed, kinds, what: describe(draw), overtaken, report })
     if (args.save === undefined) continue
     const { truth: _truth, ...figures } = report
-    appendFileSync(args.save, `${JSON.stringify({ seed, ...kinds, ...figures })}\n`)
+    appendFileSync(args.save, `${JSON.stringify({ seed, ...kinds, overtaken, ...figures })}\n`)
   }
   console.log(`${rows.length} draws in ${((performance.now() - startedMs) / 1000).toFixed(0)} s\n`)
   console.log(
@@ -112,12 +112,11 @@ async function printMany(): Promise<void> {
     ...groupsBy(rows, "shape", ({ kinds }) => kinds.shape),
   ]
   for (const [name, belongs] of groups) printGroup(name, rows.filter(belongs))
-  const overtaken = rows.flatMap((row) => row.overtaken ?? []).toSorted((a, b) => a - b)
-  const at = (share: number): string =>
-    (overtaken[Math.max(0, Math.ceil(overtaken.length * share) - 1)] ?? 0).toFixed(1)
+  console.log("\nhigher priority beside a batch: p95 of the added wait")
   console.log(
-    `\nhigher priority beside a batch, ${overtaken.length} draws: p95 of the added wait, in calls at the quota's rate: p50 ${at(0.5)}, p90 ${at(0.9)}, worst ${at(1)}`,
+    `${"".padEnd(24)} draws within one | in calls at the quota's rate: p50   p90 worst | in seconds: p50   p90 worst`,
   )
+  for (const [name, belongs] of groups) printOvertaken(name, rows.filter(belongs))
   printWorst(rows)
 }
 
@@ -160,6 +159,27 @@ function printGroup(name: string, rows: readonly Row[]): void {
     ).padStart(38),
     "|",
     spread(({ report }) => report.addedMs.p95, seconds).padStart(34),
+  )
+}
+
+function printOvertaken(name: string, rows: readonly Row[]): void {
+  const waits = rows.flatMap(({ overtaken, report }) =>
+    overtaken === undefined ? [] : [{ calls: overtaken, s: report.addedMsByPriority[10]!.p95 / 1000 }],
+  )
+  if (waits.length === 0) return
+  const spread = (values: readonly number[]): string => {
+    const sorted = values.toSorted((a, b) => a - b)
+    return [0.5, 0.9, 1].map((share) => sorted[Math.ceil(sorted.length * share) - 1]!.toFixed(1).padStart(6)).join("")
+  }
+  const within = waits.filter(({ calls }) => calls <= 1).length / waits.length
+  console.log(
+    name.padEnd(24),
+    String(waits.length).padStart(5),
+    `${Math.round(within * 100)} %`.padStart(10),
+    "|",
+    spread(waits.map(({ calls }) => calls)).padStart(45),
+    "|",
+    spread(waits.map(({ s }) => s)).padStart(27),
   )
 }
 
