@@ -36,6 +36,7 @@ export class LedgerState {
   readonly event: { admitted: number; sinceMs: number }
   /** What was sent, while no rate is known: what one is guessed from. */
   readonly sent: { readonly requests: TakenLog; readonly tokens: TakenLog }
+  #dollars: Reservoir | undefined
   #hasRate = false
 
   constructor(options: QuotaOptions, nowMs: number, wallMs: number) {
@@ -51,7 +52,7 @@ export class LedgerState {
     this.concurrency = new ConcurrencyLimit(this.adaptive?.limit ?? (concurrency as number | undefined) ?? Infinity)
     this.budgets.push(this.concurrency)
     for (const name of told) this.#tell(name, options[name]!, nowMs, wallMs)
-    if (options.budgetUsd !== undefined) this.budgets.push(new Reservoir("budgetUsd", "usd", options.budgetUsd))
+    if (options.budgetUsd !== undefined) this.#spendAtMost(options.budgetUsd)
   }
 
   /** The first thing in the way of `cost`, or nothing. Of several limits, the one that takes longest. */
@@ -78,28 +79,30 @@ export class LedgerState {
     return Math.max(0, ...this.limits.map((limit) => limit.leastMs(nowMs, amountOf(together, limit.dimension))))
   }
 
-  /** Whether `cost` fits now: `block` without its answer, for the fast path. */
+  /** Whether `cost` fits now: `block` without its answer, for the fast path, so kind by kind, which compiles to less. */
   fits(nowMs: number, { cost, place }: Ask): boolean {
     const alone = this.inFlight.requests === 0
     if (sends(cost) && this.gate.msUntil(nowMs, alone) > 0) return false
-    const { budgets } = this
-    for (let i = 0; i < budgets.length; i++) {
-      const budget = budgets[i]!
-      if (budget === this.concurrency && !place) continue
-      if (budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone) > 0) return false
+    if (place && this.concurrency.msUntil() > 0) return false
+    if (this.#dollars && this.#dollars.msUntil(nowMs, amountOf(cost, "usd")) > 0) return false
+    const { limits } = this
+    for (let i = 0; i < limits.length; i++) {
+      const limit = limits[i]!
+      if (limit.msUntil(nowMs, amountOf(cost, limit.dimension), alone) > 0) return false
     }
     return true
   }
 
   /** Takes the call's cost in every dimension. */
   take(nowMs: number, { cost, place }: Ask, waiting: number): Taken {
-    const { budgets, limits } = this
+    const { limits } = this
     if (waiting > 0) for (let i = 0; i < limits.length; i++) limits[i]!.pressed(nowMs)
-    for (let i = 0; i < budgets.length; i++) {
-      const budget = budgets[i]!
-      if (budget === this.concurrency && !place) continue
-      const amount = amountOf(cost, budget.dimension)
-      if (amount !== 0) budget.take(nowMs, amount)
+    if (place) this.concurrency.take()
+    this.#dollars?.take(nowMs, amountOf(cost, "usd"))
+    for (let i = 0; i < limits.length; i++) {
+      const limit = limits[i]!
+      const amount = amountOf(cost, limit.dimension)
+      if (amount !== 0) limit.take(nowMs, amount)
     }
     // Where places alone are scarce, those who wait leave in the same moment as far as there are any: they run beside this one.
     const together = limits.length === 0 ? Math.min(waiting, this.concurrency.level()) : 0
@@ -159,7 +162,7 @@ export class LedgerState {
   }
 
   budgetLeft(): number {
-    return this.budgets.find((one) => one instanceof Reservoir)?.level() ?? Infinity
+    return this.#dollars?.level() ?? Infinity
   }
 
   /** The user's numbers changed. */
@@ -170,11 +173,8 @@ export class LedgerState {
       if (name === "concurrency") {
         this.adaptive = typeof value === "object" && "min" in value ? new AdaptiveConcurrency(value) : undefined
         this.concurrency.retune(this.adaptive?.limit ?? (value as number))
-      } else if (name === "budgetUsd") {
-        const budget = this.budgets.find((one) => one instanceof Reservoir)
-        if (budget) budget.retune(value as number)
-        else this.budgets.push(new Reservoir("budgetUsd", "usd", value as number))
-      } else this.#tell(name, value as number, nowMs, wallMs)
+      } else if (name === "budgetUsd") this.#spendAtMost(value as number)
+      else this.#tell(name, value as number, nowMs, wallMs)
     }
   }
 
@@ -200,6 +200,12 @@ export class LedgerState {
     this.addLimit(
       new RateLimit({ ...how, dimension, windowMs, nowMs, jitterMs: Math.min(this.jitterMs, windowMs / 100) }),
     )
+  }
+
+  #spendAtMost(usd: number): void {
+    if (this.#dollars) return this.#dollars.retune(usd)
+    this.#dollars = new Reservoir("budgetUsd", "usd", usd)
+    this.budgets.push(this.#dollars)
   }
 
   /** A limit that was told, or learned. */
