@@ -3,6 +3,7 @@ import path from "node:path"
 import { Redis } from "ioredis"
 import { expect, test } from "vitest"
 import { findServer, startServer } from "../../redis/test/redis-server.ts"
+import { startTlsServer } from "../../redis/test/tls-server.ts"
 import { bullExecutor, bullWorker } from "../src/index.ts"
 import { countFlow, type Shared } from "./count-flow.ts"
 
@@ -37,4 +38,30 @@ test.skipIf(program === undefined || program.includes("://"))(
     await server.stop()
   },
   30_000,
+)
+
+test.skipIf(program === undefined || program.includes("://"))(
+  "a batch goes over TLS; who does not know the authority is told of the certificate",
+  async (context) => {
+    const server = await startTlsServer(program!)
+    if (!server) return context.skip("this server was built without TLS")
+    const { ca, port } = server
+    const connection = { host: "localhost", port, tls: { ca } }
+    const worker = bullWorker(countFlow(), { connection })
+    const executor = bullExecutor(countFlow(), { connection })
+    const shared: Shared = { count: 50 }
+    await countFlow().run(shared, { executor, runId: "run" })
+    expect(shared).toMatchObject({ sum: 49 * 50, errors: [] })
+    await executor.close()
+    await worker.close()
+    const said = await new Promise<string>((resolve) => {
+      const stranger = bullWorker(countFlow(), {
+        connection: { host: "localhost", port, tls: {} },
+        onEvent: (event) => event.type === "warning" && void stranger.close().then(() => resolve(event.message)),
+      })
+    })
+    expect(said).toMatch(/^Redis has not answered since .* UTC \(self-signed certificate in certificate chain\)/)
+    await server.stop()
+  },
+  60_000,
 )

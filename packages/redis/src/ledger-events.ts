@@ -10,15 +10,18 @@ export class LedgerEvents {
   readonly #quota: string
   readonly #sink: EventSink | undefined
   readonly #clock: Clock
+  readonly #trouble: () => string | undefined
   readonly #once = new Set<string>()
   /** Turns in a row that took long, until it was told of them. */
   #slow: number[] | undefined = []
   #said: string | undefined
 
-  constructor(quota: string, sink: EventSink | undefined, clock: Clock) {
+  /** `trouble`: what is in the way of a connection, if something is. */
+  constructor(quota: string, sink: EventSink | undefined, clock: Clock, trouble = (): string | undefined => undefined) {
     this.#quota = quota
     this.#sink = sink
     this.#clock = clock
+    this.#trouble = trouble
   }
 
   gateClosed(untilMs: number, reason: string): void {
@@ -47,7 +50,9 @@ export class LedgerEvents {
         : share > 0
           ? `This process goes on with ${percent} of the limits, which the others leave to it`
           : "This process waits until it is back"
-    const answers = this.#said === undefined ? "does not answer" : `does no turn (${this.#said})`
+    const trouble = this.#trouble()
+    const silent = trouble === undefined ? "does not answer" : `cannot be reached (${trouble})`
+    const answers = this.#said === undefined ? silent : `does no turn (${this.#said})`
     this.warn("store-lost", `Redis ${answers}. ${goesOn}.`)
   }
 

@@ -78,7 +78,7 @@ export function sharedQuotas(options: SharedQuotasOptions): SharedQuotas {
     // Says what is wrong with them.
     createQuota(quota)
     const keys = quotaKeys(identity, secret)
-    const events = new LedgerEvents(quota.name ?? label, quota.onEvent, quota.clock ?? clock)
+    const events = new LedgerEvents(quota.name ?? label, quota.onEvent, quota.clock ?? clock, () => store.trouble)
     void evicts.then((policy) => policy !== undefined && events.evicts(policy))
     const ledger = new SharedLedger(quota, {
       events,

@@ -1,12 +1,12 @@
 import type { Clock } from "@sluice/core"
-import type { Queue, Worker } from "bullmq"
+import { Queue, type Worker } from "bullmq"
 
 const lookEveryMs = 1_000
 /** So many looks in a row that find no answer. They are counted, not timed: a process that stood still itself lets the answer in first. */
 const mostSilent = 3
 
 export interface RedisNews {
-  /** Redis has not answered since a time that is told in words. */
+  /** Redis has not answered since a time that is told in words, with what is in the way of a connection. */
   lost(since: string): void
   back(afterMs: number): void
 }
@@ -22,6 +22,7 @@ export class RedisWatch {
   #isAsking = false
   #silent = 0
   #since: string | undefined
+  #trouble: string | undefined
   #isStopped = false
   #cancel: () => void
 
@@ -29,6 +30,9 @@ export class RedisWatch {
     this.#queue = queue
     this.#clock = clock
     this.#news = news
+    const hear = ({ message }: Error): void => void (this.#trouble = message)
+    if (queue instanceof Queue) queue.on("error", hear)
+    else queue.on("error", hear)
     this.#answeredMs = clock.now()
     this.#answeredAt = clock.wallNow()
     this.#cancel = clock.setTimer(lookEveryMs, () => this.#look())
@@ -60,7 +64,8 @@ export class RedisWatch {
   #look(): void {
     this.#cancel = this.#clock.setTimer(lookEveryMs, () => this.#look())
     if (++this.#silent > mostSilent && this.#since === undefined) {
-      this.#since = `${new Date(this.#answeredAt).toISOString().slice(11, 19)} UTC`
+      const why = this.#trouble ? ` (${this.#trouble.slice(0, 200)})` : ""
+      this.#since = `${new Date(this.#answeredAt).toISOString().slice(11, 19)} UTC${why}`
       this.#news.lost(this.#since)
       for (const leave of this.#waiting) leave()
     }
@@ -81,6 +86,7 @@ export class RedisWatch {
     this.#isAsking = false
     if (this.#isStopped) return
     this.#silent = 0
+    this.#trouble = undefined
     const nowMs = this.#clock.now()
     if (this.#since !== undefined) {
       this.#since = undefined

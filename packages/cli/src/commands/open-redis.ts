@@ -13,15 +13,14 @@ export async function openRedis(url: string): Promise<Redis> {
   let redis: Redis | undefined
   const { promise: silence, reject } = Promise.withResolvers<never>()
   const answered = systemClock.setTimer(silenceMs, () => reject(new Error(`nothing came for ${silenceMs / 1_000} s`)))
+  let trouble: unknown
   try {
     redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 })
-    redis.on("error", () => {})
+    redis.on("error", (error) => (trouble = error))
     await Promise.race([redis.connect(), silence])
   } catch (error) {
     redis?.disconnect()
-    throw usageError(
-      `No Redis answers at ${withoutPassword(url)}: ${error instanceof Error ? error.message : String(error)}. Is it running, and is the address right?`,
-    )
+    throw usageError(`No Redis answers at ${withoutPassword(url)}: ${whyNot(trouble ?? error, url)}`)
   } finally {
     answered()
   }
@@ -33,4 +32,20 @@ export async function openRedis(url: string): Promise<Redis> {
 function withoutPassword(url: string): string {
   // A password may hold a slash or an @ of its own.
   return url.replace(/\/\/.*@/, "//")
+}
+
+/** What the system says, and what to do about it. */
+function whyNot(error: unknown, url: string): string {
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error
+  const { message, code = "" } = first as { message: string; code?: string }
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return `its certificate is another host's (${message}). Use the name that it was made for.`
+  if (/CERT|LEAF_SIGNATURE/.test(code))
+    return `its certificate is not trusted (${message}). Start this with NODE_EXTRA_CA_CERTS=FILE, the certificate of the authority that has signed it.`
+  if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG")
+    return "it speaks no TLS there. Use redis:// instead of rediss://, or its TLS port."
+  if (code === "ECONNRESET" || message === "Connection is closed.")
+    return `it closed the connection. ${url.startsWith("rediss:") ? "Is that its TLS port?" : "Does it want TLS (rediss://)?"}`
+  // One that speaks no TLS may wait for the end of what it takes for a command.
+  return `${message}. Is it running, and is ${url.startsWith("rediss:") ? "that its TLS port" : "the address right"}?`
 }

@@ -1,4 +1,5 @@
 import type { Script, Store } from "./store.ts"
+import { troubleOf } from "./trouble.ts"
 
 /** What is used of `ioredis`: a `Redis` or a `Cluster`. */
 export interface IoredisLike {
@@ -15,6 +16,7 @@ interface IoredisConnection extends IoredisLike {
   call(name: string, ...args: (string | number)[]): Promise<unknown>
   subscribe(channel: string): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
+  on(event: "error", listener: (error: unknown) => void): unknown
   on(event: string, listener: (...args: string[]) => void): unknown
   connect(): Promise<void>
 }
@@ -38,9 +40,11 @@ export function ioredisStore(client: IoredisLike): Store {
   })
   const hearers = new Map<string, (message: string) => void>()
   const ready: (() => void)[] = []
-  connection.on("error", () => {})
+  let trouble: string | undefined
+  connection.on("error", (error: unknown) => (trouble = troubleOf(error)))
   listener.on("error", () => {})
   connection.on("ready", () => {
+    trouble = undefined
     for (const hear of ready) hear()
   })
   listener.on("message", (channel = "", message = "") => hearers.get(channel)?.(message))
@@ -49,6 +53,9 @@ export function ioredisStore(client: IoredisLike): Store {
   return {
     get isReady() {
       return connection.status === "ready"
+    },
+    get trouble() {
+      return trouble
     },
     run: (script, keys, args) => runScript(connection, script, keys, args),
     command: (name, ...args) => connection.call(name, ...args),

@@ -1,4 +1,5 @@
 import type { Script, Store } from "./store.ts"
+import { troubleOf } from "./trouble.ts"
 
 /** What is used of `redis` (node-redis): a client, or a cluster. */
 export interface NodeRedisLike {
@@ -21,7 +22,7 @@ interface NodeRedisConnection {
   eval(lua: string, call: NodeRedisCall): Promise<unknown>
   subscribe(channel: string, hear: (message: string) => void): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
-  on(event: string, listener: () => void): unknown
+  on(event: string, listener: (error?: unknown) => void): unknown
   connect(): Promise<unknown>
   destroy(): void
 }
@@ -34,9 +35,11 @@ export function nodeRedisStore(client: NodeRedisLike): Store {
   let connection = from.duplicate({ disableOfflineQueue: true, socket })
   const listener = from.duplicate({ socket })
   const ready: (() => void)[] = []
+  let trouble: string | undefined
   const open = (): void => {
-    connection.on("error", () => {})
+    connection.on("error", (error) => (trouble = troubleOf(error)))
     connection.on("ready", () => {
+      trouble = undefined
       for (const hear of ready) hear()
     })
     connection.connect().catch(() => {})
@@ -47,6 +50,9 @@ export function nodeRedisStore(client: NodeRedisLike): Store {
   return {
     get isReady() {
       return connection.isReady ?? connection.isOpen
+    },
+    get trouble() {
+      return trouble
     },
     run: (script, keys, args) => runScript(connection, script, { keys: [...keys], arguments: [...args] }),
     command: (name, ...args) => connection.sendCommand([name, ...args.map(String)]),

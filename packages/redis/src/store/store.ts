@@ -14,6 +14,8 @@ export function script(lua: string): Script {
 export interface Store {
   /** Whether a command would be sent now. */
   readonly isReady: boolean
+  /** What was in the way of the last try to connect, if something is. */
+  readonly trouble?: string | undefined
   /** Runs a script. Rejects at once without a connection, and never sends anything twice. */
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown>
   /** Any other command. */
