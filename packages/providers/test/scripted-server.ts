@@ -9,7 +9,7 @@ export interface ScriptedServer {
   readonly calls: { readonly path: string; readonly body: string; readonly atMs: number }[]
 }
 
-/** A real HTTP server on loopback that counts its calls and answers each as the script says. Ends with the test. */
+/** A real HTTP server on loopback that counts its calls and answers each as the script says, dated by `clock`. Ends with the test. */
 export async function scriptedServer(
   script: (n: number, response: ServerResponse, request: IncomingMessage) => void,
   clock?: Clock,
@@ -20,6 +20,7 @@ export async function scriptedServer(
     request.on("data", (chunk: Buffer) => chunks.push(chunk))
     request.on("end", () => {
       calls.push({ path: request.url ?? "", body: Buffer.concat(chunks).toString(), atMs: clock?.now() ?? 0 })
+      if (clock) response.setHeader("date", new Date(clock.wallNow()).toUTCString())
       script(calls.length - 1, response, request)
     })
   })

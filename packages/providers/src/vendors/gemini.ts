@@ -7,7 +7,7 @@ import { errorStatus, isError } from "./reading/error-status.ts"
 import { at, countAt, textAt } from "./reading/json-path.ts"
 import { measurePrompt } from "../accounts/measure-prompt.ts"
 import { msUntilPacificMidnight } from "./reading/pacific-midnight.ts"
-import { toldDelay } from "./reading/retry-delay.ts"
+import { toldDelay, vendorNow } from "./reading/retry-delay.ts"
 import type { VendorAnswer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
 import { wantsPlaces } from "./reading/wants-places.ts"
@@ -137,7 +137,9 @@ function feedback({ status, headers, body }: VendorAnswer, verdict: Verdict, now
       ? [{ dimension, limit, remaining: 0, ...(perDay ? { windowMs: 86_400_000 } : {}) }]
       : []
   // The RetryInfo of a spent day still says a few seconds: it means the minute.
-  const retryAfterMs = perDay ? msUntilPacificMidnight(nowWallMs) : toldDelay(headers, body, nowWallMs)
+  const retryAfterMs = perDay
+    ? msUntilPacificMidnight(vendorNow(headers, nowWallMs))
+    : toldDelay(headers, body, nowWallMs)
   return {
     ...(limits.length > 0 ? { limits } : {}),
     ...(retryAfterMs !== undefined ? { retryAfterMs } : {}),

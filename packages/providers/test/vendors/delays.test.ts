@@ -70,7 +70,69 @@ describe("a delay is read wherever it stands", () => {
     expect(told(vendor, body, headers)).toMatchObject({ retryAfterMs, refusal: { reason: "rate" } })
   })
 
+  describe.each([
+    ["ahead", 3_600_000],
+    ["behind", -3_600_000],
+  ])("a moment is meant by the vendor's clock, which may be an hour %s", (_where, aheadMs) => {
+    const date = new Date(now + aheadMs).toUTCString()
+    const inHalfAMinute = new Date(now + aheadMs + 30_000).toUTCString()
+    const moment = `${now + aheadMs + 30_000}`
+
+    it.each<[string, Vendor, unknown, Record<string, string>]>([
+      ["an HTTP date", openaiCompatible, {}, { "retry-after": inHalfAMinute }],
+      ["an HTTP date, Anthropic", anthropic, {}, { "retry-after": inHalfAMinute }],
+      ["an HTTP date, Gemini", gemini, {}, { "retry-after": inHalfAMinute }],
+      ["X-RateLimit-Reset", openrouter, {}, { "x-ratelimit-reset": moment }],
+      [
+        "what a router passes on",
+        openrouter,
+        { error: { metadata: { headers: { "Retry-After": inHalfAMinute } } } },
+        {},
+      ],
+      ["the same, of a moment", openrouter, { error: { metadata: { headers: { "X-RateLimit-Reset": moment } } } }, {}],
+    ])("%s", (_name, vendor, body, headers) => {
+      expect(told(vendor, body, { ...headers, date })).toMatchObject({ retryAfterMs: 30_000 })
+    })
+
+    it("midnight in California, Gemini", () => {
+      const details = [
+        {
+          "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+          violations: [{ quotaId: "GenerateRequestsPerDayPerProjectPerModel-FreeTier", quotaValue: "50" }],
+        },
+      ]
+      expect(told(gemini, { error: { code: 429, message: "m", details } }, { date })).toMatchObject({
+        retryAfterMs: Date.parse("2026-11-25T08:00:00Z") - now - aheadMs,
+      })
+    })
+
+    it("what a router passes on with the date of whom it asked", () => {
+      const fields = { date: new Date(now).toUTCString(), "retry-after": new Date(now + 9_000).toUTCString() }
+      expect(told(openrouter, { error: { metadata: { headers: fields } } }, { date })).toMatchObject({
+        retryAfterMs: 9_000,
+      })
+    })
+  })
+
+  it("a date that is none leaves our own clock", () => {
+    expect(told(openaiCompatible, {}, { "retry-after": "Tue, 24 Nov 2026 10:00:30 GMT", date: "today" })).toMatchObject(
+      {
+        retryAfterMs: 30_000,
+      },
+    )
+  })
+
   it.each<[string, unknown, Record<string, string>]>([
+    [
+      "a date more than a day from the vendor's own",
+      {},
+      { "retry-after": "Tue, 24 Nov 2026 10:00:30 GMT", date: "Thu, 01 Jan 1970 00:00:01 GMT" },
+    ],
+    [
+      "a date that is over on the vendor's clock, though not on ours",
+      {},
+      { "retry-after": "Tue, 24 Nov 2026 10:00:30 GMT", date: "Tue, 24 Nov 2026 10:00:31 GMT" },
+    ],
     ["a moment that is over", {}, { "x-ratelimit-reset": `${now - 25_000}` }],
     ["an asctime date that is over", {}, { "retry-after": "Tue Nov 24 09:59:30 2026" }],
     ["a year", { error: "try again in 9000h" }, {}],
@@ -115,14 +177,45 @@ describe("a day's total", () => {
   })
 })
 
+describe("a vendor whose clock is not ours, over HTTP", () => {
+  it.each([
+    ["ahead", 600_000],
+    ["behind", -600_000],
+  ])("means by a date in Retry-After what its own Date says, ten minutes %s", async (_where, aheadMs) => {
+    const clock = fastClock(100)
+    const server = await scriptedServer((n, response) => {
+      const wallMs = clock.wallNow() + aheadMs
+      response.setHeader("date", new Date(wallMs).toUTCString())
+      response.setHeader("content-type", "application/json")
+      if (n > 0)
+        return void response.end('{"choices":[{"message":{}}],"usage":{"prompt_tokens":1,"completion_tokens":1}}')
+      response.writeHead(429, { "retry-after": new Date(wallMs + 30_000).toUTCString() })
+      response.end('{"error":{"code":"rate_limit_exceeded","message":"Rate limit reached for requests"}}')
+    }, clock)
+    const told: (number | undefined)[] = []
+    const limited = limitedFetch({
+      clock,
+      onEvent: (event) => {
+        if (event.type === "throttle") told.push(event.retryAfterMs)
+      },
+    })
+    const call = { method: "POST", body: '{"model":"m"}' }
+    expect((await limited(`${server.url}/v1/chat/completions`, call)).status).toBe(200)
+    expect(told).toEqual([30_000])
+    expect(server.calls[1]!.atMs - server.calls[0]!.atMs).toBeGreaterThanOrEqual(30_000)
+    await limited.close()
+  })
+})
+
 describe("OpenRouter, over HTTP and by OpenAI's SDK", () => {
   const fine = '{"choices":[{"message":{"content":"fine"}}],"usage":{"prompt_tokens":1,"completion_tokens":1}}'
 
   /** Two calls one after the other, the first of which is refused once; when each came, and how the calls ended. */
   async function twoCalls(
     refusal: (wallMs: number) => { readonly message: string; readonly headers?: object; readonly own?: object },
+    speed = 1000,
   ): Promise<{ waitsMs: number[]; ends: string[]; throttles: object[] }> {
-    const clock = fastClock()
+    const clock = fastClock(speed)
     const server = await scriptedServer((n, response) => {
       const { message, headers, own } = refusal(clock.wallNow())
       const json = { "content-type": "application/json" }
@@ -178,7 +271,7 @@ describe("OpenRouter, over HTTP and by OpenAI's SDK", () => {
   it.each(["said by its message alone", "beside the moment of midnight"])(
     "free-models-per-day is a day's total, which ends the queue: %s",
     async (name) => {
-      const { waitsMs, ends, throttles } = await twoCalls((wallMs) => ({
+      const refusal = (wallMs: number): ReturnType<Parameters<typeof twoCalls>[0]> => ({
         message: "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day",
         ...(name.includes("midnight") && {
           headers: {
@@ -187,7 +280,9 @@ describe("OpenRouter, over HTTP and by OpenAI's SDK", () => {
             "X-RateLimit-Reset": `${Math.ceil(wallMs + 8 * 3_600_000)}`,
           },
         }),
-      }))
+      })
+      // Who does not say when is asked again after a minute, which a busy machine must not reach here.
+      const { waitsMs, ends, throttles } = await twoCalls(refusal, 10)
       expect(ends).toEqual(["429 quota-exhausted", "429 quota-exhausted"])
       expect([waitsMs, throttles]).toMatchObject([[], [{ reason: "daily" }]])
     },

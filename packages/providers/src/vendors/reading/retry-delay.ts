@@ -17,8 +17,17 @@ const unitMs: ReadonlyMap<string, number> = new Map([
 ])
 
 /**
+ * What the vendor's clock said as it refused. A date of its is meant by that clock, which may be minutes from ours.
+ *
+ * Source: RFC 9110 §6.6.1.
+ */
+export function vendorNow(headers: Headers, nowWallMs: number): number {
+  return dateIn(headers.get("date") ?? "") || nowWallMs
+}
+
+/**
  * The vendor's own delay before the next call, in milliseconds, from headers alone:
- * `retry-after-ms`, `x-ms-retry-after-ms`, then `retry-after` in seconds or as a date.
+ * `retry-after-ms`, `x-ms-retry-after-ms`, then `retry-after` in seconds or as a date, which counts from the answer's own `date`.
  * Garbage (negative, not a number, a date in the past, more than a day) is `undefined`, so that it never stalls a queue.
  *
  * Source: RFC 9110 §10.2.3; the header order of OpenAI's, Anthropic's and Azure's SDKs, read 2026-11.
@@ -36,8 +45,8 @@ export function retryDelay(headers: Headers, nowWallMs: number): number | undefi
   const value = headers.get("retry-after")
   if (value === null) return undefined
   if (seconds.test(value)) return trusted(Number(value) * 1000)
-  const at = dateIn(value.trim())
-  return at > nowWallMs ? trusted(at - nowWallMs) : undefined
+  const delayMs = dateIn(value.trim()) - vendorNow(headers, nowWallMs)
+  return delayMs > 0 ? trusted(delayMs) : undefined
 }
 
 /** HTTP knows three forms of dates, and all of them are GMT, also the one that does not say so (asctime). */
@@ -51,7 +60,7 @@ function dateIn(text: string): number {
  * such as "Please try again in 634ms". At last `x-ratelimit-reset`, the moment of a window's end.
  */
 export function toldDelay(headers: Headers, body: unknown, nowWallMs: number): number | undefined {
-  const passedOn = headersIn(at(errorOf(body), "metadata", "headers"))
+  const passedOn = headersIn(at(errorOf(body), "metadata", "headers"), headers)
   return (
     retryDelay(headers, nowWallMs) ??
     (passedOn && retryDelay(passedOn, nowWallMs)) ??
@@ -88,14 +97,16 @@ function windowEnd(headers: Headers, nowWallMs: number): number | undefined {
   const value = headers.get("x-ratelimit-reset")
   if (value === null || !seconds.test(value)) return undefined
   const told = Number(value)
-  const delayMs = told > 1e11 ? told - nowWallMs : told > 1e8 ? told * 1000 - nowWallMs : told * 1000
+  const now = vendorNow(headers, nowWallMs)
+  const delayMs = told > 1e11 ? told - now : told > 1e8 ? told * 1000 - now : told * 1000
   return delayMs > 0 ? trusted(delayMs) : undefined
 }
 
-function headersIn(fields: unknown): Headers | undefined {
+/** Without a date of their own they are of the moment of those `around` them. */
+function headersIn(fields: unknown, around: Headers): Headers | undefined {
   if (typeof fields !== "object" || fields === null) return undefined
-  const headers = new Headers()
-  for (const name of ["retry-after-ms", "retry-after", "x-ratelimit-reset"]) {
+  const headers = new Headers({ date: around.get("date") ?? "" })
+  for (const name of ["date", "retry-after-ms", "retry-after", "x-ratelimit-reset"]) {
     const key = Object.keys(fields).find((one) => one.toLowerCase() === name)
     const value = key === undefined ? undefined : at(fields, key)
     if ((typeof value === "string" || typeof value === "number") && /^[\w ,:.+-]{1,100}$/.test(String(value)))
