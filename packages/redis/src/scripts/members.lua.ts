@@ -66,17 +66,25 @@ end
 -- Members: one lease per process. Who is silent for longer gives its places back, and may be running on its own for a while.
 local isNew = not r
 redis.call('ZADD', SEEN, now, m.p)
-for _, p in ipairs(redis.call('ZRANGEBYSCORE', SEEN, '-inf', now - m.ls, 'LIMIT', 0, 16)) do
+-- nx: nobody has been silent for so long before then.
+local silent = {}
+if now >= (s.nx or 0) then
+  silent = redis.call('ZRANGEBYSCORE', SEEN, '-inf', now - m.ls, 'LIMIT', 0, 16)
+  s.nx = #silent == 0 and tonumber(redis.call('ZRANGE', SEEN, 0, 0, 'WITHSCORES')[2]) + m.ls or 0
+end
+for _, p in ipairs(silent) do
   local v = redis.call('HGET', MEMBERS, p)
   local x = v and cmsgpack.unpack(v) or { h = 0 }
   forget(p, x)
-  if (x.sa or 0) > 0 and (x.off or 0) > 0 then redis.call('ZADD', LOST, now + x.off, p .. ':' .. x.sa .. ':' .. x.off) end
+  if (x.sa or 0) > 0 and (x.off or 0) > 0 then s.lo = true; redis.call('ZADD', LOST, now + x.off, p .. ':' .. x.sa .. ':' .. x.off) end
 end
 local covered, lostShare = 0, 0
 local returned
-if redis.call('EXISTS', LOST) == 1 then
+-- lo: some may be lost. Who makes the state anew does not know.
+if s.lo or isFirst then
   redis.call('ZREMRANGEBYSCORE', LOST, '-inf', now)
   local all = redis.call('ZRANGE', LOST, 0, 255, 'WITHSCORES')
+  s.lo = #all > 0 or nil
   for i = 1, #all, 2 do
     local p, share, off = all[i]:match('^(.*):([^:]*):([^:]*)$')
     if isNew and p == m.p then

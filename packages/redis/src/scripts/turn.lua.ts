@@ -70,6 +70,7 @@ if m.s > r.s then
     local lv = {}
     for i = 1, #L do lv[i] = { L[i].id, level(L[i]) + amount(L[i], s.op), L[i].k } end
     redis.call('XADD', HEARD, 'MAXLEN', '~', 1024, '*', 'e', cjson.encode({ t = now, p = m.p, l = lv }), 'v', m.ev)
+    redis.call('PEXPIRE', HEARD, 2 * DAY)
   end
 end
 if m.clear then s.fa = nil end
@@ -200,11 +201,14 @@ for _, w in ipairs(m.W) do
   end
 end
 r.vt = vt
--- A turn that only reports changes nothing for who waits.
+-- A turn that only reports changes nothing for who waits. ak, pl: this member may be among those that ask, or wait for a place.
 local asked = #m.W > 0 or next(m.T) == nil
-if #starts < #m.W then redis.call('ZADD', ASKING, vt, m.p) elseif asked then redis.call('ZREM', ASKING, m.p) end
+local added = false
+if #starts < #m.W then added = redis.call('ZADD', ASKING, vt, m.p) == 1; r.ak = true
+elseif asked and r.ak then redis.call('ZREM', ASKING, m.p); r.ak = nil end
 if s.c >= 0 then
-  if wantsPlace then redis.call('ZADD', PLACES, score(wantsPlace), m.p) elseif asked then redis.call('ZREM', PLACES, m.p) end
+  if wantsPlace then added = redis.call('ZADD', PLACES, score(wantsPlace), m.p) == 1 or added; r.pl = true
+  elseif asked and r.pl then redis.call('ZREM', PLACES, m.p); r.pl = nil end
   if freed or m.bye then
     -- What came free and is not wanted here.
     while s.n + #s.rv < s.c do
@@ -255,7 +259,10 @@ if m.le == 1 and not m.bye then
   end
 end
 if m.bye and s.lr == m.p then s.lr = ''; s.lu = 0 end
+-- Keys live on for as long each minute; at once where something was added, which may be the first that the key holds.
+local renews = added or isNew or retell or now - (s.xp or 0) > 60000
+if renews then s.xp = now end
 local life = keep(s)
-for i = 2, 8 do redis.call('PEXPIRE', KEYS[i], life) end
+if renews then for i = 2, 8 do redis.call('PEXPIRE', KEYS[i], life) end end
 return cjson.encode(out)
 `
