@@ -150,6 +150,38 @@ describe("what a user tells of the kind", () => {
   }
 })
 
+describe("told a fixed minute, and not when it ends, which answers say", () => {
+  for (const anchorMs of [3_000, 10_000, 30_000]) {
+    for (const style of ["openai", "anthropic"] as const) {
+      it(`ending ${anchorMs / 1_000} s after the first call, said as ${style} does: the next one is used from its start`, async () => {
+        const reports = await runs(
+          batch(700),
+          { limits: { requests: { limit: 600, model: "fixed", anchorMs } }, latency: fast, headers: style },
+          { told: { requestsPerMinute: { limit: 600, kind: "fixed" } }, wire: style },
+        )
+        for (const { timeMs, refused } of reports) {
+          expect(timeMs).toBeLessThanOrEqual(anchorMs + 1_000)
+          expect(refused).toBe(0)
+        }
+      })
+    }
+  }
+
+  it("counted as a sliding one in truth, or a bucket: no slower than if answers said nothing", async () => {
+    for (const model of ["sliding", "bucket"] as const) {
+      const reports = await runs(
+        { calls: 900, arrivals: { kind: "workers", workers: 20 }, ...small },
+        { limits: { requests: { limit: 600, model } }, latency: fast },
+        { told: { requestsPerMinute: { limit: 600, kind: "fixed" } } },
+      )
+      for (const { ratio, refused } of reports) {
+        expect(ratio).toBeLessThanOrEqual(1.1)
+        expect(refused).toBeLessThanOrEqual(1)
+      }
+    }
+  })
+})
+
 describe("headers that say that all remains, whatever is used", () => {
   it("are not taken for those of a window: who goes first behind a batch waits for no reset", async () => {
     const reports = await runs(

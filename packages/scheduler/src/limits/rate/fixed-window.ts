@@ -63,10 +63,14 @@ export class FixedWindow {
     this.#used = used
   }
 
-  /** The vendor said when the window ends; it said so between these two, for it spoke between our sending and hearing. */
+  /**
+   * The vendor said when the window ends; it said so between these two, for it spoke between our sending and hearing. Where that took
+   * long, it may have been another window than the one that is counted now: all have the same length.
+   */
   hearReset(earliestMs: number, latestMs: number): void {
-    if (this.#resetAtMs < earliestMs) this.#resetAtMs = earliestMs
-    else if (this.#resetAtMs > latestMs) this.#resetAtMs = latestMs
+    const windows = Math.round((this.#resetAtMs - (earliestMs + latestMs) / 2) / this.#windowMs)
+    const shiftMs = windows * this.#windowMs
+    this.#resetAtMs = Math.max(earliestMs + shiftMs, Math.min(latestMs + shiftMs, this.#resetAtMs))
   }
 
   /** Resets that have passed, with their margin, since the one that is due. */

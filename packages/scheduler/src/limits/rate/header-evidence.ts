@@ -9,6 +9,8 @@ export interface HeaderReading {
   readonly sentMs: number
   readonly kind: RateKind
   readonly log: TakenLog
+  /** What was refused is perhaps not counted. */
+  readonly isRefusal: boolean
 }
 
 /** What several answers agree on. */
@@ -53,7 +55,11 @@ export class HeaderEvidence {
       0,
       Math.min(tuned.windowReadings, this.#windows + (full > limit * (1 + tuned.windowExcess) ? 1 : -1)),
     )
-    return this.#asWindow(heard, limit, remaining, resetMs) ?? this.#asBucket(heard, limit, remaining, resetMs, full)
+    const asWindow = (): WindowFinding | undefined => this.#asWindow(heard, limit, remaining, resetMs)
+    const asBucket = (): WindowFinding | undefined => this.#asBucket(heard, limit, remaining, resetMs, full)
+    if (heard.kind !== "fixed" || heard.isRefusal) return asWindow() ?? asBucket()
+    // It is taken for a fixed window already: only its end may be missing, and no fixed window stays as full while it is used.
+    return asBucket() ?? this.#asFixed(heard, limit, resetMs, full) ?? asWindow()
   }
 
   #countEnds({ nowMs, sentMs }: HeaderReading, resetMs: number): void {
@@ -70,12 +76,10 @@ export class HeaderEvidence {
 
   #asWindow(heard: HeaderReading, limit: number, remaining: number, resetMs: number): WindowFinding | undefined {
     if (this.#windows < tuned.windowReadings) return undefined
-    const { nowMs, sentMs, log, kind } = heard
+    const { sentMs, log, kind } = heard
     const ends = this.#ends
     const isSame = ends.count >= tuned.windowReadings && sentMs - ends.firstMs > 2_000
-    // A sliding window is full again a whole window after the call that it has just counted; output is counted later.
-    const isCounted =
-      this.#dimension !== "outputTokens" && resetMs < this.#windowMs * (1 - tuned.windowSlack) - (nowMs - sentMs)
+    const isCounted = this.#isCounted(heard, resetMs)
     const recent = log.since(sentMs - this.#windowMs * 0.9) - log.since(sentMs - tuned.orderMs)
     const hasForgotten = remaining > limit * (1 + tuned.windowExcess) - recent
     if (isSame || isCounted || hasForgotten) {
@@ -85,6 +89,18 @@ export class HeaderEvidence {
       }
     }
     return kind === "bucket" ? { kind: "sliding" } : undefined
+  }
+
+  /** A sliding window is full again a whole window after the call that it has just counted; output is counted later. */
+  #isCounted({ nowMs, sentMs }: HeaderReading, resetMs: number): boolean {
+    return this.#dimension !== "outputTokens" && resetMs < this.#windowMs * (1 - tuned.windowSlack) - (nowMs - sentMs)
+  }
+
+  /** The first answer names the end that neither a full bucket nor a sliding window would give. */
+  #asFixed(heard: HeaderReading, limit: number, resetMs: number, full: number): WindowFinding | undefined {
+    const tolerance = limit * tuned.windowSlack + (limit * 1_000) / this.#windowMs
+    if (resetMs <= 1_000 || Math.abs(full - limit) <= tolerance || !this.#isCounted(heard, resetMs)) return undefined
+    return { kind: "fixed", resetAtMs: this.#ends.toMs }
   }
 
   #asBucket(

@@ -33,7 +33,7 @@ export class RateLimit extends RateLevel {
   ): RateKind | undefined {
     const isNewLimit = this.#hearLimit(nowMs, reading, anchor)
     const was = this.isKindTold ? this.kind : undefined
-    this.#hearKind(nowMs, reading, anchor, sentMs)
+    this.#hearKind(nowMs, reading, anchor, sentMs, isRefusal)
     if (reading.remaining !== undefined && !isRefusal) {
       // Under another limit than before, what is missing was taken by nobody.
       if (isNewLimit) this.heard.corrected(nowMs)
@@ -59,8 +59,14 @@ export class RateLimit extends RateLevel {
     return true
   }
 
-  #hearKind(nowMs: number, reading: LimitReading, anchor: number | undefined, sentMs: number): void {
-    const found = this.#evidence.hear(reading, { nowMs, sentMs, kind: this.kind, log: this.log })
+  #hearKind(
+    nowMs: number,
+    reading: LimitReading,
+    anchor: number | undefined,
+    sentMs: number,
+    isRefusal: boolean,
+  ): void {
+    const found = this.#evidence.hear(reading, { nowMs, sentMs, kind: this.kind, log: this.log, isRefusal })
     if (!found) return
     const { kind, depth, resetAtMs } = found
     if (kind === "bucket") {

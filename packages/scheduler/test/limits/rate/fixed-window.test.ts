@@ -110,6 +110,15 @@ describe("a fixed window", () => {
     expect(msUntil(window, 0, 1)).toBe(12_000)
   })
 
+  it("an end that is named late, of a window that is over, moves no window after it", () => {
+    const window = new FixedWindow(minute)
+    window.take(25_000, 10)
+    window.hearReset(18_000, 40_000)
+    expect(msUntil(window, 40_000, 1)).toBe(40_000)
+    window.hearReset(22_000, 40_000)
+    expect(msUntil(window, 40_000, 1)).toBe(42_000)
+  })
+
   it("is told what is used", () => {
     const window = new FixedWindow(minute)
     window.setUsed(0, 7)

@@ -23,7 +23,7 @@ function found(
       remaining: Math.floor(model.remaining(sentMs)),
       resetMs: Math.ceil(model.msUntilFull(sentMs)),
     } as const
-    const finding = evidence.hear(reading, { nowMs: sentMs + 100, sentMs, kind, log })
+    const finding = evidence.hear(reading, { nowMs: sentMs + 100, sentMs, kind, log, isRefusal: false })
     if (finding && (finding.kind !== kind || finding.depth !== undefined)) return { finding, answers: i + 1 }
   }
   return { finding: undefined, answers: 400 }
@@ -71,6 +71,6 @@ describe("what headers say of a window that the user told", () => {
 it("an answer without a reset says nothing of the kind", () => {
   const evidence = new HeaderEvidence("requests", 60_000)
   const log = new TakenLog({ windowMs: 60_000, marginMs: 0 })
-  const heard = { nowMs: 100, sentMs: 0, kind: "bucket", log } as const
+  const heard = { nowMs: 100, sentMs: 0, kind: "bucket", log, isRefusal: false } as const
   expect(evidence.hear({ dimension: "requests", limit: 600, remaining: 1 }, heard)).toBeUndefined()
 })
