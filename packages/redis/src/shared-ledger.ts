@@ -296,5 +296,5 @@ export class SharedLedger implements Ledger, Party {
 }
 
 function wantOf({ cost, place, priority = 0 }: Ask): Want {
-  return [...amountsOf(cost), place ? 1 : 0, priority]
+  return [...amountsOf(cost), place ? 1 : 0, Math.max(-1e9, priority)] // JSON knows no infinity.
 }

@@ -207,6 +207,27 @@ describe.skipIf(!server)("processes that share a quota", () => {
     expect(Math.max(...waits)).toBeLessThanOrEqual(101)
   }, 120_000)
 
+  test("give a call that takes only what nobody waits for a turn once there is one", async () => {
+    const { clock, quotas } = processes(2, { requestsPerMinute: bucket(600, 5) })
+    const [batch, spare] = quotas as [Quota, Quota]
+    const { stop } = flood(spare, clock, 20)
+    const others = flood(batch, clock, 20)
+    await clock.advance(5_000)
+    let admittedMs = Infinity
+    void spare.admit({}, { priority: -Infinity }).then((permit) => {
+      admittedMs = clock.now()
+      permit.settle({ outcome: "success" })
+    })
+    await clock.advance(5_000)
+    expect(admittedMs).toBe(Infinity)
+    stop()
+    others.stop()
+    // 40 calls wait before it, 10 a second.
+    const stoppedMs = clock.now()
+    await clock.advance(10_000)
+    expect(admittedMs - stoppedMs).toBeLessThanOrEqual(5_000)
+  }, 120_000)
+
   test("give an urgent call the next place that comes free", async () => {
     const { clock, quotas } = processes(2, { concurrency: 2 })
     const [batch, chat] = quotas as [Quota, Quota]

@@ -83,7 +83,10 @@ export interface Latency {
 
 export interface AdmitOptions {
   readonly signal?: AbortSignal
-  /** Higher goes first; in a quota one admission in 64 goes to whoever has waited longest, so nothing starves. Default 0. */
+  /**
+   * Higher goes first; in a quota one admission in 64 goes to whoever has waited longest, so nothing starves. `-Infinity` takes only
+   * what nobody else waits for. Default 0.
+   */
   readonly priority?: number
   /** Whose queue it waits in: first in first out inside one, weighted fair queueing across them. Default: one for all. */
   readonly tenant?: string

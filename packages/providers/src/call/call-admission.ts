@@ -45,10 +45,22 @@ export class CallAdmission {
     }
   }
 
-  /** The same at once, if nobody waits for it. */
-  permitAtOnce(cost: Cost): Permit | undefined {
-    if (this.#context.pause.isOn || this.#isRefused || !openFiles.take()) return undefined
-    return this.#withFile(cost)
+  /** One that nobody else waits for, as soon as there is: `undefined` where there will be none, or `signal` says that it is not wanted any more. */
+  async sparePermit(cost: Cost, signal: AbortSignal): Promise<Permit | undefined> {
+    const { pause } = this.#context
+    try {
+      for (;;) {
+        await pause.over(signal)
+        if (this.#isRefused) return undefined
+        const permit = await this.#admit(cost, undefined, signal)
+        const isWanted = !signal.aborted && !pause.isOn
+        if (isWanted && openFiles.take()) return withPlace(permit, openFiles)
+        permit.settle({ outcome: "ignored", actual: { requests: 0 } })
+        if (isWanted) return undefined
+      }
+    } catch {
+      return undefined
+    }
   }
 
   /** The permit to a connection that was taken already, which is given back where there is none. */
@@ -112,12 +124,13 @@ export class CallAdmission {
     return quota.tryAdmit(cost, admitOptions)
   }
 
-  async #admit(cost: Cost, since: number | undefined): Promise<Permit> {
+  /** `spare`: behind everybody else, and until then. */
+  async #admit(cost: Cost, since: number | undefined, spare?: AbortSignal): Promise<Permit> {
     const { account, marks, quota, admitOptions } = this.#prepared
     // The account may be refused while this call waits in the queue of another model.
     const controller = new AbortController()
     const stop = account.onRefused(marks, () => controller.abort(accountRefused))
-    const signal = AbortSignal.any([this.#waitSignal, controller.signal])
+    const signal = AbortSignal.any([this.#waitSignal, controller.signal, ...(spare ? [spare] : [])])
     try {
       const leftMs = this.#leftMs
       return await quota.admit(cost, {
@@ -125,7 +138,7 @@ export class CallAdmission {
         certain: certainOf(this.#prepared, cost),
         signal,
         ...(since === undefined ? {} : { since }),
-        ...(leftMs === undefined ? {} : { maxWaitMs: leftMs }),
+        ...(spare ? { priority: -Infinity } : leftMs === undefined ? {} : { maxWaitMs: leftMs }),
       })
     } finally {
       stop()

@@ -138,7 +138,7 @@ export class ModelRequest {
       const estimate = estimateOf(this.#prepared)
       const permit = await this.#admission.permit(estimate, refusals > 0 || unsent > 0 ? since : undefined)
       const send = (signal?: AbortSignal): Promise<SentAttempt> => this.#sendAndSettle(permit, estimate, signal)
-      const sent = await (this.#slow?.send(this.#prepared, send, () => this.#hedge(estimate)) ?? send())
+      const sent = await (this.#slow?.send(this.#prepared, send, (...ends) => this.#hedge(estimate, ...ends)) ?? send())
       if ("response" in sent) {
         // Its stack leads to whoever holds the answer: a stream that nobody reads would be kept by what waits for its loss.
         this.#lastFailure = undefined
@@ -162,13 +162,21 @@ export class ModelRequest {
   }
 
   /** Sends it once more, beside the attempt that is under way. Never where the caller says that it must be made once. */
-  #hedge(estimate: Cost): ((signal: AbortSignal | undefined) => Promise<SentAttempt>) | undefined {
+  async #hedge(
+    estimate: Cost,
+    over: AbortSignal,
+    quit: AbortSignal,
+  ): Promise<{ readonly sent: Promise<SentAttempt> } | undefined> {
     if (!this.#prepared.body.repeatable || this.#hasOwnKey) return undefined
-    const permit = this.#admission.permitAtOnce(estimate)
+    const permit = await this.#admission.sparePermit(estimate, over)
     if (!permit) return undefined
+    if (over.aborted) {
+      permit.settle({ outcome: "ignored", actual: { requests: 0 } })
+      return undefined
+    }
     const verdict = { kind: "retry", code: "slow", message: "" } as const
     this.#report.told({ verdict, response: undefined, gaveUp: "hedged" })
-    return (signal) => this.#sendAndSettle(permit, estimate, signal, this.#withNewKey())
+    return { sent: this.#sendAndSettle(permit, estimate, quit, this.#withNewKey()) }
   }
 
   /** `quit`: gives the attempt up, and nobody waits for it any more. */

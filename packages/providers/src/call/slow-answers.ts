@@ -1,4 +1,5 @@
 import type { Clock } from "@sluice/core"
+import { onAbort } from "@sluice/scheduler"
 import { LearnedLatency } from "../accounts/learned-latency.ts"
 import type { AdaptiveTimeout, HedgeOptions } from "./slow-options.ts"
 
@@ -17,6 +18,9 @@ const leastTimeoutMs = 1_000
 /** Sends a request; the signal gives it up. */
 type SendCall<E> = (signal: AbortSignal | undefined) => Promise<E>
 
+/** Sends it again as soon as there is a permit that nobody else wants, unless it is over before; `quit` gives that one up. */
+type SendAgain<E> = (over: AbortSignal, quit: AbortSignal) => Promise<{ readonly sent: Promise<E> } | undefined>
+
 /** What is done about answers that do not come, by what answers to calls alike have taken. */
 export class SlowAnswers {
   readonly #clock: Clock
@@ -24,7 +28,12 @@ export class SlowAnswers {
   readonly #timeout: AdaptiveTimeout | undefined
   readonly #latency = new LearnedLatency()
   #calls = 0
+  /** Sent twice, or about to be. */
   #hedges = 0
+  /** Calls of kinds of which too little is known to say what is slow. */
+  readonly #untold = new Map<string, Set<() => void>>()
+  /** Calls that are slow while as many are sent twice as may be. */
+  readonly #beyondShare = new Set<() => void>()
 
   constructor(clock: Clock, hedge: HedgeOptions | undefined, timeout: AdaptiveTimeout | undefined) {
     this.#clock = clock
@@ -41,14 +50,10 @@ export class SlowAnswers {
   }
 
   /**
-   * Sends a call, and once more where that is slow and `again` has a permit that nobody waits for: the first answer is
-   * returned, the other attempt is given up.
+   * Sends a call, and once more where that is slow, as soon as `again` has a permit that nobody waits for and the share allows:
+   * the first answer is returned, the other attempt is given up.
    */
-  async send<E extends TimedEnd>(
-    call: TimedCall,
-    first: SendCall<E>,
-    again: () => SendCall<E> | undefined,
-  ): Promise<E> {
+  async send<E extends TimedEnd>(call: TimedCall, first: SendCall<E>, again: SendAgain<E>): Promise<E> {
     const startMs = this.#clock.now()
     const sent = await this.#hedged(kindOf(call), first, again)
     if ("response" in sent) this.heard(call, this.#clock.now() - startMs)
@@ -57,41 +62,100 @@ export class SlowAnswers {
 
   /** An answer took so long, or did not come within it. */
   heard(call: TimedCall, ms: number): void {
-    this.#latency.add(kindOf(call), ms)
+    const kind = kindOf(call)
+    this.#latency.add(kind, ms)
+    const waiting = this.#untold.get(kind)
+    if (waiting && this.#lateMs(kind) !== undefined) for (const go of waiting) go()
   }
 
-  async #hedged<E extends TimedEnd>(
-    kind: string,
-    first: SendCall<E>,
-    again: () => SendCall<E> | undefined,
-  ): Promise<E> {
+  async #hedged<E extends TimedEnd>(kind: string, first: SendCall<E>, again: SendAgain<E>): Promise<E> {
+    if (!this.#hedge) return first(undefined)
     this.#calls++
-    const { quantile, maxShare = 0 } = this.#hedge ?? {}
-    const lateMs = quantile === undefined ? undefined : this.#latency.quantile(kind, quantile)
-    if (lateMs === undefined) return first(undefined)
+    this.#widen()
     const slow = new AbortController()
-    const running = first(slow.signal)
-    const isLate = await this.#isLate(running, lateMs)
-    const second = isLate && this.#hedges + 1 <= maxShare * this.#calls ? again() : undefined
-    if (!second) return running
-    this.#hedges++
     const quick = new AbortController()
+    const over = new AbortController()
+    const running = first(slow.signal)
+    const onEnd = (): void => over.abort(answeredElsewhere)
+    running.then(onEnd, onEnd)
+    const second = this.#whenLate(kind, (signal) => again(signal, quick.signal), over.signal)
     return firstAnswer([
       { sent: running, abort: slow },
-      { sent: second(quick.signal), abort: quick },
+      { sent: second.then((again) => again?.sent ?? running), abort: quick },
     ])
   }
 
-  #isLate(running: Promise<unknown>, lateMs: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const disarm = this.#clock.setTimer(lateMs, () => resolve(true))
-      const onEnd = (): void => {
-        disarm()
-        resolve(false)
-      }
-      running.then(onEnd, onEnd)
-    })
+  /** Sends it again once the call is late, one more may be sent twice and there is a permit; not any more once it is over. */
+  async #whenLate<S>(
+    kind: string,
+    again: (over: AbortSignal) => Promise<S | undefined>,
+    over: AbortSignal,
+  ): Promise<S | undefined> {
+    const startMs = this.#clock.now()
+    if (this.#lateMs(kind) === undefined) await unlessOver(over, (go) => this.#untilTold(kind, go))
+    const leftMs = startMs + (this.#lateMs(kind) ?? 0) - this.#clock.now()
+    if (leftMs > 0) await unlessOver(over, (go) => this.#clock.setTimer(leftMs, go))
+    if (over.aborted) return undefined
+    let mayBe = this.#mayHedge
+    if (mayBe) this.#hedges++
+    else
+      await unlessOver(over, (go) => {
+        const enter = (): void => {
+          mayBe = true
+          go()
+        }
+        this.#beyondShare.add(enter)
+        return () => this.#beyondShare.delete(enter)
+      })
+    if (!mayBe) return undefined
+    const sent = over.aborted ? undefined : await again(over)
+    if (!sent) {
+      this.#hedges--
+      this.#widen()
+    }
+    return sent
   }
+
+  #lateMs(kind: string): number | undefined {
+    return this.#latency.quantile(kind, this.#hedge!.quantile)
+  }
+
+  /** Returns what forgets it. */
+  #untilTold(kind: string, go: () => void): () => void {
+    const waiting = this.#untold.get(kind) ?? new Set()
+    this.#untold.set(kind, waiting.add(go))
+    return () => {
+      waiting.delete(go)
+      if (waiting.size === 0) this.#untold.delete(kind)
+    }
+  }
+
+  get #mayHedge(): boolean {
+    return this.#hedges + 1 <= this.#hedge!.maxShare * this.#calls
+  }
+
+  /** More calls, or one that need not be sent twice: who has been slow for longest may be. */
+  #widen(): void {
+    for (const enter of this.#beyondShare) {
+      if (!this.#mayHedge) return
+      this.#hedges++
+      enter()
+    }
+  }
+}
+
+/** Resolves when what `begin` waits for calls `go`, or the call is over. */
+function unlessOver(over: AbortSignal, begin: (go: () => void) => () => void): Promise<void> {
+  if (over.aborted) return Promise.resolve()
+  return new Promise((resolve) => {
+    const end = (): void => {
+      cancel()
+      forget()
+      resolve()
+    }
+    const cancel = begin(end)
+    const forget = onAbort(over, end)
+  })
 }
 
 /** Why an attempt was given up although the caller still waits: another has answered. */
@@ -107,15 +171,15 @@ function firstAnswer<E extends TimedEnd>(racers: readonly RacingAttempt<E>[]): P
   return new Promise((resolve, reject) => {
     let failed: E | undefined
     let left = racers.length
-    let isOver = false
+    let answer: E | undefined
     for (const { sent, abort } of racers) {
       sent.then((one) => {
         left--
-        if (isOver) {
-          // Both came in the same moment.
-          if ("response" in one) one.response.body?.cancel().catch(() => {})
+        if (answer) {
+          // Both came in the same moment; or there was no second.
+          if (one !== answer && "response" in one) one.response.body?.cancel().catch(() => {})
         } else if ("response" in one) {
-          isOver = true
+          answer = one
           for (const other of racers) if (other.abort !== abort) other.abort.abort(answeredElsewhere)
           resolve(one)
         } else if (left === 0) resolve(failed ?? one)

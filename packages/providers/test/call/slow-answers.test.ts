@@ -101,6 +101,96 @@ describe("hedge", () => {
     expect(setup.sent.length).toBe(61)
   })
 
+  it("sends a call again as soon as nobody waits any more, though others waited when it became late", async () => {
+    const setup = setUp((n) => (n === 200 ? 40_000 : 100), {
+      hedge: {},
+      requestsPerMinute: { limit: 1_200, kind: "bucket", burst: 20 },
+      jitterMs: 0,
+    })
+    const { clock, limited } = setup
+    // 20 at once and 280 at 20 a second; the one that hangs was sent after 9 s.
+    const all = await clock.run(Promise.all(Array.from({ length: 300 }, () => setup.ask())))
+    expect(clock.now()).toBeLessThan(14_500)
+    expect([setup.sent.length, decisions(setup.events).filter((decision) => decision === "hedged").length]).toEqual([
+      301, 1,
+    ])
+    // It took no turn of those who waited.
+    expect(setup.sent.findIndex(({ aborted }) => aborted())).toBe(200)
+    expect(Math.max(...all)).toBe(clock.now())
+    expect(limited.snapshot().map(({ inFlight, waiting }) => [inFlight, waiting])).toEqual([[0, 0]])
+    expect(clock.pending).toBe(0)
+  })
+
+  it("sends a call again as soon as a place is free, though there was none when it became late", async () => {
+    const setup = setUp((n) => (n === 60 ? never : n === 61 ? 5_000 : 100), { hedge: {}, concurrency: 2 })
+    await warmUp(setup, 60)
+    const both = await setup.clock.run(Promise.all([setup.ask(), setup.ask()]))
+    expect(both).toEqual([5_100, 5_000])
+    expect([setup.sent.length, setup.sent[60]!.aborted()]).toEqual([63, true])
+  })
+
+  it("sends a call again once the share of all calls allows it", async () => {
+    const setup = setUp((n) => (n === 60 || n === 61 ? never : 100), { hedge: {} })
+    await warmUp(setup, 60)
+    const late: number[] = []
+    const hung = [0, 1].map(() => setup.ask().then((ms) => late.push(ms)))
+    await setup.clock.advance(1_000)
+    // Two of a hundred are two.
+    expect(late).toEqual([200])
+    await warmUp(setup, 37)
+    expect(late).toHaveLength(1)
+    await warmUp(setup, 1)
+    await setup.clock.run(Promise.all(hung))
+    expect(late).toHaveLength(2)
+    expect(decisions(setup.events).filter((decision) => decision === "hedged").length).toBe(2)
+  })
+
+  it("sends a call again that was sent before anything was known, once what is slow is known", async () => {
+    const setup = setUp((n) => (n === 0 ? never : 100), { hedge: {} })
+    const first = setup.ask()
+    await warmUp(setup, 49)
+    expect(setup.sent.length).toBe(50)
+    await warmUp(setup, 1)
+    expect(await setup.clock.run(first)).toBe(5_100)
+    expect([setup.sent.length, setup.sent[0]!.aborted()]).toEqual([52, true])
+  })
+
+  it.each<[string, LimitedFetchOptions, number]>([
+    ["a place", { concurrency: 1 }, 1],
+    ["its turn", { requestsPerMinute: { limit: 61, kind: "sliding" }, maxWaitMs: 1_000 }, 1],
+    ["the share", { hedge: { maxShare: 0.001 } }, 0],
+  ])("that waits for %s ends with the answer, and leaves nothing", async (_what, options, waiting) => {
+    const setup = setUp((n) => (n === 60 ? 5_000 : 100), { hedge: {}, ...options })
+    await warmUp(setup, 60)
+    const call = setup.ask()
+    await setup.clock.advance(1_000)
+    expect(setup.limited.snapshot().map((quota) => quota.waiting)).toEqual([waiting])
+    expect(await setup.clock.run(call)).toBe(5_000)
+    expect(setup.sent.length).toBe(61)
+    expect(setup.limited.snapshot().map(({ inFlight, waiting }) => [inFlight, waiting])).toEqual([[0, 0]])
+    expect(setup.clock.pending).toBe(0)
+  })
+
+  it("that waits ends with the caller's cancel, and with close", async () => {
+    for (const end of ["cancel", "close"]) {
+      const setup = setUp((n) => (n === 60 ? 5_000 : 100), { hedge: {}, concurrency: 1 })
+      await warmUp(setup, 60)
+      const controller = new AbortController()
+      const call = setup.limited("https://api.openai.com/v1/chat/completions", {
+        method: "POST",
+        headers: { authorization: "Bearer k", "content-type": "application/json" },
+        body: JSON.stringify({ model: "m", messages: [{ role: "user", content: "hi" }] }),
+        signal: controller.signal,
+      })
+      const ended = call.then(({ status }) => status, String)
+      await setup.clock.advance(1_000)
+      if (end === "cancel") controller.abort("enough")
+      else void setup.limited.close()
+      expect(await setup.clock.run(ended)).toBe(end === "cancel" ? "enough" : 200)
+      expect([setup.sent.length, setup.clock.pending]).toEqual([61, 0])
+    }
+  })
+
   it("leaves a call alone that the caller has made unique by a key of his own", async () => {
     const setup = setUp((n) => (n === 60 ? 5_000 : 100), { hedge: {} })
     await warmUp(setup, 60)

@@ -24,9 +24,9 @@ export class FairQueue<W extends Queued> {
     return this.#live
   }
 
-  /** The lowest priority that waits. */
+  /** The lowest priority that waits, those apart that take only what nobody else wants. */
   get lowest(): number {
-    return this.#classes.at(-1)?.priority ?? Infinity
+    return this.#classes.findLast(({ priority }) => priority > -Infinity)?.priority ?? Infinity
   }
 
   /** Returns whether the newcomer may be the next of its key. */
@@ -82,9 +82,9 @@ export class FairQueue<W extends Queued> {
   #inTurn(): readonly KeyQueues<W>[] {
     const classes = this.#classes
     if (classes.length === 1 || this.#served % ageing !== ageing - 1) return classes
-    // What is held back by nothing that holds the others back never stands behind them.
-    const apart = Number(classes[0]?.priority === Infinity)
-    return [...classes.slice(0, apart), ...classes.slice(apart).toSorted((a, b) => a.sinceMs - b.sinceMs)]
+    // What is held back by nothing that holds the others back never stands behind them, and what takes only what is left never before.
+    const turn = ({ priority, sinceMs }: KeyQueues<W>): number => (Number.isFinite(priority) ? sinceMs : -priority)
+    return classes.toSorted((a, b) => turn(a) - turn(b))
   }
 
   #classOf(priority: number): KeyQueues<W> | undefined {

@@ -179,6 +179,15 @@ describe("a fair queue", () => {
       for (const one of apart) expect(serve(queue)).toBe(one)
     })
 
+    it("of minus infinity takes only what is left, also where it is the turn of whoever has waited longest", () => {
+      const queue = new FairQueue<Waiter>()
+      const [spare] = pushAll(queue, many(1, "a", { priority: -Infinity, sinceMs: -1 }))
+      const others = pushAll(queue, many(100, "a", { priority: 1 }))
+      expect(queue.lowest).toBe(1)
+      for (const one of others) expect(serve(queue)).toBe(one)
+      expect(serve(queue)).toBe(spare)
+    })
+
     it("is passed by a lower one that fits, while every higher one only has to wait for what that does not need", () => {
       const queue = new FairQueue<Waiter>()
       const [heavy, light] = pushAll(queue, [waiter("a", { priority: 1 }), waiter("a")])
