@@ -57,7 +57,7 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
       break
     case "early": {
       limit.rate.stands(nowMs)
-      limit.earlyMs = Math.min(tuned.mostJitterMs, limit.earlyMs + diagnosis.byMs)
+      limit.early.refused(nowMs, diagnosis.byMs, limit.callMs(nowMs, amount))
       limit.empty(nowMs, left, call.admittedMs)
       const level = limit.level(nowMs)
       // Room for more than one call would let the next one go as much sooner as this one waits longer.

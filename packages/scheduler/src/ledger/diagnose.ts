@@ -227,8 +227,11 @@ function ofRateOrDepth(facts: RefusalFacts, limit: LimitFacts, index: number, is
   if (burst > tuned.together * amount && (!limit.isDepthTold || isNear)) {
     // What was in the backlog without this call has passed.
     const depth = limit.isDepthBounded ? burst / 2 : Math.min(burst * tuned.firstDepth, burst - amount)
-    // A few seconds' worth may be all that slices hold. Beyond that a deep bucket of a lower limit explains it as well.
-    const isDeep = limit.peak === Infinity && admitted > tuned.deepMs * perMs
+    // A few seconds' worth may be all that slices hold. Beyond that a deep bucket of a lower limit explains it as well, unless the
+    // vendor's delay is less than what one call takes: whole seconds are rounded up, and say nothing.
+    const waitMs = facts.retryAfterMs ?? 0
+    const isPrompt = waitMs % 1_000 !== 0 && waitMs <= amount / perMs
+    const isDeep = limit.peak === Infinity && admitted > tuned.deepMs * perMs && !isPrompt
     const low = isDeep ? admitted / (limit.windowMs + limit.sinceMs) : Infinity
     return { cause: "depth", limit: index, depth: Math.max(amount, depth), ...(low < perMs && { low }) }
   }

@@ -17,6 +17,8 @@ export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, 
   const dimension = end.dimension ?? "requests"
   const log = dimension === "requests" ? state.sent.requests : state.sent.tokens
   const running = concurrency.running
+  // Places that it would have taken, itself included; a call that is alone wants none.
+  const asked = running === 0 ? 0 : running + 1
   const endsMs = log.firstSince(nowMs - 60_000) + 60_000 * (1 - tuned.room)
   return {
     reason: end.reason,
@@ -32,8 +34,8 @@ export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, 
     hasPlaces:
       crowding.isRow(call.admittedMs) ||
       (adaptive
-        ? adaptive.ceiling !== undefined && running < adaptive.ceiling * tuned.nearlyAll
-        : running < concurrency.limit * tuned.nearlyAll && concurrency.limit !== Infinity),
+        ? adaptive.ceiling !== undefined && asked < adaptive.ceiling * tuned.nearlyAll
+        : asked < concurrency.limit * tuned.nearlyAll && concurrency.limit !== Infinity),
     spans: limits.some((one) => !one.daily) ? [] : tuned.spansMs.map((ms) => ({ ms, admitted: log.since(nowMs - ms) })),
     endsBeforeWindow: nowMs + (end.retryAfterMs ?? Infinity) < endsMs,
   }
@@ -73,7 +75,7 @@ function limitFacts(
     sinceMs: nowMs - span.fromMs,
     inARow: nowMs - limit.eventMs < tuned.stands.holdMs ? limit.inARow : 0,
     isDepthTold: limit.isDepthTold,
-    earlyMs: limit.earlyMs,
+    earlyMs: limit.early.at(nowMs),
     remaining: end.limits?.find((one) => isOf(one, limit))?.remaining,
     heardAgoMs: nowMs - limit.heard.atMs,
     seen: limit.heard.seen,

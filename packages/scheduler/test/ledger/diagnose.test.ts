@@ -200,6 +200,16 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
     { cause: "depth", limit: 0, depth: 45, low: 100 / 61_000 },
   ],
   [
+    "the same, with a delay that is less than what one call takes",
+    of({ own: 50, peak: Infinity, admitted: 100, sinceMs: 1_000, perMs: 0.01 }, { retryAfterMs: 60 }),
+    { cause: "depth", limit: 0, depth: 45 },
+  ],
+  [
+    "the same, with a delay in whole seconds, which are rounded up",
+    of({ own: 50, peak: Infinity, admitted: 100, sinceMs: 1_000, perMs: 0.01 }, { retryAfterMs: 1_000 }),
+    { cause: "depth", limit: 0, depth: 45, low: 100 / 61_000 },
+  ],
+  [
     "many left together, within a depth that was told",
     of({ own: 50, peak: 300, isDepthTold: true }),
     { cause: "level", limit: 0 },

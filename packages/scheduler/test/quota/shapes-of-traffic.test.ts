@@ -37,25 +37,27 @@ const batch = (calls: number): TrafficStream => ({
 })
 const fast = { baseMs: 50, perOutputTokenMs: 0 } as const
 
-/** A quota that never hears which limit refused. */
-const unnamed: NonNullable<SimulateOptions["limiter"]> = ({ told, clock, random }) => {
-  const quota = awakeQuota({ ...told, clock, random })
-  const deaf = (permit: Permit): Permit => ({
-    settle(end) {
-      if (end.outcome !== "throttled") return permit.settle(end)
-      const { dimension: _unnamed, message: _silent, ...rest } = end
-      permit.settle(rest)
-    },
-  })
-  return {
-    admit: async (cost, options) => deaf(await quota.admit(cost, options)),
-    tryAdmit: (cost, options) => {
-      const permit = quota.tryAdmit(cost, options)
-      return permit && deaf(permit)
-    },
-    snapshot: () => quota.snapshot(),
+/** A quota that never hears which limit refused, nor why, where a `reason` is given. */
+const unnamed =
+  (reason?: "rate"): NonNullable<SimulateOptions["limiter"]> =>
+  ({ told, clock, random }) => {
+    const quota = awakeQuota({ ...told, clock, random })
+    const deaf = (permit: Permit): Permit => ({
+      settle(end) {
+        if (end.outcome !== "throttled") return permit.settle(end)
+        const { dimension: _unnamed, message: _silent, ...rest } = end
+        permit.settle(reason ? { ...rest, reason } : rest)
+      },
+    })
+    return {
+      admit: async (cost, options) => deaf(await quota.admit(cost, options)),
+      tryAdmit: (cost, options) => {
+        const permit = quota.tryAdmit(cost, options)
+        return permit && deaf(permit)
+      },
+      snapshot: () => quota.snapshot(),
+    }
   }
-}
 
 describe("a vendor that checks slices of a second, the minute told rightly, refusals that name nothing", () => {
   it("a batch is spread over the slices, and not taken for a want of places", async () => {
@@ -63,13 +65,25 @@ describe("a vendor that checks slices of a second, the minute told rightly, refu
       const reports = await runs(
         batch(150),
         { limits: { requests: { limit: perMinute, model: "slices" } }, latency: fast, retryAfter: "none" },
-        { told: { requestsPerMinute: perMinute }, wire: "azure", limiter: unnamed },
+        { told: { requestsPerMinute: perMinute }, wire: "azure", limiter: unnamed() },
       )
       for (const { refusedRatio, ratio } of reports) {
         expect(refusedRatio).toBeLessThanOrEqual(0.5)
         expect(ratio).toBeLessThanOrEqual(1.6)
       }
     }
+  })
+})
+
+describe("a server of a few places that says no more than 429", () => {
+  it("is found by its places, however few, also where more were told: no rate is looked for", async () => {
+    const latency = { baseMs: 250, perOutputTokenMs: 0 }
+    for (const places of [1, 2, 3, 4, 6])
+      for (const told of [{}, { concurrency: places + 1 }, { concurrency: 9 }, { concurrency: 30 }]) {
+        const vendor: VendorOptions = { limits: { concurrency: places }, latency, headers: "none", retryAfter: "none" }
+        for (const { ratio } of await runs(batch(150), vendor, { told, limiter: unnamed("rate") }))
+          expect(ratio, JSON.stringify({ places, told })).toBeLessThanOrEqual(1.2)
+      }
   })
 })
 

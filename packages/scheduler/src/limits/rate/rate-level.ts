@@ -1,5 +1,6 @@
 import type { Budget } from "../budget.ts"
 import { Backlog } from "./backlog.ts"
+import { Early } from "../early.ts"
 import { HeardLevel } from "./heard-level.ts"
 import { MeasuredSpan } from "./measured-span.ts"
 import { PassedWindows } from "./passed-windows.ts"
@@ -20,8 +21,7 @@ export abstract class RateLevel extends RateTerms implements Budget {
   readonly heard: HeardLevel = new HeardLevel()
   /** What was taken in all, to be compared with what an answer says. */
   taken = 0
-  /** How much closer together than they left calls reached the vendor, as far as refusals showed. */
-  earlyMs = 0
+  readonly early: Early = new Early()
   protected readonly start: SlowStart = new SlowStart()
   protected readonly backlog: Backlog
   protected readonly window: WindowCount
@@ -65,7 +65,7 @@ export abstract class RateLevel extends RateTerms implements Budget {
     if (depth !== Infinity) {
       // Calls reach the vendor up to a jitter closer together than they left: room for that, or as long a pause.
       const jitter = this.jitterAt(nowMs, amount, perMs, depth)
-      const most = depth - Math.min(amount, depth) - jitter - room - perMs * this.earlyMs
+      const most = depth - Math.min(amount, depth) - jitter - room - perMs * this.early.at(nowMs)
       ms = this.backlog.msUntil(nowMs, most, perMs)
     }
     if (this.isRamping) {
@@ -156,7 +156,7 @@ export abstract class RateLevel extends RateTerms implements Budget {
 
   /** Up to this moment it drained at this rate. */
   protected advance(nowMs: number, perMs: number, isPressed = false): void {
-    const idled = this.backlog.drain(nowMs, perMs, perMs * this.earlyMs)
+    const idled = this.backlog.drain(nowMs, perMs, perMs * this.early.at(nowMs))
     if (!isPressed) this.span.idled += idled
     this.#own.drain(nowMs, perMs, 0)
     const ready = this.depthAt(nowMs) - this.backlog.at(nowMs, perMs)
