@@ -45,8 +45,8 @@ function wrongFiles(root: string): string[] {
 }
 
 function isNeeded(file: string, named: ReadonlySet<string>): boolean {
-  // What a browser gets of the live page.
-  if (/^dist\/client\/(?:manifest\.json|assets\/[\w-]+\.css)$/.test(file)) return true
+  // What a browser gets of a page.
+  if (/^dist\/client\/(?:index\.html|manifest\.json|assets\/[\w-]+\.css)$/.test(file)) return true
   return beside.includes(file) || named.has(file) || /^dist\/(?!.*\.test\.).*\.(?:js|d\.ts)(?:\.map)?$/.test(file)
 }
 
