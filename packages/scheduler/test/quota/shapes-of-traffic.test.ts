@@ -7,7 +7,7 @@ import {
   type TrafficStream,
   type VendorOptions,
 } from "@sluice/lab"
-import type { Permit } from "@sluice/core"
+import type { LimitReading, Permit } from "@sluice/core"
 import { describe, expect, it } from "vitest"
 
 const seeds = [1, 2, 3]
@@ -160,6 +160,44 @@ describe("what a user tells of the kind", () => {
         expect(ratio).toBeLessThanOrEqual(kind === "fixed" ? 1.2 : 3.1)
         expect(refusedRatio).toBeLessThanOrEqual(2)
       }
+    })
+  }
+})
+
+/** A quota that is not told for how long a window the limits of answers are. */
+const timeless: NonNullable<SimulateOptions["limiter"]> = ({ told, clock, random }) => {
+  const quota = awakeQuota({ ...told, clock, random })
+  const withoutWindow = (permit: Permit): Permit => ({
+    settle(end) {
+      if (!("limits" in end) || !end.limits) return permit.settle(end)
+      const limits = end.limits.map(({ windowMs: _unsaid, ...one }: LimitReading) => one)
+      permit.settle({ ...end, limits })
+    },
+  })
+  return {
+    admit: async (cost, options) => withoutWindow(await quota.admit(cost, options)),
+    tryAdmit: (cost, options) => {
+      const permit = quota.tryAdmit(cost, options)
+      return permit && withoutWindow(permit)
+    },
+    snapshot: () => quota.snapshot(),
+  }
+}
+
+describe("nothing told, windows of seconds that answers take for granted", () => {
+  for (const windowMs of [5_000, 10_000]) {
+    it(`200 in each ${windowMs / 1_000} s, resets in whole seconds: what remains is believed, also after a refusal`, async () => {
+      const reports = await runs(
+        batch(800),
+        {
+          limits: { requests: { limit: 200, windowMs, model: "fixed", anchorMs: windowMs } },
+          latency: { baseMs: 300, perOutputTokenMs: 0, heavyTail: 0.2 },
+          headers: "anthropic",
+          retryAfter: "seconds",
+        },
+        { wire: "anthropic", limiter: timeless, networkMs: 1, networkJitterMs: 3 },
+      )
+      for (const { ratio } of reports) expect(ratio).toBeLessThanOrEqual(1.3)
     })
   }
 })

@@ -33,8 +33,8 @@ export class HeaderEvidence {
   #windows = 0
   /** Answers that named the same end, which lies between these two. */
   #ends = { fromMs: -Infinity, toMs: Infinity, firstMs: 0, count: 0 }
-  /** Answers that agree on `remaining + rate × reset`. */
-  #full: { fromMs: number; depth: number; least: number; most: number; count: number } | undefined
+  /** Answers that agree with the first of them on `remaining + rate × reset`. */
+  #full: { fromMs: number; first: number; depth: number; least: number; most: number; count: number } | undefined
 
   constructor(dimension: LimitReading["dimension"], windowMs: number) {
     this.#dimension = dimension
@@ -114,8 +114,8 @@ export class HeaderEvidence {
     // Rounded to thousands, admitted or not.
     const tolerance = depth * tuned.windowSlack + rounding + (remaining % 1_000 === 0 ? 1_000 : 1)
     const full = this.#full
-    if (!full || Math.abs(depth - full.depth) > Math.max(tolerance, full.depth * tuned.windowSlack)) {
-      this.#full = { fromMs: nowMs, depth, least: remaining, most: remaining, count: 1 }
+    if (!full || Math.abs(depth - full.first) > Math.max(tolerance, full.first * tuned.windowSlack)) {
+      this.#full = { fromMs: nowMs, first: depth, depth, least: remaining, most: remaining, count: 1 }
       return undefined
     }
     full.depth = Math.max(full.depth, depth)

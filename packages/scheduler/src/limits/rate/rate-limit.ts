@@ -67,7 +67,11 @@ export class RateLimit extends RateLevel {
     isRefusal: boolean,
   ): void {
     const found = this.#evidence.hear(reading, { nowMs, sentMs, kind: this.kind, log: this.log, isRefusal })
-    if (!found) return
+    if (!found) {
+      // More remains than was taken for all that can stand ready.
+      if (reading.remaining! > this.headerDepth! * (1 + tuned.windowExcess)) this.headerDepth = undefined
+      return
+    }
     const { kind, depth, resetAtMs } = found
     if (kind === "bucket") {
       const before = this.depthAt(nowMs)

@@ -56,6 +56,18 @@ describe("what headers say of a limit that was taken for a bucket", () => {
   })
 })
 
+it("answers of a window in whole seconds that overtake each other are not those of a bucket", () => {
+  const evidence = new HeaderEvidence("requests", 60_000)
+  const log = new TakenLog({ windowMs: 60_000, marginMs: 0 })
+  const findings = Array.from({ length: 80 }, (_, remaining) =>
+    evidence.hear(
+      { dimension: "requests", limit: 200, remaining, resetMs: 7_000 },
+      { nowMs: 3_000 + remaining, sentMs: 2_900 - remaining, kind: "bucket", log, isRefusal: false },
+    ),
+  )
+  expect(findings.filter(Boolean)).toEqual([])
+})
+
 describe("what headers say of a window that the user told", () => {
   for (const kind of ["sliding", "fixed"] as const) {
     it(`told ${kind}, a shallow bucket in truth: is taken back`, () => {
