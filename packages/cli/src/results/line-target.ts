@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import {
   closeSync,
   constants,
@@ -6,6 +7,7 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
+  readSync,
   renameSync,
   statSync,
   writeSync,
@@ -19,13 +21,17 @@ import { usageError } from "../usage-error.ts"
 export interface LineTarget {
   /** Bytes written, where that can be known. */
   readonly size: number
+  /** What those bytes are known by. */
+  readonly digest: string
   line(text: string): void
   /** Writes the lines since the last `put`. */
   put(): void
   /** Puts what was written on disk. Throws where it is not under its name any more. */
   sync(): void
-  /** Drops everything after `size`. */
-  cut(size: number): void
+  /** Begins anew. */
+  empty(): void
+  /** Drops everything after `size`, if that is what `digest` tells of; `false` where somebody has changed it. */
+  goesOn(size: number, digest: string | undefined): boolean
   /** Takes the place of the file at `path`. */
   moveTo(path: string): void
   close(): void
@@ -37,6 +43,7 @@ export class FileTarget implements LineTarget {
   readonly #file: number
   #lines: string[] = []
   #size: number
+  #hash = createHash("sha256")
 
   /** `follow`: a link that somebody chose is followed; one that merely lies there is not. */
   constructor(path: string, { follow }: { readonly follow: boolean }) {
@@ -53,6 +60,10 @@ export class FileTarget implements LineTarget {
 
   get size(): number {
     return this.#size
+  }
+
+  get digest(): string {
+    return this.#hash.copy().digest("base64url")
   }
 
   line(text: string): void {
@@ -75,6 +86,7 @@ export class FileTarget implements LineTarget {
       )
     }
     this.#size += bytes.length
+    this.#hash.update(bytes)
   }
 
   sync(): void {
@@ -89,8 +101,33 @@ export class FileTarget implements LineTarget {
     )
   }
 
-  cut(size: number): void {
+  empty(): void {
     this.#lines = []
+    this.#cut(0)
+    this.#hash = createHash("sha256")
+  }
+
+  goesOn(size: number, digest: string | undefined): boolean {
+    if (this.#size < size) return false
+    const hash = createHash("sha256")
+    const file = openSync(this.#path, constants.O_RDONLY)
+    try {
+      const chunk = Buffer.alloc(Math.min(size, 1 << 20))
+      for (let at = 0, read = 0; at < size; at += read) {
+        read = readSync(file, chunk, 0, Math.min(chunk.length, size - at), at)
+        if (read === 0) return false
+        hash.update(chunk.subarray(0, read))
+      }
+    } finally {
+      closeSync(file)
+    }
+    if (hash.copy().digest("base64url") !== digest) return false
+    this.#hash = hash
+    this.#cut(size)
+    return true
+  }
+
+  #cut(size: number): void {
     if (this.#size > size) ftruncateSync(this.#file, size)
     this.#size = size
   }
@@ -110,6 +147,7 @@ export class FileTarget implements LineTarget {
 /** Standard output: what is written cannot be taken back. A terminal gets JSON that does not steer it, everybody else the bytes. */
 export class StreamTarget implements LineTarget {
   readonly size = 0
+  readonly digest = ""
   readonly #stream: Terminal["stdout"]
   #text = ""
 
@@ -127,7 +165,10 @@ export class StreamTarget implements LineTarget {
   }
 
   sync(): void {}
-  cut(): void {}
+  empty(): void {}
+  goesOn(): boolean {
+    return true
+  }
   moveTo(): void {}
   close(): void {}
 }

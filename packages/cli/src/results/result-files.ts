@@ -90,11 +90,10 @@ export class ResultFiles {
     if (out === "-") stdout.on("error", this.#streamFailed)
     const before = this.#before
     const usable = before && !before.rewriting && before.fields === lines.name && order === "input" && out !== "-"
-    if (usable && this.#out.size >= before.outBytes && this.#failed.size >= before.failedBytes) {
+    const goesOn = usable && this.#out.goesOn(before.outBytes, before.outDigest)
+    if (goesOn && this.#failed.goesOn(before.failedBytes, before.failedDigest)) {
       this.#next = before.next
       this.#lines = before.lines
-      this.#out.cut(before.outBytes)
-      this.#failed.cut(before.failedBytes)
       this.#isNoted = true
     } else if (this.#out.size + this.#failed.size > 0) {
       this.restart()
@@ -109,8 +108,8 @@ export class ResultFiles {
   /** Begins the files anew: an item that is in them will have another result. */
   restart(): void {
     if (this.#isBeside) {
-      this.#out.cut(0)
-      this.#failed.cut(0)
+      this.#out.empty()
+      this.#failed.empty()
     } else {
       this.#before = { ...this.#position(), ...this.#before, lines: Math.max(this.#lines, this.#before?.lines ?? 0) }
       this.#out = this.#beside(this.#out, this.#places.out)
@@ -126,7 +125,7 @@ export class ResultFiles {
     if (target instanceof StreamTarget) return target
     checkBeside(besideOf(path), this.#before?.rewriting ?? false)
     const beside = new FileTarget(besideOf(path), { follow: false })
-    beside.cut(0)
+    beside.empty()
     target.close()
     return beside
   }
@@ -291,7 +290,9 @@ export class ResultFiles {
       next: this.#next,
       lines: this.#lines,
       outBytes: this.#out.size,
+      outDigest: this.#out.digest,
       failedBytes: this.#failed.size,
+      failedDigest: this.#failed.digest,
       fields: this.#options.lines.name,
       rewriting: false,
     }

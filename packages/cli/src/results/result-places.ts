@@ -28,7 +28,9 @@ export interface ResultPosition extends ResultPlaces {
   readonly next: number
   readonly lines: number
   readonly outBytes: number
+  readonly outDigest?: string | undefined
   readonly failedBytes: number
+  readonly failedDigest?: string | undefined
   /** The name of their lines' form. */
   readonly fields: string
   /** New files are being written beside: what this says of those that are there need not be true any more. */
@@ -41,7 +43,10 @@ const position: z.ZodType<ResultPosition> = z.object({
   next: z.number().int(),
   lines: z.number().int(),
   outBytes: z.number(),
+  // Not in journals of before: their files are written anew.
+  outDigest: z.string().optional(),
   failedBytes: z.number(),
+  failedDigest: z.string().optional(),
   fields: z.string(),
   rewriting: z.boolean(),
 })
