@@ -19,6 +19,8 @@ export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, 
   const running = concurrency.running
   // Places that it would have taken, itself included; a call that is alone wants none.
   const asked = running === 0 ? 0 : running + 1
+  const places = adaptive ? adaptive.ceiling : concurrency.limit
+  const isRow = crowding.isRow(call.admittedMs)
   const endsMs = log.firstSince(nowMs - 60_000) + 60_000 * (1 - tuned.room)
   return {
     reason: end.reason,
@@ -30,12 +32,8 @@ export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, 
     limits: facts,
     suspect: suspectOf(limits, facts, end),
     crowd: crowding.judge(call.admittedMs, adaptive?.isProbe(running) ?? false),
-    mayWantPlaces: !crowding.isRow(call.admittedMs) && crowding.mayBeShort(nowMs, running),
-    hasPlaces:
-      crowding.isRow(call.admittedMs) ||
-      (adaptive
-        ? adaptive.ceiling !== undefined && asked < adaptive.ceiling * tuned.nearlyAll
-        : asked < concurrency.limit * tuned.nearlyAll && concurrency.limit !== Infinity),
+    mayWantPlaces: !isRow && crowding.mayBeShort(nowMs, running),
+    hasPlaces: isRow || (places !== undefined && places < Infinity && asked < places * tuned.nearlyAll),
     spans: limits.some((one) => !one.daily) ? [] : tuned.spansMs.map((ms) => ({ ms, admitted: log.since(nowMs - ms) })),
     endsBeforeWindow: nowMs + (end.retryAfterMs ?? Infinity) < endsMs,
   }
