@@ -30,16 +30,14 @@ const quiet = { execArgv: ["--disable-warning=SluiceWarning"] }
 /** Processes that share a quota in real time, and mostly wait: after all others, two files at a time, as few machines of users are busier. */
 const alone = { sequence: { groupOrder: 1 }, maxWorkers: 2 }
 
-// `scripts/ci.ts` reads its counts from this file.
-const reportFile = process.env["SLUICE_TEST_REPORT"]
-
 export default defineConfig({
   test: {
     // One more than there are cores: many tests wait for processes that they have started. The default leaves a core idle.
     maxWorkers: availableParallelism() + 1,
     // `pnpm coverage`: the packages whose every line and branch is run by their own tests.
     coverage: { include: ["src/**"], thresholds: { 100: true }, reporter: ["text"] },
-    reporters: reportFile ? ["default", ["json", { outputFile: reportFile }]] : ["default"],
+    // The second one writes the file that `scripts/ci.ts` asks for, if it does.
+    reporters: ["default", "./scripts/ci-report.ts"],
     projects: [
       ...packages.map((name) => ({
         ssr,

@@ -9,7 +9,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { findBrowser } from "../docs/browser.ts"
-import { countTests, failedFiles, type Counts, type FailedFile } from "./count-tests.ts"
+import { afterSecondTry, countsOf, type Counts, type TestReport } from "./ci-report.ts"
 import { freeExample } from "./example-names.ts"
 import { readmeCommand } from "./readme-command.ts"
 
@@ -71,36 +71,43 @@ function oneCheck(ok: boolean): Counts {
 
 /**
  * Files with a failure are tried a second time, by themselves: a test of real processes may have met a machine that was busy with
- * the others. What fails again has failed; what does not is named, to be mended.
+ * the others. What fails again has failed; what does not is named, to be mended. An error that no test caught stays a failure.
  */
 async function tests(): Promise<void> {
   const command = readmeCommand(readFileSync(path.join(root, "README.md"), "utf8"), "test")
   const first = await testRun(`tests (${command})`, command, "tests.json")
-  remark("failed at first", first.failed)
-  if (first.failed.length === 0 || first.failed.length > filesTriedAgain) return
-  const files = first.failed.map(({ file }) => JSON.stringify(path.join(root, file))).join(" ")
+  if (!first.report) return
+  remark("failed at first", first.report)
+  const files = first.report.failed.map(({ file }) => JSON.stringify(file))
+  if (files.length === 0 || files.length > filesTriedAgain) return
   const second = await testRun(
     "the files of these once more, by themselves",
-    `${command} --maxWorkers=1 ${files}`,
+    `${command} --maxWorkers=1 ${files.join(" ")}`,
     "again.json",
   )
-  remark("failed again", second.failed)
-  const { passed, failed } = first.row.counts
-  first.row.counts = { passed, failed: 0 }
-  second.row.counts = { passed: Math.max(0, failed - second.row.counts.failed), failed: second.row.counts.failed }
+  if (second.report) remark("failed again", second.report)
+  const { kept, again } = afterSecondTry(first.report, second.report, second.ok)
+  first.row.counts = kept
+  second.row.counts = again
 }
 
 async function testRun(title: string, command: string, fileName: string) {
   const reportFile = path.join(work, fileName)
-  const read = () => (existsSync(reportFile) ? readFileSync(reportFile, "utf8") : undefined)
-  const row = await stage(title, command, { SLUICE_TEST_REPORT: reportFile }, (ok) => countTests(read(), ok))
-  return { row, failed: failedFiles(read(), root) }
+  const read = () => (existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, "utf8")) as TestReport) : undefined)
+  let ok = false
+  const row = await stage(title, command, { SLUICE_TEST_REPORT: reportFile }, (exitedOk) => {
+    ok = exitedOk
+    return countsOf(read(), exitedOk)
+  })
+  return { row, report: read(), ok }
 }
 
-function remark(word: string, files: readonly FailedFile[]): void {
-  for (const { file, tests: names } of files) {
-    for (const name of names.length > 0 ? names : ["(the file itself)"]) remarks.push(`${word}: ${file}: ${name}`)
+function remark(word: string, { failed, unhandled }: TestReport): void {
+  for (const { file, tests: names } of failed) {
+    for (const name of names.length > 0 ? names : ["(the file itself)"])
+      remarks.push(`${word}: ${path.relative(root, file)}: ${name}`)
   }
+  for (const error of unhandled) remarks.push(`${word}: caught by no test: ${error}`)
 }
 
 async function stage(
