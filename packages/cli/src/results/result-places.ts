@@ -1,4 +1,4 @@
-import { lstatSync, realpathSync, type Stats, statSync } from "node:fs"
+import { closeSync, lstatSync, openSync, realpathSync, rmSync, type Stats, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import type { SqliteRunJournal } from "@sluice/journal"
 import { z } from "zod"
@@ -12,12 +12,31 @@ export interface ResultPlaces {
 }
 
 /**
- * Failures stand beside the results; beside the journal, or here, where those go to standard output. The lines of a table stand beside it
- * too: they are what can be gone on with.
+ * Failures stand beside the results; beside the journal where those go to standard output; in a file of this command alone where there is
+ * neither. The lines of a table stand beside it too: they are what can be gone on with.
  */
 export function placesOf(out: string, journalPath: string | undefined, isTable: boolean): ResultPlaces {
-  const beside = out === "-" ? (journalPath ?? "sluice") : out
-  return { out: isTable ? `${out}.jsonl` : out, failed: `${beside}.failed.jsonl` }
+  if (out === "-") return { out, failed: journalPath === undefined ? newFailures() : `${journalPath}.failed.jsonl` }
+  return { out: isTable ? `${out}.jsonl` : out, failed: `${out}.failed.jsonl` }
+}
+
+/** Made here and now, empty: `sluice.failed.jsonl`, or the next name that no earlier command and none beside this one has. */
+function newFailures(): string {
+  for (let at = 1; ; at++) {
+    const name = at === 1 ? "sluice.failed.jsonl" : `sluice.${at}.failed.jsonl`
+    try {
+      closeSync(openSync(name, "wx", 0o600))
+      return name
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      if (code !== "EEXIST") throw usageError(`Cannot write ${name}, for inputs that fail: ${message}.`)
+    }
+  }
+}
+
+/** No failures, no file of failures. */
+export function removeIfEmpty(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.size === 0) rmSync(path)
 }
 
 const note = "results"

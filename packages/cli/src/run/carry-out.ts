@@ -4,6 +4,7 @@ import { Marks } from "../checks/marks.ts"
 import type { Clock, EventSink, Lane, QuotaState, SluiceEvent } from "@sluice/core"
 import { cachedFetch } from "@sluice/journal"
 import { type LimitedFetch, limitedFetch } from "@sluice/providers"
+import { FirstAnswer } from "../asking/first-answer.ts"
 import { keepKey } from "./check-earlier.ts"
 import { BatchTally } from "../display/batch-tally.ts"
 import { formatDuration } from "../display/quantities.ts"
@@ -42,13 +43,18 @@ export async function carryOut(checked: CheckedRun, terminal: Terminal): Promise
   const isRemote = options.workers ?? false
   const shared =
     options.redis === undefined || isRemote ? undefined : await openShared(options.redis).catch(leaving(run))
+  const firstAnswer = new FirstAnswer({
+    clock: terminal.clock,
+    mayEnd: !options.keepGoing,
+    warn: (message) => tell({ type: "warning", atMs: terminal.clock.now(), code: "unreachable", message }),
+  })
   const fetch = limitedFetch({
     ...checked.limits,
     ...(checked.config.prices && { prices: checked.config.prices }),
     ...(options.timeoutS !== undefined && { timeoutMs: options.timeoutS * 1_000 }),
     ...(shared && { quota: shared.quotas }),
     clock: terminal.clock,
-    fetch: notingFetch,
+    fetch: firstAnswer.through(notingFetch),
     onEvent: tell,
   })
   const { interruption } = checked
@@ -69,7 +75,7 @@ export async function carryOut(checked: CheckedRun, terminal: Terminal): Promise
   const opened: (AskedVariant & (OpenedModel | OpenedWorkers))[] = []
   try {
     for (const variant of checked.variants) opened.push({ ...variant, ...(await open(variant).catch(leaving(run))) })
-    return await runOpened(checked, terminal, { opened, fetch, listeners })
+    return await runOpened(checked, terminal, { opened, fetch, firstAnswer, listeners })
   } finally {
     for (const each of opened) await each.close()
     await fetch.close()
@@ -80,12 +86,13 @@ export async function carryOut(checked: CheckedRun, terminal: Terminal): Promise
 interface Calls {
   readonly opened: readonly (AskedVariant & Partial<Pick<OpenedWorkers, "observe" | "end">>)[]
   readonly fetch: LimitedFetch
+  readonly firstAnswer: FirstAnswer
   /** Who hears what the calls do. */
   readonly listeners: EventSink[]
 }
 
 async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls): Promise<number> {
-  const { opened, fetch, listeners } = calls
+  const { opened, fetch, firstAnswer, listeners } = calls
   const { out, variants, options, run, interruption, total: inputs } = checked
   // What is counted are answers.
   const total = inputs === undefined ? undefined : inputs * variants.length
@@ -177,6 +184,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
         acceptChanges: options.acceptChanges ?? false,
         hasAnswers,
         marks,
+        firstAnswer,
         check: total === undefined ? fitting(variants, checked.fields) : undefined,
         concurrency: concurrencyOf(checked),
         lane: laneScope(lane, checked),

@@ -10,7 +10,7 @@ import { addKeysOf } from "../model/env-file.ts"
 import { checkBudget } from "../model/model-money.ts"
 import { parseModelName } from "../model/model-name.ts"
 import { fieldsFor } from "../results/result-fields.ts"
-import { checkFolder, checkLink, checkPlaces, placesOf } from "../results/result-places.ts"
+import { checkFolder, checkLink, checkPlaces, placesOf, removeIfEmpty } from "../results/result-places.ts"
 import { usageError } from "../usage-error.ts"
 import { forgetFrame } from "../watch/kept-frame.ts"
 import { checkWorkers } from "../workers/check-workers.ts"
@@ -136,10 +136,6 @@ async function runOnce(
   const temporary = options.journal === false || (options.journal === undefined && out === "-")
   const path = temporary ? undefined : (options.journal ?? `${out}.journal`)
   const isTable = options.formatOut === undefined && /\.(csv|parquet)$/i.test(out)
-  const places = placesOf(out, path, isTable)
-  const table = isTable
-    ? new (await import("../results/table/result-table.ts")).ResultTable(out, places.out)
-    : undefined
   // Before the journal beside it is opened: that one was named by nobody.
   if (out !== "-") checkFolder(`--out ${out}`, out)
   if (typeof options.journal === "string") checkFolder(`--journal ${options.journal}`, options.journal)
@@ -153,14 +149,24 @@ async function runOnce(
     // Whoever presses again wants it gone, whatever it waits for.
     stopListening()
   })
+  const atEnd: (() => void)[] = []
   const journal = openRunJournal(path, terminal)
   try {
+    const places = placesOf(out, path, isTable)
+    if (out === "-" && path === undefined) atEnd.push(() => removeIfEmpty(places.failed))
+    const table = isTable
+      ? new (await import("../results/table/result-table.ts")).ResultTable(out, places.out)
+      : undefined
     const runId = out === "-" ? "stdout" : basename(out)
     const isNew = !journal.runs().some((each) => each.runId === runId)
     const run = await journal
       .openRun({ runId, flow: "sluice run", takeOver: options.takeOver ?? false })
       .catch(otherWriter(options))
     await forgetFrame(run)
+    if (out !== "-") {
+      const { lockResults } = await import("../results/results-lock.ts")
+      atEnd.push(await Promise.resolve(places.out).then(lockResults).catch(leaving(run)))
+    }
     const acceptChanges = options.acceptChanges ?? false
     const check = async (): Promise<{ readonly variants: Variants; readonly total: number | undefined }> => {
       checkPlaces(places, run)
@@ -215,6 +221,7 @@ async function runOnce(
     // Of a command that was refused, or left before anything was done, nothing stays.
     const isEmpty = isNewFile && journal.runs().length === 0
     await journal.close()
+    for (const end of atEnd) end()
     if (isEmpty) for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true })
   }
 }

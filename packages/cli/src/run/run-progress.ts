@@ -139,13 +139,25 @@ function summaryOf(
     `${ok} ok, ${failed} failed${replayed > 0 ? `, of these ${replayed} from before` : ""}.`,
     ...(failing === undefined ? [] : [`${failing} of the answers fail${failing === 1 ? "s" : ""} a check.`]),
     ...spentOf(total),
-    ...(out === "-" || (interrupted && ok + failed === 0)
-      ? []
-      : [`Results: ${out}${failed > 0 ? `; failures: ${failures}` : ""}.`]),
+    ...placesIn({ out, failures, failed, isNothing: interrupted && ok + failed === 0 }),
   ]
   if (journal !== undefined && (interrupted || stopped)) parts.push("The same command goes on from here.")
   if (journal !== undefined && failed > 0) parts.push("--retry-failed tries the failed ones again.")
   return parts.join(" ")
+}
+
+function placesIn(of: {
+  readonly out: string
+  readonly failures: string
+  readonly failed: number
+  readonly isNothing: boolean
+}): string[] {
+  if (of.isNothing) return []
+  const places = [
+    ...(of.out === "-" ? [] : [`results: ${of.out}`]),
+    ...(of.failed > 0 ? [`failures: ${of.failures}`] : []),
+  ].join("; ")
+  return places === "" ? [] : [`${places.charAt(0).toUpperCase()}${places.slice(1)}.`]
 }
 
 /** `$0.0123 spent, of it $0.0100 for 200 answers from vendor batches.` */

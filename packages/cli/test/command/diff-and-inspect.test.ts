@@ -26,7 +26,7 @@ test("inspect --key shows prompt, answer, attempts and waits of one item", async
   const args = ["run", join(folder, "in.jsonl"), ...prompt, ...vendor.args, "-o", out, "-q", "--key", "id"]
   expect((await sluice(args, { clock: fastClock(20) })).code).toBe(1)
   const { stdout } = await sluice(["inspect", out, "--key", "a-2"])
-  expect(stdout).toContain("item a-2 (number 1): ok after 1 attempt, 5 input and 7 output tokens\n")
+  expect(stdout).toContain("item a-2 (number 1): ok after 2 attempts, 5 input and 7 output tokens\n")
   expect(Number(/waited (\d+) ms to be sent/.exec(stdout)?.[1])).toBeGreaterThanOrEqual(1_000)
   expect(stdout).toMatch(/answered in \d+ ms\nby x-2026, finish reason stop\nrequest req-7\n/)
   expect(stdout).toContain(

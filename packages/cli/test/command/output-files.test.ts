@@ -5,6 +5,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -23,6 +24,7 @@ import { runProgram } from "../../src/run-program.ts"
 import { expect, onTestFinished, test, vi } from "vitest"
 import { fastClock } from "./fast-clock.ts"
 import { ended, linesOf, sluice } from "./sluice.ts"
+import { speakingVendor } from "./speaking-vendor.ts"
 import { labVendor, type Place, place, start } from "./set-up.ts"
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -191,17 +193,30 @@ test.each<[string, (terminal: Terminal) => Terminal, string]>([
 test.each([
   ["out.jsonl.failed.jsonl", ["-o", "out.jsonl"]],
   ["out.jsonl.partial", ["-o", "out.jsonl"]],
-  ["sluice.failed.jsonl", []],
   ["run.journal.failed.jsonl", ["--journal", "run.journal"]],
 ])("a file of somebody else's, %s, is left as it was, and the command says so", async (name, args) => {
   const vendor = await labVendor({ faults: { rates: { billing: 0 } } })
   const here = place(3, vendor)
   writeFileSync(join(here.folder, name), precious)
-  // What lies in the working folder needs a process that has one.
-  const { code, stderr } = args.length > 0 ? await run(here, ...args) : await ended(start(here, here.args))
+  const { code, stderr } = await run(here, ...args)
   expect([code, stderr]).toEqual([2, expect.stringContaining(`${name} exists`)])
   expect(readFileSync(join(here.folder, name), "utf8")).toBe(precious)
   expect(vendor.stats().arrived).toBe(0)
+})
+
+test("failures of a run to standard output: each command has a file of its own, the summary names it, and none stays where nothing failed", async () => {
+  const vendor = await speakingVendor(() => ({ choice: { message: { content: "" } } }))
+  const here = place(2)
+  const failing = ["run", "in.jsonl", "-p", "{{text}}", ...vendor.args]
+  for (const name of ["sluice.failed.jsonl", "sluice.2.failed.jsonl"]) {
+    const { code, stderr } = await ended(start(here, failing))
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`0 ok, 2 failed. Failures: ${name}.`)])
+    expect(linesOf(join(here.folder, name))).toHaveLength(2)
+  }
+  const before = readdirSync(here.folder)
+  const fine = ["run", "in.jsonl", "-p", "{{text}}", "-m", "noop:"]
+  expect((await ended(start(here, fine))).code).toBe(0)
+  expect(readdirSync(here.folder)).toEqual(before)
 })
 
 test.skipIf(process.platform === "win32").each(["out.jsonl.journal", "out.jsonl.failed.jsonl", "out.jsonl.partial"])(

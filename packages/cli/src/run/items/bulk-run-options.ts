@@ -1,6 +1,7 @@
 import type { Clock, EventSink, LaneScope } from "@sluice/core"
 import type { SqliteRunJournal } from "@sluice/journal"
 import type { AskedAgain } from "../../asking/asked-again.ts"
+import type { FirstAnswer } from "../../asking/first-answer.ts"
 import type { Marks } from "../../checks/marks.ts"
 import type { Input } from "../../input/input.ts"
 import type { ResultFiles } from "../../results/result-files.ts"
@@ -22,6 +23,8 @@ export interface BulkRunOptions {
   readonly acceptChanges: boolean
   /** What answers are held against, in this run and from before. */
   readonly marks: Marks | undefined
+  /** Ends the run where nobody answers at all. */
+  readonly firstAnswer: FirstAnswer
   /** The run has answers from before. */
   readonly hasAnswers: boolean
   /** Throws when an input does not fit the question; absent where all were looked at beforehand. */

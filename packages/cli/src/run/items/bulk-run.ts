@@ -103,9 +103,11 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
   }
 
   const settle = async (item: BulkItem, outcome: Outcome<StoredAnswer>): Promise<void> => {
-    const { status, attempts } = outcome
+    const { status } = outcome
     const { index } = item
-    const stored = run.settle(item.identity, { ...outcome, index }, item.notes.cost)
+    // Calls, each of which is an attempt; none where the answer was there already.
+    const attempts = Math.max(outcome.attempts, item.notes.cost.requests)
+    const stored = run.settle(item.identity, { ...outcome, index, attempts }, item.notes.cost)
     settling.add(stored)
     try {
       await stored
@@ -130,16 +132,22 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
   // Whoever waits leaves at once when the run is to end; whoever is with the vendor is finished.
   const asked = new Set<BulkItem>()
   const leaveWaiting = (): void => {
-    for (const { notes, leaving } of asked) if (!notes.isSent) leaving.abort(drain.reason)
+    for (const { notes, leaving } of asked) if (!notes.isSent) leaving.abort(drain.reason ?? notBegun)
   }
   drain.addEventListener("abort", leaveWaiting)
+  let isUnreachable = false
+  options.firstAnswer.onEnd = (error) => {
+    isUnreachable = true
+    stop(error)
+    leaveWaiting()
+  }
 
   const answer = async (item: BulkItem, callSignal: AbortSignal): Promise<ModelAnswer> => {
     const { record, where, notes, leaving, variant } = item
     notes.isSent = false
     notes.waitsFromMs = clock.now()
     notes.onWait = () => {
-      if (drain.aborted) leaving.abort(drain.reason)
+      if (drain.aborted || isUnreachable) leaving.abort(drain.reason ?? notBegun)
     }
     asked.add(item)
     try {

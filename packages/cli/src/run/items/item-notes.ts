@@ -67,7 +67,7 @@ export function noteEvent(event: SluiceEvent): void {
   if (!notes) return
   if (event.type === "http-attempt") {
     notes.cost.requests++
-    const { status, decision, attempt, error } = event
+    const { status, decision, error } = event
     if (decision === "ok") return
     if (waiting.has(decision)) {
       notes.isSent = false
@@ -79,7 +79,7 @@ export function noteEvent(event: SluiceEvent): void {
       notes.refusal = `${status} ${typeof error === "string" ? error : ""}`.trim()
     notes.errors.push({
       name: "Attempt",
-      message: `attempt ${attempt}: ${status ?? "no answer"} ${typeof error === "string" ? error : decision}`,
+      message: `attempt ${notes.cost.requests}: ${status ?? "no answer"} ${typeof error === "string" ? error : decision}`,
       ...(status !== undefined && { statusCode: status }),
     })
   } else if (event.type === "permit-settle") {
