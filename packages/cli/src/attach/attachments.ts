@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs"
 import { isBelow, isWithin } from "../input/expand-inputs.ts"
-import { compilePrompt, type InputRecord } from "../question/prompt-template.ts"
+import { compilePrompt } from "../question/compile-prompt.ts"
+import type { InputRecord } from "../question/prompt-template.ts"
 import { usageError } from "../usage-error.ts"
 import { mediaTypeOf } from "./media-type.ts"
 

@@ -10,15 +10,6 @@ export type Template = (record: InputRecord, where: string) => string
 
 type Part = { readonly text: string } | { readonly field: string }
 
-const tagOrFilter = /\{%|\{\{(?!\s*"[^"\n]*"\s*\}\})[^{}]*\|/
-
-/** As `compileTemplate`, and prompts with tags or filters as Liquid has them: loaded when there is one. */
-export async function compilePrompt(text: string, params: InputRecord, name: string): Promise<Template> {
-  if (!tagOrFilter.test(text)) return compileTemplate(text, params, name)
-  const { compileLiquid } = await import("./liquid-template.ts")
-  return compileLiquid(text, params, name)
-}
-
 /**
  * Compiles `Summarise: {{text}}`. A field may be a path (`{{author.name}}`); what is no text is inserted as JSON, `null`
  * and the digits of numbers too. `{{"{{"}}` is a text in quotes: two braces. `params` (from `--param`) fill in what the

@@ -2,7 +2,8 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseExactJson } from "@sluice/journal"
 import { describe, expect, it, test } from "vitest"
-import { compilePrompt, type InputRecord } from "../../src/question/prompt-template.ts"
+import { compilePrompt } from "../../src/question/compile-prompt.ts"
+import type { InputRecord } from "../../src/question/prompt-template.ts"
 import { sluice, temporaryFolder } from "./sluice.ts"
 
 const filled = async (text: string, record: InputRecord, params: InputRecord = {}): Promise<string> =>
