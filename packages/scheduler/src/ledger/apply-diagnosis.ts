@@ -1,4 +1,5 @@
 import { amountOf } from "../limits/budget.ts"
+import { GrowthLimit } from "../limits/growth-limit.ts"
 import { RateLimit } from "../limits/rate/rate-limit.ts"
 import { tuned } from "../limits/tuned.ts"
 import type { Change, SentCall } from "../quota/ledger.ts"
@@ -10,7 +11,7 @@ import type { LedgerState } from "./state.ts"
 export interface Circumstances {
   readonly nowMs: number
   readonly call: SentCall
-  readonly retryAfterMs: number | undefined
+  readonly end: Throttled
   /** Congestion events in a row between which nothing was admitted. */
   readonly fruitless: number
   /** What the diagnosis was made from. */
@@ -19,10 +20,13 @@ export interface Circumstances {
 
 /** Changes the one number that a diagnosis blames. Places are the learner's, and so are the account and the day. */
 export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circumstances: Circumstances): Change[] {
-  const { nowMs, call, retryAfterMs, fruitless, reason } = circumstances
+  const { nowMs, call, fruitless, reason } = circumstances
+  const { retryAfterMs } = circumstances.end
   const limit = "limit" in diagnosis ? state.limits[diagnosis.limit] : undefined
   if (!limit) {
     if (diagnosis.cause === "growth") return grow(state, nowMs, reason)
+    if (diagnosis.cause === "same-event" && circumstances.end.reason === "ramp")
+      state.limits.find((one) => one instanceof GrowthLimit)?.refusedToo(nowMs)
     const isUnknown = diagnosis.cause === "unknown-rate" || diagnosis.cause === "unknown-window"
     return isUnknown ? guess(state, diagnosis, circumstances) : []
   }
@@ -115,7 +119,7 @@ export function fullByReset(
 function guess(
   state: LedgerState,
   diagnosis: Extract<Diagnosis, { cause: "unknown-rate" | "unknown-window" }>,
-  { nowMs, retryAfterMs, reason }: Circumstances,
+  { nowMs, end: { retryAfterMs }, reason }: Circumstances,
 ): Change[] {
   const { dimension } = diagnosis
   const windowMs = 60_000
@@ -149,19 +153,14 @@ function guess(
   return [change, { ...places, reason: "a rate is the limit, not places" }]
 }
 
-/** The vendor limits growth, whatever the quota: hold the pace it took, and raise it slowly. */
+/** The vendor limits growth, whatever the quota: from what it took so far, its traffic grows as fast as is found to pass. */
 function grow(state: LedgerState, nowMs: number, reason: string): Change[] {
-  const windowMs = 10_000
-  const { admitted, sinceMs } = state.event
   const known = state.limits.find((one) => one.isGrowth)
-  const from = known ? known.fullPerMs(nowMs) * windowMs : Infinity
-  const perMs = Math.max(1e-4, admitted / Math.max(windowMs, nowMs - sinceMs))
-  const limit =
-    known ?? new RateLimit({ name: "growth", dimension: "requests", windowMs, nowMs, jitterMs: 0, isGrowth: true })
-  limit.rate.refused(nowMs, known ? known.fullPerMs(nowMs) * tuned.eased : perMs)
-  limit.depth.refused(nowMs, Math.max(1, perMs * 1_000))
-  limit.setLevel(nowMs, 0)
-  if (!known) state.addLimit(limit)
-  const to = limit.fullPerMs(nowMs) * windowMs
-  return [{ dimension: "growth", from, to, reason }]
+  const from = known ? known.fullPerMs(nowMs) * known.windowMs : Infinity
+  const { admitted, sinceMs } = state.event
+  const elapsedMs = nowMs - sinceMs
+  const limit = known ?? new GrowthLimit(nowMs, admitted, Math.max(1, elapsedMs))
+  if (known) limit.refused(nowMs)
+  else state.addLimit(limit)
+  return [{ dimension: "growth", from, to: limit.fullPerMs(nowMs) * limit.windowMs, reason }]
 }

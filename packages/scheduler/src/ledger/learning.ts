@@ -195,9 +195,9 @@ export class QuotaLearning {
     else if (diagnosis.cause === "luck") this.#crowded(nowMs, call.admittedMs, "luck", found)
     else if (diagnosis.cause === "places") this.#crowded(nowMs, call.admittedMs, diagnosis.crowd, found)
     else {
-      const circumstances = { nowMs, call, retryAfterMs: end.retryAfterMs, fruitless: this.#fruitless }
+      const why = `refused: ${found.observed}`
       found.changes.push(
-        ...applyDiagnosis(this.#state, diagnosis, { ...circumstances, reason: `refused: ${found.observed}` }),
+        ...applyDiagnosis(this.#state, diagnosis, { nowMs, call, end, fruitless: this.#fruitless, reason: why }),
       )
       for (const limit of this.#state.limits.slice(known)) fullByReset(nowMs, limit, call, end)
       const told = "limit" in diagnosis && facts.limits[diagnosis.limit]?.isKindTold

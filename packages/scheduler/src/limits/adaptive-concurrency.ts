@@ -98,20 +98,21 @@ export class AdaptiveConcurrency {
   /** Takes in one success; answers why the limit changed, if it did. */
   sample(sample: Sample): string | undefined {
     // What left under an older, higher limit is no reason to cut again.
-    const ratio = sample.inFlight <= this.#limit * 1.1 ? this.#latency.add(sample) : undefined
-    if (ratio !== undefined) {
+    const rise = sample.inFlight <= this.#limit * 1.1 ? this.#latency.add(sample) : undefined
+    if (rise?.isSure) {
       this.#slowStart = false
       this.#clean = 0
       this.#steps = 0
       // The next look above costs as much: it may wait longer each time.
       this.#patience = Math.min(8, this.#patience * 2)
-      const reason = `latency per token is ${ratio.toFixed(2)} × that of fewer calls`
-      return this.#set(Math.min(this.#limit, sample.inFlight) * Math.max(0.6, Math.min(0.9, 1 / ratio)), reason)
+      const reason = `latency per token is ${rise.ratio.toFixed(2)} × that of fewer calls`
+      return this.#set(Math.min(this.#limit, sample.inFlight) * Math.max(0.6, Math.min(0.9, 1 / rise.ratio)), reason)
     }
     if (sample.inFlight < this.#limit * (this.#slowStart ? usedInSlowStart : used)) return undefined
     this.#clean++
-    if (this.#slowStart) return this.#set(this.#limit + 1, "slow start")
-    if (this.#clean < this.#limit * this.#patience) return undefined
+    if (this.#slowStart && !rise) return this.#set(this.#limit + 1, "slow start")
+    // Where latency seems to rise, but may do so by chance, more of them are waited for.
+    if (this.#clean < this.#limit * this.#patience * (rise ? 2 : 1)) return undefined
     const rounds = this.#patience
     // Where step after step held, the server has more room than it had: the next may come sooner, and be longer.
     if (this.#limit >= (this.#ceiling ?? 0)) this.#steps++
@@ -168,7 +169,7 @@ export class AdaptiveConcurrency {
     const before = this.limit
     this.#limit = Math.max(this.#min, Math.min(this.#max, limit))
     if (this.limit === before) return undefined
-    if (!this.#slowStart) this.#clean = 0
+    this.#clean = 0
     return reason
   }
 }

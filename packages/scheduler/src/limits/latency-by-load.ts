@@ -23,6 +23,12 @@ const halfLife = 400
 /** Heavier means at least this many bins apart: a factor of 1.7. */
 const apart = 1
 
+/** Latency is this many times that of lighter load: beyond what chance explains, or only more likely so than not. */
+export interface Rise {
+  readonly ratio: number
+  readonly isSure: boolean
+}
+
 /** Logarithms of latency per token. */
 interface Bin {
   samples: number
@@ -37,8 +43,8 @@ interface Bin {
 export class LatencyByLoad {
   readonly #bins: Bin[] = []
 
-  /** Takes in a sample; answers how latency at its load compares with lighter load, when calls are seen to queue there. */
-  add(sample: Sample): number | undefined {
+  /** Takes in a sample; returns how latency at its load compares with lighter load, when calls seem to queue there. */
+  add(sample: Sample): Rise | undefined {
     const { totalMs, firstTokenMs, outputTokens } = sample
     if (totalMs === undefined || !outputTokens) return undefined
     const perToken =
@@ -59,8 +65,9 @@ export class LatencyByLoad {
       (scatter(here) + scatter(lighter) + deviationWeight * deviation ** 2) /
         (here.samples + lighter.samples + deviationWeight),
     )
-    const chance = certainty * spread * Math.sqrt(1 / here.samples + 1 / lighter.samples)
-    return rise > Math.log(queueing) + chance ? Math.exp(rise) : undefined
+    const chance = spread * Math.sqrt(1 / here.samples + 1 / lighter.samples)
+    const deviations = (rise - Math.log(queueing)) / chance
+    return deviations > 0 ? { ratio: Math.exp(rise), isSure: deviations > certainty } : undefined
   }
 
   #pool(from: number, to: number): Bin {

@@ -1,5 +1,5 @@
 /** How a bound is tried again. */
-export interface Pace {
+interface Pace {
   readonly holdMs: number
   readonly holdDoublings: number
   /** Growth doubles its own speed in so many seconds. */
@@ -46,7 +46,7 @@ type Name =
   | "gateStarts"
   | "gateJitter"
   | "gateJitterMs"
-  | "eased"
+  | "growth"
   | "fewestStarts"
   | "starts"
   | "luck"
@@ -56,7 +56,6 @@ type Name =
 
 type Tuned = Readonly<Record<Name, number>> & {
   readonly stands: Pace
-  readonly grows: Pace
   readonly spansMs: readonly number[]
 }
 
@@ -76,8 +75,8 @@ export const tuned: Tuned = Object.freeze({
    * (CUBIC's shape). What nobody used was not shown to be there: 8 times at most.
    */
   stands: Object.freeze({ holdMs: 10_000, holdDoublings: 5, doublingS: 10, most: 8 }),
-  /** A vendor that limits growth allows about twice the traffic each minute. */
-  grows: Object.freeze({ holdMs: 1_000, holdDoublings: 0, doublingS: 12, most: 1_000 }),
+  /** A vendor that limits growth allows about twice the traffic of the minute before. */
+  growth: 2,
   growthPerS: 0.01,
   /** Grown this far above the last bound: the vendor changed, try eagerly again. */
   changed: 1.3,
@@ -158,8 +157,6 @@ export const tuned: Tuned = Object.freeze({
   /** Processes behind one quota must not come back in the same millisecond. */
   gateJitter: 0.1,
   gateJitterMs: 100,
-  /** A vendor that limits growth refused a second time: this much less. */
-  eased: 0.84,
 
   // Places and outages.
   /** Of at least so many starts … */

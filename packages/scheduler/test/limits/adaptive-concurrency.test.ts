@@ -146,6 +146,19 @@ describe("a concurrency limit that finds itself", () => {
     expect(limit.limit).toBeLessThan(40)
   })
 
+  it("goes up by one a round in slow start while latency seems to rise, and on as soon as it does not", () => {
+    const limit = start({ initial: 4 })
+    const answered = (inFlight: number, msPerToken: number): void =>
+      void limit.sample({ inFlight, outputTokens: 100, firstTokenMs: 0, totalMs: 100 * msPerToken })
+    while (limit.limit < 16) answered(limit.limit, 10)
+    for (let i = 0; i < 6; i++) answered(16, 15)
+    const held = limit.limit
+    for (let i = 0; i < 3; i++) answered(16, 15)
+    expect(limit.limit).toBe(held)
+    for (let i = 0; i < 20; i++) answered(16, 8)
+    expect(limit.limit).toBeGreaterThan(held)
+  })
+
   it("takes long answers for long, not for slow", () => {
     const limit = start({ initial: 4, max: 64 })
     for (let i = 0; i < 3_000; i++) {

@@ -14,8 +14,8 @@ function feed(
     const outputTokens = 100 + ((i * 37) % 200)
     const { firstTokenMs = 0 } = options
     const totalMs = firstTokenMs + outputTokens * msPerToken * (options.spread?.() ?? 1)
-    const ratio = latency.add({ inFlight, outputTokens, totalMs, firstTokenMs })
-    if (ratio !== undefined) return { ratio, after: i }
+    const rise = latency.add({ inFlight, outputTokens, totalMs, firstTokenMs })
+    if (rise?.isSure) return { ratio: rise.ratio, after: i }
   }
   return { ratio: undefined, after: count }
 }
@@ -32,6 +32,18 @@ describe("latency by load", () => {
     const seen = feed(latency, 32, 20, 50)
     expect(seen.ratio).toBeCloseTo(2, 1)
     expect(seen.after).toBeLessThanOrEqual(6)
+  })
+
+  it("finds a rise likely before it is sure of it, and none likely where there is none", () => {
+    const latency = new LatencyByLoad()
+    feed(latency, 8, 10, 50)
+    const slower = { inFlight: 32, outputTokens: 100, firstTokenMs: 0, totalMs: 1_250 }
+    const rises = Array.from({ length: 80 }, () => latency.add(slower)?.isSure)
+    expect(rises.slice(3, 5)).toEqual([undefined, false])
+    expect(rises.at(-1)).toBe(true)
+    const even = new LatencyByLoad()
+    feed(even, 8, 10, 50)
+    for (let i = 0; i < 50; i++) expect(even.add({ ...slower, totalMs: 1_000 })).toBe(undefined)
   })
 
   it("sees 1.2 times after a hundred, and not after ten", () => {

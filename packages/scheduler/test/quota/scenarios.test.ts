@@ -23,8 +23,8 @@ const bounds: readonly (readonly [name: string, ratio: number, refusedRatio: num
   ["outage", 1.05, 0.005],
   ["outage-torn", 1.05, 0.005],
   ["slots", 1.15, 0.005],
-  ["knee", 1.15, 0],
-  ["ramp", 1.17, 0.0075],
+  ["knee", 1.1, 0],
+  ["ramp", 1.05, 0.006],
 ]
 
 const ours = limiterContestant(({ told, clock, random }) => awakeQuota({ ...told, clock, random }))
@@ -98,6 +98,17 @@ describe("against simulated vendors, every call is answered once", () => {
   ] as const) {
     it(`${name}, estimated badly: within ${ratio}, at most ${refusedRatio * 100} % refused`, async () => {
       await check(scenarioNamed(name), guessing, { ratio, refusedRatio })
+    }, 60_000)
+  }
+
+  for (const [growthPerMinute, freePerMinute] of [
+    [1.5, 120],
+    [3, 30],
+  ] as const) {
+    it(`ramp, ${growthPerMinute} × a minute from ${freePerMinute}: within 1.05, at most 1.5 % refused`, async () => {
+      const ramp = scenarioNamed("ramp")
+      const vendor = { ...ramp.vendor, ramp: { growthPerMinute, freePerMinute } }
+      await check({ ...ramp, vendor }, ours, { ratio: 1.05, refusedRatio: 0.015, calls: 1_500 })
     }, 60_000)
   }
 

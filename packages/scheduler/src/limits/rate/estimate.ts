@@ -1,4 +1,4 @@
-import { type Pace, tuned } from "../tuned.ts"
+import { tuned } from "../tuned.ts"
 
 /**
  * A number of the vendor's that nobody tells: at least what passed, at most what was refused, until that has stood for a while.
@@ -24,11 +24,6 @@ export class Estimate {
   #start: number | undefined
   /** Slow limits are tried again more slowly: a second, or what a call takes. */
   #unitMs = 1_000
-  readonly #pace: Pace
-
-  constructor(pace: Pace = tuned.stands) {
-    this.#pace = pace
-  }
 
   get isBounded(): boolean {
     return this.high !== Infinity
@@ -47,7 +42,7 @@ export class Estimate {
       // Not refused all the way: from here it is a bound like any other.
       sinceMs -= searchMs
     }
-    const { holdMs, doublingS, most } = this.#pace
+    const { holdMs, doublingS, most } = tuned.stands
     const s = sinceMs / this.#unitMs - (holdMs / 1_000) * 2 ** this.#confirmed
     if (s <= 0) return this.high
     return Math.min(
@@ -70,7 +65,7 @@ export class Estimate {
     // The same as before, however far it had grown meanwhile: that bound stands.
     const isNews =
       this.#start !== undefined || !(high <= this.high * tuned.changed && high * tuned.changed >= this.high)
-    this.#confirmed = isNews ? 0 : Math.min(this.#pace.holdDoublings, this.#confirmed + 1)
+    this.#confirmed = isNews ? 0 : Math.min(tuned.stands.holdDoublings, this.#confirmed + 1)
     this.high = high
     this.#refusedMs = nowMs
     this.#start = undefined

@@ -20,6 +20,4 @@ export interface RateLimitOptions {
   /** How much later than another a call may reach the vendor than it left. */
   readonly jitterMs: number
   readonly nowMs: number
-  /** A pace at which the vendor lets traffic grow. */
-  readonly isGrowth?: boolean
 }

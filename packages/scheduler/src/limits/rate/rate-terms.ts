@@ -12,8 +12,8 @@ export abstract class RateTerms {
   readonly dimension: Dimension
   readonly windowMs: number
   /** Keeps to a pace at which the vendor lets traffic grow: no limit that anybody ever names. */
-  readonly isGrowth: boolean
-  readonly rate: Estimate
+  readonly isGrowth: boolean = false
+  readonly rate: Estimate = new Estimate()
   readonly depth: Estimate = new Estimate()
   protected readonly coTenants: CoTenantShare = new CoTenantShare()
   protected readonly jitterMs: number
@@ -35,8 +35,6 @@ export abstract class RateTerms {
     this.#name = name
     this.dimension = dimension
     this.windowMs = windowMs
-    this.isGrowth = options.isGrowth ?? false
-    this.rate = this.isGrowth ? new Estimate(tuned.grows) : new Estimate()
     this.#told = options.told
     this.#stated = options.stated
     this.#limitBy()
