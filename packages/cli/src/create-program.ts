@@ -32,6 +32,8 @@ export function createProgram(terminal: Terminal, exit: (code: number) => void):
     .addHelpText("after", examples)
     .helpCommand(false)
     .exitOverride()
+    // Ours know what options mean.
+    .showSuggestionAfterError(false)
     .configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
       writeErr: (text) => void terminal.stderr.write(printableText(text)),
@@ -89,14 +91,14 @@ export function createProgram(terminal: Terminal, exit: (code: number) => void):
   program
     .command("inspect")
     .description("items, attempts, errors and cost of a run")
-    .argument("<run>", "a run's name or its result file")
+    .argument("[run]", "a run's name or its result file (default: the only one of --journal)")
     .addOption(journalOption())
     .option("--failed", "only items that failed")
     .option("--key <key>", "one item by its key, or its number from 0: prompt, answer, attempts, waits")
     .addOption(new Option("--limit <n>", "items shown").argParser(positiveInteger).default(20))
     .option("--json", "a line of JSON per item")
     .addOption(uiOption().conflicts(["json", "key", "failed"]))
-    .action(async (run: string, options: InspectOptions) =>
+    .action(async (run: string | undefined, options: InspectOptions) =>
       exit(await (await import("./commands/journal-commands.ts")).inspectCommand(run, options, terminal)),
     )
 
@@ -114,11 +116,11 @@ export function createProgram(terminal: Terminal, exit: (code: number) => void):
   program
     .command("export")
     .description("every item of a run, on standard output")
-    .argument("<run>", "a run's name or its result file")
+    .argument("[run]", "a run's name or its result file (default: the only one of --journal)")
     .addOption(journalOption())
     .addOption(new Option("--format <format>").choices(["jsonl", "csv", "parquet"]).default("jsonl"))
     .addOption(new Option("--status <status>", "only these").choices(["ok", "failed"]))
-    .action(async (run: string, options: ExportOptions) =>
+    .action(async (run: string | undefined, options: ExportOptions) =>
       exit(await (await import("./commands/journal-commands.ts")).exportCommand(run, options, terminal)),
     )
 

@@ -1,5 +1,5 @@
 import { SluiceError } from "@sluice/core"
-import { CommanderError } from "commander"
+import { type Command, CommanderError } from "commander"
 import { printable, printableText } from "./display/printable.ts"
 import { createProgram } from "./create-program.ts"
 import { exitCodes } from "./exit-codes.ts"
@@ -19,14 +19,6 @@ const usageCodes = new Set([
 /** Paths that lead nowhere, in circles, or where one may not go. */
 const pathCodes = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG", "EACCES", "EPERM", "EROFS"])
 
-const goesOn = "(A run goes on when its `sluice run` command is given again; --retry-failed asks its failures again.)"
-const isSeen = "(`sluice ps` shows what runs, `sluice runs` what is recorded, `sluice inspect RUN` one run.)"
-/** What other programs call it. */
-const otherCommands = new Map([
-  ...["resume", "continue", "retry", "restart"].map((word) => [word, goesOn] as const),
-  ...["status", "list", "ls", "show"].map((word) => [word, isSeen] as const),
-])
-
 /** Runs `sluice ARGUMENTS` and answers the exit code. Errors that a person can mend are one line on standard error. */
 export async function runProgram(args: readonly string[], process: Terminal): Promise<number> {
   // Its own: a command adds the keys that it reads from a file, so that none is told in an error.
@@ -39,8 +31,8 @@ export async function runProgram(args: readonly string[], process: Terminal): Pr
   } catch (error) {
     // Commander has printed its own message already.
     if (error instanceof CommanderError) {
-      const hint = error.code === "commander.unknownCommand" ? otherCommands.get(args[0] ?? "") : undefined
-      if (hint !== undefined) terminal.stderr.write(`${hint}\n`)
+      const hint = await hintFor(error, program, args[0] ?? "")
+      if (hint !== "") terminal.stderr.write(`${hint}\n`)
       return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
     }
     const { code: cause, syscall, message, stack } = error as NodeJS.ErrnoException
@@ -56,4 +48,13 @@ export async function runProgram(args: readonly string[], process: Terminal): Pr
     const isUsage = SluiceError.isInstance(error) ? usageCodes.has(error.code) : pathCodes.has(cause ?? "")
     return isUsage ? exitCodes.usage : exitCodes.someFailed
   }
+}
+
+/** What may have been meant by a word that is not known; else nothing. */
+async function hintFor({ code, message }: CommanderError, program: Command, name: string): Promise<string> {
+  if (code !== "commander.unknownCommand" && code !== "commander.unknownOption") return ""
+  const { commandMeant, optionMeant } = await import("./help/did-you-mean.ts")
+  const [, word = ""] = /'(.+)'/s.exec(message) ?? []
+  if (code === "commander.unknownCommand") return commandMeant(program, word)
+  return optionMeant(program.commands.find((command) => command.name() === name) ?? program, word)
 }

@@ -3,6 +3,7 @@ import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { jsonInAnswer } from "../asking/json-in-answer.ts"
 import { inTime, mostMs } from "./in-time.ts"
+import { type CheckKind, parseCheck } from "./parse-check.ts"
 import { compileTemplate, fieldOf, type InputRecord, textOf } from "../question/prompt-template.ts"
 import { usageError } from "../usage-error.ts"
 
@@ -19,7 +20,7 @@ type Compile = (rest: string, name: string) => AnswerCheck["problemOf"]
 const passes = undefined
 const fails = ""
 
-const kinds: Readonly<Record<string, Compile>> = {
+const kinds: Readonly<Record<CheckKind, Compile>> = {
   contains: (rest, name) => comparing(rest, name, (text, wanted) => text.includes(wanted)),
   "not-contains": (rest, name) => comparing(rest, name, (text, wanted) => !text.includes(wanted)),
   equals: (rest, name) => comparing(rest, name, (text, wanted) => text.trim() === wanted.trim()),
@@ -41,14 +42,8 @@ export async function compileChecks(texts: readonly string[]): Promise<AnswerChe
 }
 
 async function compile(text: string): Promise<AnswerCheck["problemOf"]> {
-  const [, word = "", rest = ""] = /^(\S+)\s*(.*)$/s.exec(text.trim()) ?? []
-  const kind = Object.hasOwn(kinds, word) ? kinds[word] : undefined
-  if (kind && rest !== "") return kind(rest, `--assert ${text}`)
-  const [, file = "", exported = "default"] = /^(.+\.[cm]?[jt]s)(?:#(\w+))?$/.exec(text.trim()) ?? []
-  if (file !== "") return functionIn(file, exported)
-  throw usageError(
-    `--assert ${text}: wanted one of ${Object.keys(kinds).join(", ")} and what, for example 'contains yes', or a module such as ./check.ts or ./check.ts#name.`,
-  )
+  const check = parseCheck(text)
+  return "kind" in check ? kinds[check.kind](check.rest, `--assert ${text}`) : functionIn(check.file, check.exported)
 }
 
 /** `{{field}}` is the input's. */

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync, readdirSync, statSync } from "node:fs"
+import { resolve } from "node:path"
 import { openJournal, type JournalItem, type RunSummary, type SqliteJournal } from "@sluice/journal"
 import { once } from "node:events"
 import { itemColumns, itemRows } from "./item-rows.ts"
@@ -6,6 +7,7 @@ import { SluiceError } from "@sluice/core"
 import { cellOf, plainTable } from "../display/plain-table.ts"
 import { printable, printableJson, printableText } from "../display/printable.ts"
 import { exitCodes } from "../exit-codes.ts"
+import { beginOf, fileKindOf } from "../files/file-kind.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { textOf } from "../question/prompt-template.ts"
 import type { Table } from "../results/table/table.ts"
@@ -71,7 +73,11 @@ export interface InspectOptions extends JournalCommandOptions {
 }
 
 /** `sluice inspect RUN`: its items, attempts, errors and cost. */
-export async function inspectCommand(run: string, options: InspectOptions, terminal: Terminal): Promise<number> {
+export async function inspectCommand(
+  run: string | undefined,
+  options: InspectOptions,
+  terminal: Terminal,
+): Promise<number> {
   const { stdout } = terminal
   await reading(journalOf(run, options.journal), async (journal) => {
     if (options.ui !== undefined) {
@@ -131,7 +137,11 @@ export interface ExportOptions extends JournalCommandOptions {
 }
 
 /** `sluice export RUN`: every item on standard output. Of a damaged journal, all that can be read; then the error. */
-export async function exportCommand(run: string, options: ExportOptions, { stdout }: Terminal): Promise<number> {
+export async function exportCommand(
+  run: string | undefined,
+  options: ExportOptions,
+  { stdout }: Terminal,
+): Promise<number> {
   await reading(journalOf(run, options.journal), async (journal) => {
     const { runId } = runNamed(journal, run)
     const items = (): Iterable<JournalItem> => journal.items(runId, options.status ? { status: options.status } : {})
@@ -166,19 +176,33 @@ export async function reading(path: string, fn: (journal: SqliteJournal) => unkn
 }
 
 /** The journal that was named, or the one beside the results that were. */
-export function journalOf(run: string, named: string | undefined): string {
+export function journalOf(run: string | undefined, named: string | undefined): string {
   if (named !== undefined) return named
-  for (const path of [`${run}.journal`, run]) if (existsSync(path)) return path
+  if (run === undefined) throw usageError("Name a run: its result file, or --journal FILE.")
+  if (existsSync(`${run}.journal`)) return `${run}.journal`
+  if (isDatabase(run)) return run
   throw usageError(`There is no journal ${run}.journal. Name it: --journal FILE`)
 }
 
-export function runNamed(journal: SqliteJournal, run: string): RunSummary {
+function isDatabase(path: string): boolean {
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return false
+  return fileKindOf(beginOf(path))?.kind === "an SQLite database"
+}
+
+/** The run of that name or result file. In a journal that was named for it, or where nothing else was, the only one. */
+export function runNamed(journal: SqliteJournal, run: string | undefined): RunSummary {
   const runs = journal.runs()
+  const here = resolve(journal.path)
+  const isOnly = run === undefined || [run, `${run}.journal`].some((path) => resolve(path) === here)
   const found =
-    runs.find(({ runId }) => run === runId || run.endsWith(`/${runId}`)) ?? (runs.length === 1 ? runs[0] : undefined)
+    runs.find(({ runId }) => run === runId || run?.endsWith(`/${runId}`)) ??
+    (isOnly && runs.length === 1 ? runs[0] : undefined)
   if (found) return found
+  const names = runs.map(({ runId }) => runId).join(", ") || "none"
   throw usageError(
-    `${journal.path} has no run "${run}". It has: ${runs.map(({ runId }) => runId).join(", ") || "none"}.`,
+    run === undefined
+      ? `${journal.path} has ${runs.length === 0 ? "no run" : `several runs: ${names}. Name one`}.`
+      : `${journal.path} has no run "${run}". It has: ${names}.`,
   )
 }
 

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from "commander"
-import { nonNegative, positiveInteger, positiveNumber } from "../run/options/option-values.ts"
+import { nonNegative, port, positiveInteger, positiveNumber } from "../run/options/option-values.ts"
 
 const windows = ["bucket", "slices", "sliding", "fixed"] as const
 const headers = ["openai", "anthropic", "rounded", "wrong", "none"] as const
@@ -29,7 +29,7 @@ export function addLabOptions(command: Command): Command {
   const positive = (flags: string, what: string): Option => new Option(flags, what).argParser(positiveNumber)
   const options = [
     new Option("--options <file>", "everything startVendor takes, as JSON: schedules, co-tenants, batches, …"),
-    new Option("--port <n>", "default 0: any free one").argParser(nonNegative),
+    new Option("--port <n>", "default 0: any free one").argParser(port),
     positive("--rpm <n>", "requests a minute it allows"),
     positive("--tpm <n>", "tokens a minute, input and output together"),
     positive("--itpm <n>", "input tokens a minute"),

@@ -3,6 +3,7 @@ import { Readable } from "node:stream"
 import { TextDecoder } from "node:util"
 import { createGunzip } from "node:zlib"
 import { usageError } from "../usage-error.ts"
+import { fileKindOf } from "./file-kind.ts"
 
 /** No model reads so much, and twice as much is more than JavaScript can hold as a text. */
 export const maxLineBytes: number = 2 ** 28
@@ -84,6 +85,8 @@ async function* decoded(
   for await (let chunk of chunks) {
     if (isFirst) {
       isFirst = false
+      const other = fileKindOf(chunk)
+      if (other) throw usageError(`${name}: ${other.kind}, not a text. ${other.advice}`)
       const label = encoding ?? markedEncoding(chunk)
       if (label && !/^utf-?8$/i.test(label)) decoder = new TextDecoder(label, { fatal: true })
       else if (chunk.indexOf("\uFEFF") === 0) chunk = chunk.subarray(3)

@@ -24,7 +24,9 @@ export async function* readJsonLines(lines: AsyncIterable<{ text: string; where:
 /** A list, each element an input; the features of a collection of GeoJSON (RFC 7946); or one object, which is one. */
 export async function* readJson(blocks: AsyncIterable<TextBlock>, name: string): AsyncGenerator<Input> {
   const wanted = "JSON; for a value a line, give --format jsonl"
-  const value = parse(await wholeText(blocks, name), name, wanted, (line) => `${name}:${line}`)
+  const text = await wholeText(blocks, name)
+  if (text.trim() === "") throw usageError(`${name}: not JSON: it is empty.`)
+  const value = parse(text, name, wanted, (line) => `${name}:${line}`)
   const list = Array.isArray(value) ? value : featuresIn(value)
   if (!list) return yield { record: recordOf(value, name), where: name }
   for (const [at, one] of list.entries()) yield { record: recordOf(one, `${name}[${at}]`), where: `${name}[${at}]` }

@@ -1,4 +1,5 @@
 import type { Condition } from "./condition.ts"
+import { countOf, formatCount } from "../display/quantities.ts"
 import { keyOf } from "./input-key.ts"
 import { fieldOf, textOf } from "../question/prompt-template.ts"
 import type { Input } from "./input.ts"
@@ -18,42 +19,94 @@ export interface Selection {
   readonly limit?: number | undefined
 }
 
-/** Holds `sample` inputs; without it, one. */
+/** Holds `sample` inputs; without it, one. Throws where there are inputs and none of them is taken. */
 export async function* selectInputs(inputs: AsyncIterable<Input>, selection: Selection): AsyncGenerator<Input> {
-  const { sample, seed = 1, limit = Infinity } = selection
-  const found = fitting(selection.only ? named(inputs, selection.only, selection.key) : inputs, selection)
-  let left = limit
+  const { only, sample, seed = 1, limit = Infinity } = selection
+  const left = new LeftOver(selection)
+  const named = only ? among(inputs, only, selection.key, left) : inputs
+  const found = fitting(named, selection, left)
+  let taken = 0
   for await (const input of sample === undefined ? found : drawn(found, sample, seed)) {
     yield input
-    if (--left <= 0) return
+    if (++taken >= limit) return
+  }
+  if (taken === 0) left.refuse()
+}
+
+/** How many inputs each option has left over. */
+class LeftOver {
+  read = 0
+  /** After each condition; and what the first input has in its field. */
+  readonly where: { count: number; first?: string }[]
+  readonly #selection: Selection
+
+  constructor(selection: Selection) {
+    this.#selection = selection
+    this.where = (selection.where ?? []).map(() => ({ count: 0 }))
+  }
+
+  /** Throws what became of the inputs, if any were read: nobody means to take none of them. */
+  refuse(): void {
+    if (this.read === 0) return
+    const { only, where = [], skip } = this.#selection
+    const steps = only ? [`${only.length} after --only`] : []
+    for (const [at, { field, isEqual, value }] of where.entries()) {
+      const { count, first } = this.where[at]!
+      const example = count > 0 ? "" : ` (the first has ${field}=${first?.slice(0, 60)})`
+      steps.push(`${formatCount(count)} after --where ${field}${isEqual ? "=" : "!="}${value}${example}`)
+      if (count === 0) break
+    }
+    if (skip !== undefined && !(this.where.at(-1)?.count === 0)) steps.push(`0 after --skip ${skip}`)
+    const were = this.read === 1 ? "was" : "were"
+    throw usageError(
+      `There is nothing to do: ${countOf(this.read, "input")} ${were} read, and of these are left ${steps.join(", ")}.`,
+    )
   }
 }
 
 /** Throws when one of them is not there. */
-async function* named(inputs: AsyncIterable<Input>, only: readonly string[], key: string | undefined) {
+async function* among(
+  inputs: AsyncIterable<Input>,
+  only: readonly string[],
+  key: string | undefined,
+  counted: LeftOver,
+): AsyncGenerator<Input> {
   const left = new Set(only)
-  let at = 0
   for await (const input of inputs) {
-    const name = key === undefined ? String(at) : keyOf(input, key)
-    at++
+    const name = key === undefined ? String(counted.read) : keyOf(input, key)
+    counted.read++
     if (left.delete(name)) yield input
     if (left.size === 0) return
   }
+  const at = counted.read
   const wanted = key === undefined ? `of ${at} inputs, counted from 0` : `with such a ${key} among ${at}`
   throw usageError(`--only ${[...left].join(" ")}: there is no input ${wanted}.`)
 }
 
-async function* fitting(inputs: AsyncIterable<Input>, { where = [], skip = 0 }: Selection): AsyncGenerator<Input> {
+async function* fitting(
+  inputs: AsyncIterable<Input>,
+  { only, where = [], skip = 0 }: Selection,
+  counted: LeftOver,
+): AsyncGenerator<Input> {
   let left = skip
   for await (const input of inputs) {
-    if (where.every((condition) => fits(input, condition)) && left-- <= 0) yield input
+    if (!only) counted.read++
+    const isFitting = where.every((condition, at) => {
+      const own = ownOf(input, condition)
+      const isTaken = (own === condition.value) === condition.isEqual
+      const each = counted.where[at]!
+      each.first ??= own
+      if (isTaken) each.count++
+      return isTaken
+    })
+    if (isFitting && left-- <= 0) yield input
   }
 }
 
-function fits({ record, where }: Input, { field, isEqual, value }: Condition): boolean {
+function ownOf({ record, where }: Input, { field }: Condition): string {
   const own = fieldOf(record, field)
   if (own === undefined) throw usageError(`${where}: --where ${field}: there is no such field.`)
-  return (textOf(own) === value) === isEqual
+  return textOf(own)
 }
 
 /** Every input is as likely as any other to be among them (reservoir sampling, Vitter's R), in the order of the input. */

@@ -1,5 +1,9 @@
+import { existsSync } from "node:fs"
+import { basename } from "node:path"
 import type { RunPlan } from "./run-plan.ts"
 import { SluiceError } from "@sluice/core"
+import { openJournal } from "@sluice/journal"
+import { countOf } from "../display/quantities.ts"
 import { plan, type Plan, type PlannedCall, type PlanOptions } from "@sluice/lab"
 import type { QuotaLimits } from "@sluice/scheduler"
 import type { SluiceConfig } from "../commands/config-file.ts"
@@ -37,13 +41,33 @@ export async function planCommand(request: PlanRequest, terminal: Terminal): Pro
   const plans = await plansOf(request, terminal)
   const texts = plans.map((planned) => (json ? `${printableJson(planned)}\n` : printableText(renderPlan(planned))))
   terminal.stdout.write(texts.join(json ? "" : "\n"))
-  if (!json && plans.length > 1) terminal.stdout.write(`\n${renderTogether(plans)}\n`)
+  if (json) return exitCodes.done
+  if (plans.length > 1) terminal.stdout.write(`\n${renderTogether(plans, request.options.budgetUsd)}\n`)
+  terminal.stdout.write(answeredBefore(request.options))
   return exitCodes.done
+}
+
+/** What a run of before has is not asked again: whoever compares the plan with the run should know. */
+function answeredBefore({ out = "-", journal: named, retryFailed }: RunCommandOptions): string {
+  const path = named ?? `${out}.journal`
+  if (path === false || out === "-" || !existsSync(path)) return ""
+  const journal = openJournal({ path, readOnly: true })
+  try {
+    const { ok = 0, failed = 0 } = journal.runs().find(({ runId }) => runId === basename(out)) ?? {}
+    const settled = retryFailed === undefined ? ok + failed : ok
+    if (settled === 0) return ""
+    const what = [countOf(ok, "answer"), ...(failed === 0 ? [] : [countOf(failed, "failure")])].join(" and ")
+    const again = failed > 0 && retryFailed !== undefined ? "; --retry-failed asks the failures again" : ""
+    return `\n${path} has ${what}. The plan counts every item; the run asks again about none that is settled there${again}.\n`
+  } finally {
+    void journal.close()
+  }
 }
 
 /** What goes to one model. */
 interface PlannedCalls {
   readonly model: string
+  inputs: number
   readonly calls: PlannedCall[]
   readonly firstPrompt: RunPlan["firstPrompt"]
 }
@@ -63,12 +87,15 @@ async function plansOf(request: PlanRequest, terminal: Terminal): Promise<RunPla
   for await (const { record, where } of readInput(files, { ...inputOptions(options), onRead }, terminal.stdin)) {
     if (isFirst) checkFields(options.fields ?? [], record)
     isFirst = false
+    const counted = new Set<PlannedCalls>()
     for (const { model: asked, question } of variants) {
       const messages = question.messages(record, where)
       const line = question.request?.(record, where)
       const model = line ? `${parseModelName(asked).vendor}:${line.model}` : asked
       let planned = byModel.get(model)
-      if (!planned) byModel.set(model, (planned = { model, calls: [], firstPrompt: messages }))
+      if (!planned) byModel.set(model, (planned = { model, inputs: 0, calls: [], firstPrompt: messages }))
+      if (!counted.has(planned)) planned.inputs++
+      counted.add(planned)
       const attached = await tokensOf(question.attachments?.(record, where) ?? [], model)
       const maxTokens = line ? maxTokensOf(line) : options.maxOutputTokens
       planned.calls.push({
@@ -85,8 +112,8 @@ async function plansOf(request: PlanRequest, terminal: Terminal): Promise<RunPla
 }
 
 async function planRun(
-  { model, calls, firstPrompt }: PlannedCalls,
-  { files, options, config, limits }: PlanRequest,
+  { model, inputs, calls, firstPrompt }: PlannedCalls,
+  { variants, options, config, limits }: PlanRequest,
 ): Promise<Omit<RunPlan, "read">> {
   const { id, vendor: vendorName } = parseModelName(model)
   const vendor = plannedVendor(vendorName)
@@ -103,11 +130,13 @@ async function planRun(
     ...(price && { prices: { inputUsdPerMillion: price.input, outputUsdPerMillion: price.output } }),
   })
   const { usd } = planned
-  const { budgetUsd = Infinity } = own
+  // Of several models it is that of all together.
+  const isShared = options.budgetUsd !== undefined && new Set(variants.map((each) => each.model)).size > 1
+  const budgetUsd = (isShared ? undefined : own.budgetUsd) ?? Infinity
   return {
     ...planned,
     model,
-    inputs: files.length,
+    inputs,
     answerTokens,
     hasLimits: Object.keys(own).some((name) => name !== "budgetUsd"),
     hasBatchApi: vendor.batch !== undefined,

@@ -1,6 +1,6 @@
 import { pricesAsOf } from "@sluice/providers"
 import { plainTable } from "../display/plain-table.ts"
-import { countOf, formatCount, formatDuration } from "../display/quantities.ts"
+import { countOf, formatCount, formatDuration, formatUsd } from "../display/quantities.ts"
 import { parseModelName } from "../model/model-name.ts"
 import type { RunPlan } from "./run-plan.ts"
 
@@ -8,16 +8,21 @@ const bars = "▁▂▃▄▅▆▇█"
 
 /** A plan for people: two tables and a small chart. */
 export function renderPlan(planned: RunPlan): string {
-  const { calls, model, online, firstPrompt } = planned
+  const { calls, inputs, model, online, firstPrompt } = planned
+  const of = calls === inputs ? "" : ` of ${countOf(inputs, "input")}`
   const blocks = [
-    [`${countOf(calls, "item")}, ${model}`, ...readAs(planned)].join("\n"),
+    [`${countOf(calls, "item")}${of}, ${model}`, ...readAs(planned)].join("\n"),
     totals(planned),
     [paceOf(planned), ...remarks(planned)].join("\n"),
     chart(online),
     savings(planned),
-    `first prompt:\n${firstPrompt.map(({ role, content }) => `  ${role}: ${content.slice(0, 200)}`).join("\n")}`,
+    `first prompt:\n${firstPrompt.map(({ role, content }) => `  ${role}: ${cut(content)}`).join("\n")}`,
   ]
   return `${blocks.filter((block) => block !== "").join("\n\n")}\n`
+}
+
+function cut(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)} …` : text
 }
 
 /** What was detected, where there was something to detect. */
@@ -31,15 +36,20 @@ function readAs({ read }: RunPlan): string[] {
 }
 
 /** Of several models, which are asked side by side. */
-export function renderTogether(plans: readonly RunPlan[]): string {
+export function renderTogether(plans: readonly RunPlan[], budgetUsd: number = Infinity): string {
   const calls = plans.reduce((sum, each) => sum + each.calls, 0)
   const timeMs = Math.max(...plans.map(({ online }) => online.timeMs))
   const usd = plans.reduce<number | undefined>(
     (sum, each) => (sum === undefined || each.usd === undefined ? undefined : sum + each.usd.online),
     0,
   )
-  const cost = usd === undefined ? "a cost that is not known" : `$${usd.toFixed(2)}`
-  return `All ${plans.length} models side by side: ${countOf(calls, "item")}, ${cost}, ${formatDuration(timeMs)}.`
+  const cost = usd === undefined ? "a cost that is not known" : formatUsd(usd)
+  const all = `All ${plans.length} models side by side: ${countOf(calls, "item")}, ${cost}, ${formatDuration(timeMs)}.`
+  return usd === undefined || usd <= budgetUsd ? all : `${all} ${budgetEnds((calls * budgetUsd) / usd)}`
+}
+
+function budgetEnds(after: number): string {
+  return `The budget ends the run after about ${countOf(Math.floor(after), "item")}.`
 }
 
 function totals({ calls, tokens, usd, online, batch, answerTokens, hasBatchApi }: RunPlan): string {
@@ -50,7 +60,7 @@ function totals({ calls, tokens, usd, online, batch, answerTokens, hasBatchApi }
     requests: " at most, as the requests say",
     assumed: ", assumed",
   }[from]
-  const dollars = (amount: number | undefined): string => (amount === undefined ? "?" : `$${amount.toFixed(2)}`)
+  const dollars = (amount: number | undefined): string => (amount === undefined ? "?" : formatUsd(amount))
   const batchTime = `about ${formatDuration(batch.typicalMs)}, at most ${formatDuration(batch.atMostMs)}`
   const input = formatCount(tokens.input)
   const output = formatCount(tokens.output)
@@ -92,33 +102,31 @@ function remarks({ calls, usd, model, online, budgetEndsAfter }: RunPlan): strin
     usd === undefined
       ? `No price is known for ${id}; put one into sluice.config.json.`
       : `List prices of ${pricesAsOf}.`,
-    ...(budgetEndsAfter === undefined
-      ? []
-      : [`The budget ends the run after about ${formatCount(budgetEndsAfter)} items.`]),
+    ...(budgetEndsAfter === undefined ? [] : [budgetEnds(budgetEndsAfter)]),
     ...(online.simulatedCalls < calls
       ? [`${formatCount(online.simulatedCalls)} of the calls were simulated; the rest is taken to go at their pace.`]
       : []),
   ]
 }
 
-function chart({ timeline: { stretchMs, started } }: RunPlan["online"]): string {
+function chart({ timeMs, timeline: { stretchMs, started } }: RunPlan["online"]): string {
   if (started.length < 2) return ""
   const most = Math.max(...started)
   const line = started.map((count) => (count === 0 ? " " : bars[Math.ceil((count / most) * bars.length) - 1])).join("")
-  const perMinute = formatCount((most * 60_000) / stretchMs)
-  const end = formatDuration(started.length * stretchMs).padStart(Math.max(6, started.length - 4))
-  return `calls started, at most ${perMinute} a minute\n${line}\n0:00${end}`
+  // The last stretch is begun, and need not be whole.
+  const end = formatDuration(Math.min(started.length * stretchMs, timeMs)).padStart(Math.max(6, started.length - 4))
+  return `calls started in each ${formatDuration(stretchMs)}, at most ${formatCount(most)}\n${line}\n0:00${end}`
 }
 
-function savings({ savings: all }: RunPlan): string {
+function savings({ savings: all, online }: RunPlan): string {
   if (all.length === 0) return ""
   const table = plainTable(["change", "time", "saves"])
-  for (const { change, timeMs, savesMs, savesUsd } of all) {
-    const saved = [
-      ...(savesMs >= 1_000 ? [formatDuration(savesMs)] : []),
-      ...(savesUsd ? [`$${savesUsd.toFixed(2)}`] : []),
-    ]
-    table.push([inWords(change), formatDuration(timeMs), saved.join(", ") || "nothing"])
+  const seconds = (ms: number): number => Math.round(ms / 1_000)
+  for (const { change, timeMs, savesUsd } of all) {
+    // Of the times as they stand there: whoever subtracts comes to the same.
+    const saved = seconds(online.timeMs) - seconds(timeMs)
+    const gains = [...(saved > 0 ? [formatDuration(saved * 1_000)] : []), ...(savesUsd ? [formatUsd(savesUsd)] : [])]
+    table.push([inWords(change), formatDuration(timeMs), gains.join(", ") || "nothing"])
   }
   return table.toString()
 }

@@ -3,6 +3,7 @@ import type { ReadAs } from "../input/read-input.ts"
 
 /** A plan with what it rests on. Plain data: what `sluice plan --json` prints. */
 export interface RunPlan extends Plan {
+  /** Of several prompts each asks about every one. */
   readonly inputs: number
   /** How the inputs were read: each way once. */
   readonly read: readonly ReadAs[]

@@ -25,7 +25,9 @@ export async function attachCommand(
   try {
     const run = runNamed(journal, runId)
     if (run.status !== "running") {
-      throw usageError(`${runId} does not run: ${toldOf(run)} \`sluice inspect\` shows it, \`sluice ps\` what runs.`)
+      throw usageError(
+        `${run.runId} does not run: ${toldOf(run)} \`sluice inspect\` shows it, \`sluice ps\` what runs.`,
+      )
     }
     return await follow(journal, run, terminal)
   } finally {
@@ -37,8 +39,8 @@ async function find(
   named: string | undefined,
   file: string | undefined,
   env: Terminal["env"],
-): Promise<{ readonly path: string; readonly runId: string }> {
-  if (file !== undefined) return { path: file, runId: named ?? "" }
+): Promise<{ readonly path: string; readonly runId: string | undefined }> {
+  if (file !== undefined) return { path: file, runId: named }
   const kept = (await runningRuns(env)).filter(({ journal }) => journal !== undefined)
   const found = kept.filter((run) => named === undefined || isMeant(run, named))
   const [only] = found

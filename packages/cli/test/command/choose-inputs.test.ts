@@ -38,6 +38,23 @@ test("by a field, equal or not, more than one", async () => {
   expect((await run("--where", "lang=fr")).stderr).toContain("There is nothing to do")
 })
 
+test("what is left after each option is told where that is nothing, also of standard input", async () => {
+  const { run } = await setUp(numbered)
+  const told = async (...more: string[]): Promise<string> => (await run(...more)).stderr
+  const nothing = "There is nothing to do: 20 inputs were read, and of these are left"
+  expect(await told("--where", "lang = fr")).toContain(`${nothing} 0 after --where lang=fr (the first has lang=en).`)
+  expect(await told("--where", "lang!=fr", "--where", "id = 99", "--skip", "3", "--limit", "2")).toContain(
+    `${nothing} 20 after --where lang!=fr, 0 after --where id=99 (the first has id=0).`,
+  )
+  expect(await told("--only", "1", "3", "--where", "lang=de", "--skip", "2", "--sample", "9")).toContain(
+    `There is nothing to do: 4 inputs were read, and of these are left 2 after --only, 2 after --where lang=de, 0 after --skip 2.`,
+  )
+  const piped = ["run", "-", "-p", "x", "-m", "noop:", "-q", "--skip", "1"]
+  expect((await sluice(piped, { stdin: '{"id":1}\n' })).stderr).toContain(
+    "There is nothing to do: 1 input was read, and of these are left 0 after --skip 1.",
+  )
+})
+
 test("only some, by their number or their key; what is not there is told before anything is asked", async () => {
   const lines = numbered.map((line) => ({ ...line, id: `k ${line.id}` }))
   expect((await (await setUp(lines)).run("--only", "3", "7")).ids).toEqual(["k 3", "k 7"])

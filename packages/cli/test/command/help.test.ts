@@ -77,3 +77,33 @@ test.skipIf(process.platform === "win32").each(helpPages)(
     }
   },
 )
+
+test.each([
+  ["run in.jsonl --output x", "(Did you mean --out?)"],
+  ["run in.jsonl --budget 5", "(Did you mean --budget-usd?)"],
+  ["run in.jsonl --max-tokens=5", "(Did you mean --max-output-tokens?)"],
+  ["run in.jsonl --seed-model 5", "(Did you mean --model-seed?)"],
+  ["run in.jsonl --json-schema x", "(Did you mean one of --schema, --json?)"],
+  ["run in.jsonl --temp 0", "(Did you mean --temperature?)"],
+  ["run in.jsonl --concurency 5", "(Did you mean --concurrency?)"],
+  ["run in.jsonl --filter a=b", "(Did you mean --where?)"],
+  ["run in.jsonl --api-key sk", "(Keys come from the environment"],
+  ["run in.jsonl --resume", "(A run goes on when its"],
+  ["plan in.jsonl --retry", "(Did you mean --retry-failed?)"],
+  ["inspect x --fail", "(Did you mean --failed?)"],
+  ["rnu in.jsonl", "(Did you mean run?)"],
+  ["status", "(`sluice ps` shows what runs"],
+])("sluice %s: %s", async (args, hint) => {
+  const { code, stderr } = await sluice(args.split(" "))
+  expect([code, stderr.split("\n")]).toEqual([
+    2,
+    [expect.stringMatching(/^error: unknown/), expect.stringContaining(hint), ""],
+  ])
+})
+
+test.each(["--retries", "--batches", "--stream", "--verbose", "--qqqqqqq"])(
+  "sluice run %s: rather no suggestion than one that means something else",
+  async (option) => {
+    expect((await sluice(["run", "in.jsonl", option])).stderr).toBe(`error: unknown option '${option}'\n`)
+  },
+)

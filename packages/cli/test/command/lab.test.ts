@@ -134,8 +134,8 @@ test.each([
   [["--options", "OPTIONS"], { host: "0.0.0.0" }, /host is not a loopback address/],
   [["--options", "OPTIONS"], "{", /--options .*: not JSON \(/],
   [["--options", "OPTIONS"], [], /wanted a JSON object/],
-  [["--port", "70000"], {}, /port .*65535.*\(got 70000\)/],
-  [["--port", "x"], {}, /--port.*Wanted 0 or a number above/],
+  [["--port", "70000"], {}, /--port.*'70000' is invalid. Wanted a port from 1 to 65535/],
+  [["--port", "x"], {}, /--port.*Wanted a port from 1 to 65535/],
   [["--token-ms", "-1"], {}, /--token-ms.*Wanted 0 or a number above/],
 ] as const)("sluice lab %j of %j is refused in a line that names it", async (args, options, message) => {
   const file = optionsFile(options)

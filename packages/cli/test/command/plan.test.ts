@@ -39,15 +39,15 @@ describe("sluice plan", () => {
     expect(stdout).toMatch(/^120 items, openai:gpt-5-mini\n/)
     expect(stdout).toMatch(/time +│ 1:1\d +│ about 1:00:00, at most 24:00:00/)
     // 240 × $0.25 + 120,000 × $2, per million.
-    expect(stdout).toMatch(/cost +│ \$0\.24 +│ \$0\.12/)
+    expect(stdout).toMatch(/cost +│ \$0\.2401 +│ \$0\.1200/)
     expect(stdout).toMatch(/sent as +│ 120 calls +│ 1 batch +│\n/)
     expect(stdout).toMatch(/tokens in +│ 240 +│ 240 +│\n/)
     expect(stdout).toMatch(/tokens out +│ 120k \(1000 an answer at most\) +│ 120k /)
     expect(stdout).toMatch(/\nRequests per minute decide: .* A fixed --concurrency would have to be \d+\./)
     expect(stdout).toContain("The budget ends the run after about 49 items.")
-    expect(stdout).toMatch(/calls started, at most .* a minute\n[▁▂▃▄▅▆▇█ ]*█[▁▂▃▄▅▆▇█ ]*\n0:00 +1:/)
+    expect(stdout).toMatch(/calls started in each 0:\d\d, at most \d+\n[▁▂▃▄▅▆▇█ ]*█[▁▂▃▄▅▆▇█ ]*\n0:00 +1:/)
     expect(stdout).toMatch(/double requests per minute +│ 0:\d\d +│ 0:\d\d/)
-    expect(stdout).toMatch(/lower max_tokens to 500 +│ .*\$0\.12/)
+    expect(stdout).toMatch(/lower max_tokens to 500 +│ .*\$0\.1200/)
     expect(stdout).toContain("first prompt:\n  user: 12345678")
     expect((await sluice(["run", ...args, "--dry-run"])).stdout).toBe(stdout)
   })
@@ -72,7 +72,7 @@ describe("sluice plan", () => {
       prices: { inputUsdPerMillion: 0.25, outputUsdPerMillion: 2 },
     })
     expect(printed).toMatchObject(JSON.parse(JSON.stringify(computed)) as object)
-    expect(printed).toMatchObject({ inputs: 1, answerTokens: { each: 100, from: "answer-tokens" }, hasLimits: true })
+    expect(printed).toMatchObject({ inputs: 120, answerTokens: { each: 100, from: "answer-tokens" }, hasLimits: true })
     // OpenAI charges the maximum: ten calls a minute.
     expect(printed.online).toMatchObject({ boundBy: "tokensPerMinute", simulatedCalls: 120 })
     expect(printed.savings[0]).toMatchObject({ change: "lower max_tokens to 100" })
@@ -122,6 +122,41 @@ describe("sluice plan", () => {
     const lab = await sluice(["plan", input, "-p", "{{text}}", "-m", "lab:"])
     expect(lab.stdout).toContain("No price is known for lab")
     expect(lab.stdout).not.toContain("batch API")
+  })
+
+  test("the numbers of one plan add up: times and what is saved, calls and limits, inputs and items", async () => {
+    const input = inputOf(Array.from({ length: 500 }, () => short))
+    const msOf = (text = ""): number => text.split(":").reduce((sum, part) => 60 * sum + Number(part), 0) * 1_000
+    for (const more of [
+      ["--concurrency", "4", "--limit", "7"],
+      ["--rpm", "100"],
+      ["--rpm", "100", "--limit", "100"],
+      ["--tpm", "20000", "--rpd", "300"],
+    ]) {
+      const { stdout } = await sluice(["plan", input, ...question, ...more])
+      const total = msOf(/time +│ ([\d:]+)/.exec(stdout)?.[1])
+      const rows = [...stdout.matchAll(/(?:double|lower) .*│ ([\d:]+) +│ (nothing|[\d:]+)/g)]
+      expect(rows.length).toBeGreaterThan(0)
+      for (const [, time, saves] of rows) {
+        expect(total - msOf(time)).toBe(saves === "nothing" ? 0 : msOf(saves))
+      }
+      expect(msOf(/\n0:00 +([\d:]+)\n/.exec(stdout)?.[1])).toBeLessThanOrEqual(total)
+    }
+    const folder = temporaryFolder()
+    for (const name of ["a.txt", "b.txt"]) writeFileSync(join(folder, name), "Say {{text}}")
+    const prompts = ["--prompt-file", join(folder, "a.txt"), join(folder, "b.txt"), "-m", "openai:gpt-5-mini"]
+    const two = await sluice(["plan", input, ...prompts, "--sample", "10"])
+    expect(two.stdout).toMatch(/^20 items of 10 inputs, openai:gpt-5-mini\n/)
+  })
+
+  test("what an earlier run has answered is told, as the run will ask nothing about it", async () => {
+    const input = inputOf([short, short, short])
+    const args = [input, "-p", "{{text}}", "-m", "lab:", "-o", join(temporaryFolder(), "out.jsonl")]
+    expect((await sluice(["plan", ...args])).stdout).not.toContain("journal")
+    expect((await sluice(["run", ...args, "-q", "--limit", "2"])).code).toBe(0)
+    expect((await sluice(["plan", ...args])).stdout).toContain(
+      "out.jsonl.journal has 2 answers. The plan counts every item; the run asks again about none that is settled there.",
+    )
   })
 
   test("a run over HTTP sends the calls and tokens that were planned, and none is refused", async () => {

@@ -219,7 +219,10 @@ test("plan shows each model, and all together", async () => {
   expect(plans[1]!.usd.online).toBeCloseTo(10 * plans[0]!.usd.online)
   const text = await sluice(plan)
   expect(text.stdout).toMatch(/^3 items, openai-compatible:small\n[\s\S]*\n\n3 items, openai-compatible:big\n/)
-  expect(text.stdout).toMatch(/\nAll 2 models side by side: 6 items, \$0\.08, 0:0\d\.\n$/)
+  expect(text.stdout).toMatch(/\nAll 2 models side by side: 6 items, \$0\.0845, 0:0\d\.\n$/)
+  // One budget for both, said of both.
+  const tight = await sluice([...plan, "--budget-usd", "0.0423"])
+  expect(tight.stdout.match(/The budget ends .*/g)).toEqual(["The budget ends the run after about 3 items."])
 })
 
 test("each model has a quota of its own", async () => {

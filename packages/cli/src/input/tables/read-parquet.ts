@@ -5,6 +5,7 @@ import type { AsyncBuffer, ColumnChunk, Compressors, FileMetaData, ParquetParser
 import { usageError } from "../../usage-error.ts"
 import type { Input } from "../input.ts"
 import { optionalPart } from "../optional-part.ts"
+import { checkBegin } from "./check-begin.ts"
 import { type ColumnSlice, columnSlices, type GroupColumn, type ParquetFile } from "./column-slices.ts"
 import type { Unpack } from "./nested-pages.ts"
 import { dateText, momentText, parquetColumns, plainValue } from "./parquet-values.ts"
@@ -35,6 +36,7 @@ export async function* readParquet(file: string): AsyncGenerator<Input, void, un
     `${file}: reading Parquet`,
     () => import("hyparquet"),
   )
+  checkBegin(file, "a Parquet file", "PAR1")
   const handle = await open(file)
   try {
     const buffer = await bufferOf(handle)

@@ -5,6 +5,7 @@ import type { UnzipFileInfo } from "fflate"
 import { usageError } from "../../usage-error.ts"
 import type { Input } from "../input.ts"
 import { optionalPart } from "../optional-part.ts"
+import { checkBegin } from "./check-begin.ts"
 import { columnNames, rowOf } from "./table-rows.ts"
 
 /** Twice what Excel's largest sheets have; the reader holds all of it, as a text too. */
@@ -16,6 +17,7 @@ export async function* readXlsx(file: string): AsyncGenerator<Input, void, undef
     ...(await import("read-excel-file/node")),
     ...(await import("fflate")),
   }))
+  checkBegin(file, "a workbook", "PK")
   if (statSync(file).size > mostBytes)
     throw usageError(
       `${file}: more than ${mostBytes / 2 ** 20} MiB, which is all that is read of a workbook. Export it as CSV.`,

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander"
+import { parseCheck } from "../../checks/parse-check.ts"
 import { type Condition, parseCondition } from "../../input/condition.ts"
 import { ownFields, parseRequestOption, type RequestOptions, unsendable } from "../../model/request-options.ts"
 
@@ -85,6 +86,11 @@ export function wholeUpTo(most: number): (text: string) => number {
 
 export function addText(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, notEmpty("a text")(text)]
+}
+
+export function addCheck(text: string, before: readonly string[] = []): readonly string[] {
+  parseCheck(notEmpty("a check")(text))
+  return [...before, text]
 }
 
 export function addRequestOption(text: string, before: RequestOptions = {}): RequestOptions {

@@ -16,6 +16,7 @@ import {
   upTo,
   addText,
   addRequestOption,
+  addCheck,
   addCondition,
   addParam,
   notEmpty,
@@ -117,7 +118,7 @@ export function addRunOptions(command: Command): Command {
     option(
       "--assert <check>",
       "what answers should be: 'contains TEXT', 'matches REGEX', 'equals {{label}}', 'json PATH >= 3', ./check.ts (repeatable)",
-    ).argParser(addText),
+    ).argParser(addCheck),
     option(
       "--accept-truncated",
       "take answers that were cut, withheld, refused or are empty: finishReason tells which",
