@@ -138,7 +138,8 @@ for _, w in ipairs(m.W) do
     local k = s.rs + 1
     local patience = now - s.rf - 5000
     local allowed = (s.bt + 2 * s.ra) * 2 ^ math.min(60, math.max(0, patience / 2000))
-    if k > 4096 then s.rb = 0; ramps = false
+    -- It is over with so many starts, or when time alone would allow them.
+    if k > 4096 or allowed >= 4096 and now >= s.rf + s.st * math.log(4096 / s.rb) / math.log(2) then s.rb = 0; ramps = false
     elseif k > allowed + 1e-9 then retry = 50; by = 'gate'; break
     elseif k > s.rb then t = math.max(t, s.rf + s.st * math.log(k / s.rb) / math.log(2)) end
   end
