@@ -32,10 +32,11 @@ let done = 0
 let failed = 0
 let stopped = false
 let number = 0
+const { calls = Infinity } = options
 const errors: Record<string, number> = {}
 
 async function caller(): Promise<void> {
-  while (!stopped) {
+  while (!stopped && number < calls) {
     const content = `${process.pid} ${number++}`
     const body = JSON.stringify({ model: "gpt-4o", max_tokens: 16, messages: [{ role: "user", content }] })
     const headers = { "content-type": "application/json", authorization: "Bearer test-key" }
@@ -51,16 +52,22 @@ async function caller(): Promise<void> {
   }
 }
 
+async function start(): Promise<void> {
+  await Promise.all(Array.from({ length: options.callers }, () => caller()))
+}
+
 function count(error: string): void {
   failed++
   errors[error] = (errors[error] ?? 0) + 1
 }
 
 process.on("message", (what) => {
-  if (what === "report") return void process.send!({ done, failed, errors, warnings } satisfies WorkerReport)
+  const report = (): void => void process.send!({ done, failed, errors, warnings } satisfies WorkerReport)
+  if (what === "report") return report()
+  if (what === "batch") return void start().then(report)
   stopped = true
   void shared.close().then(() => process.exit(0))
 })
 process.on("disconnect", () => process.exit(0))
-for (let each = 0; each < options.callers; each++) void caller()
+if (calls === Infinity) void start()
 process.send!("ready")

@@ -10,6 +10,8 @@ export interface WorkerOptions {
   readonly client?: "ioredis" | "redis"
   /** Calls that it always has waiting. */
   readonly callers: number
+  /** It makes so many calls, once it is told to begin. Default: without end, at once. */
+  readonly calls?: number
   readonly limits: Pick<LimitedFetchOptions, "requestsPerMinute" | "tokensPerMinute" | "concurrency">
   readonly whenUnreachable?: "share" | "wait" | "fail" | { readonly share?: number; readonly forMs?: number }
   readonly priority?: number
@@ -26,6 +28,8 @@ export interface WorkerReport {
 export interface FleetWorker {
   readonly pid: number
   report(): Promise<WorkerReport>
+  /** Makes its `calls`; resolves when the last of them has its answer. */
+  batch(): Promise<WorkerReport>
   signal(name: NodeJS.Signals): void
   /** Closes the quotas first. */
   stop(): Promise<void>
@@ -43,6 +47,10 @@ export async function startWorker(options: WorkerOptions): Promise<FleetWorker> 
     pid: child.pid!,
     async report() {
       child.send("report")
+      return (await message(child)) as WorkerReport
+    },
+    async batch() {
+      child.send("batch")
       return (await message(child)) as WorkerReport
     },
     signal: (name) => void child.kill(name),

@@ -5,6 +5,7 @@ import path from "node:path"
 import { startVendor } from "@sluice/lab"
 import { findServer, startServer } from "../test/redis-server.ts"
 import { type FleetWorker, startWorker, type WorkerOptions } from "./fleet.ts"
+import { type BatchSetting, measureBatches } from "./batches.ts"
 import { serverCost } from "./server-cost.ts"
 
 interface Setting {
@@ -34,6 +35,14 @@ const settings: readonly Setting[] = [
   },
   { title: "4 processes, nothing told, headers", processes: 4, told: {}, headers: true },
 ]
+const batches: readonly BatchSetting[] = [
+  { title: "batches, limit and its burst told", told: right, headers: true },
+  { title: "batches, limit told", told: { requestsPerMinute: truth.limit }, headers: true },
+  { title: "batches, limit told, no headers", told: { requestsPerMinute: truth.limit }, headers: false },
+  { title: "batches, told twice too much, headers", told: { requestsPerMinute: 6_000 }, headers: true },
+  { title: "batches, nothing told, headers", told: {}, headers: true },
+  { title: "batches, nothing told, no headers", told: {}, headers: false },
+]
 const settleMs = 25_000
 const measureMs = 20_000
 
@@ -43,6 +52,11 @@ const only = process.argv[2]
 const rows: string[] = []
 for (const setting of settings)
   if (only === undefined || setting.title.includes(only)) rows.push(await measure(setting))
+const latency = { baseMs: 100, perOutputTokenMs: 0 }
+const batchRows: string[] = []
+for (const setting of batches)
+  if (only === undefined || setting.title.includes(only))
+    batchRows.push(await measureBatches(program, { limits: { requests: truth }, latency }, setting))
 if (only === undefined) {
   const text = report(rows, await serverCost(program))
   writeFileSync(path.join(import.meta.dirname, "../../../docs/benchmarks/scale.md"), text)

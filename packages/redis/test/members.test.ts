@@ -171,16 +171,19 @@ describe.skipIf(!server)("processes that share a quota", () => {
     expect(starts.length * 100).toBeLessThanOrEqual(1_000 + 8 * 1_000)
   }, 120_000)
 
-  test.each([1, 4])("of %i processes that know no burst begin with few calls, twice as many every step", async (count) => {
-    const { clock, quotas } = processes(count, { requestsPerMinute: 3_000 })
-    const floods = quotas.map((quota) => flood(quota, clock, 2_000 / count, { tookMs: 5_000 }))
-    const started = (): number => floods.reduce((sum, { starts }) => sum + starts.length, 0)
-    await clock.advance(250)
-    expect(started()).toBeLessThanOrEqual(20)
-    await clock.advance(500)
-    expect(started()).toBeLessThanOrEqual(80)
-    expect(started()).toBeGreaterThanOrEqual(60)
-  })
+  test.each([1, 4])(
+    "of %i processes that know no burst begin with few calls, twice as many every step",
+    async (count) => {
+      const { clock, quotas } = processes(count, { requestsPerMinute: 3_000 })
+      const floods = quotas.map((quota) => flood(quota, clock, 2_000 / count, { tookMs: 5_000 }))
+      const started = (): number => floods.reduce((sum, { starts }) => sum + starts.length, 0)
+      await clock.advance(250)
+      expect(started()).toBeLessThanOrEqual(20)
+      await clock.advance(500)
+      expect(started()).toBeLessThanOrEqual(80)
+      expect(started()).toBeGreaterThanOrEqual(60)
+    },
+  )
 
   test("share places, which never are too many", async () => {
     const { clock, quotas } = processes(4, { concurrency: 8 })
