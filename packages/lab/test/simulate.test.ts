@@ -70,6 +70,11 @@ describe("simulate", () => {
     expect(slow.addedMs.p50).toBeGreaterThan(3_900)
   })
 
+  it("takes the network's jitter for nobody's wait", async () => {
+    const { addedMs, answered } = await simulate(oneByOne, { ...vendor, limits: {} }, { networkJitterMs: 100 })
+    expect([answered, addedMs.max]).toEqual([20, 0])
+  })
+
   it("counts what a limiter leaves behind: timers, listeners, permits", async () => {
     const { left } = await simulate(
       oneByOne,
@@ -189,6 +194,15 @@ describe("simulate", () => {
     }
     expect(await once(3)).toEqual(await once(3))
     expect(await once(3)).not.toEqual(await once(4))
+  })
+
+  it("says how many calls a draw lets through: no more than is told, than places hold, and than neighbours leave", () => {
+    const draws = Array.from({ length: 400 }, (_, seed) => randomTraffic(seed))
+    const shareOf = (of: (draw: (typeof draws)[number]) => boolean): number =>
+      Math.max(...draws.filter(of).map((draw) => draw.admittedPerMinute / draw.callsPerMinute))
+    expect(shareOf(({ kinds: { told } }) => told === "low")).toBeCloseTo(1 / 3)
+    expect(shareOf(({ vendor: { coTenants } }) => coTenants !== undefined)).toBeCloseTo(0.8)
+    expect(shareOf(({ kinds: { slots } }) => !slots)).toBe(1)
   })
 
   it("draws every shape, every vendor and everything told", () => {

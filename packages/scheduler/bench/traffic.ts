@@ -90,7 +90,7 @@ async function printMany(): Promise<void> {
     if (conditions.some(([name, value]) => facts[name] !== value)) continue
     const report = await simulate(draw.shape, draw.vendor, draw.options)
     const p95 = report.addedMsByPriority[10]?.p95
-    const overtaken = p95 === undefined ? undefined : (p95 * draw.callsPerMinute) / 60_000
+    const overtaken = p95 === undefined ? undefined : (p95 * draw.admittedPerMinute) / 60_000
     rows.push({ seed, kinds, what: describe(draw), overtaken, report })
     if (args.save === undefined) continue
     const { truth: _truth, ...figures } = report

@@ -16,6 +16,8 @@ export interface RandomTraffic {
   readonly options: Pick<SimulateOptions, "seed" | "told" | "wire" | "networkMs" | "networkJitterMs" | "timeoutMs">
   /** What the vendor's limits allow, on average. */
   readonly callsPerMinute: number
+  /** The same, less what neighbours take, and no more than the user's own numbers and the places that there are allow. */
+  readonly admittedPerMinute: number
   readonly kinds: {
     readonly shape: TrafficShapeName
     readonly told: ToldKind
@@ -195,18 +197,25 @@ export function randomTraffic(seed: number): RandomTraffic {
       ...(estimate !== 1 && { estimate }),
     },
   })
+  const toldQuota = toldOf(limits, told, perDay, slots?.limit, pick)
+  const callMs = (latency.baseMs + latency.perOutputTokenMs * meanOf(output)) * Math.exp(latency.heavyTail ** 2 / 2)
+  const places = Math.min(slots?.limit ?? Infinity, toldQuota.concurrency ?? Infinity)
   return {
     shape,
     vendor,
     options: {
       seed,
-      told: toldOf(limits, told, perDay, slots?.limit, pick),
+      told: toldQuota,
       wire,
       networkMs: Math.round(between(2, 80)),
       networkJitterMs: pick(0, 0, 10, 30),
       timeoutMs: 60_000 + 4 * (latency.baseMs + latency.perOutputTokenMs * output.max),
     },
     callsPerMinute,
+    admittedPerMinute: Math.min(
+      callsPerMinute * (told === "low" ? 1 / 3 : 1) * (coTenants.length > 0 ? 1 - share : 1),
+      (places * 60_000) / callMs,
+    ),
     kinds: { shape: shapeName, told, counts, rough, slots: slots !== undefined, wire },
   }
 }

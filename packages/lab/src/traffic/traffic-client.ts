@@ -28,6 +28,8 @@ export interface TrafficClient {
   readonly timeoutMs: number
   /** Where the calls are now. */
   readonly at: { waiting: number; inFlight: number; resting: number }
+  /** A call has its answer. */
+  readonly onAnswer?: (call: TrafficCall, answer: VirtualAnswer) => void
 }
 
 /** Refusals that one call takes, and attempts that may fail, before it gives up: as `limitedFetch` has them. */
@@ -60,7 +62,10 @@ export async function sendCall(client: TrafficClient, call: TrafficCall, signal:
     const answer = await counted(client, "inFlight", attempt(client, call, signal))
     const heard = answer ? heardFrom(client.wire, answer) : {}
     settle(client, permit, call, answer, heard, signal.aborted)
-    if (answer?.status === 200) return "answered"
+    if (answer?.status === 200) {
+      client.onAnswer?.(call, answer)
+      return "answered"
+    }
     if (signal.aborted) return "aborted"
     if (answer && (answer.status === 401 || answer.status === 413 || answer.refusal?.reason === "billing"))
       return "denied"

@@ -42,7 +42,10 @@ export interface TrafficReport {
     readonly listeners: number
     readonly timers: number
   }
-  /** Over the time that the same call takes with somebody who knows the vendor; by priority, and of all together. */
+  /**
+   * Over the time that the same call takes with somebody who knows the vendor; by priority, and of all together. The network's jitter
+   * apart, which the answered attempt met.
+   */
   readonly addedMs: Quantiles
   readonly addedMsByPriority: Readonly<Record<number, Quantiles>>
   /** Until the last call had ended, the oracle's, and their ratio: `NaN` where not every call could be answered. */

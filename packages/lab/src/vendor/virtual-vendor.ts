@@ -26,6 +26,8 @@ export interface VirtualAnswer {
   /** From `call` to here, network included. */
   readonly totalMs: number
   readonly firstTokenMs?: number
+  /** Of an answer with status 200: how much of `totalMs` the network took. */
+  readonly travelMs?: number
 }
 
 export interface VirtualVendor {
@@ -62,8 +64,9 @@ export function createVirtualVendor(options: VirtualVendorOptions): VirtualVendo
     call({ signal, ...call }) {
       return new Promise((resolve, reject) => {
         const sentMs = clock.now()
+        const thereMs = travelMs()
         let admission: Admission | undefined
-        let cancelTimer = clock.setTimer(travelMs(), arrive)
+        let cancelTimer = clock.setTimer(thereMs, arrive)
         signal?.addEventListener("abort", cancel, { once: true })
         if (signal?.aborted) cancel()
 
@@ -106,7 +109,7 @@ export function createVirtualVendor(options: VirtualVendorOptions): VirtualVendo
               else {
                 const usage = { inputTokens: call.inputTokens, outputTokens }
                 const firstSeenMs = seen.totalMs - (totalMs - firstTokenMs)
-                resolve({ status: 200, ...seen, usage, firstTokenMs: firstSeenMs })
+                resolve({ status: 200, ...seen, usage, firstTokenMs: firstSeenMs, travelMs: thereMs + backMs })
               }
             })
           })
