@@ -61,17 +61,17 @@ export class LedgerState {
     const gateMs = sends(cost) ? this.gate.msUntil(nowMs, alone) : 0
     let worst: Block | undefined = gateMs > 0 ? { by: "gate", dimension: "gate", ms: gateMs } : undefined
     for (const budget of this.budgets) {
-      if (budget === this.concurrency && (!place || (isAhead && this.#hasPlaceAhead))) continue
-      const ms = budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone)
+      const isPlaces = budget === this.concurrency
+      if (isPlaces && !place) continue
+      const ms =
+        isPlaces && isAhead && this.adaptive
+          ? this.adaptive.msAhead(nowMs, this.concurrency.running)
+          : budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone)
       if (ms <= 0 || (worst !== undefined && ms <= worst.ms)) continue
       const total = totalOf(budget, ms)
       worst = { by: budget.name, dimension: budget.dimension, ms, ...(total && { total }) }
     }
     return worst
-  }
-
-  get #hasPlaceAhead(): boolean {
-    return this.concurrency.running < (this.adaptive?.ahead ?? 0)
   }
 
   /** No sooner than in so many ms all of `together` can have been admitted. */
@@ -117,6 +117,7 @@ export class LedgerState {
       this.sent.tokens.take(nowMs, amountOf(cost, "tokens"))
     }
     this.crowding.started(nowMs, this.concurrency.running)
+    this.adaptive?.started(nowMs, this.concurrency.running)
     return this.gate.started(nowMs) ? { ...taken, openedAfterMs: nowMs - this.gate.closedAtMs } : taken
   }
 

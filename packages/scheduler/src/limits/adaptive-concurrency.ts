@@ -1,5 +1,6 @@
 import { checkOptions, count } from "@sluice/core/internal"
 import { LatencyByLoad, type Sample } from "./latency-by-load.ts"
+import { tuned } from "./tuned.ts"
 
 /** Bounds of a concurrency limit that finds itself. */
 export interface AdaptiveOptions {
@@ -73,6 +74,10 @@ export class AdaptiveConcurrency {
   /** Steps up in a row that nothing contradicted. */
   #steps = 0
   #ceiling: number | undefined
+  /** The most that ran, since when, and the most before it that was not refused in the time that a refusal needs. */
+  #peak = 0
+  #peakMs = -Infinity
+  #stood = 0
   readonly #latency = new LatencyByLoad()
 
   constructor(options: Required<AdaptiveOptions>) {
@@ -85,9 +90,22 @@ export class AdaptiveConcurrency {
     return Math.floor(this.#limit)
   }
 
-  /** For who goes before others: in slow start, where the next round trip would double the limit anyway, as much already now. */
-  get ahead(): number {
-    return this.#slowStart ? Math.min(this.#max, 2 * this.limit) : this.limit
+  /** A call left, and `running` are in flight. */
+  started(nowMs: number, running: number): void {
+    if (running <= this.#peak) return
+    if (nowMs - this.#peakMs >= tuned.rampStepMs) this.#stood = this.#peak
+    this.#peak = running
+    this.#peakMs = nowMs
+  }
+
+  /**
+   * Milliseconds until one that goes before others may leave beside `running`. In slow start, where the next round trip would double
+   * the limit anyway, that is twice the limit already now, or twice what ran when a refusal of it would have been back.
+   */
+  msAhead(nowMs: number, running: number): number {
+    if (running < this.limit) return 0
+    if (!this.#slowStart || running >= this.#max) return Infinity
+    return running < 2 * Math.max(this.limit, this.#stood) ? 0 : Math.max(0, this.#peakMs + tuned.rampStepMs - nowMs)
   }
 
   /** What was accepted when the server last refused, if it ever did. */

@@ -267,6 +267,14 @@ describe("priority", () => {
     )
     for (const { addedMsByPriority } of reports) expect(addedMsByPriority[1]!.max).toBe(0)
   })
+
+  it("takes more of them as it comes, where the first answer is long in coming", async () => {
+    const reports = await runs(
+      [batch(60), { calls: 40, arrivals: { kind: "poisson", perMinute: 300 }, ...small, priority: 1 }],
+      { latency: { baseMs: 20_000, perOutputTokenMs: 0 }, headers: "none" },
+    )
+    for (const { addedMsByPriority } of reports) expect(addedMsByPriority[1]!.max).toBeLessThanOrEqual(250)
+  })
 })
 
 describe("nothing told, a vendor whose 429 says nothing", () => {
