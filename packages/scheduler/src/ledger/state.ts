@@ -9,6 +9,7 @@ import type { Ask, Block, Oversize, Taken } from "../quota/ledger.ts"
 import { quotaDefaults, type QuotaLimits, type QuotaOptions, type RateName, rates, windowOf } from "../quota/options.ts"
 import { Crowding } from "./crowding.ts"
 import { Gate } from "./gate.ts"
+import { KeptRoom } from "./kept-room.ts"
 
 const dayMs = 86_400_000
 
@@ -38,6 +39,9 @@ export class LedgerState {
   readonly sent: { readonly requests: TakenLog; readonly tokens: TakenLog }
   #dollars: Reservoir | undefined
   #hasRate = false
+  /** The first priority that came, and what is kept for others since there are any. */
+  #priority: number | undefined
+  #kept: KeptRoom | undefined
 
   constructor(options: QuotaOptions, nowMs: number, wallMs: number) {
     this.options = options
@@ -56,7 +60,8 @@ export class LedgerState {
   }
 
   /** The first thing in the way of `cost`, or nothing. Of several limits, the one that takes longest. */
-  block(nowMs: number, { cost, place, isAhead }: Ask): Block | undefined {
+  block(nowMs: number, ask: Ask): Block | undefined {
+    const { cost, place, isAhead } = ask
     const alone = this.inFlight.requests === 0
     const gateMs = sends(cost) ? this.gate.msUntil(nowMs, alone) : 0
     let worst: Block | undefined = gateMs > 0 ? { by: "gate", dimension: "gate", ms: gateMs } : undefined
@@ -71,7 +76,7 @@ export class LedgerState {
       const total = totalOf(budget, ms)
       worst = { by: budget.name, dimension: budget.dimension, ms, ...(total && { total }) }
     }
-    return worst
+    return worst ?? this.#kept?.block(nowMs, ask)
   }
 
   /** No sooner than in so many ms all of `together` can have been admitted. */
@@ -80,7 +85,8 @@ export class LedgerState {
   }
 
   /** Whether `cost` fits now: `block` without its answer, for the fast path, so kind by kind, which compiles to less. */
-  fits(nowMs: number, { cost, place }: Ask): boolean {
+  fits(nowMs: number, ask: Ask): boolean {
+    const { cost, place } = ask
     const alone = this.inFlight.requests === 0
     if (sends(cost) && this.gate.msUntil(nowMs, alone) > 0) return false
     if (place && this.concurrency.msUntil() > 0) return false
@@ -90,12 +96,16 @@ export class LedgerState {
       const limit = limits[i]!
       if (limit.msUntil(nowMs, amountOf(cost, limit.dimension), alone) > 0) return false
     }
-    return true
+    return this.#kept?.block(nowMs, ask) === undefined
   }
 
   /** Takes the call's cost in every dimension. */
-  take(nowMs: number, { cost, place }: Ask, waiting: number): Taken {
+  take(nowMs: number, ask: Ask, waiting: number): Taken {
     const { limits } = this
+    const { cost, place, priority = 0 } = ask
+    if (Number.isFinite(priority) && priority !== (this.#priority ??= priority))
+      this.#kept ??= new KeptRoom(nowMs, limits, this.#priority, ask)
+    this.#kept?.take(nowMs, ask)
     if (waiting > 0) for (let i = 0; i < limits.length; i++) limits[i]!.pressed(nowMs)
     if (place) this.concurrency.take()
     this.#dollars?.take(nowMs, amountOf(cost, "usd"))

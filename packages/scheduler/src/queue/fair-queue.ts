@@ -79,9 +79,14 @@ export class FairQueue<W extends Queued> {
     for (const one of this.#inTurn()) yield* one
   }
 
+  /** The next is whoever has waited longest, of any priority. */
+  get isAgeing(): boolean {
+    return this.#classes.length > 1 && this.#served % ageing === ageing - 1
+  }
+
   #inTurn(): readonly KeyQueues<W>[] {
     const classes = this.#classes
-    if (classes.length === 1 || this.#served % ageing !== ageing - 1) return classes
+    if (!this.isAgeing) return classes
     // What is held back by nothing that holds the others back never stands behind them, and what takes only what is left never before.
     const turn = ({ priority, sinceMs }: KeyQueues<W>): number => (Number.isFinite(priority) ? sinceMs : -priority)
     return classes.toSorted((a, b) => turn(a) - turn(b))

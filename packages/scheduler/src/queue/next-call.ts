@@ -12,7 +12,8 @@ export interface NextCall {
 
 /**
  * Takes the first call, in fair order, that the ledger lets go. Calls that need none of what others wait for go past those; none goes
- * past one that waits for the gate, for requests or for a place, which every call takes.
+ * past one that waits for the gate, for requests or for a place, which every call takes. What is kept for higher priority holds back
+ * nobody else.
  */
 export function nextCall(
   queue: FairQueue<QueuedCall>,
@@ -26,6 +27,7 @@ export function nextCall(
   const waiter = queue.next((candidate) => {
     if (blocked && uses(candidate.cost, blocked)) return "skip"
     candidate.isAhead = candidate.priority > queue.lowest
+    candidate.isDue = queue.isAgeing
     const block = ledger.block(nowMs, candidate)
     if (!block) return "take"
     if (block.total && isHopeless(block)) {
@@ -33,6 +35,7 @@ export function nextCall(
       return "stop"
     }
     soonestMs = Math.min(soonestMs, nowMs + block.ms)
+    if (block.isKept) return "skip"
     if (block.dimension === "gate" || block.dimension === "requests" || block.dimension === "concurrency") return "stop"
     ;(blocked ??= new Set()).add(block.dimension)
     return "skip"

@@ -12,17 +12,22 @@ export interface Block {
   readonly ms: number
   /** Time alone does not help, or not before tomorrow: dollars, a day's total, or a cost above the limit (which may have been lowered). */
   readonly total?: "budget" | "day" | "never"
+  /** There is room, and it is kept for higher priority. */
+  readonly isKept?: boolean
 }
 
 /** What a call asks for: its cost and, unless `place` is `false`, a place among those in flight. */
 export interface Ask {
   readonly cost: Cost
   readonly place: boolean
-  /** The tenant in whose line it waits, and its priority; of calls that wait. */
+  /** The tenant in whose line it waits; of calls that wait. */
   readonly key?: string
+  /** Default 0. */
   readonly priority?: number
   /** Calls of lower priority wait behind it. */
   readonly isAhead?: boolean
+  /** It is the turn of whoever has waited longest: nothing is kept from it for higher priority. */
+  readonly isDue?: boolean
 }
 
 /** What a ledger remembers of a call that it let start. */

@@ -81,9 +81,9 @@ export class LiveQuota implements Quota {
   tryAdmit(cost: Cost = oneRequest, options?: AdmitOptions): Permit | undefined {
     if ((this.#queue.size > 0 && sends(cost)) || this.#ended.error() || options?.signal?.aborted) return undefined
     const nowMs = this.#clock.now()
-    const ask: Ask = { cost, place: options?.place !== false }
-    if (!this.#ledger.fits(nowMs, ask)) return undefined
-    return this.#grant(nowMs, nowMs, ask, options?.tenant, currentScope())
+    const scope = currentScope()
+    const ask: Ask = { cost, place: options?.place !== false, priority: options?.priority ?? scope?.priority ?? 0 }
+    return this.#ledger.fits(nowMs, ask) ? this.#grant(nowMs, nowMs, ask, options?.tenant, scope) : undefined
   }
 
   admit(cost: Cost = oneRequest, options?: AdmitOptions): Promise<Permit> {
@@ -94,7 +94,7 @@ export class LiveQuota implements Quota {
     const ended = this.#ended.error()
     if (ended) return Promise.reject(ended)
     const nowMs = this.#clock.now()
-    const ask: Ask = { cost, place: options?.place !== false }
+    const ask: Ask = { cost, place: options?.place !== false, priority: options?.priority ?? scope?.priority ?? 0 }
     if (this.#queue.size === 0 && this.#ledger.fits(nowMs, ask)) {
       return Promise.resolve(this.#grant(nowMs, nowMs, ask, options?.tenant, scope))
     }
@@ -176,8 +176,8 @@ export class LiveQuota implements Quota {
   ): Promise<Permit> {
     if (this.#queue.size >= this.#maxQueue) return Promise.reject(errors.queueFull(this.name, this.#maxQueue))
     const { certain, maxWaitMs } = options ?? {}
-    const within = certain ? { ...ask, cost: this.#ledger.within(ask.cost) } : ask
-    const waiter = new QueuedCall(within, options, nowMs, scope)
+    const cost = certain ? this.#ledger.within(ask.cost) : ask.cost
+    const waiter = new QueuedCall({ ...ask, cost }, options, nowMs, scope)
     const late = lateBy(this.name, this.#queue, this.#ledger, { nowMs, waiter, maxWaitMs })
     if (late) return Promise.reject(late)
     try {

@@ -21,18 +21,19 @@ export class QueuedCall extends Waiter implements Queued, Ask {
   group: AbortGroup | undefined = undefined
   told: ToldWait | undefined = undefined
   isAhead = false
+  isDue = false
 
   /** The same as long as it waits: half of what is estimated. */
   readonly least: Cost
 
   constructor(
-    { cost, place }: Ask,
+    { cost, place, priority = 0 }: Ask,
     options: AdmitOptions | undefined,
     enqueuedMs: number,
     scope: TaskScope | undefined,
   ) {
     super(scope)
-    const { certain, since = enqueuedMs, tenant = "", priority = scope?.priority ?? 0 } = options ?? {}
+    const { certain, since = enqueuedMs, tenant = "" } = options ?? {}
     this.cost = cost
     this.certain = certain
     this.least = certain ? leastOf(cost, certain) : cost

@@ -1,4 +1,5 @@
 import type { Budget } from "../budget.ts"
+import type { Use } from "../higher-use.ts"
 import { Backlog } from "./backlog.ts"
 import { Early } from "../early.ts"
 import { HeardLevel } from "./heard-level.ts"
@@ -77,6 +78,17 @@ export abstract class RateLevel extends RateTerms implements Budget {
     const missing = Math.min(amount + room, this.fullPerMs(nowMs) * this.windowMs) - this.#windowLevel(nowMs)
     if (missing <= 1e-6) return ms
     return Math.max(ms, this.window.msUntilFreed(nowMs, missing))
+  }
+
+  /**
+   * Milliseconds until `amount` leaves room, at any later moment too, for what higher priority takes: half of a window at most,
+   * so that nobody starves. The next call of a bucket is never far, and a day's total is for who comes first.
+   */
+  msUntilSpared(nowMs: number, amount: number, { perMs: higherPerMs, each }: Use): number {
+    if (amount === 0 || this.kind === "bucket" || this.daily) return 0
+    const perMs = Math.min(higherPerMs, this.fullPerMs(nowMs) / 2)
+    const missing = amount + this.window.shortBy(nowMs, perMs, each) - this.#windowLevel(nowMs)
+    return missing <= 1e-6 ? 0 : Math.min(missing / perMs, this.window.msUntilFreed(nowMs, missing))
   }
 
   /** No sooner than in so many ms `amount` can have been taken, however many calls it is of. A limit that is only guessed says nothing. */

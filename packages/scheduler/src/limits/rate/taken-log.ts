@@ -1,6 +1,12 @@
 const slotsPerWindow = 600
 const ring = 2 * slotsPerWindow + 2
 
+/** What a use of `perMs` on average takes in so many ms, in calls of `each` that come at random: 95 times of 100 no more. */
+export function usedIn(ms: number, perMs: number, each: number): number {
+  const mean = perMs * ms
+  return mean + 1.65 * Math.sqrt(mean * each)
+}
+
 /**
  * What was taken, and when, over the last two windows, in slots of 1/600 of one. What is taken counts until a whole window after
  * the *end* of its slot (and `marginMs` more, for calls that reach the vendor later than they left): it never admits more than an exact
@@ -65,6 +71,19 @@ export class TakenLog {
       if (freed >= amount - 1e-6) return Math.max(0.001, this.#expiresMs(slot) - nowMs)
     }
     return this.#lifeMs
+  }
+
+  /** The most by which a use of `perMs`, in calls of `each`, is ahead of what has left the window by then, at any time from now on. */
+  shortBy(nowMs: number, perMs: number, each: number): number {
+    let freed = 0
+    let most = 0
+    for (let slot = this.#oldest; slot <= this.#newest; slot++) {
+      const inMs = this.#expiresMs(slot) - nowMs
+      if (inMs <= 0 || this.#at(slot) <= 0) continue
+      most = Math.max(most, usedIn(inMs, perMs, each) - freed)
+      freed += this.#at(slot)
+    }
+    return most
   }
 
   /** What was taken since then, as far as it is remembered. */

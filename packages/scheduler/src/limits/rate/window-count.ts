@@ -1,5 +1,5 @@
 import { FixedWindow } from "./fixed-window.ts"
-import { TakenLog } from "./taken-log.ts"
+import { TakenLog, usedIn } from "./taken-log.ts"
 
 /**
  * What a window holds: of a sliding one, what was taken in the last of them; of a fixed one, what was taken since its reset.
@@ -39,6 +39,12 @@ export class WindowCount {
       this.msUntilFreed(nowMs, Math.min(missing, limit)),
       (Math.ceil(missing / limit) - 1) * this.#windowMs,
     )
+  }
+
+  /** The most by which a use of `perMs`, in calls of `each`, is ahead of what is freed by then, at any time from now on. */
+  shortBy(nowMs: number, perMs: number, each: number): number {
+    if (this.#fixed) return usedIn(this.#fixed.msUntilReset(nowMs), perMs, each)
+    return this.log.shortBy(nowMs, perMs, each)
   }
 
   /** What has left the window since then; a reset frees the whole `limit`. */
