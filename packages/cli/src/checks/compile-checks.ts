@@ -77,7 +77,14 @@ const comparisons: Readonly<Record<string, (a: string, b: string) => boolean>> =
 
 /** `items[0].name`, `$.score >= 3`, `label = {{label}}`: a place in the answer's JSON that is there, or holds that. */
 function compileJson(rest: string, name: string): AnswerCheck["problemOf"] {
-  const [, path = "", operator, value = ""] = /^(\S+?)(?:\s*(!=|>=|<=|=|>|<)\s*(.*))?$/s.exec(rest) ?? []
+  const [found, path = "", operator, value = ""] = /^(\S+?)(?:\s*([!=<>~]+)\s*(.*))?$/s.exec(rest) ?? []
+  const isKnown = operator === undefined || Object.hasOwn(comparisons, operator)
+  if (found === undefined || !isKnown)
+    throw usageError(
+      `${name}: wanted a place, or a place, one of ${Object.keys(comparisons).join(" ")} and a value: 'json score >= 3'.`,
+    )
+  if (operator !== undefined && /[<>]/.test(operator) && !value.includes("{{") && !isNumber(value))
+    throw usageError(`${name}: ${operator} compares numbers, and "${value}" is none.`)
   const steps = path
     .replace(/^\$\.?/, "")
     .replaceAll(/\[(\d+)\]/g, ".$1")
@@ -86,12 +93,16 @@ function compileJson(rest: string, name: string): AnswerCheck["problemOf"] {
   return (output, input) => {
     const object = typeof output === "string" ? valueIn(output) : output
     if (object === undefined) return "it is not JSON"
-    const found = steps === "" ? object : fieldOf(object as InputRecord, steps)
-    if (found === undefined) return `there is no ${path}`
+    const own = steps === "" ? object : fieldOf(object as InputRecord, steps)
+    if (own === undefined) return `there is no ${path}`
     if (operator === undefined) return passes
-    const text = textOf(found)
+    const text = textOf(own)
     return comparisons[operator]?.(text, wanted(input, name)) ? passes : `it is ${text.slice(0, 80)}`
   }
+}
+
+function isNumber(text: string): boolean {
+  return text.trim() !== "" && !Number.isNaN(Number(text))
 }
 
 function valueIn(text: string): unknown {

@@ -11,6 +11,7 @@ import { beginOf, fileKindOf } from "../files/file-kind.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { textOf } from "../question/prompt-template.ts"
 import type { Table } from "../results/table/table.ts"
+import { statusInWords } from "../run/stopped-in-words.ts"
 import { usageError } from "../usage-error.ts"
 import { keptFrame } from "../watch/kept-frame.ts"
 
@@ -32,11 +33,14 @@ export async function runsCommand(
           .filter((name) => name.endsWith(".journal"))
           .toSorted()
   if (found.length === 0) throw usageError("No *.journal file here. Name one: sluice runs results.jsonl.journal")
-  const rows: (RunSummary & { readonly journal: string })[] = []
+  const rows: (RunSummary & { readonly journal: string; readonly stand: string })[] = []
   let code: number = exitCodes.done
   for (const path of found) {
     try {
-      await reading(path, (journal) => rows.push(...journal.runs().map((run) => ({ journal: path, ...run }))))
+      await reading(path, (journal) => {
+        for (const run of journal.runs())
+          rows.push({ journal: path, ...run, stand: statusInWords(run.status, journal, run.runId) })
+      })
     } catch (error) {
       // One file that cannot be read hides no other.
       if (!SluiceError.isInstance(error)) throw error
@@ -45,15 +49,18 @@ export async function runsCommand(
     }
   }
   if (json) {
-    for (const row of rows) stdout.write(`${printableJson(row)}\n`)
+    for (const { stand, ...row } of rows) {
+      const stopped = stand === row.status ? {} : { stopped: stand.replace("stopped: ", "") }
+      stdout.write(`${printableJson({ ...row, ...stopped })}\n`)
+    }
     return code
   }
   const table = plainTable(["run", "flow", "status", "ok", "failed", "started", "ended", "journal"])
-  for (const { runId, flow, status, ok, failed, startedAtMs, endedAtMs, journal } of rows) {
+  for (const { runId, flow, stand, ok, failed, startedAtMs, endedAtMs, journal } of rows) {
     table.push([
       printable(runId),
       printable(flow),
-      status,
+      stand,
       ok ?? "?",
       failed ?? "?",
       dateOf(startedAtMs),
@@ -119,7 +126,7 @@ export async function inspectCommand(
     const pausedBy = status === "running" ? keptFrame(journal, runId)?.state.pausedBy : undefined
     const paused = pausedBy === undefined ? "" : `, paused by ${printable(pausedBy)}`
     stdout.write(
-      `${printable(runId)} (${printable(flow)}): ${status}${paused}, ${ok ?? "?"} ok, ${failed ?? "?"} failed\n`,
+      `${printable(runId)} (${printable(flow)}): ${statusInWords(status, journal, runId)}${paused}, ${ok ?? "?"} ok, ${failed ?? "?"} failed\n`,
     )
     stdout.write(
       `${total.attempts} attempts, ${total.inputTokens} input and ${total.outputTokens} output tokens, ${spent === undefined ? "cost not known" : `$${spent.toFixed(4)}`}\n`,

@@ -5,11 +5,9 @@ export interface Condition {
   readonly value: string
 }
 
-/** Reads `field = value` or `field != value`; `undefined` for anything else. */
+/** Reads `field = value` or `field != value`; `undefined` for anything else, also for `==` and `>=`. */
 export function parseCondition(text: string): Condition | undefined {
-  const at = text.indexOf("=")
-  const isEqual = text[at - 1] !== "!"
-  const field = text.slice(0, isEqual ? at : at - 1).trim()
-  if (at < 1 || field === "") return undefined
-  return { field, isEqual, value: text.slice(at + 1).trim() }
+  const [, field = "", operator, value = ""] = /^([^=]*?)\s*([!=<>~]*=[!=<>~]*)(.*)$/s.exec(text) ?? []
+  if (field.trim() === "" || (operator !== "=" && operator !== "!=")) return undefined
+  return { field: field.trim(), isEqual: operator === "=", value: value.trim() }
 }

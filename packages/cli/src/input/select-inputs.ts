@@ -1,3 +1,4 @@
+import { nearest } from "@sluice/core/internal"
 import type { Condition } from "./condition.ts"
 import { countOf, formatCount } from "../display/quantities.ts"
 import { keyOf } from "./input-key.ts"
@@ -17,6 +18,8 @@ export interface Selection {
   /** Of the sample: the same seed takes the same inputs. Default 1. */
   readonly seed?: number | undefined
   readonly limit?: number | undefined
+  /** Told at the end how many inputs lack a field of `where`, in words. */
+  readonly onLacking?: ((words: string) => void) | undefined
 }
 
 /** Holds `sample` inputs; without it, one. Throws where there are inputs and none of them is taken. */
@@ -26,23 +29,53 @@ export async function* selectInputs(inputs: AsyncIterable<Input>, selection: Sel
   const named = only ? among(inputs, only, selection.key, left) : inputs
   const found = fitting(named, selection, left)
   let taken = 0
-  for await (const input of sample === undefined ? found : drawn(found, sample, seed)) {
-    yield input
-    if (++taken >= limit) return
+  try {
+    for await (const input of sample === undefined ? found : drawn(found, sample, seed)) {
+      yield input
+      if (++taken >= limit) return
+    }
+    left.checkFields()
+    if (taken === 0) left.refuse()
+  } finally {
+    left.tellLacking()
   }
-  if (taken === 0) left.refuse()
 }
 
 /** How many inputs each option has left over. */
 class LeftOver {
   read = 0
-  /** After each condition; and what the first input has in its field. */
-  readonly where: { count: number; first?: string }[]
+  /** Of each condition: inputs that came to it, that lack its field, and that it let through; and what the first has in its field. */
+  readonly where: { seen: number; lacking: number; count: number; first?: string }[]
+  /** The first of all. */
+  some: Input | undefined
   readonly #selection: Selection
 
   constructor(selection: Selection) {
     this.#selection = selection
-    this.where = (selection.where ?? []).map(() => ({ count: 0 }))
+    this.where = (selection.where ?? []).map(() => ({ seen: 0, lacking: 0, count: 0 }))
+  }
+
+  /** Throws where no input has the field of a condition: it is misspelt. */
+  checkFields(): void {
+    const at = this.where.findIndex(({ seen, lacking }) => seen > 0 && lacking === seen)
+    const field = this.#selection.where?.[at]?.field
+    if (field === undefined) return
+    const count = this.where[at]!.seen
+    const known = Object.keys(this.some?.record ?? {})
+    const shown = known.slice(0, shownNames)
+    throw usageError(
+      `--where ${field}: ${count === 1 ? "the input has no such field" : `none of ${formatCount(count)} inputs has such a field`}.${nearest(field, shown)} The first has: ${shown.join(", ")}${known.length > shownNames ? ", …" : ""}.`,
+    )
+  }
+
+  tellLacking(): void {
+    for (const [at, { seen, lacking }] of this.where.entries()) {
+      if (lacking === 0 || lacking === seen) continue
+      const [have, are] = lacking === 1 ? ["has", "is"] : ["have", "are"]
+      this.#selection.onLacking?.(
+        `--where ${this.#selection.where?.[at]?.field ?? ""}: ${formatCount(lacking)} of ${countOf(seen, "input")} ${have} no such field, and ${are} left out.`,
+      )
+    }
   }
 
   /** Throws what became of the inputs, if any were read: nobody means to take none of them. */
@@ -91,11 +124,18 @@ async function* fitting(
   let left = skip
   for await (const input of inputs) {
     if (!only) counted.read++
+    counted.some ??= input
     const isFitting = where.every((condition, at) => {
-      const own = ownOf(input, condition)
-      const isTaken = (own === condition.value) === condition.isEqual
+      const own = fieldOf(input.record, condition.field)
       const each = counted.where[at]!
-      each.first ??= own
+      each.seen++
+      if (own === undefined) {
+        // No value is neither equal to another nor different from it.
+        each.lacking++
+        return false
+      }
+      each.first ??= textOf(own)
+      const isTaken = (textOf(own) === condition.value) === condition.isEqual
       if (isTaken) each.count++
       return isTaken
     })
@@ -103,11 +143,8 @@ async function* fitting(
   }
 }
 
-function ownOf({ record, where }: Input, { field }: Condition): string {
-  const own = fieldOf(record, field)
-  if (own === undefined) throw usageError(`${where}: --where ${field}: there is no such field.`)
-  return textOf(own)
-}
+/** A table may have a thousand columns. */
+const shownNames = 20
 
 /** Every input is as likely as any other to be among them (reservoir sampling, Vitter's R), in the order of the input. */
 async function* drawn(inputs: AsyncIterable<Input>, count: number, seed: number): AsyncGenerator<Input> {

@@ -23,6 +23,35 @@ export function parseRequestOption(text: string): RequestOptions | undefined {
   return { [name]: valueOf(text.slice(at + 1)) }
 }
 
+/** What the command has options for, and what vendors call it. */
+const settings: readonly (readonly [option: string, setting: string, fields: readonly string[]])[] = [
+  ["--temperature", "temperature", ["temperature"]],
+  ["--top-p", "topP", ["top_p", "topP"]],
+  [
+    "--max-output-tokens",
+    "maxOutputTokens",
+    ["max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens"],
+  ],
+  ["--model-seed", "seed", ["seed"]],
+  ["--stop", "stopSequences", ["stop", "stop_sequences", "stopSequences"]],
+  ["--reasoning-effort", "reasoning", ["reasoning_effort", "reasoning", "thinking", "thinkingConfig"]],
+]
+
+/** Two options that say the same thing, of which the vendor would hear one: `["--temperature", "temperature"]`. */
+export function saidTwice(
+  given: object,
+  options: RequestOptions = {},
+): readonly [option: string, field: string] | undefined {
+  const inside = options["generationConfig"]
+  const fields = [...Object.keys(options), ...(isObject(inside) ? Object.keys(inside) : [])]
+  for (const [option, setting, names] of settings) {
+    const field =
+      (given as RequestOptions)[setting] === undefined ? undefined : fields.find((name) => names.includes(name))
+    if (field !== undefined) return [option, field]
+  }
+  return undefined
+}
+
 /** Why the value of such an option would not arrive as it was meant; `undefined` where it would. */
 export function unsendable(option: string): string | undefined {
   const text = option.slice(option.indexOf("=") + 1)

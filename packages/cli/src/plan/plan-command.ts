@@ -8,6 +8,7 @@ import { plan, type Plan, type PlannedCall, type PlanOptions } from "@sluice/lab
 import type { QuotaLimits } from "@sluice/scheduler"
 import type { SluiceConfig } from "../commands/config-file.ts"
 import type { BatchLine } from "../question/batch-line.ts"
+import { asksTheSame, sameForAll } from "../question/compile-question.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { limitsFor, priceOf } from "../model/model-money.ts"
 import { parseModelName } from "../model/model-name.ts"
@@ -84,7 +85,11 @@ async function plansOf(request: PlanRequest, terminal: Terminal): Promise<RunPla
     read.delete(JSON.stringify(before))
     read.set(JSON.stringify(how), how)
   }
-  for await (const { record, where } of readInput(files, { ...inputOptions(options), onRead }, terminal.stdin)) {
+  const warnings: string[] = []
+  const reading = { ...inputOptions(options), onRead, onLacking: (words: string) => void warnings.push(words) }
+  let count = 0
+  for await (const { record, where } of readInput(files, reading, terminal.stdin)) {
+    count++
     if (isFirst) checkFields(options.fields ?? [], record)
     isFirst = false
     const counted = new Set<PlannedCalls>()
@@ -106,15 +111,17 @@ async function plansOf(request: PlanRequest, terminal: Terminal): Promise<RunPla
     }
   }
   if (byModel.size === 0) throw usageError("There is nothing to plan: the input is empty.")
+  if (count > 1 && variants.some(({ question }) => asksTheSame(question))) warnings.push(sameForAll)
   const plans: RunPlan[] = []
-  for (const planned of byModel.values()) plans.push({ ...(await planRun(planned, request)), read: [...read.values()] })
+  for (const planned of byModel.values())
+    plans.push({ ...(await planRun(planned, request)), read: [...read.values()], warnings })
   return plans
 }
 
 async function planRun(
   { model, inputs, calls, firstPrompt }: PlannedCalls,
   { variants, options, config, limits }: PlanRequest,
-): Promise<Omit<RunPlan, "read">> {
+): Promise<Omit<RunPlan, "read" | "warnings">> {
   const { id, vendor: vendorName } = parseModelName(model)
   const vendor = plannedVendor(vendorName)
   const answerTokens = options.format === "openai-batch" ? meanAnswerOf(calls, options) : answerTokensOf(options)

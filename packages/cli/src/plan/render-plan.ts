@@ -11,7 +11,11 @@ export function renderPlan(planned: RunPlan): string {
   const { calls, inputs, model, online, firstPrompt } = planned
   const of = calls === inputs ? "" : ` of ${countOf(inputs, "input")}`
   const blocks = [
-    [`${countOf(calls, "item")}${of}, ${model}`, ...readAs(planned)].join("\n"),
+    [
+      `${countOf(calls, "item")}${of}, ${model}`,
+      ...readAs(planned),
+      ...planned.warnings.map((text) => `! ${text}`),
+    ].join("\n"),
     totals(planned),
     [paceOf(planned), ...remarks(planned)].join("\n"),
     chart(online),

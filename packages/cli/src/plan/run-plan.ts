@@ -7,6 +7,8 @@ export interface RunPlan extends Plan {
   readonly inputs: number
   /** How the inputs were read: each way once. */
   readonly read: readonly ReadAs[]
+  /** What a person would want to know before the run. */
+  readonly warnings: readonly string[]
   readonly model: string
   /** `from` is `requests` where each request of a batch file says how many there may be: `each` is their mean. */
   readonly answerTokens: {

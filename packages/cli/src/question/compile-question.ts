@@ -5,7 +5,7 @@ import { type AnswerSchema, readAnswerSchema } from "./answer-schema.ts"
 import { type BatchLine, isBatchLine } from "./batch-line.ts"
 import { compilePrompt } from "./compile-prompt.ts"
 import type { InputRecord, Template } from "./prompt-template.ts"
-import type { ReasoningEffort, RequestOptions } from "../model/request-options.ts"
+import { type ReasoningEffort, type RequestOptions, saidTwice } from "../model/request-options.ts"
 import { usageError } from "../usage-error.ts"
 import { smallJson } from "../files/small-json.ts"
 import { smallText } from "../files/small-text.ts"
@@ -84,6 +84,8 @@ export async function compileQuestion(options: QuestionOptions, clock: Clock): P
   const texts = { prompt, system, messages: listed, param }
   const schema = schemaFile === undefined ? undefined : await readAnswerSchema(schemaFile, clock)
   const settings = settingsOf(options)
+  const twice = saidTwice(settings, options.option)
+  if (twice) throw usageError(`${twice[0]} and --option ${twice[1]} say the same thing. Give one of them.`)
   const { attach, followLinks = false } = options
   return {
     attachments:
@@ -124,6 +126,20 @@ export async function compileMessages(
     return isAsking ? filled : [...filled, ...ownMessages(record, where)]
   }
 }
+
+/** Whether no field of an input stands in what is asked: then every item asks the same. */
+export function asksTheSame({ texts, attachments, request }: Question): boolean {
+  if (attachments || request) return false
+  const { prompt, system, messages, param } = texts
+  const isAsking = prompt !== undefined || messages.some(({ role }) => role === "user")
+  const all = [prompt, system, ...messages.map(({ content }) => content)].join("\n")
+  const fields = [...all.matchAll(/\{\{\s*([^{}"|]+?)\s*\}\}/g)].map(([, field = ""]) => field)
+  // Liquid has other ways to name one.
+  return isAsking && !/\{%|\|/.test(all) && fields.every((field) => Object.hasOwn(param, field))
+}
+
+/** In words, where it is so. */
+export const sameForAll = "The prompt names no field of the inputs, such as {{text}}: every item asks the same."
 
 /** Only what was said: what a vendor takes for granted is not repeated to it. */
 function settingsOf(options: QuestionOptions): ModelSettings {

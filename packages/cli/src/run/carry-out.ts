@@ -19,6 +19,7 @@ import { bulkRun, type BulkRunResult } from "./items/bulk-run.ts"
 import { type CheckedRun, fitting, inputOptions } from "./checked-run.ts"
 import { noteEvent, notingFetch } from "./items/item-notes.ts"
 import { isNothingDone } from "./nothing-done.ts"
+import { keepStopped } from "./stopped-in-words.ts"
 import { runWarnings } from "./run-warnings.ts"
 import { answersIn, leaving } from "./open-run-journal.ts"
 import { SharedBudget } from "../variants/shared-budget.ts"
@@ -167,13 +168,13 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
     })
     if (progress.isLive && terminal.onKey && !checked.files.includes("-")) keys = new RunKeys(hands, fetch)
     const stopKeys = keys && terminal.onKey?.((key) => keys?.press(key))
-    for (const [code, message] of runWarnings(checked, terminal)) {
-      progress.observe({ type: "warning", atMs: clock.now(), code, message })
-    }
+    const warn = (message: string, code = "input-left-out"): void =>
+      progress?.observe({ type: "warning", atMs: clock.now(), code, message })
+    for (const [code, message] of runWarnings(checked, terminal)) warn(message, code)
     try {
       if (lane !== checked.lane && typeof lane === "object") tellLeft(lane.deadlineMs, progress, clock)
       result = await bulkRun({
-        inputs: readInput(checked.files, inputOptions(options), terminal.stdin, reading.signal),
+        inputs: readInput(checked.files, { ...inputOptions(options), onLacking: warn }, terminal.stdin, reading.signal),
         variants: opened as unknown as readonly [AskedVariant, ...AskedVariant[]],
         run,
         files,
@@ -224,6 +225,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
   }
   const status = interrupted ? "cancelled" : !result.stopped && result.failed === 0 ? "ok" : "failed"
   checked.page?.end(status)
+  await keepStopped(run, interrupted ? undefined : result.stopped)
   await (isNothing ? run.leave() : run.end(status))
   // Nobody reads what is not kept: `| head` has seen enough.
   if (!isUnread || checked.path !== undefined) {

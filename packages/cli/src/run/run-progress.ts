@@ -5,12 +5,13 @@ import { createDisplay } from "../display/create-display.ts"
 import type { FrameState } from "../display/frame-state.ts"
 import { printable, printableJson, printableText } from "../display/printable.ts"
 import { ProgressTally } from "../display/progress-tally.ts"
-import { formatUsd } from "../display/quantities.ts"
+import { countOf, formatUsd } from "../display/quantities.ts"
 import { type QuotaReading, quotaReading } from "../display/quota-reading.ts"
 import type { BulkRunResult } from "./items/bulk-run.ts"
 import { keysIn } from "../model/model-name.ts"
 import { batch } from "../results/result-files.ts"
 import type { RunCommandOptions } from "./options/run-options.ts"
+import { stoppedInWords } from "./stopped-in-words.ts"
 import { Spending } from "../model/spending.ts"
 import type { Comparison } from "../variants/compare-variants.ts"
 import type { Terminal } from "../display/terminal.ts"
@@ -62,8 +63,13 @@ export function openProgress({ terminal, options, title, total, fetch, keys }: P
   let answersCut = 0
   const cut = (): void => void answersCut++
   const spending = new Spending()
+  const inWords = (result: BulkRunResult | undefined): BulkRunResult | undefined => {
+    if (!result?.stopped) return result
+    const spent = { budgetUsd: options.budgetUsd, spentUsd: spending.total.usd ?? 0 }
+    return { ...result, stopped: stoppedInWords(result.stopped, spent) }
+  }
   const summary = (result: BulkRunResult | undefined, facts: SummaryFacts): void =>
-    line(printable(summaryOf(result, facts, spending)))
+    line(printable(summaryOf(inWords(result), { total, ...facts }, spending)))
   const quotas = (): QuotaReading[] => fetch.snapshot().map(quotaReading)
   if (options.quiet || options.json) {
     const tally = new ProgressTally(clock.now(), batch.node)
@@ -73,7 +79,7 @@ export function openProgress({ terminal, options, title, total, fetch, keys }: P
       if (options.json) jsonLine(event)
     }
     const end = (result: BulkRunResult | undefined, facts: SummaryFacts): void => {
-      if (options.json) jsonLine({ type: "summary", ...result, ...facts, spent: spending.total })
+      if (options.json) jsonLine({ type: "summary", ...inWords(result), ...facts, spent: spending.total })
     }
     const frame = { title, unit: "item", ...(total !== undefined && { total }) }
     const state = (): FrameState => tally.state(clock.now(), { ...frame, quotas: quotas(), cut: answersCut })
@@ -130,13 +136,15 @@ function plainError(value: unknown): unknown {
 
 function summaryOf(
   result: BulkRunResult | undefined,
-  { out, failures, journal, interrupted, failing }: SummaryFacts,
+  { out, failures, journal, interrupted, failing, total: all }: SummaryFacts & { readonly total: number | undefined },
   { total }: Spending,
 ): string {
   const { ok = 0, failed = 0, replayed = 0, stopped } = result ?? {}
+  const open = stopped && all !== undefined ? all - ok - failed : 0
   const parts = [
     interrupted ? "Interrupted." : stopped ? `Stopped: ${stopped.message}` : "Done.",
     `${ok} ok, ${failed} failed${replayed > 0 ? `, of these ${replayed} from before` : ""}.`,
+    ...(open > 0 ? [`${countOf(open, "item")} ${open === 1 ? "is" : "are"} open.`] : []),
     ...(failing === undefined ? [] : [`${failing} of the answers fail${failing === 1 ? "s" : ""} a check.`]),
     ...spentOf(total),
     ...placesIn({ out, failures, failed, isNothing: interrupted && ok + failed === 0 }),

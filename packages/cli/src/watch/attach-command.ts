@@ -7,6 +7,7 @@ import { printable } from "../display/printable.ts"
 import { formatCount } from "../display/quantities.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { exitCodes } from "../exit-codes.ts"
+import { statusInWords } from "../run/stopped-in-words.ts"
 import { usageError } from "../usage-error.ts"
 import { keepEveryMs, type KeptFrame, keptFrame } from "./kept-frame.ts"
 import { type RunningRun, runningRuns } from "./ps-command.ts"
@@ -26,7 +27,7 @@ export async function attachCommand(
     const run = runNamed(journal, runId)
     if (run.status !== "running") {
       throw usageError(
-        `${run.runId} does not run: ${toldOf(run)} \`sluice inspect\` shows it, \`sluice ps\` what runs.`,
+        `${run.runId} does not run: ${toldOf(run, journal)} \`sluice inspect\` shows it, \`sluice ps\` what runs.`,
       )
     }
     return await follow(journal, run, terminal)
@@ -94,8 +95,8 @@ async function follow(journal: SqliteJournal, run: RunSummary, terminal: Termina
         now = journal.runs().find((one) => one.runId === runId)
       if (isLeft || now?.status !== "running") {
         drawing.stop()
-        stdout.write(isLeft ? "The run goes on.\n" : `${printable(runId)}: ${now ? toldOf(now) : "gone."}\n`)
-        return isLeft ? exitCodes.done : codeOf(now)
+        stdout.write(isLeft ? "The run goes on.\n" : `${printable(runId)}: ${now ? toldOf(now, journal) : "gone."}\n`)
+        return isLeft ? exitCodes.done : codeOf(now, journal)
       }
     }
   } finally {
@@ -111,11 +112,12 @@ function beginning({ runId }: RunSummary): FrameState {
   return { title: runId, unit: "item", ...nothing }
 }
 
-function toldOf({ status, ok = 0, failed = 0 }: RunSummary): string {
-  return `${status}, ${formatCount(ok)} ok, ${formatCount(failed)} failed.`
+function toldOf({ runId, status, ok = 0, failed = 0 }: RunSummary, journal: SqliteJournal): string {
+  return `${statusInWords(status, journal, runId)}, ${formatCount(ok)} ok, ${formatCount(failed)} failed.`
 }
 
-function codeOf(run: RunSummary | undefined): number {
+function codeOf(run: RunSummary | undefined, journal: SqliteJournal): number {
   if (run?.status === "ok") return exitCodes.done
-  return run?.status === "failed" ? exitCodes.someFailed : exitCodes.interrupted
+  if (run?.status !== "failed") return exitCodes.interrupted
+  return statusInWords(run.status, journal, run.runId) === run.status ? exitCodes.someFailed : exitCodes.stopped
 }

@@ -443,7 +443,51 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "a condition that is none",
     input,
     "run $/in.jsonl -m noop: -p a --where text",
-    "Wanted field=value or field!=value.",
+    "Wanted field=value or field!=value, and no other comparison.",
+  ],
+  ...["text==one", "text>=1", "text~=o", "text!==o"].map((condition): [string, typeof input, string, string] => [
+    `the condition ${condition}`,
+    input,
+    `run $/in.jsonl -m noop: -p a --where ${condition}`,
+    "Wanted field=value or field!=value, and no other comparison.",
+  ]),
+  [
+    "a condition on a field that no input has",
+    input,
+    "run $/in.jsonl -m noop: -p a --where tetx=one -o $/o",
+    '--where tetx: none of 2 inputs has such a field. Did you mean "text"? The first has: text.',
+  ],
+  [
+    "a code that no failure has",
+    input,
+    "run $/in.jsonl -m noop: -p a -o $/o --retry-failed 500,answer-truncatd",
+    'No failure has the code answer-truncatd. Did you mean "answer-truncated"?',
+  ],
+  ...["score_>>_3", "score_==_3", "score_=>_3", "score_3", "score_~_3"].map(
+    (check): [string, typeof input, string, string] => [
+      `the check json ${check}`,
+      input,
+      `run $/in.jsonl -m noop: -p a -o $/o --assert json_${check}`,
+      `--assert json ${check.replaceAll("_", " ")}: wanted a place, or a place, one of = != >= <= > < and a value: 'json score >= 3'.`,
+    ],
+  ),
+  [
+    "a check that compares with no number",
+    input,
+    "run $/in.jsonl -m noop: -p a -o $/o --assert json_score_>=_three",
+    '--assert json score >= three: >= compares numbers, and "three" is none.',
+  ],
+  [
+    "a setting that is said twice",
+    input,
+    "run $/in.jsonl -m noop: -p a -o $/o --temperature 0 --option temperature=1",
+    "--temperature and --option temperature say the same thing. Give one of them.",
+  ],
+  [
+    "the same for another vendor, and inside an object",
+    input,
+    'run $/in.jsonl -m noop: -p a -o $/o --max-output-tokens 9 --option generationConfig={"maxOutputTokens":7}',
+    "--max-output-tokens and --option maxOutputTokens say the same thing. Give one of them.",
   ],
   [
     "a model called constructor",

@@ -14,7 +14,7 @@ async function setUp(lines: readonly unknown[], prompt: readonly string[] = ["-p
     const { code, stderr } = await sluice([...args, ...more])
     return { code, stderr, ids: linesOf(out).map(({ output }) => output) }
   }
-  return { ...vendor, run, folder }
+  return { ...vendor, run, folder, args }
 }
 
 const numbered = Array.from({ length: 20 }, (_, id) => ({ id, lang: id % 2 ? "de" : "en", n: 1.5 }))
@@ -34,7 +34,7 @@ test("by a field, equal or not, more than one", async () => {
   expect((await run("--where", "lang!=de", "--where", "id != 0", "--limit", "2")).ids).toEqual(["2", "4"])
   expect((await run("--where", "n=1.5", "--limit", "1")).ids).toEqual(["0"])
   const { code, stderr } = await run("--where", "town=x")
-  expect([code, stderr]).toEqual([2, expect.stringContaining("in.jsonl:1: --where town: there is no such field.")])
+  expect([code, stderr]).toEqual([2, expect.stringContaining("--where town: none of 20 inputs has such a field.")])
   expect((await run("--where", "lang=fr")).stderr).toContain("There is nothing to do")
 })
 
@@ -53,6 +53,18 @@ test("what is left after each option is told where that is nothing, also of stan
   expect((await sluice(piped, { stdin: '{"id":1}\n' })).stderr).toContain(
     "There is nothing to do: 1 input was read, and of these are left 0 after --skip 1.",
   )
+})
+
+test("an input without the field does not match, whatever is wanted, and how many those are is told", async () => {
+  const mixed = [{ id: 0, lang: "de" }, { id: 1 }, { id: 2, lang: "en" }, { id: 3 }, { id: 4, lang: null }]
+  const { run, args } = await setUp(mixed)
+  expect((await run("--where", "lang = de")).ids).toEqual(["0"])
+  expect((await run("--where", "lang != de")).ids).toEqual(["2", "4"])
+  const words = "--where lang: 2 of 5 inputs have no such field, and are left out."
+  expect((await sluice([...args.slice(0, -1), "--where", "lang != de"])).stderr).toContain(words)
+  const plan = (...more: string[]) => sluice(["plan", ...args.slice(1), "--where", "lang = de", ...more])
+  expect((await plan()).stdout).toContain(`\n! ${words}\n`)
+  expect(JSON.parse((await plan("--json")).stdout)).toMatchObject({ calls: 1, warnings: [words] })
 })
 
 test("only some, by their number or their key; what is not there is told before anything is asked", async () => {

@@ -180,7 +180,7 @@ test("--lane batch with --budget-usd: stops with exit code 3 before it is exceed
   const budget = 0.2
   const first = await run([...inLane, "--budget-usd", String(budget)])
   expect(first.code).toBe(3)
-  expect(first.stderr).toMatch(/Stopped: .*budgetUsd.* The same command goes on from here\./)
+  expect(first.stderr).toMatch(/Stopped: --budget-usd of .* The same command goes on from here\./)
   const done = linesOf(out).length
   expect(done).toBeGreaterThan(0)
   expect(done).toBeLessThan(count)

@@ -31,6 +31,27 @@ async function planned(args: readonly string[]): Promise<Printed> {
 }
 
 describe("sluice plan", () => {
+  test("a question that names no field of the inputs is said: in the plan, and when it runs", async () => {
+    const input = inputOf([short, short])
+    const words = "The prompt names no field of the inputs, such as {{text}}: every item asks the same."
+    const same = [
+      ["-p", "Tell a joke"],
+      ["-p", "Tell a {{kind}} joke", "--param", "kind=good"],
+      ["-p", 'Write {{"{{"}}text}}', "-s", "Be brief"],
+    ]
+    for (const asked of same) {
+      expect((await planned([input, ...asked, "-m", "lab:"]))["warnings"]).toEqual([words])
+      expect((await sluice(["run", input, ...asked, "-m", "noop:"])).stderr).toContain(words)
+    }
+    const other = [
+      ["-p", "Tell a joke", "-s", "About {{text}}"],
+      ["-p", "{% if text %}Tell{% endif %}"],
+      ["-p", "{{ text | upcase }}"],
+    ]
+    for (const asked of other) expect((await planned([input, ...asked, "-m", "lab:"]))["warnings"]).toEqual([])
+    expect((await planned([inputOf([short]), "-p", "Tell a joke", "-m", "lab:"]))["warnings"]).toEqual([])
+  })
+
   test("shows tokens, dollars, both times, what decides and what would help; --dry-run is the same", async () => {
     const input = inputOf(Array.from({ length: 120 }, () => short))
     const args = [input, ...question, "--rpm", "60", "--max-output-tokens", "1000", "--budget-usd", "0.1"]

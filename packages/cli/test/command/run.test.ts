@@ -148,11 +148,23 @@ test("a budget ends the run with exit code 3, and the same command with a larger
     "5",
   ])
   expect(code).toBe(3)
-  expect(stderr).toMatch(/Stopped: .*budget/i)
   const done = linesOf(out).length
+  expect(stderr).toMatch(
+    new RegExp(
+      `Stopped: --budget-usd of \\$0\\.1000: \\$[\\d.]+ spent, \\$[\\d.]+ left, and the next call may cost \\$[\\d.]+\\. It was not sent\\. .* ${done} ok, 0 failed\\. ${20 - done} items are open\\.`,
+    ),
+  )
+  expect(stderr).not.toContain("budgetUsd")
+  expect((await sluice(["inspect", out])).stdout).toContain(`: stopped: budget, ${done} ok, 0 failed\n`)
+  expect((await sluice(["runs", `${out}.journal`])).stdout).toContain("stopped: budget")
+  expect(JSON.parse((await sluice(["runs", `${out}.journal`, "--json"])).stdout)).toMatchObject({
+    status: "failed",
+    stopped: "budget",
+  })
   expect(done).toBeLessThan(20)
   expect((await sluice([...args, "--config", config, "--max-output-tokens", "5"])).code).toBe(0)
   expect(linesOf(out)).toHaveLength(20)
+  expect((await sluice(["inspect", out])).stdout).toContain(": ok, 20 ok, 0 failed\n")
 })
 
 test("a budget that one call exceeds ends the run with exit code 3: nothing is sent, nothing counts as failed", async () => {

@@ -245,6 +245,50 @@ describe.skipIf(program === undefined)("sluice run --workers", () => {
     120_000 + kills * 30_000,
   )
 
+  test("two models and two prompts: a SIGKILL of the run and one of a worker cost no column an answer, and repeat only what that worker was at", async () => {
+    const calls = new Map<string, number>()
+    const vendor = await speakingVendor(async ({ model = "", messages }) => {
+      const call = `${model} ${messages.at(-1)?.content ?? ""}`
+      calls.set(call, (calls.get(call) ?? 0) + 1)
+      await sleep(100)
+      return call
+    })
+    const count = 60
+    const { folder, args, out } = place(count, [...at(vendor.url), "-m", "openai-compatible:y"])
+    const texts = ["short", "long"].map((name) => {
+      writeFileSync(join(folder, name), `${name}: {{text}}.`)
+      return join(folder, name)
+    })
+    const asked = args.flatMap((arg) => (arg === "-p" ? ["--prompt-file"] : arg.startsWith("Say ") ? texts : [arg]))
+    const startOne = () => workerAt(vendor.url, folder, "--concurrency", String(places), "--lock-s", "4")
+    const workers = [await startOne(), await startOne()]
+    let run = startSluice([...asked, "-q"], folder)
+    const total = count * 4
+    const until = async (share: number): Promise<void> => {
+      while (calls.size < total * share && run.exitCode === null) await sleep(3)
+    }
+    await until(0.3)
+    run.kill("SIGKILL")
+    await ended(run)
+    run = startSluice([...asked, "-q"], folder)
+    await until(0.6)
+    workers[0]!.child.kill("SIGKILL")
+    await workers[0]!.ended
+    expect(await ended(run)).toEqual({ code: 0, stdout: "", stderr: "" })
+    const columns = (id: number) =>
+      Object.fromEntries(
+        ["x", "y"].flatMap((model) =>
+          ["short", "long"].map((name) => [`openai-compatible:${model} ${name}`, `${model} ${name}: word ${id}.`]),
+        ),
+      )
+    expect(linesOf(out).map(({ output }) => output)).toEqual(Array.from({ length: count }, (_, id) => columns(id)))
+    expect(calls.size).toBe(total)
+    const repeated = [...calls.values()].reduce((sum, each) => sum + each - 1, 0)
+    expect(repeated).toBeLessThanOrEqual(places)
+    workers[1]!.child.kill("SIGTERM")
+    await workers[1]!.ended
+  }, 180_000)
+
   test("what cannot be is one line and exit code 2", async () => {
     const vendor = await labVendor()
     const { args } = place(1, at(vendor.url))

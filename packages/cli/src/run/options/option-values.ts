@@ -1,4 +1,6 @@
+import { nearest } from "@sluice/core/internal"
 import { InvalidArgumentError } from "commander"
+import { isFailureCode, knownCodes } from "../../asking/asked-again.ts"
 import { parseCheck } from "../../checks/parse-check.ts"
 import { type Condition, parseCondition } from "../../input/condition.ts"
 import { ownFields, parseRequestOption, type RequestOptions, unsendable } from "../../model/request-options.ts"
@@ -43,6 +45,16 @@ export function notEmpty(what: string): (text: string) => string {
     if (text !== "") return text
     throw new InvalidArgumentError(`Wanted ${what}; it is empty.`)
   }
+}
+
+/** As failed items have them: codes of ours, or what a vendor answered with. */
+export function failureCodes(text: string): readonly string[] {
+  const all = names("codes of failures")(text)
+  const odd = all.find((code) => !isFailureCode(code))
+  if (odd === undefined) return all
+  throw new InvalidArgumentError(
+    `No failure has the code ${odd}.${nearest(odd, knownCodes)} They stand in failed.jsonl: a status such as 500, or timeout, connection, answer-truncated, …`,
+  )
 }
 
 /** Parted by commas, each one something. */
@@ -106,7 +118,7 @@ export function addRequestOption(text: string, before: RequestOptions = {}): Req
 
 export function addCondition(text: string, before: readonly Condition[] = []): readonly Condition[] {
   const condition = parseCondition(text)
-  if (!condition) throw new InvalidArgumentError("Wanted field=value or field!=value.")
+  if (!condition) throw new InvalidArgumentError("Wanted field=value or field!=value, and no other comparison.")
   return [...before, condition]
 }
 

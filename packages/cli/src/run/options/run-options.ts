@@ -10,6 +10,7 @@ import {
   seconds,
   positiveInteger,
   wholeUpTo,
+  failureCodes,
   names,
   encoding,
   wholeNumber,
@@ -204,7 +205,7 @@ export function addRunOptions(command: Command): Command {
     option(
       "--retry-failed [codes]",
       "ask again what failed in an earlier run: all of it, or answer-truncated,timeout,…",
-    ).argParser(names("codes of failures")),
+    ).argParser(failureCodes),
     option("--max-failures <n>", "stop once so many inputs have failed; the others stay open").argParser(
       positiveInteger,
     ),
