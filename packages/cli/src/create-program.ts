@@ -3,6 +3,7 @@ import { completionScript, type Shell, shells } from "./commands/completion-scri
 import type { DiffOptions } from "./commands/diff-command.ts"
 import type { ExportOptions, InspectOptions, JournalCommandOptions } from "./commands/journal-commands.ts"
 import type { QuotaCommandOptions } from "./commands/quota-command.ts"
+import { displayKeys } from "./help/display-keys.ts"
 import { addLabOptions, type LabOptions } from "./commands/lab-options.ts"
 import { addRunOptions, type RunCommandOptions, uiOption } from "./run/options/run-options.ts"
 import { positiveInteger, positiveNumber } from "./run/options/option-values.ts"
@@ -47,7 +48,7 @@ export function createProgram(terminal: Terminal, exit: (code: number) => void):
       .argument("[input...]", "files, a folder, globs, or - for standard input")
       .usage("<input...> [options]"),
   )
-    .addHelpText("after", examples)
+    .addHelpText("after", `${examples}\n${displayKeys}.\n`)
     .action(async (inputs: string[], options: RunCommandOptions) =>
       exit(await (await import("./run/run-command.ts")).runCommand(inputs, options, terminal)),
     )

@@ -1,3 +1,5 @@
+import { displayKeys } from "./display-keys.ts"
+
 /** What somebody wants to do, how, and the options that belong to it. */
 export interface HelpPage {
   readonly name: string
@@ -226,7 +228,7 @@ export const helpPages: readonly HelpPage[] = [
         command: `sluice run reviews.csv -p "{{text}}" -m lab: -o told.jsonl --json 2> events.jsonl`,
       },
     ],
-    text: "`sluice attach` shows the display of a run that another terminal carries out; `--ui` a page in the browser.",
+    text: `\`sluice attach\` shows the display of a run that another terminal carries out; \`--ui\` a page in the browser. ${displayKeys}.`,
     options: [],
     headings: ["Display:"],
   },

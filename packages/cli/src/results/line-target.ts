@@ -7,7 +7,6 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
-  readSync,
   renameSync,
   statSync,
   writeSync,
@@ -16,13 +15,14 @@ import { SluiceError } from "@sluice/core"
 import { steeringEscaped } from "../display/printable.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { usageError } from "../usage-error.ts"
+import { beginsAs, type FileMark, markOf } from "./file-mark.ts"
 
 /** Where whole lines go. */
 export interface LineTarget {
   /** Bytes written, where that can be known. */
   readonly size: number
   /** What those bytes are known by. */
-  readonly digest: string
+  readonly mark: FileMark
   line(text: string): void
   /** Writes the lines since the last `put`. */
   put(): void
@@ -30,8 +30,8 @@ export interface LineTarget {
   sync(): void
   /** Begins anew. */
   empty(): void
-  /** Drops everything after `size`, if that is what `digest` tells of; `false` where somebody has changed it. */
-  goesOn(size: number, digest: string | undefined): boolean
+  /** Drops everything after what the mark tells of; `false` where somebody has changed that. */
+  goesOn(mark: FileMark | undefined): boolean
   /** Takes the place of the file at `path`. */
   moveTo(path: string): void
   close(): void
@@ -62,8 +62,8 @@ export class FileTarget implements LineTarget {
     return this.#size
   }
 
-  get digest(): string {
-    return this.#hash.copy().digest("base64url")
+  get mark(): FileMark {
+    return markOf(this.#size, this.#hash)
   }
 
   line(text: string): void {
@@ -107,23 +107,11 @@ export class FileTarget implements LineTarget {
     this.#hash = createHash("sha256")
   }
 
-  goesOn(size: number, digest: string | undefined): boolean {
-    if (this.#size < size) return false
-    const hash = createHash("sha256")
-    const file = openSync(this.#path, constants.O_RDONLY)
-    try {
-      const chunk = Buffer.alloc(Math.min(size, 1 << 20))
-      for (let at = 0, read = 0; at < size; at += read) {
-        read = readSync(file, chunk, 0, Math.min(chunk.length, size - at), at)
-        if (read === 0) return false
-        hash.update(chunk.subarray(0, read))
-      }
-    } finally {
-      closeSync(file)
-    }
-    if (hash.copy().digest("base64url") !== digest) return false
+  goesOn(mark: FileMark | undefined): boolean {
+    const hash = mark && beginsAs(this.#path, mark)
+    if (!hash) return false
     this.#hash = hash
-    this.#cut(size)
+    this.#cut(mark.bytes)
     return true
   }
 
@@ -147,7 +135,7 @@ export class FileTarget implements LineTarget {
 /** Standard output: what is written cannot be taken back. A terminal gets JSON that does not steer it, everybody else the bytes. */
 export class StreamTarget implements LineTarget {
   readonly size = 0
-  readonly digest = ""
+  readonly mark = { bytes: 0, digest: "" }
   readonly #stream: Terminal["stdout"]
   #text = ""
 

@@ -90,8 +90,7 @@ export class ResultFiles {
     if (out === "-") stdout.on("error", this.#streamFailed)
     const before = this.#before
     const usable = before && !before.rewriting && before.fields === lines.name && order === "input" && out !== "-"
-    const goesOn = usable && this.#out.goesOn(before.outBytes, before.outDigest)
-    if (goesOn && this.#failed.goesOn(before.failedBytes, before.failedDigest)) {
+    if (usable && this.#out.goesOn(before.outMark) && this.#failed.goesOn(before.failedMark)) {
       this.#next = before.next
       this.#lines = before.lines
       this.#isNoted = true
@@ -289,10 +288,8 @@ export class ResultFiles {
       ...this.#places,
       next: this.#next,
       lines: this.#lines,
-      outBytes: this.#out.size,
-      outDigest: this.#out.digest,
-      failedBytes: this.#failed.size,
-      failedDigest: this.#failed.digest,
+      outMark: this.#out.mark,
+      failedMark: this.#failed.mark,
       fields: this.#options.lines.name,
       rewriting: false,
     }

@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path"
 import type { SqliteRunJournal } from "@sluice/journal"
 import { z } from "zod"
 import { usageError } from "../usage-error.ts"
+import { beginsAs, type FileMark, fileMark } from "./file-mark.ts"
 
 /** Where the results of a run go. */
 export interface ResultPlaces {
@@ -46,10 +47,9 @@ export interface ResultPosition extends ResultPlaces {
   /** In input order: the first item that is not in them. */
   readonly next: number
   readonly lines: number
-  readonly outBytes: number
-  readonly outDigest?: string | undefined
-  readonly failedBytes: number
-  readonly failedDigest?: string | undefined
+  /** `undefined` in journals of before: their files are written anew. */
+  readonly outMark?: FileMark | undefined
+  readonly failedMark?: FileMark | undefined
   /** The name of their lines' form. */
   readonly fields: string
   /** New files are being written beside: what this says of those that are there need not be true any more. */
@@ -61,11 +61,8 @@ const position: z.ZodType<ResultPosition> = z.object({
   failed: z.string(),
   next: z.number().int(),
   lines: z.number().int(),
-  outBytes: z.number(),
-  // Not in journals of before: their files are written anew.
-  outDigest: z.string().optional(),
-  failedBytes: z.number(),
-  failedDigest: z.string().optional(),
+  outMark: fileMark.optional(),
+  failedMark: fileMark.optional(),
   fields: z.string(),
   rewriting: z.boolean(),
 })
@@ -92,7 +89,7 @@ export function checkPlaces({ out, failed }: ResultPlaces, run: SqliteRunJournal
     const stat = statSync(out, { throwIfNoEntry: false })
     if (stat && !stat.isFile())
       throw usageError(`${out} is not a file. Choose another --out, or - for standard output.`)
-    if (stat && stat.size > 0 && !isOurs(out, stat, before?.out, before?.outBytes)) {
+    if (stat && stat.size > 0 && !isOurs(out, stat, before?.out, before?.outMark)) {
       throw usageError(
         `${out} exists and is not the result of a run recorded in its journal. Move it away, or choose another --out.`,
       )
@@ -101,7 +98,7 @@ export function checkPlaces({ out, failed }: ResultPlaces, run: SqliteRunJournal
   }
   checkFolder(failed, failed)
   const stat = checkLink(failed)
-  if (stat && stat.size > 0 && !isOurs(failed, stat, before?.failed, before?.failedBytes)) {
+  if (stat && stat.size > 0 && !isOurs(failed, stat, before?.failed, before?.failedMark)) {
     throw usageError(`${failed} exists and holds no failures of this run. Move it away.`)
   }
   checkBeside(besideOf(failed), before?.rewriting ?? false)
@@ -115,8 +112,22 @@ export function checkFolder(what: string, path: string): void {
 }
 
 /** By its place; or it was moved together with its journal, and nobody has changed it since. */
-function isOurs(path: string, { size }: Stats, place: string | undefined, bytes: number | undefined): boolean {
-  return place !== undefined && (realpathSync(path) === place || size === bytes)
+function isOurs(path: string, { size }: Stats, place: string | undefined, mark: FileMark | undefined): boolean {
+  if (place === undefined) return false
+  return realpathSync(path) === place || (mark?.bytes === size && beginsAs(path, mark) !== undefined)
+}
+
+/** Files that are not any more as this run wrote them: what somebody has changed there is lost where they are written anew. */
+export function editedSince({ out, failed }: ResultPlaces, before: ResultPosition | undefined): string[] {
+  if (!before || before.rewriting) return []
+  const marks = [
+    [out, before.outMark],
+    [failed, before.failedMark],
+  ] as const
+  return marks.flatMap(([path, mark]) => {
+    const isThere = path !== "-" && (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0
+    return isThere && mark && !beginsAs(path, mark) ? [path] : []
+  })
 }
 
 /** Throws when what lies where new files are written is not ours. */

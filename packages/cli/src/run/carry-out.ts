@@ -15,6 +15,7 @@ import { readInput } from "../input/read-input.ts"
 import { openModel, type OpenedModel } from "../model/open-model.ts"
 import { ResultFiles, type ResultFilesOptions } from "../results/result-files.ts"
 import { linesFor } from "../results/result-line.ts"
+import { editedSince, positionOf } from "../results/result-places.ts"
 import { bulkRun, type BulkRunResult } from "./items/bulk-run.ts"
 import { type CheckedRun, fitting, inputOptions } from "./checked-run.ts"
 import { noteEvent, notingFetch } from "./items/item-notes.ts"
@@ -110,6 +111,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
       else interruption.finish()
     },
   }
+  const edited = editedSince(checked.places, positionOf(run))
   const files = await openFiles(checked, terminal, listening).catch(leaving(run))
   const hasAnswers = answersIn(checked.journal, run.runId) > 0
   let result: BulkRunResult | undefined
@@ -156,7 +158,8 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
       clock,
       drain,
       tell: (event) => [progress?.observe, shown].forEach((listener) => listener?.(event)),
-      retryFailed: mayRetry(checked) ? checked.page?.retryFailed : undefined,
+      // The same inputs can be read again, and the journal knows which of them failed.
+      retryFailed: checked.path === undefined || checked.files.includes("-") ? undefined : checked.page?.retryFailed,
     })
     const shown = await show(checked, hands, progress.observe)
     if (shown) listeners.push(shown)
@@ -170,7 +173,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
     const stopKeys = keys && terminal.onKey?.((key) => keys?.press(key))
     const warn = (message: string, code = "input-left-out"): void =>
       progress?.observe({ type: "warning", atMs: clock.now(), code, message })
-    for (const [code, message] of runWarnings(checked, terminal)) warn(message, code)
+    for (const [code, message] of runWarnings(checked, terminal, edited)) warn(message, code)
     try {
       if (lane !== checked.lane && typeof lane === "object") tellLeft(lane.deadlineMs, progress, clock)
       result = await bulkRun({
@@ -266,11 +269,6 @@ async function show(checked: CheckedRun, hands: HandsOn, observe: EventSink): Pr
     prompt: (input) => promptText(question.messages, input),
     hasSchema: question.schema !== undefined,
   })
-}
-
-/** The same inputs can be read again, and the journal knows which of them failed. */
-function mayRetry({ path, files }: CheckedRun): boolean {
-  return path !== undefined && !files.includes("-")
 }
 
 const finishing = "Finishing what is in flight. Ctrl-C again stops now."

@@ -4,10 +4,11 @@ import { asksTheSame, sameForAll } from "../question/compile-question.ts"
 import type { CheckedRun } from "./checked-run.ts"
 import { journalWarning } from "./journal-privacy.ts"
 
-/** What is told before a run begins. */
+/** What is told before a run begins. `edited`: result files that somebody has changed. */
 export function runWarnings(
   { variants, path, total }: CheckedRun,
   { env }: Terminal,
+  edited: readonly string[],
 ): [code: string, message: string][] {
   const vendors = new Set(variants.map(({ model }) => parseModelName(model).vendor))
   const weakKeys = [...vendors].flatMap((vendor) => weakKeyWarning(vendor, env) ?? [])
@@ -16,6 +17,11 @@ export function runWarnings(
   return [
     ...(isSame ? [["same-question", sameForAll] as [string, string]] : []),
     ...weakKeys.map((text) => ["weak-key", text] as [string, string]),
+    ...edited.map((file) => ["results-edited", editedWarning(file)] as [string, string]),
     ...(openJournal === undefined ? [] : [["journal-readable", openJournal] as [string, string]]),
   ]
+}
+
+function editedWarning(file: string): string {
+  return `${file} was changed since this run wrote it. It is written anew from the journal, without what was changed: keep a copy of your own under another name.`
 }

@@ -1,10 +1,32 @@
-import { readFileSync, writeFileSync } from "node:fs"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test, vi } from "vitest"
-import { ended, linesOf } from "./sluice.ts"
+import { ended, linesOf, sluice, temporaryFolder } from "./sluice.ts"
 import { labVendor, place, start } from "./set-up.ts"
 
 vi.setConfig({ testTimeout: 60_000 })
+
+test("results of a run that has ended, changed by hand, are written anew with a warning; those that are gone, without", async () => {
+  const folder = temporaryFolder()
+  const [input, out] = [join(folder, "in.jsonl"), join(folder, "out.jsonl")]
+  writeFileSync(input, '{"text":"a"}\n{"text":"b"}\n')
+  const run = async (): Promise<string> =>
+    (await sluice(["run", input, "-p", "{{text}}", "-m", "noop:", "-o", out])).stderr
+  const warned = "was changed since this run wrote it"
+  expect(await run()).not.toContain(warned)
+  const written = readFileSync(out, "utf8")
+  for (const edited of [written.replace("a", "A"), written.slice(0, 20)]) {
+    writeFileSync(out, edited)
+    expect(await run()).toContain(`${out} ${warned}. It is written anew from the journal`)
+    expect(readFileSync(out, "utf8")).toBe(written)
+  }
+  rmSync(out)
+  expect(await run()).not.toContain(warned)
+  // What somebody puts behind the last line is cut off: a kill may have left half a line there.
+  writeFileSync(out, `${written}my own notes\n`)
+  expect(await run()).not.toContain(warned)
+  expect(readFileSync(out, "utf8")).toBe(written)
+})
 
 const count = 60
 const drop = (lines: string[]): string[] => lines.slice(1)

@@ -26,6 +26,15 @@ test("help lists the pages, a page has its examples and options, a command its o
     expect.stringContaining('no page or command "nope". Pages: start, inputs,'),
   ])
   expect((await sluice(["--help"])).stdout).toContain("Pages by task, each with examples: sluice help")
+  for (const page of [
+    ["run", "--help"],
+    ["help", "watch"],
+  ]) {
+    const text = (await sluice(page)).stdout.replaceAll("\n", " ")
+    expect(text).toContain(
+      "p pauses and goes on, + and - change how many calls there are at once, q finishes what is in flight.",
+    )
+  }
 })
 
 test("every option of a run is on a page", () => {

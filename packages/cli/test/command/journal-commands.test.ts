@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parse } from "csv-parse/sync"
-import { expect, test } from "vitest"
+import { expect, test, vi } from "vitest"
 import { linesOf, sluice, temporaryFolder } from "./sluice.ts"
 import { speakingVendor } from "./speaking-vendor.ts"
 
@@ -49,6 +49,44 @@ test("runs, inspect and export show what the journal holds", async () => {
     finishReason: "stop",
   })
   expect((await sluice(["export", out, "--status", "failed"])).stdout).toBe("")
+})
+
+test("export has items as they were settled, and says where each stood in the input", async () => {
+  const vendor = await speakingVendor(async ({ messages }) => {
+    const [{ content } = { content: "" }] = messages
+    if (content === "first") await vi.waitFor(() => expect(answered).toBe(1), { timeout: 20_000 })
+    if (content === "second") answered++
+    return "fine"
+  })
+  let answered = 0
+  const folder = temporaryFolder()
+  const [input, out] = [join(folder, "in.txt"), join(folder, "out.jsonl")]
+  writeFileSync(input, "alone\nfirst\nsecond\n")
+  const asked = ["run", input, "-p", "{{text}}", ...vendor.args, "-o", out, "-q"]
+  expect((await sluice(asked)).code).toBe(0)
+  expect(linesOf(out).map(({ index }) => index)).toEqual([0, 1, 2])
+  const exported = (await sluice(["export", out])).stdout.trimEnd().split("\n")
+  expect(exported.map((line) => (JSON.parse(line) as { index: number }).index)).toEqual([0, 2, 1])
+})
+
+test("--journal names the journal of results that went elsewhere, and one that has another run is not taken for it", async () => {
+  const folder = temporaryFolder()
+  const [input, out, journal] = ["in.txt", "out.jsonl", "kept.journal"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  writeFileSync(input, "a\n")
+  const made = ["run", input, "-p", "{{text}}", "-m", "noop:", "-o", out, "--journal", journal, "-q"]
+  expect((await sluice(made)).code).toBe(0)
+  for (const run of [[out], ["out.jsonl"], []]) {
+    const { code, stdout } = await sluice(["inspect", ...run, "--journal", journal])
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^out\.jsonl \(sluice run\): ok, 1 ok/)])
+    expect((await sluice(["export", ...run, "--journal", journal])).stdout).toContain('"index":0')
+  }
+  expect((await sluice(["inspect", journal])).code).toBe(0)
+  const other = await sluice(["inspect", "other.jsonl", "--journal", journal])
+  expect([other.code, other.stderr]).toEqual([2, `sluice: ${journal} has no run "other.jsonl". It has: out.jsonl.\n`])
 })
 
 test("inspect: what a model without a price cost is not known; with one it is told", async () => {

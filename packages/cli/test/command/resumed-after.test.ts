@@ -4,6 +4,8 @@ import { PassThrough, Readable } from "node:stream"
 import { systemClock } from "@sluice/scheduler"
 import { describe, expect, test, vi } from "vitest"
 import { createProgram } from "../../src/create-program.ts"
+import { fastClock } from "./fast-clock.ts"
+import { png } from "./media.ts"
 import { labVendor } from "./set-up.ts"
 import { linesOf, sluice, temporaryFolder } from "./sluice.ts"
 import { speakingVendor } from "./speaking-vendor.ts"
@@ -46,6 +48,7 @@ async function setUp() {
   )
   writeFileSync(join(folder, "messages.json"), '[{"role":"user","content":"Tell {{text}}"}]')
   writeFileSync(join(folder, "schema.json"), '{"type":"object"}')
+  writeFileSync(join(folder, "picture.png"), png(8, 8))
   const other = await labVendor()
   const vendor = await speakingVendor(({ messages }) =>
     messages.some(({ content }) => content.includes("bad")) ? { status: 400, message: "no" } : "fine",
@@ -130,4 +133,31 @@ test("a run whose items are named keeps their names", async () => {
   expect([code, stderr, calls()]).toEqual([2, expect.stringContaining("named by --key id. Give --key id"), 4])
   const other = await sluice([...base, "--key", "text"])
   expect([other.code, other.stderr]).toEqual([2, expect.stringContaining("Give --key id")])
+})
+
+test.each([
+  ["--only 1 3", 2, 1],
+  ["--limit 1", 1, 0],
+  ["--where id!=i1 --skip 1", 2, 1],
+  ["--sample 2 --seed 5", 2, undefined],
+  ["--max-failures 1 --concurrency 1 --only 3", 1, 3],
+  ["--concurrency 1 --budget-usd 0.00003 --config FOLDER/c.json", 1, 3],
+  ["--rpm 60 --deadline 1s", undefined, 3],
+])("%s first: the same command without it asks what is open, each once", async (words, asked, code) => {
+  const { calls, fill, out, ...setting } = await setUp()
+  // A call without a bound would be reserved at the most that the model can say.
+  const base = [...setting.base, "--max-output-tokens", "7"]
+  const first = await sluice([...base, ...fill(words).split(" ")], { clock: fastClock(100) })
+  if (code !== undefined) expect(first.code, first.stderr).toBe(code)
+  if (asked !== undefined) expect(calls()).toBe(asked)
+  expect(calls()).toBeLessThan(5)
+  expect((await sluice(base)).code).toBe(1)
+  expect([calls(), linesOf(out).map(({ index }) => index)]).toEqual([4, [0, 1, 2]])
+  // Once failed, it stays so until it is wanted again.
+  expect((await sluice(base)).code).toBe(1)
+  expect(calls()).toBe(4)
+  expect((await sluice([...base, "--retry-failed"])).code).toBe(1)
+  expect(calls()).toBe(5)
+  expect((await sluice(base)).code).toBe(1)
+  expect(calls()).toBe(5)
 })

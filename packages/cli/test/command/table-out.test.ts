@@ -123,6 +123,16 @@ test("a table that somebody has written into is not replaced; moved away, it is 
   expect(readFileSync(out, "utf8")).toBe(written)
 })
 
+test("nor is one in which somebody has changed a letter for another", async () => {
+  const { out, args } = setUp("results.csv")
+  const run = () => sluice([...args, "-m", "noop:"])
+  expect((await run()).code).toBe(0)
+  const edited = readFileSync(out, "utf8").replace("index", "Index")
+  writeFileSync(out, edited)
+  const refused = await run()
+  expect([refused.code, readFileSync(out, "utf8")]).toEqual([2, edited])
+})
+
 test("at a Ctrl-C there is no table yet: the summary names the lines", async () => {
   const { out, args } = setUp("results.csv")
   const interrupts = new Set<() => void>()

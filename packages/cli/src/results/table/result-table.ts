@@ -1,14 +1,16 @@
+import { createHash } from "node:crypto"
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from "node:fs"
 import { SluiceError } from "@sluice/core"
 import { parseExactJson, type SqliteRunJournal } from "@sluice/journal"
 import { z } from "zod"
 import { usageError } from "../../usage-error.ts"
+import { beginsAs, type FileMark, fileMark, markOf } from "../file-mark.ts"
 import { besideOf, checkBeside, realPlace } from "../result-places.ts"
 import { columnsOf, type Table } from "./table.ts"
 
 const note = "table"
-/** What sizes it may have: as it was written last, and while it is written anew, as it will be. */
-const kept = z.object({ bytes: z.array(z.number()) })
+/** What it may be known by: as it was written last, and while it is written anew, as it will be. */
+const kept = z.object({ marks: z.array(fileMark) })
 const blockBytes = 2 ** 16
 
 /** `results.csv` or `results.parquet`: made of the result's lines, which stand beside it, whenever a run ends by itself. */
@@ -29,7 +31,9 @@ export class ResultTable {
     const stat = statSync(this.#path, { throwIfNoEntry: false })
     if (stat && !stat.isFile()) throw usageError(`${this.#path} is not a file. Choose another --out.`)
     // Somebody may have put notes into it.
-    if (stat && stat.size > 0 && !before?.bytes.includes(stat.size)) {
+    const isAsWritten = (mark: FileMark): boolean =>
+      mark.bytes === stat?.size && beginsAs(this.#path, mark) !== undefined
+    if (stat && stat.size > 0 && !before?.marks.some(isAsWritten)) {
       throw usageError(
         `${this.#path} exists and is not as a run recorded in its journal wrote it. Move it away, or choose another --out.`,
       )
@@ -45,15 +49,17 @@ export class ResultTable {
     // Nothing was answered: what an earlier command has written is no result any more.
     if (columns.length === 0) return rmSync(place, { force: true })
     const beside = besideOf(place)
-    const before = kept.safeParse(run.note(note)).data?.bytes ?? []
+    const before = kept.safeParse(run.note(note)).data?.marks ?? []
     // What lies beside is known as ours from its first byte on.
-    await run.putNote(note, { bytes: before })
+    await run.putNote(note, { marks: before })
     try {
       const file = openSync(beside, "w", 0o600)
+      const hash = createHash("sha256")
       let bytes = 0
       try {
         const write = async (chunk: Uint8Array): Promise<void> => {
           for (let at = 0; at < chunk.length;) at += writeSync(file, chunk, at)
+          hash.update(chunk)
           bytes += chunk.length
         }
         const table: Table = { columns, rows: () => this.#rows() }
@@ -63,9 +69,10 @@ export class ResultTable {
       } finally {
         closeSync(file)
       }
-      await run.putNote(note, { bytes: [...before, bytes] })
+      const mark = markOf(bytes, hash)
+      await run.putNote(note, { marks: [...before, mark] })
       renameSync(beside, place)
-      await run.putNote(note, { bytes: [bytes] })
+      await run.putNote(note, { marks: [mark] })
     } catch (error) {
       rmSync(beside, { force: true })
       throw new SluiceError(
