@@ -34,7 +34,7 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
   // As far below what the call needs as flows in until the vendor would take it.
   // Refused again just when it should have fitted: the vendor charges what it refuses.
   const debt = amount * Math.max(0, Math.min(8, fruitless - 1))
-  const left = (): number => Math.min(0, amount - limit.perMs(nowMs) * (retryAfterMs ?? 0)) - debt
+  const left = Math.min(0, amount - limit.perMs(nowMs) * (retryAfterMs ?? 0)) - debt
   // What passed before the first refusal may all have stood ready.
   if (limit.span.peak === Infinity) limit.passed.forget()
   const from = limit.fullPerMs(nowMs) * limit.windowMs
@@ -50,19 +50,19 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
     case "bucket":
       limit.becomes(nowMs, "bucket")
       limit.depth.refused(nowMs, diagnosis.depth, limit.callMs(nowMs, amount))
-      limit.setLevel(nowMs, left())
+      limit.setLevel(nowMs, left)
       limit.span.begin(nowMs, retryAfterMs)
       break
     case "depth":
       limit.depth.refused(nowMs, diagnosis.depth, limit.callMs(nowMs, amount))
       if (diagnosis.low !== undefined) limit.rate.search(nowMs, diagnosis.low, limit.fullPerMs(nowMs))
-      limit.setLevel(nowMs, left())
+      limit.setLevel(nowMs, left)
       limit.span.begin(nowMs, retryAfterMs)
       break
     case "early": {
       limit.rate.stands(nowMs)
       limit.early.refused(nowMs, diagnosis.byMs, limit.callMs(nowMs, amount))
-      limit.empty(nowMs, left(), call.admittedMs)
+      limit.empty(nowMs, left, call.admittedMs)
       const level = limit.level(nowMs)
       // Room for more than one call would let the next one go as much sooner as this one waits longer.
       if (limit.isDepthTold || limit.isGuessed) limit.depth.stands(nowMs)
@@ -80,7 +80,7 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
     case "level":
       limit.rate.stands(nowMs)
       limit.depth.stands(nowMs)
-      limit.empty(nowMs, left(), call.admittedMs)
+      limit.empty(nowMs, left, call.admittedMs)
       if (limit.span.peak === Infinity || nowMs - limit.span.fromMs > limit.windowMs)
         limit.span.begin(nowMs, retryAfterMs)
       break

@@ -43,20 +43,6 @@ describe("a 429 with headers and no delay, heard first, nothing told", () => {
   })
 })
 
-describe("a 429 with a delay and no headers, far below the limit that was told", () => {
-  it("the next call waits for the delay, whatever rate is believed from then on", async () => {
-    const { clock, quota } = setUp({ requestsPerMinute: 600 })
-    const permits = await clock.run(Promise.all(Array.from({ length: 40 }, () => quota.admit())))
-    for (const permit of permits.slice(0, -1)) permit.settle({ outcome: "success" })
-    const before = quota.snapshot().limits[0]!.limit
-    permits.at(-1)!.settle({ outcome: "throttled", reason: "rate", actual: { requests: 1 }, retryAfterMs: 1_000 })
-    const refusedMs = clock.now()
-    expect(quota.snapshot().limits[0]!.limit).toBeLessThan(before / 2)
-    await clock.run(quota.admit())
-    expect(clock.now() - refusedMs).toBeLessThanOrEqual(1_150)
-  })
-})
-
 describe("a limit is one limit, however it became known", () => {
   const headers = (limit: number): Settlement => ({
     outcome: "success",
