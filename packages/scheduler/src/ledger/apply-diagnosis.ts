@@ -27,6 +27,10 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
     if (diagnosis.cause === "growth") return grow(state, nowMs, reason)
     if (diagnosis.cause === "same-event" && circumstances.end.reason === "ramp")
       state.limits.find((one) => one instanceof GrowthLimit)?.refusedToo(nowMs)
+    if (diagnosis.cause === "same-event") {
+      const { closedAtMs } = state.gate
+      for (const one of state.limits) if (one.early.sinceMs === closedAtMs) forgive(state, one, circumstances)
+    }
     const isUnknown = diagnosis.cause === "unknown-rate" || diagnosis.cause === "unknown-window"
     return isUnknown ? guess(state, diagnosis, circumstances) : []
   }
@@ -62,6 +66,7 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
     case "early": {
       limit.rate.stands(nowMs)
       limit.early.refused(nowMs, diagnosis.byMs, limit.callMs(nowMs, amount))
+      forgive(state, limit, circumstances)
       limit.empty(nowMs, left, call.admittedMs)
       const level = limit.level(nowMs)
       // Room for more than one call would let the next one go as much sooner as this one waits longer.
@@ -98,6 +103,15 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
   limit.refused(nowMs)
   const to = limit.fullPerMs(nowMs) * limit.windowMs
   return to < from * 0.999 ? [{ dimension: limit.name, from, to, reason }] : []
+}
+
+/**
+ * A window that is full for a moment more has not counted what it refused, unless it refuses on: taken for used it would be missing
+ * for a whole window.
+ */
+function forgive(state: LedgerState, limit: RateLimit, { nowMs, call, fruitless }: Circumstances): void {
+  if (limit.kind === "bucket" || limit.dimension !== "requests" || fruitless > 1) return
+  if (state.options.chargeRefused === undefined) limit.correct(nowMs, amountOf(call.cost, "requests"))
 }
 
 /**

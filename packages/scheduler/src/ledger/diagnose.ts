@@ -26,6 +26,8 @@ export interface LimitFacts {
   readonly recent: number
   /** How long a window that counts as we believe would let the call wait. */
   readonly freedMs: number
+  /** What had left a sliding window, by our count, in the quarter of a second before the call left. */
+  readonly justFreed: number
   /** Refusals before this one that such a window does not explain. */
   readonly doubts: number
   /** A sliding window would make room only after the delay that the vendor named. */
@@ -153,6 +155,8 @@ function ofLimit(facts: RefusalFacts, limit: LimitFacts, index: number, isUnname
   const isLong = retryAfterMs !== undefined && retryAfterMs > flowMs && retryAfterMs <= 1.1 * limit.windowMs
   if (kind === "bucket" && !limit.isKindTold && !limit.isGuessed && isLong && limit.recent > most / 2)
     return { cause: "window", limit: index, kind: limit.endsBeforeWindow ? "fixed" : "sliding" }
+  const late = limit.justFreed >= amount ? byHowMuch(facts, limit, index) : undefined
+  if (late) return late
   if (isDoubtful(facts, limit)) {
     if (limit.doubts === 0 && retryAfterMs === undefined) return { cause: "doubt", limit: index }
     return { cause: "bucket", limit: index, depth: Math.max(amount, Math.min(own * tuned.firstDepth, own - amount)) }
@@ -174,8 +178,11 @@ function ofLimit(facts: RefusalFacts, limit: LimitFacts, index: number, isUnname
 }
 
 /** One by one, and a little too soon: the network had brought two of them closer together. */
-function tooEarly({ retryAfterMs }: RefusalFacts, limit: LimitFacts, index: number): Diagnosis | undefined {
-  if (limit.peak > 2 * limit.amount) return undefined
+function tooEarly(facts: RefusalFacts, limit: LimitFacts, index: number): Diagnosis | undefined {
+  return limit.peak > 2 * limit.amount ? undefined : byHowMuch(facts, limit, index)
+}
+
+function byHowMuch({ retryAfterMs }: RefusalFacts, limit: LimitFacts, index: number): Diagnosis | undefined {
   const chargedMs = limit.amount / limit.perMs
   const isRounded = retryAfterMs !== undefined && retryAfterMs % 1_000 === 0
   const leftMs = (retryAfterMs ?? 0) - (isRounded ? 1_000 : 0)

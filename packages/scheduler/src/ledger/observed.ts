@@ -57,6 +57,7 @@ function ofLimit(cause: Extract<Diagnosis, { limit: number }>["cause"], limit: L
         return `${round(remaining)} remain, and ${round(own)} had left together`
       return `${round(own)} had left together, and ${round(Math.min(peak, limit.depth))} were taken to stand ready`
     case "early":
+      if (limit.justFreed >= amount) return `the window had just made room for ${round(limit.justFreed)}, ${delay}`
       return `calls left one by one, ${delay}`
     case "rate":
       return `${round(admitted)} passed in ${round(sinceMs / 1_000)} s, at most ${round(measured * windowMs)} in ${round(windowMs / 1_000)} s`

@@ -63,6 +63,7 @@ function limitFacts(
     peak: span.peak,
     recent: limit.log.since(nowMs - limit.windowMs),
     freedMs: limit.kind === "bucket" ? 0 : limit.msUntil(nowMs, amount, true),
+    justFreed: limit.justFreed(call.admittedMs),
     doubts: limit.doubts,
     endsBeforeWindow: limit.endsBefore(nowMs, nowMs + (end.retryAfterMs ?? Infinity)),
     admitted: span.admitted,

@@ -15,13 +15,14 @@ import { tuned } from "./tuned.ts"
  */
 export class Early {
   #ms = 0
-  #sinceMs = 0
+  /** When a call last came too early. */
+  sinceMs: number = -Infinity
   #confirmed = 0
   #holdMs = 0
 
   at(nowMs: number): number {
     if (this.#ms === 0) return 0
-    const goneMs = nowMs - this.#sinceMs - this.#holdMs * 2 ** this.#confirmed
+    const goneMs = nowMs - this.sinceMs - this.#holdMs * 2 ** this.#confirmed
     return goneMs <= 0 ? this.#ms : this.#ms * Math.max(0, 1 - goneMs / this.#holdMs)
   }
 
@@ -31,6 +32,6 @@ export class Early {
     this.#holdMs = 3 * tuned.stands.holdMs * Math.max(1, callMs / 1_000)
     if (ms < this.#ms) this.#confirmed = Math.min(tuned.stands.holdDoublings, this.#confirmed + 1)
     this.#ms = Math.min(tuned.mostJitterMs, ms + byMs)
-    this.#sinceMs = nowMs
+    this.sinceMs = nowMs
   }
 }

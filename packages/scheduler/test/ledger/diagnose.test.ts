@@ -18,6 +18,7 @@ const limit: LimitFacts = {
   peak: 1.5,
   recent: 100,
   freedMs: 0,
+  justFreed: 0,
   doubts: 0,
   endsBeforeWindow: false,
   admitted: 100,
@@ -107,6 +108,22 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
     "nothing known, a delay no bucket would name",
     { ...refusal, ...unknown, spans, retryAfterMs: 40_000, endsBeforeWindow: true },
     { cause: "unknown-window", dimension: "requests", admitted: 120, isFixed: true },
+  ],
+
+  [
+    "a sliding window that had just made room has it in a moment",
+    of({ kind: "sliding", isKindTold: true, level: 3, justFreed: 3, earlyMs: 0 }, { retryAfterMs: 40 }),
+    { cause: "early", limit: 0, byMs: 40 },
+  ],
+  [
+    "a sliding window that had just made room, no delay named, by more than it was moved apart before",
+    of({ kind: "sliding", isKindTold: true, level: 3, justFreed: 3, earlyMs: 60 }),
+    { cause: "early", limit: 0, byMs: 60 },
+  ],
+  [
+    "a sliding window that had just made room has none for a while: somebody else",
+    of({ kind: "sliding", isKindTold: true, level: 3, justFreed: 3, earlyMs: 0 }, { retryAfterMs: 9_000 }),
+    { cause: "level", limit: 0 },
   ],
 
   [

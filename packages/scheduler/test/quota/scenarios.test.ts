@@ -112,6 +112,22 @@ describe("against simulated vendors, every call is answered once", () => {
     }, 60_000)
   }
 
+  for (const retryAfter of ["exact", "none"] as const) {
+    it(`20 in ten seconds, told as sliding, over a network of ±125 ms, delays ${retryAfter}: 40 calls take one window`, async () => {
+      const requests = { limit: 20, windowMs: 10_000 }
+      const scenario: Scenario = {
+        ...scenarioNamed("told-sliding"),
+        vendor: { limits: { requests: { ...requests, model: "sliding" } }, latency: { baseMs: 50 }, retryAfter },
+        told: { requestsPerMinute: { ...requests, kind: "sliding" } },
+      }
+      for (const seed of [1, 2, 3]) {
+        const { ratio, lost } = await runScenario(scenario, ours, { seed, calls: 40, networkJitterMs: 250 })
+        expect(lost).toBe(0)
+        expect(ratio).toBeLessThanOrEqual(1.15)
+      }
+    })
+  }
+
   it("billing: one call finds out, and the whole queue ends with one clear error", async () => {
     const { refused, error, answered } = await runScenario(scenarioNamed("billing"), ours)
     expect(refused).toBeLessThanOrEqual(1)

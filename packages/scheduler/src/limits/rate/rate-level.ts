@@ -77,7 +77,7 @@ export abstract class RateLevel extends RateTerms implements Budget {
     if (this.kind === "bucket") return ms
     const missing = Math.min(amount + room, this.fullPerMs(nowMs) * this.windowMs) - this.#windowLevel(nowMs)
     if (missing <= 1e-6) return ms
-    return Math.max(ms, this.window.msUntilFreed(nowMs, missing))
+    return Math.max(ms, this.window.msUntilFreed(nowMs - this.early.at(nowMs), missing))
   }
 
   /**
@@ -163,7 +163,7 @@ export abstract class RateLevel extends RateTerms implements Budget {
 
   /** What others took is counted like our own as soon as it is seen. */
   #windowLevel(nowMs: number): number {
-    return this.fullPerMs(nowMs) * this.windowMs - this.window.used(nowMs)
+    return this.fullPerMs(nowMs) * this.windowMs - this.window.used(nowMs - this.early.at(nowMs))
   }
 
   /** Up to this moment it drained at this rate. */

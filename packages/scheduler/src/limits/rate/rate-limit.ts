@@ -106,7 +106,10 @@ export class RateLimit extends RateLevel {
     const level = this.level(nowMs)
     if (level === Infinity || remaining === undefined) return
     const isBucket = this.kind === "bucket"
-    const flowed = isBucket ? perMs * (nowMs - sentMs) : this.window.freedSince(nowMs, sentMs, this.limit)
+    // What had just left our window may have been in the vendor's still.
+    const flowed = isBucket
+      ? perMs * (nowMs - sentMs)
+      : this.window.freedSince(nowMs, sentMs - tuned.orderMs, this.limit)
     const reading = {
       remaining,
       level,
@@ -136,6 +139,12 @@ export class RateLimit extends RateLevel {
   /** Whether calls that fill a sliding window free it only later than `atMs`: a fixed one, then. */
   endsBefore(nowMs: number, atMs: number): boolean {
     return atMs < this.log.firstSince(nowMs - this.windowMs) + this.windowMs * (1 - tuned.room)
+  }
+
+  /** What had left a sliding window in the last moments before then. */
+  justFreed(nowMs: number): number {
+    if (this.kind !== "sliding") return 0
+    return this.log.since(nowMs - this.windowMs - 2 * tuned.mostJitterMs) - this.log.since(nowMs - this.windowMs)
   }
 
   /** Refused: no more is left than this. */
