@@ -26,25 +26,44 @@ export class Crowding {
   /** The most that ran lately and were served, and when. */
   #most = 0
   #mostMs = -Infinity
+  /** The most of those that left since the trouble began and were served. */
+  #mostInTrouble = 0
+  /** Starts while far fewer than that ran, and those of them that were refused: no want of places explains these. */
+  #fewStarts = 0
+  #fewRefused = 0
+
+  /** The share of starts that are refused however few run. */
+  get background(): number {
+    return this.#fewStarts < tuned.fewestStarts ? 0 : this.#fewRefused / this.#fewStarts
+  }
 
   /** A call leaves; `running` are in flight. */
   started(nowMs: number, running: number): void {
     if (this.#firstMs === Infinity) this.#firstMs = nowMs
+    if (this.#areFew(running) && ++this.#fewStarts > tuned.starts) {
+      this.#fewStarts /= 2
+      this.#fewRefused /= 2
+    }
     if (++this.#starts <= Math.max(tuned.starts, 2 * running)) return
     this.#starts /= 2
     this.#refused /= 2
     this.#failed /= 2
   }
 
+  #areFew(running: number): boolean {
+    return running < this.#mostInTrouble * tuned.nearlyAll
+  }
+
   /** A call failed, for whatever reason of the server's. Returns whether that is more than bad luck. */
   failed(): boolean {
-    return this.#share(++this.#failed) >= tuned.luck
+    return this.#share(++this.#failed) - this.background >= tuned.luck
   }
 
   /** What a refusal now of a call that left at `sentMs` means; `isStep`: the last step up of the limit may have been one too many. */
   judge(sentMs: number, isStep: boolean): Crowd {
-    if (isStep && sentMs > this.#cutMs) return "crowded"
-    if (this.#share(this.#refused + 1) < tuned.luck) return "luck"
+    // Where starts are refused however few run, one more says nothing of the step.
+    if (isStep && sentMs > this.#cutMs && this.background < tuned.luck / 2) return "crowded"
+    if (this.#share(this.#refused + 1) - this.background < tuned.luck) return "luck"
     return sentMs <= this.#cutMs ? "burst" : "crowded"
   }
 
@@ -71,8 +90,12 @@ export class Crowding {
     const row = this.#rowWith(sentMs)
     if (row !== this.#row || sentMs - this.#firstMs > tuned.orderMs) this.#firstMs = Infinity
     this.#row = row
+    if (this.#areFew(running + 1)) this.#fewRefused++
     if (crowd === "luck") return
-    if (this.#troubleMs === Infinity) this.#troubleMs = nowMs
+    if (this.#troubleMs === Infinity) {
+      this.#troubleMs = nowMs
+      this.#mostInTrouble = 0
+    }
     if (running === 0) this.#isDown = true
     if (crowd === "crowded") this.#cutMs = nowMs
   }
@@ -84,6 +107,7 @@ export class Crowding {
       this.#mostMs = nowMs
     }
     if (this.#troubleMs === Infinity) return false
+    if (sentMs > this.#troubleMs) this.#mostInTrouble = Math.max(this.#mostInTrouble, inFlight)
     const isBack = this.#isDown && sentMs > this.#troubleMs
     if (isBack) this.#refused = this.#failed = 0
     if (isBack || this.#share(this.#refused) < tuned.luck / 2) {

@@ -72,7 +72,7 @@ export class QuotaLearning {
       const isBack = crowding.served(nowMs, call.admittedMs, call.inFlight)
       if (!isBack && !end.limits && !state.adaptive) return nothing
       const found: Finding = { changes: [] }
-      if (isBack) this.#back(found)
+      if (isBack) this.#back("the server is back", found)
       if (end.limits) this.#hear(nowMs, call, end.limits, end, found)
       const reason = state.adaptive?.sample({ inFlight: call.inFlight, ...end.latency })
       if (reason) this.#adapt(reason, found)
@@ -248,7 +248,8 @@ export class QuotaLearning {
     const state = this.#state
     const { running } = state.concurrency
     state.crowding.refused(nowMs, sentMs, crowd, running)
-    if (crowd === "luck") return
+    const isBackground = state.crowding.background >= tuned.luck / 2
+    if (crowd === "luck") return isBackground ? this.#back("refused however few run", found) : undefined
     this.#limitBefore ??= state.concurrency.limit
     if (!state.adaptive) {
       const { concurrency } = state.options
@@ -260,11 +261,11 @@ export class QuotaLearning {
     if (why) this.#adapt(why, found)
   }
 
-  /** A server that was down is back: nothing was learned of its places. */
-  #back(found: Finding): void {
+  /** It was not for want of places that calls were refused. */
+  #back(reason: string, found: Finding): void {
     const before = this.#limitBefore
     this.#limitBefore = undefined
-    const why = before === undefined ? undefined : this.#state.adaptive?.restore(before)
+    const why = before === undefined ? undefined : this.#state.adaptive?.restore(before, reason)
     if (why) this.#adapt(why, found)
   }
 

@@ -171,9 +171,10 @@ export class AdaptiveConcurrency {
   }
 
   /** Takes a cut back. */
-  restore(limit: number): string | undefined {
+  restore(limit: number, why: string): string | undefined {
     this.#ceiling = undefined
-    return this.#set(limit, "the server is back")
+    this.#patience = 1
+    return this.#set(limit, why)
   }
 
   /** Refusals turned out to come from a rate: slots were not the limit. */

@@ -65,6 +65,38 @@ describe("refusals for want of capacity", () => {
     expect([crowding.judge(1_000, false), crowding.judge(1_000, true)]).toEqual(["luck", "crowded"])
   })
 
+  it("are bad luck also where many are refused, once as many of those are that left while far fewer ran than were served", () => {
+    const crowding = new Crowding()
+    for (let i = 0; i < 20; i++) crowding.started(0, 20)
+    for (let i = 0; i < 4; i++) refuse(crowding, 40, 0, 19)
+    crowding.started(100, 20)
+    crowding.served(2_000, 100, 20)
+    // At a third of the load, one in five still.
+    const kinds = Array.from({ length: 60 }, (_, i) => {
+      crowding.started(3_000 + i, 7)
+      if (i % 5 < 4) return void crowding.served(3_900 + i, 3_000 + i, 7)
+      return refuse(crowding, 3_040 + i, 3_000 + i, 6)
+    })
+    expect(crowding.background).toBeCloseTo(0.2, 1)
+    expect(kinds.filter(Boolean).slice(-6)).toEqual(["luck", "luck", "luck", "luck", "luck", "luck"])
+    expect(crowding.judge(5_000, true), "a step up, among refusals that have nothing to do with it").toBe("luck")
+  })
+
+  it("mean places where those who left while fewer ran are served", () => {
+    const crowding = new Crowding()
+    for (let i = 0; i < 20; i++) crowding.started(0, 20)
+    for (let i = 0; i < 4; i++) refuse(crowding, 40, 0, 19)
+    crowding.started(100, 20)
+    crowding.served(2_000, 100, 20)
+    for (let i = 0; i < 20; i++) {
+      crowding.started(3_000 + i, 7)
+      crowding.served(3_900 + i, 3_000 + i, 7)
+    }
+    expect(crowding.background).toBe(0)
+    for (let i = 0; i < 20; i++) crowding.started(5_000 + i, 20)
+    expect(Array.from({ length: 12 }, () => refuse(crowding, 5_040, 5_000, 19)).at(-1)).not.toBe("luck")
+  })
+
   it("are in a row, and then neither luck nor places, where the first to leave after each is refused too", () => {
     const crowding = new Crowding()
     serve(crowding, 400)

@@ -108,7 +108,7 @@ describe("a concurrency limit that finds itself", () => {
     expect(limit.lower(27)).toBe("refused above 27")
     expect(limit.lower(29)).toBeUndefined()
     expect(limit.limit).toBe(27)
-    expect(limit.restore(32)).toBe("the server is back")
+    expect(limit.restore(32, "the server is back")).toBe("the server is back")
     expect([limit.limit, limit.ceiling]).toEqual([32, undefined])
   })
 

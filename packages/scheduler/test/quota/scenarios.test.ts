@@ -112,6 +112,18 @@ describe("against simulated vendors, every call is answered once", () => {
     }, 60_000)
   }
 
+  for (const told of ["rightly", "nothing", "concurrency"] as const) {
+    it(`15 % of all calls answered 503 at random, told ${told}: the pace falls no further than that, within 1.15`, async () => {
+      const { vendor, ...faults } = scenarioNamed("faults")
+      const scenario: Scenario = {
+        ...faults,
+        vendor: { ...vendor, faults: { rates: { error503: 0.15 } } },
+        ...(told !== "rightly" && { told: told === "nothing" ? {} : { concurrency: 50 } }),
+      }
+      await check(scenario, ours, { ratio: 1.15, refusedRatio: 0, calls: 1_000 })
+    }, 60_000)
+  }
+
   for (const retryAfter of ["exact", "none"] as const) {
     it(`20 in ten seconds, told as sliding, over a network of ±125 ms, delays ${retryAfter}: 40 calls take one window`, async () => {
       const requests = { limit: 20, windowMs: 10_000 }
