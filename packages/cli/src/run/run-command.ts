@@ -9,6 +9,7 @@ import { scanInput } from "../input/scan-input.ts"
 import { addKeysOf } from "../model/env-file.ts"
 import { checkBudget } from "../model/model-money.ts"
 import { parseModelName } from "../model/model-name.ts"
+import { tableKindOf } from "../results/result-kind.ts"
 import { fieldsFor } from "../results/result-fields.ts"
 import { checkFolder, checkLink, checkPlaces, placesOf, removeIfEmpty } from "../results/result-places.ts"
 import { usageError } from "../usage-error.ts"
@@ -124,6 +125,8 @@ async function runOnce(
     laneOf({ lane: options.lane, deadlineMs: options.deadline, configured: config.lane, model }),
   )
   const lane = lanes[0] ?? "online"
+  const out = options.out ?? "-"
+  const kind = tableKindOf(out, options.formatOut)
   checkWorkers(options, lane)
   if (!isBatchFile) for (const model of models) checkBudget(model, limits, config)
   if (options.dryRun) {
@@ -132,10 +135,8 @@ async function runOnce(
   }
 
   const fields = fieldsFor(options)
-  const out = options.out ?? "-"
   const temporary = options.journal === false || (options.journal === undefined && out === "-")
   const path = temporary ? undefined : (options.journal ?? `${out}.journal`)
-  const isTable = options.formatOut === undefined && /\.(csv|parquet)$/i.test(out)
   // Before the journal beside it is opened: that one was named by nobody.
   if (out !== "-") checkFolder(`--out ${out}`, out)
   if (typeof options.journal === "string") checkFolder(`--journal ${options.journal}`, options.journal)
@@ -152,10 +153,10 @@ async function runOnce(
   const atEnd: (() => void)[] = []
   const journal = openRunJournal(path, terminal)
   try {
-    const places = placesOf(out, path, isTable)
+    const places = placesOf(out, path, kind !== undefined)
     if (out === "-" && path === undefined) atEnd.push(() => removeIfEmpty(places.failed))
-    const table = isTable
-      ? new (await import("../results/table/result-table.ts")).ResultTable(out, places.out)
+    const table = kind
+      ? new (await import("../results/table/result-table.ts")).ResultTable(out, places.out, kind)
       : undefined
     const runId = out === "-" ? "stdout" : basename(out)
     const isNew = !journal.runs().some((each) => each.runId === runId)

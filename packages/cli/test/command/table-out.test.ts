@@ -57,6 +57,45 @@ test("-o results.csv: the lines as a table when the run ends; they, the journal 
   expect((await sluice(["inspect", out])).stdout).toContain("4 ok, 0 failed")
 })
 
+test("-o results.json: the lines as a list, which is made anew by the same command and can be read as an input", async () => {
+  const vendor = await speakingVendor(({ messages }) => messages.at(-1)?.content ?? "")
+  const { folder, out, args } = setUp("results.json")
+  const run = () => sluice([...args, ...vendor.args, "--fields", "id,output"])
+  expect(await run()).toMatchObject({ code: 0, stderr: "" })
+  const list = String.raw`[
+{"id":1,"output":"good"},
+{"id":2,"output":"=1+1"},
+{"id":3,"output":"two\nlines, and \"quotes\""},
+{"id":9007199254740993,"output":"big"}
+]
+`
+  expect(readFileSync(out, "utf8")).toBe(list)
+  rmSync(out)
+  expect((await run()).code).toBe(0)
+  expect([readFileSync(out, "utf8"), vendor.heard.length]).toEqual([list, 4])
+  const next = ["run", out, "-p", "{{id}}", ...vendor.args, "-q", "-o", join(folder, "next.jsonl")]
+  expect((await sluice(next)).code).toBe(0)
+  expect(vendor.heard.at(-1)?.messages[0]?.content).toBe("9007199254740993")
+  writeFileSync(out, `${list}\n`)
+  expect(await run()).toMatchObject({ code: 2, stderr: expect.stringContaining("is not as a run recorded") as string })
+})
+
+test.each(["x.xlsx", "x.tsv", "x.csv.gz", "x.jsonl.gz", "x.parquet.zst", "X.XLS", "x.yaml"])(
+  "-o %s is refused in words that name what is written; nothing is asked, and nothing made",
+  async (name) => {
+    const vendor = await speakingVendor(() => "a")
+    const { folder, out, args } = setUp(name)
+    const { code, stderr } = await sluice([...args, ...vendor.args])
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/: no \.\w+ is written\. .*\.jsonl.*\.json.*\.csv.*\.parquet.*--format-out jsonl/),
+    ])
+    expect([vendor.heard, readdirSync(folder)]).toEqual([[], ["in.jsonl"]])
+    expect((await sluice([...args, ...vendor.args, "--format-out", "jsonl"])).code).toBe(0)
+    expect(linesOf(out)).toHaveLength(4)
+  },
+)
+
 test("-o results.parquet: fields of --schema are columns, typed, with all digits", async () => {
   const server = await jsonServer(() => ({
     body: { choices: [{ finish_reason: "stop", message: { content: '{"kind":"good","stars":5}' } }] },

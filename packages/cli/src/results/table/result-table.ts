@@ -6,6 +6,7 @@ import { z } from "zod"
 import { usageError } from "../../usage-error.ts"
 import { beginsAs, type FileMark, fileMark, markOf } from "../file-mark.ts"
 import { besideOf, checkBeside, realPlace } from "../result-places.ts"
+import type { TableKind } from "../result-kind.ts"
 import { columnsOf, type Table } from "./table.ts"
 
 const note = "table"
@@ -13,16 +14,16 @@ const note = "table"
 const kept = z.object({ marks: z.array(fileMark) })
 const blockBytes = 2 ** 16
 
-/** `results.csv` or `results.parquet`: made of the result's lines, which stand beside it, whenever a run ends by itself. */
+/** `results.csv`, `results.parquet`, or the list in `results.json`: made of the result's lines, which stand beside it, whenever a run ends by itself. */
 export class ResultTable {
   readonly #path: string
   readonly #lines: string
-  readonly #kind: "csv" | "parquet"
+  readonly #kind: TableKind
 
-  constructor(path: string, lines: string) {
+  constructor(path: string, lines: string, kind: TableKind) {
     this.#path = path
     this.#lines = lines
-    this.#kind = /\.csv$/i.test(path) ? "csv" : "parquet"
+    this.#kind = kind
   }
 
   /** Throws when the file that is there is not this run's, or cannot be written with what is installed. */
@@ -63,7 +64,8 @@ export class ResultTable {
           bytes += chunk.length
         }
         const table: Table = { columns, rows: () => this.#rows() }
-        if (this.#kind === "csv") await (await import("./write-csv.ts")).writeCsv(table, write)
+        if (this.#kind === "json") await writeList(linesIn(this.#lines), write)
+        else if (this.#kind === "csv") await (await import("./write-csv.ts")).writeCsv(table, write)
         else await (await import("./write-parquet.ts")).writeParquet(table, write, `--out ${this.#path}`)
         fsyncSync(file)
       } finally {
@@ -105,6 +107,16 @@ export class ResultTable {
     for (const line of linesIn(this.#lines))
       yield new Map(Object.entries(line).flatMap(([field, value]) => Object.entries(columnsOf(field, value))))
   }
+}
+
+/** A list in JSON, a line for each element. */
+async function writeList(lines: Iterable<object>, write: (chunk: Uint8Array) => Promise<void>): Promise<void> {
+  let before = "["
+  for (const line of lines) {
+    await write(Buffer.from(`${before}\n${JSON.stringify(line)}`))
+    before = ","
+  }
+  await write(Buffer.from("\n]\n"))
 }
 
 /** One after the other, whatever the size of the file. */

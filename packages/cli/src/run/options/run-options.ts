@@ -164,7 +164,7 @@ export function addRunOptions(command: Command): Command {
     "Input and output:",
     option(
       "-o, --out <file>",
-      "one line of JSON per input, or a table (results.csv, results.parquet); - is standard output",
+      "one line of JSON per input, a table (results.csv, results.parquet) or a list (results.json); - is standard output",
     )
       .argParser(notEmpty("the name of a file"))
       .default("-"),
