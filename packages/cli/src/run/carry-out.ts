@@ -217,6 +217,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
     await ending(opened, result?.isWhole ?? false)
     isNothing = isNothingDone(checked, result)
     await files.close({ whole: result?.isWhole ?? false, isNothing })
+    if (isNothing && !result) await run.leave()
   }
   const ended = deadline?.reason ?? budget?.reason
   if (ended) result = { ...result, stopped: result.stopped ?? ended }

@@ -2,13 +2,23 @@ import type { CheckedRun } from "./checked-run.ts"
 import type { BulkRunResult } from "./items/bulk-run.ts"
 
 /**
- * Whether a new run was left before anything came of it, so that nothing has to stay: no answer, and nothing anywhere that a later command
- * would collect.
+ * Whether a new run was left, or failed over its first input, before anything came of it, so that nothing has to stay: no answer, and nothing
+ * anywhere that a later command would collect. `result` is `undefined` where the run threw.
  */
 export function isNothingDone(
-  { isNew, interruption, lane, options, page }: CheckedRun,
+  { isNew, interruption, lane, options, page, journal, run }: CheckedRun,
   result: BulkRunResult | undefined,
 ): boolean {
-  if (!isNew || !result || result.ok + result.failed > 0 || !interruption.drain.aborted) return false
-  return lane === "online" && !options.cache && !options.workers && page === undefined
+  if (!isNew || lane !== "online" || options.cache || options.workers || page !== undefined) return false
+  return result ? result.ok + result.failed === 0 && interruption.drain.aborted : isUnsettled(journal, run.runId)
+}
+
+function isUnsettled(journal: CheckedRun["journal"], runId: string): boolean {
+  try {
+    const { ok = 0, failed = 0 } = journal.runs().find((each) => each.runId === runId) ?? {}
+    return ok + failed === 0
+  } catch {
+    // What ended the run is told; a journal that cannot be read stays as it is.
+    return false
+  }
 }

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { openJournal, type RunSummary, type SqliteJournal } from "@sluice/journal"
 import { journalOf, runNamed } from "../commands/journal-commands.ts"
@@ -46,6 +47,9 @@ async function find(
   const found = kept.filter((run) => named === undefined || isMeant(run, named))
   const [only] = found
   if (only?.journal !== undefined && found.length === 1) return { path: only.journal, runId: only.runId }
+  const isProcess = named !== undefined && /^\d+$/.test(named) && !existsSync(`${named}.journal`)
+  if (isProcess && found.length === 0)
+    throw usageError(`There is no process ${named} that carries out a run. \`sluice ps\` shows which there are.`)
   if (named !== undefined && found.length === 0) return { path: journalOf(named, undefined), runId: named }
   const names = (found.length > 0 ? found : kept).map(({ pid, title }) => `${pid} (${title})`)
   throw usageError(

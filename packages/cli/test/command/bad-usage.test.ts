@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { expect, test } from "vitest"
@@ -545,6 +545,7 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "diff $/in.jsonl $/in.jsonl",
     "There is no journal $/in.jsonl.journal. Name it: --journal FILE",
   ],
+  ["a process that is none", {}, "attach 999999999", "There is no process 999999999 that carries out a run."],
   ["no run", {}, "inspect", "Name a run: its result file, or --journal FILE."],
   [
     "a port that there is none of",
@@ -626,6 +627,17 @@ test("an output that is not ours is left as it was", async () => {
   writeFileSync(join(folder, "o"), "my thesis\n")
   await sluice(["run", join(folder, "in.jsonl"), "-p", "a", "-m", "noop:", "-o", join(folder, "o")])
   expect(readFileSync(join(folder, "o"), "utf8")).toBe("my thesis\n")
+})
+
+test.each([
+  ["nothing", ""],
+  ["a line that is none", "{"],
+  ["a line without the field of the prompt", '{"id":1}\n'],
+])("%s on standard input leaves no results and no journal behind", async (_what, stdin) => {
+  const folder = temporaryFolder()
+  const args = ["run", "-", "-p", "{{text}}", "-m", "noop:", "-o", join(folder, "out.jsonl"), "-q"]
+  expect((await sluice(args, { stdin })).code).toBe(2)
+  expect(readdirSync(folder)).toEqual([])
 })
 
 test("on standard input, what came before a bad line is done; the error names the line", async () => {
