@@ -19,7 +19,7 @@ import { damaged, journalError, translating } from "./journal-error.ts"
 import { type ItemQuery, type JournalItem, readItems } from "./items/journal-items.ts"
 import { RunView } from "./items/run-view.ts"
 import { listRuns, type RunSummary } from "./list-runs.ts"
-import { openDatabase } from "./file/open-database.ts"
+import { intoOneFile, openDatabase } from "./file/open-database.ts"
 import { parseRun, parseStored, type RunRecord } from "./values/records.ts"
 import { ResponseCache } from "./responses/response-cache.ts"
 import { type RunStore, SqliteRunJournal } from "./run-journal.ts"
@@ -87,6 +87,7 @@ export class SqliteJournal implements Journal, AsyncDisposable {
   /** Answers to identical requests; see `cachedCall` and `cachedFetch`. */
   readonly responses: ResponseCache
   readonly #database: Database
+  readonly #isReadOnly: boolean
   readonly #commits: GroupCommit
   readonly #store: RunStore
   /** The open runs, each as it was before; `undefined` when it was new. */
@@ -96,6 +97,7 @@ export class SqliteJournal implements Journal, AsyncDisposable {
   constructor(options: Required<JournalOptions>) {
     const { path, clock } = options
     this.path = path
+    this.#isReadOnly = options.readOnly
     this.#database = openDatabase(path, options.readOnly, options.synchronous)
     this.#commits = new GroupCommit(this.#database, path, clock)
     this.responses = new ResponseCache(this.#database, path, this.#commits, () => clock.wallNow(), options.secrets)
@@ -235,6 +237,7 @@ export class SqliteJournal implements Journal, AsyncDisposable {
     try {
       this.#commits.flush()
       for (const run of this.#open.keys()) this.#release(run, undefined)
+      if (!this.#isReadOnly) intoOneFile(this.#database)
       this.#database.close()
     } catch (error) {
       if (this.#database.isOpen) this.#database.close()

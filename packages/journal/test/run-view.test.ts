@@ -1,3 +1,4 @@
+import { copyFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, onTestFinished, test } from "vitest"
 import { temporaryFolder } from "./temporary.ts"
@@ -110,4 +111,25 @@ test("a record that made room for another input is no item of the run", async ()
   expect(view.facts(0, 10).map(({ index }) => index)).toEqual([0])
   expect(view.found("old", 0, 10).items).toEqual([])
   expect(view.found("new", 0, 10).items).toEqual([{ node: "run", index: 0 }])
+})
+
+test("a journal that is closed while somebody reads it is whole in its one file", async () => {
+  const folder = temporaryFolder()
+  const [path, copy] = [join(folder, "a.journal"), join(folder, "copy.journal")]
+  const journal = openJournal({ path })
+  const run = await journal.openRun({ runId: "r", flow: "f" })
+  await settle(run, 0, "first")
+  const reader = openJournal({ path, readOnly: true })
+  onTestFinished(() => reader.close())
+  const view = reader.look("r")
+  expect(view.facts(0, 10)).toHaveLength(1)
+  for (let index = 1; index < 50; index++) await settle(run, index, "more")
+  await run.end("ok")
+  await journal.close()
+  copyFileSync(path, copy)
+  const copied = openJournal({ path: copy, readOnly: true })
+  onTestFinished(() => copied.close())
+  expect(copied.look("r").facts(0, 100)).toHaveLength(50)
+  // Who reads goes on.
+  expect(view.facts(0, 100)).toHaveLength(50)
 })

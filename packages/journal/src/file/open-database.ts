@@ -64,6 +64,19 @@ export function openDatabase(path: string, readOnly: boolean, synchronous: "full
   })
 }
 
+/**
+ * Puts what was written into the file itself. SQLite does so when the last one closes it; while somebody reads it, as a page does, the end of
+ * it would stay in the file beside it, and be missing where the one is copied without the other.
+ */
+export function intoOneFile(database: Database): void {
+  try {
+    // Who is in the middle of reading is not waited for.
+    database.exec("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)")
+  } catch {
+    // It is whole with the file beside it.
+  }
+}
+
 /** Reading a pipe would wait for whoever writes into it. */
 function checkKind(path: string, readOnly: boolean): void {
   if (statSync(path, { throwIfNoEntry: false })?.isFile() ?? true) return
