@@ -6,7 +6,7 @@ import { openJournal, redactSecrets, userName } from "@sluice/journal"
 import { systemClock } from "@sluice/scheduler"
 import { actionsOf, carryOut, type ControlEvent, parseControl } from "./controls.ts"
 import { ItemList } from "./items/item-list.ts"
-import { type TextSource, longText } from "./items/text-source.ts"
+import { beginning, errorLength, type ItemTexts, type TextSource, longText } from "./items/text-source.ts"
 import { JournalSource } from "./items/journal-source.ts"
 import { timelineOf, traceOf } from "./items/timeline.ts"
 import { RunModel } from "./model/run-model.ts"
@@ -209,12 +209,14 @@ function detailOf(
   if (row >= columns.count) return undefined
   const trace = traces.of(row)
   const texts = source?.texts(columns.node(row), columns.index[row]!)
-  const { asked, answered, ...facts } = texts ?? {}
+  const { asked, answered, ...facts }: Partial<ItemTexts> = texts ?? {}
   return {
     ...list.row(row),
     ...facts,
     ...(asked !== undefined && { asked: longText(asked) }),
     ...(answered !== undefined && { answered: longText(answered) }),
+    // Where no journal has it.
+    ...(facts.error === undefined && trace?.error !== undefined && { error: beginning(trace.error, errorLength) }),
     ...(trace && { trace: traceOf(trace, columns) }),
   }
 }

@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events"
-import type { ServerResponse } from "node:http"
-import { expect, test } from "vitest"
+import { createServer, type ServerResponse } from "node:http"
+import { type AddressInfo, connect as connectTo } from "node:net"
+import { expect, onTestFinished, test, vi } from "vitest"
 import { LiveStream } from "../src/server/live-stream.ts"
 
 /** A tab's connection: what was written to it, and how much of that it has not read. */
@@ -46,4 +47,29 @@ test("a tab that sleeps keeps nothing waiting for it, and is told everything ane
   stream.tell("tick", () => "100")
   stream.tell("tick", () => "101")
   expect(asleep.told).toEqual(["event: hello data: all", "event: hello data: all", "event: tick data: 101"])
+})
+
+test("a tab that reads nothing over a real connection: what waits for it stays below two megabytes", async () => {
+  const piece = "x".repeat(100_000)
+  const stream = new LiveStream(() => "all")
+  let response: ServerResponse | undefined
+  const server = createServer((_request, answer) => stream.add((response = answer)))
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  onTestFinished(() => void server.close())
+  const tab = connectTo((server.address() as AddressInfo).port, "127.0.0.1")
+  onTestFinished(() => void tab.destroy())
+  tab.pause()
+  tab.write("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+  await vi.waitUntil(() => stream.size === 1)
+  let most = 0
+  // 100 MB, of which the machine between them takes a few.
+  for (let n = 0; n < 1_000; n++) {
+    stream.tell("tick", () => piece)
+    if (n % 10 === 0) await new Promise((resolve) => setImmediate(resolve))
+    most = Math.max(most, response!.writableLength)
+  }
+  expect(most).toBeGreaterThan(0)
+  expect(most).toBeLessThan(2 * 2 ** 20)
+  tab.destroy()
+  await vi.waitUntil(() => stream.size === 0)
 })

@@ -1,5 +1,6 @@
 import type { Hello, Mark, Tick } from "../../src/wire.ts"
 import { appended, type Columns, columnsOf } from "./columns.ts"
+import { mostMarks } from "../../src/chart/mark-words.ts"
 import { listen } from "./listen.ts"
 import { Store } from "./store.ts"
 
@@ -61,5 +62,6 @@ function merged(before: readonly Mark[], changes: readonly Mark[]): readonly Mar
   if (changes.length === 0) return before
   const marks = new Map(before.map((mark) => [mark.id, mark]))
   for (const mark of changes) marks.set(mark.id, mark)
-  return [...marks.values()]
+  // As many as the server keeps.
+  return [...marks.values()].slice(-mostMarks)
 }

@@ -1,10 +1,9 @@
 import type { ToldEvent } from "../told-event.ts"
 import type { Mark } from "../wire.ts"
-import { count, duration, limitWords } from "./mark-words.ts"
+import { count, duration, limitWords, mostMarks } from "./mark-words.ts"
 
 type Told = ToldEvent<"throttle" | "limit-change" | "gate-close" | "gate-open" | "control" | "warning">
 
-const mostMarks = 500
 /** The same again within this long is one mark. */
 const togetherMs = 5_000
 

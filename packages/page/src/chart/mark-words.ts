@@ -1,3 +1,6 @@
+/** The latest ones are kept, on both sides. */
+export const mostMarks = 500
+
 /** `inputTokensPerMinute` as people say it. */
 export function limitWords(name: string): string {
   if (name === "budgetUsd") return "dollars in all"

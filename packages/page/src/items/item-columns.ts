@@ -1,3 +1,4 @@
+import { beginning } from "./text-source.ts"
 import type { ItemStatus } from "../wire.ts"
 
 export const statuses: readonly ItemStatus[] = ["in flight", "ok", "failed", "cancelled"]
@@ -15,6 +16,9 @@ export interface ItemNumbers {
 }
 
 const none = 0xff
+const mostNames = 60_000
+/** Of how an item ended: a failure may say as much as it likes. */
+const mostFinish = 60
 
 /** Of an item that has just begun. */
 const nothing: ItemNumbers = {
@@ -107,7 +111,7 @@ export class ItemColumns {
   }
 
   setFinish(row: number, finish: string | undefined): void {
-    this.#finish[row] = finish === undefined ? 0 : this.code(finish) + 1
+    this.#finish[row] = finish === undefined ? 0 : this.code(beginning(finish, mostFinish)) + 1
     const isCut = finish !== undefined && /^length$|max_?tokens|truncated/i.test(finish)
     this.cut += this.#flag(row, 1, isCut)
   }
@@ -151,14 +155,11 @@ export class ItemColumns {
 
   /** A small number for a text that comes again and again. Beyond 60,000 of them all others are one. */
   code(text: string): number {
-    let code = this.#codes.get(text)
-    if (code === undefined) {
-      code = Math.min(this.#names.length, 60_000)
-      if (code === 60_000) return this.code("others")
-      this.#names.push(text)
-      this.#codes.set(text, code)
-    }
-    return code
+    const known = this.#codes.get(text)
+    if (known !== undefined) return known
+    if (this.#names.length >= mostNames && text !== "others") return this.code("others")
+    this.#codes.set(text, this.#names.length)
+    return this.#names.push(text) - 1
   }
 
   #grow(): void {

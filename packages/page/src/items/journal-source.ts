@@ -1,7 +1,7 @@
 import type { Clock } from "@sluice/core"
 import type { ItemFacts, RunView } from "@sluice/journal"
 import type { ItemColumns } from "./item-columns.ts"
-import type { TextSource, ItemTexts } from "./text-source.ts"
+import { beginning, errorLength, type ItemTexts, type TextSource } from "./text-source.ts"
 import type { RowIndex } from "./row-index.ts"
 import type { TextSearch } from "./text-search.ts"
 
@@ -118,7 +118,7 @@ export class JournalSource implements TextSource {
     if (!found) return undefined
     const { key, input, output } = found
     return {
-      ...(key !== null && { key }),
+      ...(key !== null && { key: beginning(key, previewLength) }),
       ...(input !== null && { input: plainPreview(input) }),
       ...(output !== null && { output }),
     }
@@ -137,8 +137,8 @@ export class JournalSource implements TextSource {
       return {
         ...(input !== undefined && { asked: asked(input, prompt) }),
         ...(output !== undefined && { answered: textOf(output) }),
-        ...(hasSchema && isMisfit && { schema: { fits: false, says: message } }),
-        error: [message, ...errors.map((each) => each.message)].join("\n"),
+        ...(hasSchema && isMisfit && { schema: { fits: false, says: beginning(message, errorLength) } }),
+        error: beginning([message, ...errors.map((each) => each.message)].join("\n"), errorLength),
         settledWallMs,
       }
     }

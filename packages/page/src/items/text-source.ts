@@ -25,3 +25,10 @@ const shownLength = 200_000
 export function longText(text: string): LongText {
   return { text: text.slice(0, shownLength), length: text.length }
 }
+
+/** More of an error says no more. */
+export const errorLength = 20_000
+
+export function beginning(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text
+}

@@ -1,3 +1,4 @@
+import { inspect } from "node:util"
 import type { ToldEvent } from "../told-event.ts"
 import type { ItemStatus, TraceStep } from "../wire.ts"
 
@@ -25,6 +26,8 @@ export interface Trace {
   outputTokens: number
   usd: number
   finish: string | undefined
+  /** What it failed with. */
+  error: string | undefined
 }
 
 /** Settled items whose steps are kept: the last ones, and apart from them those that failed or were tried again. */
@@ -63,6 +66,7 @@ export class Traces {
       outputTokens: Number.NaN,
       usd: Number.NaN,
       finish: undefined,
+      error: undefined,
     })
   }
 
@@ -171,8 +175,13 @@ export function spanOf({ runId = "", spanId }: SpanOfEvent): string {
   return `${runId}/${spanId ?? ""}`
 }
 
+/** Whatever was thrown: it need not be an error, nor anything that becomes JSON. */
 export function wordsOf(error: unknown): string | undefined {
-  if (error === undefined) return undefined
-  if (error instanceof Error) return error.message
-  return typeof error === "string" ? error : JSON.stringify(error)
+  if (error === undefined || typeof error === "string") return error
+  if (error instanceof Error) return error.message || error.name
+  try {
+    return JSON.stringify(error) ?? inspect(error)
+  } catch {
+    return inspect(error, { breakLength: Infinity })
+  }
 }

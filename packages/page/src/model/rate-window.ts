@@ -16,7 +16,8 @@ export class RateWindow {
     const first = Math.max(Math.floor(startMs / 1_000), second - Math.min(slots, Math.round(spanMs / 1_000)) + 1)
     let sum = 0
     for (let each = first; each <= second; each++) sum += this.#seconds[each % slots]!
-    return (sum * 60_000) / Math.max(1_000, atMs - first * 1_000)
+    // A clock that was set back is behind what came already.
+    return (sum * 60_000) / Math.max(1_000, Math.max(atMs, second * 1_000) - first * 1_000)
   }
 
   /** Per minute in each of the last whole tens of seconds. */

@@ -25,6 +25,8 @@ export class RunModel {
   status: RunStatus = "running"
   readonly #options: RunModelOptions
   readonly #startMs: number
+  /** From a journal, which has the wall's time alone: where a machine sleeps, that goes on and the other does not. */
+  readonly #isRead: boolean
   readonly #quotas = new WatchedQuotas()
   readonly #waiting = new WaitingCalls()
   readonly #nodes = new NodeTally()
@@ -48,8 +50,7 @@ export class RunModel {
     this.#options = options
     this.#startMs = options.clock.now()
     this.startWallMs = startWallMs ?? options.clock.wallNow()
-    // Of a run that began before: its clock began then.
-    if (startWallMs !== undefined) this.#startMs -= Math.max(0, options.clock.wallNow() - startWallMs)
+    this.#isRead = startWallMs !== undefined
     const at = (atMs: number): number => this.at(atMs)
     this.marks = new MarkList(at)
     this.traces = new Traces(at)
@@ -60,13 +61,14 @@ export class RunModel {
     return atMs - this.#startMs
   }
 
-  /** On the run's clock, of what is known by the wall's. */
+  /** What `at` takes, of what is known by the wall's clock. */
   clockOf(wallMs: number): number {
     return wallMs - this.startWallMs + this.#startMs
   }
 
   now(): number {
-    return this.at(this.#options.clock.now())
+    const { clock } = this.#options
+    return this.#isRead ? clock.wallNow() - this.startWallMs : this.at(clock.now())
   }
 
   watch(state: () => QuotaState): void {
@@ -244,11 +246,10 @@ export class RunModel {
         this.#settles.add(atMs, 1)
       }
       this.#write(row, trace, event.attempts, atMs)
-      const { code } = (event.error ?? {}) as { code?: string | number }
-      this.columns.setFinish(
-        row,
-        status === "failed" ? String(code ?? wordsOf(event.error) ?? "error").slice(0, 60) : trace.finish,
-      )
+      const { code } = (event.error ?? {}) as { code?: unknown }
+      if (status === "failed") trace.error = wordsOf(event.error) ?? "error"
+      const named = typeof code === "string" || typeof code === "number" ? String(code) : trace.error
+      this.columns.setFinish(row, status === "failed" ? named : trace.finish)
     }
     this.columns.setStatus(row, status)
   }

@@ -44,8 +44,9 @@ export function currentNotes(): ItemNotes | undefined {
 
 /** The event with the item whose call it is about. */
 export function ofItem(event: SluiceEvent, runId: string): SluiceEvent {
+  if ("runId" in event && event.runId !== undefined) return event
   const notes = storage.getStore()
-  return notes ? ({ runId, spanId: notes.spanId, ...event } as SluiceEvent) : event
+  return notes ? ({ ...event, runId, spanId: notes.spanId } as SluiceEvent) : event
 }
 
 /** The network, noting whose call is sent. */
