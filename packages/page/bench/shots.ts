@@ -1,12 +1,15 @@
 /**
  * Pictures of the page's views, of a command and of a flow that run: 1280 and 420 pixels wide, light and dark. `pnpm page:shots FOLDER`;
- * with `--docs` those of the docs are made anew, `--only=PATTERN` takes some views. Ends with 1 when anything is wider than the window.
+ * with `--docs` those of the docs are made anew, `--only=PATTERN` takes some views, `--odd` makes those of runs that are empty, failed, paused,
+ * waiting, enormous or hostile instead, 640 and 320 pixels wide too, as a window is whose letters are twice as large. Ends with 1 when
+ * anything is wider than the window.
  */
 import { mkdirSync, writeFileSync } from "node:fs"
 import path from "node:path"
 import { parseArgs } from "node:util"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { findBrowser } from "../../../docs/browser.ts"
+import { oddRuns } from "./odd-runs.ts"
 import { later, shownCommand, shownFlow } from "./shown-runs.ts"
 
 const { values, positionals } = parseArgs({
@@ -14,6 +17,7 @@ const { values, positionals } = parseArgs({
     docs: { type: "boolean", default: false },
     seconds: { type: "string", default: "45" },
     only: { type: "string", default: "" },
+    odd: { type: "boolean", default: false },
   },
   allowPositionals: true,
 })
@@ -53,8 +57,13 @@ const executablePath = findBrowser()
 if (executablePath === undefined) throw new Error("There is no Chromium here (apt-get install chromium).")
 mkdirSync(folder, { recursive: true })
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-quic"] })
-const [command, flow] = [await shownCommand(3_000), await shownFlow(1_000)]
 let isWrong = false
+if (values.odd) {
+  await shootOdd()
+  await browser.close()
+  process.exit(isWrong ? 1 : 0)
+}
+const [command, flow] = [await shownCommand(3_000), await shownFlow(1_000)]
 try {
   await later(seconds * 1_000)
   for (const scheme of ["light", "dark"] as const)
@@ -78,11 +87,7 @@ async function shoot({ name, run, hash, inDocs = [] }: View, width: number, sche
   await page.evaluate<void>(`location.hash = ${JSON.stringify(hash)}`)
   // The charts of a lab show what was since its page was opened.
   await page.waitForTimeout(run === "lab" ? 15_000 : 1_500)
-  const wide = await page.evaluate<number>("document.documentElement.scrollWidth")
-  if (wide > width) {
-    isWrong = true
-    process.stderr.write(`${name} is ${wide} pixels wide in a window of ${width}\n`)
-  }
+  await checkWidth(page, name, width)
   const picture = await page.screenshot({
     path: path.join(folder, `${name}-${width}-${scheme}.png`),
     fullPage: width === 420,
@@ -92,6 +97,34 @@ async function shoot({ name, run, hash, inDocs = [] }: View, width: number, sche
     writeFileSync(path.join(docs, `page-${name}-${width}-${scheme}.webp`), await asWebp(browser, picture))
   }
   await context.close()
+}
+
+async function shootOdd(): Promise<void> {
+  const odd = await oddRuns()
+  for (const colorScheme of ["light", "dark"] as const)
+    for (const width of [1280, 640, 420, 320])
+      for (const { name, url, hashes, button } of odd.runs.filter((run) => new RegExp(values.only).test(run.name))) {
+        const context = await browser.newContext({ viewport: { width, height: 860 }, colorScheme })
+        const page = await context.newPage()
+        await page.goto(url)
+        for (const hash of hashes) {
+          await page.evaluate<void>(`location.hash = ${JSON.stringify(hash)}`)
+          await page.waitForTimeout(1_500)
+          if (button !== undefined) await page.getByRole("button", { name: button }).click()
+          const picture = `${name}${hash.replaceAll(/[#/]+/g, "-").replace(/-$/, "")}-${width}-${colorScheme}`
+          await checkWidth(page, picture, width)
+          await page.screenshot({ path: path.join(folder, `${picture}.png`), fullPage: width < 1280 })
+        }
+        await context.close()
+      }
+  await odd.end()
+}
+
+async function checkWidth(page: Page, name: string, width: number): Promise<void> {
+  const wide = await page.evaluate<number>("document.documentElement.scrollWidth")
+  if (wide <= width) return
+  isWrong = true
+  process.stderr.write(`${name} is ${wide} pixels wide in a window of ${width}\n`)
 }
 
 /** The browser makes it small. */

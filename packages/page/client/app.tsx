@@ -33,7 +33,7 @@ export function App(): JSX.Element {
     <>
       <header>
         <div class="title">
-          <h1>{state.title}</h1>
+          <h1 title={state.title}>{state.title}</h1>
           <p class="status" role="status">
             <span class={`dot ${state.status}`} aria-hidden="true" />
             {statusWords[state.status]} · {clock(state.elapsedMs)}

@@ -7,6 +7,11 @@ export function count(value: number): string {
   return whole.format(Math.round(value))
 }
 
+/** `1 item`, `1,234 items`. */
+export function items(value: number): string {
+  return `${count(value)} item${value === 1 ? "" : "s"}`
+}
+
 /** `950`, `12.4k`, `1.2M`. */
 export function short(value: number): string {
   const size = Math.abs(value)
@@ -48,4 +53,14 @@ export function dollars(usd: number): string {
 /** Whether nothing of the run goes on. */
 export function isOver({ status }: Pick<PageState, "status">): boolean {
   return status !== "running" && status !== "paused" && status !== "draining"
+}
+
+/** `vendor/account/model` as people say it; the account, a digest of its key, only where several have the same model. */
+export function quotaWords(name: string, all: readonly { readonly name: string }[]): string {
+  const parts = (of: string): RegExpExecArray | null => /^([^/]+)\/([0-9a-f]{12})\/(.+)$/.exec(of)
+  const [, vendor, account, model] = parts(name) ?? []
+  if (vendor === undefined || account === undefined || model === undefined) return name
+  const likes = all.map((each) => parts(each.name)).filter((each) => each?.[1] === vendor && each[3] === model)
+  const words = `${vendor}, ${model === "*" ? "all models" : model}`
+  return likes.length > 1 ? `${words}, account ${account.slice(0, 6)}` : words
 }

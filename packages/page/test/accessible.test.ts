@@ -29,18 +29,30 @@ async function shown(): Promise<{ url: string; done: string[] }> {
 
 const views = ["", "items", "item/0", "flow", "timeline"]
 
-test.skipIf(!hasBrowser).for(["light", "dark"] as const)(
-  "every view has names for a screen reader and contrast for everybody: %s",
-  async (colorScheme) => {
+test.skipIf(!hasBrowser).for([
+  ["light", 1280],
+  ["light", 420],
+  ["dark", 1280],
+  ["dark", 420],
+] as const)(
+  "every view has names for a screen reader and contrast for everybody: %s, %i pixels wide",
+  async ([colorScheme, width]) => {
     const { url } = await shown()
     const browser = await startBrowser()
-    const { page, wrong } = await openTab(browser, url, { colorScheme })
+    const { page, wrong } = await openTab(browser, url, { colorScheme, viewport: { width, height: 860 } })
     const found: string[] = []
     for (const view of views) {
       await page.goto(new URL(`/#/${view}`, url).href)
       await soon(() => page.locator("main > *").count()).toBeGreaterThan(0)
       await page.waitForTimeout(1_500)
       found.push(...(await faultsOf(page)).map((each) => `/${view} ${each}`))
+      // Nothing sticks out of the window, also where letters are twice as large.
+      for (const narrow of [width, width / 2]) {
+        await page.setViewportSize({ width: Math.max(320, narrow), height: 860 })
+        const wide = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth")
+        if (wide > 0) found.push(`/${view} is ${wide} pixels wider than ${Math.max(320, narrow)}`)
+      }
+      await page.setViewportSize({ width, height: 860 })
     }
     await page.getByRole("button", { name: "Limits…" }).click()
     found.push(...(await faultsOf(page)))
@@ -98,8 +110,33 @@ test.skipIf(!hasBrowser)(
     await soon(() => page.getByRole("heading", { level: 2 }).textContent()).toContain("Item 28")
     await page.keyboard.press("Escape")
     await soon(() => grid.count()).toBe(1)
+    await tabTo("Flow")
+    await page.keyboard.press("Enter")
+    await soon(() => page.getByRole("region", { name: "The flow" }).textContent()).toContain("digest")
     await tabTo("Timeline")
     await page.keyboard.press("Enter")
-    await soon(() => page.getByRole("region", { name: "Items over time" }).getByRole("link").count()).toBeGreaterThan(0)
+    const overTime = page.getByRole("region", { name: "Items over time" })
+    await soon(() => overTime.getByRole("link").count()).toBeGreaterThan(0)
+    const span = page.getByRole("group", { name: "Span of time" })
+    await tabTo("Zoom out")
+    await page.keyboard.press("Enter")
+    await tabTo("Earlier")
+    await page.keyboard.press("Space")
+    await soon(() => span.getByRole("button", { name: "Later" }).isEnabled()).toBe(true)
+    await tabTo("Later")
+    await page.keyboard.press("Enter")
+    await soon(() => span.getByRole("button", { name: "Later" }).isEnabled()).toBe(false)
+    await soon(() => overTime.getByRole("link").count()).toBeGreaterThan(0)
+    await overTime.getByRole("link").first().focus()
+    await page.keyboard.press("Enter")
+    await soon(() => page.getByRole("heading", { level: 2 }).textContent()).toContain("Item ")
+    await tabTo("Back")
+    await page.keyboard.press("Enter")
+    await soon(() => overTime.count()).toBe(1)
+    await tabTo("Overview")
+    await page.keyboard.press("Enter")
+    await tabTo("5 min")
+    await page.keyboard.press("Enter")
+    await soon(() => page.getByRole("button", { name: "5 min" }).getAttribute("aria-pressed")).toBe("true")
   },
 )

@@ -31,6 +31,9 @@ const height = 150
 /** Seconds between two times of the axis: a second is the least that it can tell. */
 const timeSteps = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400]
 
+/** Between two numbers of the other axis: what is counted is whole. */
+const countSteps = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((each) => each * 10 ** power)).flat()
+
 /** Lines over time, with the closings of gates as bands and diagnoses as marks. */
 export function Chart(props: ChartProps): JSX.Element {
   const { title, says, lines } = props
@@ -116,10 +119,11 @@ function optionsOf(props: { readonly current: ChartProps }, element: HTMLElement
     scales: { x: { time: false }, y: { range: (_plot, _least, most) => [0, Math.max(1, (most || 0) * 1.1)] } },
     axes: [
       { ...axis, size: 24, incrs: timeSteps, values: (_plot, ticks) => ticks.map((tick) => clock(tick * 1_000)) },
-      { ...axis, size: 46, values: (_plot, ticks) => ticks.map((tick) => short(tick)) },
+      { ...axis, size: 46, incrs: countSteps, values: (_plot, ticks) => ticks.map((tick) => short(tick)) },
     ],
     series: [{}, ...(isStacked ? series.toReversed() : series)],
-    hooks: { drawClear: [(plot) => drawMarks(plot, props.current.marks, color)] },
+    // After the grid, which would cross them, and before the lines.
+    hooks: { drawAxes: [(plot) => drawMarks(plot, props.current.marks, color)] },
   }
 }
 
@@ -138,7 +142,10 @@ function drawMarks(plot: UPlot, marks: readonly Mark[], color: (name: string) =>
       ctx.fillRect(x(atMs), bbox.top, Math.max(2, x(untilMs ?? atMs) - x(atMs)), bbox.height)
     } else {
       ctx.fillStyle = color(markColors[kind])
+      // Faint: of many refusals the lines would hide what is drawn.
+      ctx.globalAlpha = 0.4
       ctx.fillRect(Math.round(x(atMs)), bbox.top, 1, bbox.height)
+      ctx.globalAlpha = 1
       ctx.beginPath()
       ctx.moveTo(x(atMs) - 4, bbox.top)
       ctx.lineTo(x(atMs) + 5, bbox.top)

@@ -6,7 +6,11 @@ import type { ComponentChildren, JSX } from "preact"
  * picture is fetched, and a link leads where an address of the web or of mail does.
  */
 export function Markdown({ text }: { text: string }): JSX.Element {
-  return <div class="markdown">{blocks(lexer(text))}</div>
+  return (
+    <div class="markdown" dir="auto">
+      {blocks(lexer(text))}
+    </div>
+  )
 }
 
 function blocks(tokens: readonly Token[] | undefined): ComponentChildren {

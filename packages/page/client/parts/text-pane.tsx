@@ -55,7 +55,9 @@ export function TextPane({ title, row, which, text }: PaneProps): JSX.Element {
       {way === "markdown" ? (
         <LazyMarkdown text={text.text} />
       ) : (
-        <pre tabIndex={0}>{way === "json" ? json : text.text}</pre>
+        <pre tabIndex={0} dir="auto">
+          {way === "json" ? json : text.text}
+        </pre>
       )}
       {!isWhole && (
         <p class="faint">
@@ -72,7 +74,11 @@ export function TextPane({ title, row, which, text }: PaneProps): JSX.Element {
 function jsonOf(text: string): string | undefined {
   if (!/^\s*[[{]/.test(text)) return undefined
   try {
-    return JSON.stringify(JSON.parse(text), undefined, 2)
+    // What turns the direction of writing would show another object than the one that it is.
+    return JSON.stringify(JSON.parse(text), undefined, 2).replaceAll(
+      /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+      (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    )
   } catch {
     return undefined
   }
@@ -81,5 +87,5 @@ function jsonOf(text: string): string | undefined {
 function LazyMarkdown({ text }: { text: string }): JSX.Element {
   const [Markdown, setMarkdown] = useState<ComponentType<{ text: string }>>()
   useEffect(() => void import("./markdown.tsx").then((module) => setMarkdown(() => module.Markdown)), [])
-  return Markdown ? <Markdown text={text} /> : <pre>{text}</pre>
+  return Markdown ? <Markdown text={text} /> : <pre dir="auto">{text}</pre>
 }

@@ -1,7 +1,7 @@
 import type { JSX } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { ItemFilter, ItemPage, ItemRow, ItemSort } from "../../src/wire.ts"
-import { count, dollars, duration, short } from "../format.ts"
+import { dollars, duration, isOver, items, short } from "../format.ts"
 import { ask } from "../live/ask.ts"
 import { useHash, useLive } from "../live/hooks.ts"
 
@@ -52,13 +52,13 @@ export function Items(): JSX.Element {
   const own = order?.of === chosen.name ? order : chosen
   const question: Question = { filter: chosen.filter, sort: own.sort, descending: own.descending, text }
   const { hello, state } = useLive()
-  const { items } = state
+  const { failed, retried, cut, inFlight } = state.items
   const offered = quick.filter(({ filter }) => filter !== "in flight" || !hello.fromJournal)
   const counts: Readonly<Record<string, number>> = {
-    failed: items.failed,
-    retried: items.retried,
-    cut: items.cut,
-    flight: items.inFlight,
+    failed,
+    retried,
+    cut,
+    flight: inFlight,
   }
   const sortBy = (sort: ItemSort): void =>
     setOrder({
@@ -109,7 +109,8 @@ function Table({ question, sortBy }: { question: Question; sortBy: (sort: ItemSo
   const [top, setTop] = useState(0)
   const [height, setHeight] = useState(600)
   const [focused, setFocused] = useState(0)
-  const { version } = useLive().state
+  const { state } = useLive()
+  const { version } = state
   const first = Math.floor(top / rowHeight)
   const visible = Math.ceil(height / rowHeight) + 1
   const { page, rowAt } = useRows(question, first, visible, version)
@@ -150,7 +151,7 @@ function Table({ question, sortBy }: { question: Question; sortBy: (sort: ItemSo
   return (
     <>
       <p class="faint count" role="status">
-        {page ? `${count(page.count)} item${page.count === 1 ? "" : "s"}` : "…"}
+        {page ? items(page.count) : "…"}
         {page?.searched !== undefined && `, ${Math.floor(page.searched * 100)} % looked through`}
       </p>
       <div
@@ -183,6 +184,9 @@ function Table({ question, sortBy }: { question: Question; sortBy: (sort: ItemSo
             </span>
           ))}
         </div>
+        {page?.count === 0 && page.searched === undefined && (
+          <p class="faint none">{noneWords(question, isOver(state))}</p>
+        )}
         <div role="rowgroup" class="rows" style={{ height: `${all * rowHeight}px` }}>
           {shown.map((at) => (
             <Row key={at} at={at} row={rowAt(at)} isFocused={at === focused} />
@@ -191,6 +195,20 @@ function Table({ question, sortBy }: { question: Question; sortBy: (sort: ItemSo
       </div>
     </>
   )
+}
+
+/** Of a table that is empty. */
+function noneWords({ filter, text }: Question, isPast: boolean): string {
+  if (text !== "") return "Nothing that was asked or answered has this text."
+  if (filter === "all") return isPast ? "This run has no items." : "No item has begun yet."
+  const words = {
+    failed: "has failed",
+    retried: "was tried again",
+    cut: "was cut",
+    "in flight": "is in flight",
+    ok: "is done",
+  }
+  return `No item ${words[filter]}.`
 }
 
 function Row({ at, row, isFocused }: { at: number; row: ItemRow | undefined; isFocused: boolean }): JSX.Element {
@@ -212,7 +230,7 @@ function Row({ at, row, isFocused }: { at: number; row: ItemRow | undefined; isF
     output,
   } = row
   const cell = (kind: string, text: string | undefined): JSX.Element => (
-    <span class={kind} role="gridcell">
+    <span class={kind} role="gridcell" dir="auto">
       {text}
     </span>
   )

@@ -2,13 +2,14 @@ import type { JSX } from "preact"
 import { useState } from "preact/hooks"
 import { limitWords } from "../../src/chart/mark-words.ts"
 import type { PageState } from "../../src/wire.ts"
-import { about, clock, count, dollars, short } from "../format.ts"
+import { about, clock, count, dollars, isOver, quotaWords, short } from "../format.ts"
 import { perMinute } from "../live/columns.ts"
 import type { Live } from "../live/connection.ts"
 import { useLive } from "../live/hooks.ts"
 import { BarTable } from "../parts/bar-table.tsx"
 import { Chart, markColors } from "../parts/chart.tsx"
 import { Figure } from "../parts/figure.tsx"
+import { MarkLegend } from "../parts/mark-legend.tsx"
 import { Progress } from "../parts/progress.tsx"
 import { Spans } from "../parts/spans.tsx"
 
@@ -95,7 +96,7 @@ function Figures({ state, isWatched }: { state: PageState; isWatched: boolean })
           <Figure
             name="Waiting"
             value={count(waits)}
-            more={waits > 0 ? `for ${waiting[0]!.reason}` : "nothing waits"}
+            more={waits > 0 ? `${waiting.length > 1 ? "most " : ""}for ${waiting[0]!.reason}` : "nothing waits"}
           />
         </>
       )}
@@ -129,7 +130,12 @@ function Figures({ state, isWatched }: { state: PageState; isWatched: boolean })
 function Charts({ live }: { live: Live }): JSX.Element | null {
   const { series, state, marks, hello } = live
   const [span, setSpan] = useState<number>(Infinity)
-  if (series.atMs.length < 2) return <p class="faint">The charts begin with the second second.</p>
+  if (series.atMs.length < 2)
+    return (
+      <p class="faint">
+        {isOver(state) ? "It was over before there was anything to draw." : "The charts begin in a second or two."}
+      </p>
+    )
   const lastMs = series.atMs.at(-1)!
   const fromMs = Math.max(0, lastMs - span)
   const requests = perMinute(series.requests, series.spanMs, series.requestLimit)
@@ -151,7 +157,10 @@ function Charts({ live }: { live: Live }): JSX.Element | null {
   const what = hello.fromJournal ? "Items" : "Requests"
   return (
     <section aria-label="Over time">
-      <Spans spanMs={span} onChoose={setSpan} />
+      <div class="overcharts">
+        <MarkLegend marks={marks} />
+        <Spans spanMs={span} onChoose={setSpan} />
+      </div>
       <div class="charts">
         <Chart
           {...shared}
@@ -225,7 +234,7 @@ function Waiting({ state }: { state: PageState }): JSX.Element {
       {trouble !== undefined && <p class="faint">The last call ended with {trouble}.</p>}
       {quotas.map((quota) => (
         <div class="quota" key={quota.name}>
-          <h3 title={quota.name}>{quota.name}</h3>
+          <h3 title={quota.name}>{quotaWords(quota.name, quotas)}</h3>
           {quota.gate !== "open" && (
             <p class="faint">
               {quota.gate === "closed" ? "The gate is closed: all wait." : "After a refusal: few at first, then more."}
@@ -239,8 +248,8 @@ function Waiting({ state }: { state: PageState }): JSX.Element {
               share: level / limit,
               text:
                 name === "budgetUsd"
-                  ? `${dollars(Math.max(0, level))} of ${dollars(limit)}`
-                  : `${short(Math.max(0, Math.floor(level)))} of ${short(limit)}`,
+                  ? `${dollars(Math.max(0, level))} of ${dollars(limit)} left`
+                  : `${short(Math.max(0, Math.floor(level)))} of ${short(limit)} free`,
             }))}
           />
           {quota.limits.length === 0 && <p class="faint">No limit is known yet.</p>}

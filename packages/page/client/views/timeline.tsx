@@ -1,7 +1,7 @@
 import type { JSX } from "preact"
 import { useEffect, useState } from "preact/hooks"
 import type { Timeline as View } from "../../src/wire.ts"
-import { clock, count, duration, isOver } from "../format.ts"
+import { clock, count, duration, isOver, items } from "../format.ts"
 import { ask } from "../live/ask.ts"
 import { useLive } from "../live/hooks.ts"
 import { endOf, StepBar, wordsOf } from "../parts/steps.tsx"
@@ -53,7 +53,7 @@ export function Timeline(): JSX.Element {
             </li>
           ))}
         </ul>
-        {view && <Waterfall view={view} />}
+        {view && view.items.length > 0 && <Waterfall view={view} />}
         {view?.items.length === 0 && <p class="faint">No item was at work then.</p>}
       </section>
       {view && <LastMinute view={view} />}
@@ -71,9 +71,9 @@ const kinds = [
 const ticks = [0, 0.25, 0.5, 0.75, 1]
 
 function Waterfall({ view }: { view: View }): JSX.Element {
-  const { items, fromMs, toMs } = view
+  const { items: shown, fromMs, toMs } = view
   // Where several nodes are at work, an index alone says little.
-  const isNamed = new Set(items.map(({ node }) => node)).size > 1
+  const isNamed = new Set(shown.map(({ node }) => node)).size > 1
   return (
     <ol class={`waterfall ${isNamed ? "named" : ""}`}>
       <li aria-hidden="true">
@@ -86,7 +86,7 @@ function Waterfall({ view }: { view: View }): JSX.Element {
           ))}
         </span>
       </li>
-      {items.map((trace) => (
+      {shown.map((trace) => (
         <li key={trace.row}>
           <a href={`#/item/${trace.row}`} title={`${trace.node}[${trace.index}]`}>
             {isNamed && <span>{trace.node.split("/").at(-1)}</span>}
@@ -131,7 +131,8 @@ function LastMinute({ view: { lastMinute, critical } }: { view: View }): JSX.Ele
   return (
     <div class="columns">
       <section class="card" aria-label="What the last minute was spent on">
-        <h2>The last minute, {count(lastMinute.items)} items</h2>
+        <h2>The last minute, {items(lastMinute.items)}</h2>
+        {lastMinute.items === 0 && <p class="faint">None was settled in it.</p>}
         <table class="plain">
           <tbody>
             {lastMinute.parts
