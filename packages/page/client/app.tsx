@@ -6,6 +6,7 @@ import { Flow } from "./views/flow.tsx"
 import { Item } from "./views/item.tsx"
 import { Items } from "./views/items.tsx"
 import { Overview } from "./views/overview.tsx"
+import { Shared } from "./views/shared.tsx"
 import { Timeline } from "./views/timeline.tsx"
 
 const statusWords = {
@@ -26,6 +27,7 @@ export function App(): JSX.Element {
     { name: "", title: "Overview" },
     { name: "items", title: "Items" },
     ...(hello.flow === undefined ? [] : [{ name: "flow", title: "Flow" }]),
+    ...(hello.isShared ? [{ name: "shared", title: "Shared" }] : []),
     ...(hello.fromJournal ? [] : [{ name: "timeline", title: "Timeline" }]),
   ]
   const shown = view === "item" ? "items" : view
@@ -66,6 +68,8 @@ export function App(): JSX.Element {
           <Item row={Number(rest)} />
         ) : view === "flow" ? (
           <Flow />
+        ) : view === "shared" ? (
+          <Shared />
         ) : view === "timeline" ? (
           <Timeline />
         ) : (

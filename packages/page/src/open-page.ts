@@ -47,7 +47,7 @@ export interface Page extends AsyncDisposable {
  */
 export async function openPage(options: PageOptions = {}): Promise<Page> {
   checkPageOptions(options)
-  const { clock = systemClock, controls = {}, secrets = [], flow, onEvent: other } = options
+  const { clock = systemClock, controls = {}, secrets = [], flow, shared, onEvent: other } = options
   const token = options.token ?? randomBytes(24).toString("base64url")
   const redact = (text: string): string => redactSecrets(text, secrets)
   const files = await clientFiles()
@@ -86,6 +86,7 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
       marks: model.marks.all,
       ...(flow && { flow: flow.toJSON() }),
       fromJournal: followed !== undefined,
+      isShared: shared !== undefined,
     }
     return redact(JSON.stringify(answer))
   }
@@ -142,6 +143,7 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
     item: (row) => detailOf(row, model, list, source),
     text: (row, which) => source?.texts(columns.node(row), columns.index[row]!)?.[which],
     timeline: (fromMs, toMs) => timelineOf(model.traces, columns, model.latestMs, { fromMs, toMs }),
+    ...(shared && { shared }),
     control,
     redact,
   })

@@ -13,6 +13,7 @@ import {
 } from "@sluice/core/internal"
 import type { SqliteJournal } from "@sluice/journal"
 import type { ControlEvent, PageControls } from "./controls.ts"
+import type { SharedQuota } from "./shared-quota.ts"
 
 /** Options of `openPage`. */
 export interface PageOptions {
@@ -43,6 +44,8 @@ export interface PageOptions {
   readonly hasSchema?: boolean
   /** Texts that are never shown, such as API keys. What has the shape of a vendor's key is hidden in any case. */
   readonly secrets?: readonly string[]
+  /** Where limits are shared with other processes: what is kept of them (`read` of `sharedQuotas`). Asked once a second while somebody looks. */
+  readonly shared?: () => Promise<readonly SharedQuota[]>
   /** Another listener, which is told everything too. */
   readonly onEvent?: EventSink
   readonly clock?: Clock
@@ -66,6 +69,7 @@ const checks: Shape<PageOptions> = {
   prompt: callable,
   hasSchema: flag,
   secrets: listOf(text),
+  shared: callable,
   onEvent: callable,
   clock,
 }

@@ -114,6 +114,8 @@ export interface Hello {
   readonly flow?: unknown
   /** The charts are of a run that was read from its journal: there is no more than its items. */
   readonly fromJournal: boolean
+  /** Limits are shared with other processes: there is a view of that. */
+  readonly isShared: boolean
 }
 
 /** Once a second. */

@@ -3,6 +3,7 @@ import { openPage } from "../src/index.ts"
 import { faultsOf } from "./faults-of.ts"
 import { hasBrowser, openTab, startBrowser } from "./chromium.ts"
 import { soon } from "./command.ts"
+import { sharedQuota } from "./shared-quota.ts"
 import { tellRun } from "./told-run.ts"
 
 vi.setConfig({ testTimeout: 180_000 })
@@ -12,6 +13,7 @@ async function shown(): Promise<{ url: string; done: string[] }> {
   const page = await openPage({
     title: "a run",
     total: () => 50,
+    shared: async () => [sharedQuota()],
     flow: { toJSON: () => ({ name: "digest", kind: "batch" }) },
     controls: {
       pause: () => done.push("pause"),
@@ -27,7 +29,7 @@ async function shown(): Promise<{ url: string; done: string[] }> {
   return { url: page.url, done }
 }
 
-const views = ["", "items", "item/0", "flow", "timeline"]
+const views = ["", "items", "item/0", "flow", "shared", "timeline"]
 
 test.skipIf(!hasBrowser).for([
   ["light", 1280],

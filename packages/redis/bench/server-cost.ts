@@ -46,6 +46,7 @@ export async function serverCost(program: string): Promise<string[]> {
         h: 0,
         o: 0,
         O: [0, 0, 0, 0],
+        w: wants.length,
         T: {},
         W: wants,
         s: number,

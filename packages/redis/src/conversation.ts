@@ -27,7 +27,7 @@ export interface Party {
   /** Calls wait that no ticket is for. */
   readonly asks: boolean
   /** What is said of the present: places, dated tickets, who waits. */
-  state(nowMs: number, mayAsk: boolean): Pick<Turn, "h" | "o" | "O" | "T" | "W">
+  state(nowMs: number, mayAsk: boolean): Pick<Turn, "h" | "o" | "O" | "w" | "T" | "W">
   /** The answer to a turn with these wants. */
   hear(answer: TurnAnswer, wants: readonly Want[], nowMs: number): void
   /** Nobody has answered for longer than a lease. */

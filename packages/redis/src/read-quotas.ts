@@ -32,10 +32,17 @@ export interface SharedQuotaState {
   readonly members: readonly {
     readonly id: string
     readonly silentMs: number
+    /** Places that it holds, and calls that have a time to start at. */
     readonly places: number
+    readonly tickets: number
+    /** Calls that wait there, those included; and what is in the way of the first that has no time yet, or has to wait for one. */
+    readonly waiting: number
+    readonly waitsFor?: string
     readonly asks: boolean
     readonly learns: boolean
   }[]
+  /** Calls of all members that wait, by what is in the way; the most first. */
+  readonly waiting: readonly { readonly reason: string; readonly calls: number }[]
   /** Processes that were lost, whose share is left alone for now; and the share that the others have. */
   readonly lost: number
   readonly share: number
@@ -113,14 +120,27 @@ async function setLimits(store: Store, quota: string, limits: Readonly<Record<st
 }
 
 async function statesOf(store: Store): Promise<SharedQuotaState[]> {
+  return statesOfTags(store, await tagsOf(store))
+}
+
+/** Of those that are named, each read for itself: in a cluster too. */
+export async function statesOfTags(store: Store, tags: Iterable<string>): Promise<SharedQuotaState[]> {
   const found: SharedQuotaState[] = []
-  for (const tag of await tagsOf(store)) {
+  for (const tag of tags) {
     const text = (await store.run(show, keysOf(tag).keys, ["", "0"])) as string
-    const state = JSON.parse(text) as Omit<SharedQuotaState, "tag">
+    const state = JSON.parse(text) as Omit<SharedQuotaState, "tag" | "waiting">
     if (!state.name) continue
-    found.push({ tag, ...state, limits: listOf(state.limits), members: listOf(state.members) })
+    const members = listOf(state.members)
+    found.push({ tag, ...state, limits: listOf(state.limits), members, waiting: waitingOf(members) })
   }
   return found.toSorted((a, b) => a.name.localeCompare(b.name))
+}
+
+function waitingOf(members: SharedQuotaState["members"]): SharedQuotaState["waiting"] {
+  const reasons = new Map<string, number>()
+  for (const { waiting, waitsFor = "a time to start at" } of members)
+    if (waiting > 0) reasons.set(waitsFor, (reasons.get(waitsFor) ?? 0) + waiting)
+  return [...reasons].map(([reason, calls]) => ({ reason, calls })).toSorted((a, b) => b.calls - a.calls)
 }
 
 async function tagsOf(store: Store): Promise<Set<string>> {

@@ -12,7 +12,7 @@ import type {
   Consequence,
 } from "@sluice/scheduler"
 import { Absence } from "./absence.ts"
-import { amountsOf, less } from "./wire/amounts.ts"
+import { amountsOf, less, wantOf } from "./wire/amounts.ts"
 import { Conversation, type Party } from "./conversation.ts"
 import { KeptLimits } from "./kept-limits.ts"
 import type { Learner } from "./learner.ts"
@@ -46,6 +46,7 @@ export class SharedLedger implements Ledger, Party {
   readonly #learner: Learner | undefined
   #asks: Iterable<Ask> = []
   readonly #standing = new Standing()
+  #waiting = 0
   #running = 0
   #calls = 0
   #fatalAt = -1
@@ -176,6 +177,7 @@ export class SharedLedger implements Ledger, Party {
 
   want(asks: Iterable<Ask>, waiting: number): void {
     this.#asks = asks
+    this.#waiting = waiting
     if (waiting > 0 || this.#tickets.size > 0) this.#talk.kick()
   }
 
@@ -213,7 +215,7 @@ export class SharedLedger implements Ledger, Party {
     return this.#learner?.cursor
   }
 
-  state(nowMs: number, mayAsk: boolean): Pick<Turn, "h" | "o" | "O" | "T" | "W"> {
+  state(nowMs: number, mayAsk: boolean): Pick<Turn, "h" | "o" | "O" | "w" | "T" | "W"> {
     const { uncovered, spare } = this.#tickets.match(this.#asks, mostWants)
     // What nobody waits for any more goes back, and what was not taken in time.
     const surplus = new Set(spare)
@@ -224,6 +226,7 @@ export class SharedLedger implements Ledger, Party {
       h: this.#running + this.#tickets.places,
       o: this.#tickets.size,
       O: this.#tickets.amounts,
+      w: this.#waiting,
       T: tenants,
       W: mayAsk && !this.#absence.isLost ? uncovered.map(wantOf) : [],
     }
@@ -293,8 +296,4 @@ export class SharedLedger implements Ledger, Party {
     }
     if (this.isActive) this.#talk.askNow()
   }
-}
-
-function wantOf({ cost, place, priority = 0 }: Ask): Want {
-  return [...amountsOf(cost), place ? 1 : 0, Math.max(-1e9, priority)] // JSON knows no infinity.
 }

@@ -10,6 +10,7 @@ import { evictionOf } from "./store/eviction.ts"
 import { LedgerEvents } from "./ledger-events.ts"
 import { Learner } from "./learner.ts"
 import type { NodeRedisLike } from "./store/node-redis-store.ts"
+import { type SharedQuotaState, statesOfTags } from "./read-quotas.ts"
 import { quotaKeys } from "./store/quota-keys.ts"
 import { SharedLedger } from "./shared-ledger.ts"
 import { storeOf } from "./store/store-of.ts"
@@ -40,6 +41,8 @@ export interface SharedQuotas extends AsyncDisposable {
   (options: QuotaOptions & { readonly name: string }, identity?: SharedIdentity): Quota
   /** A quota by name, for batches and other callers: all processes that name it share it. The same object for the same name. */
   quota(name: string, options?: QuotaOptions): Quota
+  /** What is kept of the quotas that this process shares: who else does, what each holds and waits for, limits, the gate. */
+  read(this: void): Promise<SharedQuotaState[]>
   /** Gives back what this process holds and leaves. Calls that still run end as they like. */
   close(): Promise<void>
 }
@@ -74,10 +77,12 @@ export function sharedQuotas(options: SharedQuotasOptions): SharedQuotas {
   store.onReady(() => void evictionOf(store).then(resolve, () => {}))
   const named = new Map<string, Quota>()
   const ledgers = new Set<SharedLedger>()
+  const tags = new Set<string>()
   const make = (identity: string, label: string, quota: QuotaOptions): Quota => {
     // Says what is wrong with them.
     createQuota(quota)
     const keys = quotaKeys(identity, secret)
+    tags.add(keys.tag)
     const events = new LedgerEvents(quota.name ?? label, quota.onEvent, quota.clock ?? clock, () => store.trouble)
     void evicts.then((policy) => policy !== undefined && events.evicts(policy))
     const ledger = new SharedLedger(quota, {
@@ -111,6 +116,7 @@ export function sharedQuotas(options: SharedQuotasOptions): SharedQuotas {
       named.set(name, made)
       return made
     },
+    read: () => statesOfTags(store, tags),
     close,
     [Symbol.asyncDispose]: close,
   })

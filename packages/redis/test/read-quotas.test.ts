@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { Redis } from "ioredis"
-import { readQuotas, setSharedLimits } from "../src/read-quotas.ts"
+import { readQuotas, setSharedLimits, type SharedQuotaState } from "../src/read-quotas.ts"
 import { sharedQuotas } from "../src/shared-quotas.ts"
 import { findServer, type RedisServer, startServer } from "./redis-server.ts"
 
@@ -36,6 +36,27 @@ describe.skipIf(program === undefined)("what an operator sees and sets", () => {
     next.settle({ outcome: "success" })
     await shared.close()
     expect((await readQuotas(redis))[0]?.members).toEqual([])
+  }, 60_000)
+
+  test("who waits for what, and who has a time to start at", async () => {
+    const shared = sharedQuotas({ redis })
+    const limits = { requestsPerMinute: { limit: 600, kind: "bucket", burst: 2 }, concurrency: 100 } as const
+    const quota = shared.quota("busy", limits)
+    const calls = Array.from({ length: 30 }, () => quota.admit().catch(() => {}))
+    const busy = async (): Promise<SharedQuotaState> => (await readQuotas(redis)).find(({ name }) => name === "busy")!
+    await expect.poll(async () => (await busy())?.members[0]?.waitsFor).toBe("requestsPerMinute")
+    const [member] = (await busy()).members
+    expect(member?.asks).toBe(true)
+    expect(member?.waiting).toBeGreaterThan(10)
+    expect(member?.tickets).toBeGreaterThan(0)
+    expect(member?.tickets).toBeLessThan(member!.waiting)
+    expect(await shared.read()).toMatchObject([{ name: "busy", members: [{ waitsFor: "requestsPerMinute" }] }])
+
+    quota.retune({ requestsPerMinute: 600_000 })
+    await Promise.all(calls)
+    await expect.poll(async () => (await busy()).members[0]?.waiting).toBe(0)
+    expect((await busy()).members[0]).not.toHaveProperty("waitsFor")
+    await shared.close()
   }, 60_000)
 
   test("what is not there is said", async () => {

@@ -89,13 +89,23 @@ function textOf(state: SharedQuotaState): string {
     const numbers = [used, told, set, found, level].map((value) => (value === undefined ? "" : round(value)))
     table.push([printable(limit), kind === "total" ? "" : formatDuration(windowMs), printable(kind), ...numbers])
   }
-  const people = plainTable(["process", "places", "waits", "silent", ""])
-  for (const { id, places: held, asks, silentMs, learns } of members)
-    people.push([printable(id), held, asks ? "yes" : "", formatDuration(silentMs), learns ? "learns" : ""])
+  const people = plainTable(["process", "places", "dated", "waiting", "for", "silent", ""])
+  for (const { id, places: held, tickets, waiting, waitsFor, silentMs, learns } of members)
+    people.push([
+      printable(id),
+      held,
+      tickets,
+      waiting,
+      waiting > 0 ? printable(waitsFor ?? "") : "",
+      formatDuration(silentMs),
+      learns ? "learns" : "",
+    ])
+  const reasons = state.waiting.map(({ reason, calls }) => `${round(calls)} for ${printable(reason)}`)
   return [
     `${printable(name)} (${printable(tag)}): gate ${gate}, ${round(started)} started, ${round(refused)} refused in ${round(episodes)} bursts`,
     `places: ${running} of ${places < 0 ? "any number" : places}${lost > 0 ? `; ${lost} lost processes, whose share waits for them` : ""}`,
     ...(differs === undefined ? [] : [`processes tell different numbers for ${printable(differs)}: the lowest counts`]),
+    ...(reasons.length > 0 ? [`waiting: ${reasons.join(", ")}`] : []),
     ...(limits.length > 0 ? [table.toString()] : []),
     people.toString(),
     "",

@@ -1,16 +1,15 @@
-import { basename } from "node:path"
 import { compileChecks } from "../checks/compile-checks.ts"
 import { Marks } from "../checks/marks.ts"
 import type { Clock, EventSink, Lane, QuotaState, SluiceEvent } from "@sluice/core"
 import { cachedFetch } from "@sluice/journal"
 import { type LimitedFetch, limitedFetch } from "@sluice/providers"
+import type { SharedQuotas } from "@sluice/redis"
 import { FirstAnswer } from "../asking/first-answer.ts"
 import { keepKey } from "./check-earlier.ts"
 import { BatchTally } from "../display/batch-tally.ts"
 import { formatDuration } from "../display/quantities.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { exitCodes } from "../exit-codes.ts"
-import { promptText } from "../question/prompt-text.ts"
 import { readInput } from "../input/read-input.ts"
 import { openModel, type OpenedModel } from "../model/open-model.ts"
 import { ResultFiles, type ResultFilesOptions } from "../results/result-files.ts"
@@ -24,7 +23,7 @@ import { keepStopped } from "./stopped-in-words.ts"
 import { runWarnings } from "./run-warnings.ts"
 import { answersIn, leaving } from "./open-run-journal.ts"
 import { SharedBudget } from "../variants/shared-budget.ts"
-import { type AskedVariant, keepVariants, type PlacedVariant, titleOf as modelsIn } from "../variants/variant.ts"
+import { type AskedVariant, keepVariants, type PlacedVariant } from "../variants/variant.ts"
 import { forgetDeadline, leftOf } from "../lane/run-deadline.ts"
 import { concurrencyOf, laneScope } from "../lane/run-lane.ts"
 import { HandsOn } from "../ui/hands-on.ts"
@@ -32,6 +31,7 @@ import { RunKeys } from "../ui/run-keys.ts"
 import { openShared } from "../commands/open-shared.ts"
 import { onlineDeadline, type OnlineDeadline } from "../lane/online-deadline.ts"
 import type { OpenedWorkers } from "../workers/open-workers.ts"
+import { showPage, titleOf } from "./show-page.ts"
 import { openProgress, type Progress } from "./run-progress.ts"
 import { watchable } from "../watch/watchable.ts"
 
@@ -77,7 +77,7 @@ export async function carryOut(checked: CheckedRun, terminal: Terminal): Promise
   const opened: (AskedVariant & (OpenedModel | OpenedWorkers))[] = []
   try {
     for (const variant of checked.variants) opened.push({ ...variant, ...(await open(variant).catch(leaving(run))) })
-    return await runOpened(checked, terminal, { opened, fetch, firstAnswer, listeners })
+    return await runOpened(checked, terminal, { opened, fetch, firstAnswer, listeners, shared: shared?.quotas.read })
   } finally {
     for (const each of opened) await each.close()
     await fetch.close()
@@ -91,6 +91,7 @@ interface Calls {
   readonly firstAnswer: FirstAnswer
   /** Who hears what the calls do. */
   readonly listeners: EventSink[]
+  readonly shared: SharedQuotas["read"] | undefined
 }
 
 async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls): Promise<number> {
@@ -161,7 +162,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
       // The same inputs can be read again, and the journal knows which of them failed.
       retryFailed: checked.path === undefined || checked.files.includes("-") ? undefined : checked.page?.retryFailed,
     })
-    const shown = await show(checked, hands, progress.observe)
+    const shown = await showPage(checked, hands, progress.observe, calls.shared)
     if (shown) listeners.push(shown)
     checked.stopListening()
     const stopListening = terminal.onInterrupt(() => {
@@ -247,29 +248,8 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
   return marks && marks.failing > 0 ? exitCodes.failedCheck : exitCodes.done
 }
 
-function titleOf({ out, variants }: CheckedRun): string {
-  return `${basename(out)} with ${modelsIn(variants)}`
-}
-
 async function ending(opened: Calls["opened"], isWhole: boolean): Promise<void> {
   for (const each of opened) await each.end?.(isWhole)
-}
-
-/** What the page tells of this run hears what the run tells. */
-async function show(checked: CheckedRun, hands: HandsOn, observe: EventSink): Promise<EventSink | undefined> {
-  const { page, run, total, journal, path, variants } = checked
-  const [{ question }] = variants
-  return page?.show({
-    title: titleOf(checked),
-    runId: run.runId,
-    total,
-    journal,
-    path,
-    hands,
-    observe,
-    prompt: (input) => promptText(question.messages, input),
-    hasSchema: question.schema !== undefined,
-  })
 }
 
 const finishing = "Finishing what is in flight. Ctrl-C again stops now."

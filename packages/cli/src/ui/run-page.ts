@@ -1,6 +1,6 @@
 import type { EventSink, SluiceEvent } from "@sluice/core"
 import { openJournal, type SqliteJournal } from "@sluice/journal"
-import { type ControlEvent, openPage, type Page, type PageControls } from "@sluice/page"
+import { type ControlEvent, openPage, type Page, type PageControls, type PageOptions } from "@sluice/page"
 import { keysIn } from "../model/model-name.ts"
 import { printableText } from "../display/printable.ts"
 import type { Terminal } from "../display/terminal.ts"
@@ -21,6 +21,8 @@ export interface ShownRun {
   readonly prompt: (input: unknown) => string
   readonly hasSchema: boolean
   readonly observe: EventSink
+  /** What other processes and this one share. */
+  readonly shared: PageOptions["shared"]
 }
 
 /** The page of `sluice run --ui`, over all that it runs: again, when somebody has failed items asked again. */
@@ -90,7 +92,7 @@ export class RunPage {
     await this.#journal?.close()
   }
 
-  async #open({ title, path, runId, journal, prompt, hasSchema }: ShownRun): Promise<Page> {
+  async #open({ title, path, runId, journal, prompt, hasSchema, shared }: ShownRun): Promise<Page> {
     const { env, clock } = this.#terminal
     // One of its own: it is looked at for longer than the run lasts.
     if (path !== undefined) this.#journal = openJournal({ path, readOnly: true, clock })
@@ -105,6 +107,8 @@ export class RunPage {
       controls: this.#controls(),
       onControl: (event) => this.#controlled(event),
       secrets: keysIn(env),
+      // Of the run that is shown now: another one opens them anew.
+      ...(shared && { shared: async () => (await this.#shown?.shared?.()) ?? [] }),
       clock,
     })
     this.#print(`Page: ${page.url}`)

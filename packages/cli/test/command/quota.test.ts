@@ -1,7 +1,9 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { startVendor } from "@sluice/lab"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { sharedQuotas } from "@sluice/redis"
+import { Redis } from "ioredis"
+import { onTestFinished, afterAll, beforeAll, describe, expect, test } from "vitest"
 import { findServer, type RedisServer, startServer } from "../../../redis/test/redis-server.ts"
 import { sluice, temporaryFolder } from "./sluice.ts"
 
@@ -46,6 +48,21 @@ describe.skipIf(program === undefined)("quotas on Redis", () => {
     const { stdout } = await sluice(["quota", "show", "--redis", server.url])
     expect(stdout).toContain(`(${state.tag}): gate open, 2 started, 0 refused`)
     expect(stdout).toMatch(/requestsPerMinute.*60.*600/)
+  }, 60_000)
+
+  test("quota show tells how many calls wait, by what for, and what each process holds", async () => {
+    const redis = new Redis(server.url)
+    onTestFinished(() => redis.disconnect())
+    const shared = sharedQuotas({ redis })
+    const quota = shared.quota("busy", { requestsPerMinute: { limit: 60, kind: "bucket", burst: 2 } })
+    const controller = new AbortController()
+    for (let each = 0; each < 30; each++) void quota.admit({}, { signal: controller.signal }).catch(() => {})
+    await expect.poll(async () => (await shared.read())[0]?.members[0]?.waitsFor).toBe("requestsPerMinute")
+    const { stdout } = await sluice(["quota", "show", "--redis", server.url])
+    expect(stdout).toMatch(/^waiting: 2\d for requestsPerMinute$/m)
+    expect(stdout).toMatch(/^process +places +dated +waiting +for +silent/m)
+    controller.abort()
+    await shared.close()
   }, 60_000)
 
   test("what cannot be is one line and exit code 2", async () => {

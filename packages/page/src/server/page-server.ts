@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance, type FastifyReply } from "fastify"
 import type { ControlAction, ItemDetail, ItemFilter, ItemPage, ItemSort, Timeline } from "../wire.ts"
+import type { SharedQuota } from "../shared-quota.ts"
 import type { ItemQuestion } from "../items/item-list.ts"
 import type { ClientFiles } from "./client-files.ts"
 import { guard } from "./guard.ts"
@@ -20,6 +21,7 @@ export interface PageAnswers {
   /** One text of an item, whole. */
   text(row: number, which: "asked" | "answered"): string | undefined
   timeline(fromMs: number | undefined, toMs: number | undefined): Timeline
+  shared?(): Promise<readonly SharedQuota[]>
   /** Throws what is said to whoever asked. */
   control(body: unknown): ControlAction
   /** The same text without keys. */
@@ -102,6 +104,9 @@ export function pageServer(answers: PageAnswers): FastifyInstance {
       each === undefined ? undefined : Number(each),
     )
     return json(reply, answers.timeline(from, to))
+  })
+  app.get("/api/shared", async (_request, reply) => {
+    return answers.shared ? json(reply, await answers.shared()) : nothing(reply)
   })
   app.post("/api/control", (request, reply) => {
     try {

@@ -18,7 +18,7 @@ local seen = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
 for i = 1, #seen, 2 do
   local v = redis.call('HGET', KEYS[3], seen[i])
   local r = v and cmsgpack.unpack(v) or { h = 0 }
-  members[#members + 1] = { id = seen[i], silentMs = now - tonumber(seen[i + 1]), places = r.h, asks = asking[seen[i]] or false, learns = s.lr == seen[i] }
+  members[#members + 1] = { id = seen[i], silentMs = now - tonumber(seen[i + 1]), places = r.h, tickets = r.o or 0, waiting = r.w or 0, waitsFor = r.by, asks = asking[seen[i]] or false, learns = s.lr == seen[i] }
 end
 for _, p in ipairs(redis.call('ZRANGEBYSCORE', KEYS[7], now, '+inf')) do lost[#lost + 1] = p end
 return cjson.encode({ name = s.nm, limits = limits, members = members, lost = #lost, share = s.f, gateMs = math.max(0, s.g - now), ramping = s.rb > 0,

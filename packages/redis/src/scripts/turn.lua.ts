@@ -224,6 +224,9 @@ end
 
 -- Alone, it may use this share of every limit. A newcomer waits one lease, so that shares never sum above 1.
 r.sa = now - r.j >= m.ls and math.floor(s.f / alive * 1e6) / 1e6 or 0
+-- w: calls that wait, with a date (o) or for what is said (by).
+r.o = dated; r.w = math.max(0, (m.w or 0) - #starts + dated - m.o)
+if asked then r.by = by and by:gsub('^!', '') or nil end
 r.h = mine; r.t = m.t; r.g = #starts > 0 and got or nil
 local op = {}; for i = 1, 4 do op[i] = m.O[i] + got[i] end; open(r, op)
 if m.bye then

@@ -1,5 +1,6 @@
 import type { Cost } from "@sluice/core"
-import type { Amounts } from "./turn.ts"
+import type { Ask } from "@sluice/scheduler"
+import type { Amounts, Want } from "./turn.ts"
 
 /** A cost as it goes over the wire. */
 export function amountsOf({ requests = 1, inputTokens = 0, outputTokens = 0, usd = 0 }: Cost): Amounts {
@@ -24,3 +25,7 @@ export function plus(a: Amounts, b: Amounts): Amounts {
 }
 
 export const nothing: Amounts = Object.freeze([0, 0, 0, 0])
+
+export function wantOf({ cost, place, priority = 0 }: Ask): Want {
+  return [...amountsOf(cost), place ? 1 : 0, Math.max(-1e9, priority)] // JSON knows no infinity.
+}

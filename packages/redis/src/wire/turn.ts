@@ -62,6 +62,8 @@ export interface Turn {
   readonly o: number
   /** What those tickets hold. */
   readonly O: Amounts
+  /** Calls that wait. */
+  readonly w: number
   /** Tenants that wait, with their weights. */
   readonly T: Readonly<Record<string, number>>
   readonly W: readonly Want[]
