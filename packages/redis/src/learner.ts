@@ -220,8 +220,7 @@ export class Learner {
       ...(changed.length > 0 && { P: changed, me: (this.#memory = memory) }),
       ...(!isPlaces && { c: places === Infinity ? 0 : places }),
       ...(gateMs > answer.g + 1 && { gate: gateMs }),
-      // The first ramp of all is no matter of its gate: it ends by itself.
-      ...(answer.ramping && this.#gateUntilMs > 0 && gate.state === "open" && answer.g <= 0 && { open: 1 }),
+      ...(answer.ramping && gate.state === "open" && answer.g <= 0 && { open: 1 }),
     }
     if (Object.keys(message).length === 1) return
     this.#isTelling = true

@@ -60,7 +60,7 @@ describe.skipIf(program === undefined)("quotas on Redis", () => {
     await expect.poll(async () => (await shared.read())[0]?.members[0]?.waitsFor).toBe("requestsPerMinute")
     const { stdout } = await sluice(["quota", "show", "--redis", server.url])
     expect(stdout).toMatch(/^waiting: 2\d for requestsPerMinute$/m)
-    expect(stdout).toMatch(/^process +places +dated +waiting +for +silent/m)
+    expect(stdout).toMatch(/^│ process +│ places │ dated │ waiting │ for +│ silent/m)
     controller.abort()
     await shared.close()
   }, 60_000)

@@ -117,7 +117,7 @@ local function forward(s)
 end
 local function placesOf(s) return s.cs or (s.ct and s.cl and math.min(s.ct, s.cl)) or s.ct or s.cl or -1 end
 local function close(s, untilMs)
-  s.g = math.max(s.g, untilMs); s.sh = 1; s.rb = 1; s.bt = 1e15; s.ra = 0; s.rf = s.g; s.rs = 0; s.pr = 0
+  s.g = math.max(s.g, untilMs); s.sh = 1; s.rb = 1; s.bt = 1e15; s.ra = 0; s.rf = s.g; s.rs = 0; s.pr = 0; s.fr = nil
 end
 -- Keeps it, and returns for how long.
 local function keep(s)

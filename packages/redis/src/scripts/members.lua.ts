@@ -17,6 +17,8 @@ if isFirst then
   s = { born = m.nb, pv = 0, ep = 1, at = now, f = 1, L = {}, g = 0, gc = 0, sh = 0, rf = now, rb = m.told.ramp, bt = m.told.wave, ra = 0, rs = 0, st = 250, pr = 0,
     c = -1, n = 0, ds = {}, tn = {}, tw = 0, rv = {}, la = {}, vm = 0, op = { 0, 0, 0, 0 }, lr = '', lu = 0, nm = m.told.name, refused = 0, episodes = 0, started = 0, turns = 0 }
   if m.b then s.rb = 0 end
+  -- fr: it begins with few calls, and no gate was closed yet.
+  s.fr = s.rb > 0 and 1 or nil
 end
 local L = s.L
 forward(s)

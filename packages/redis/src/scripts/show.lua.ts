@@ -21,6 +21,6 @@ for i = 1, #seen, 2 do
   members[#members + 1] = { id = seen[i], silentMs = now - tonumber(seen[i + 1]), places = r.h, tickets = r.o or 0, waiting = r.w or 0, waitsFor = r.by, asks = asking[seen[i]] or false, learns = s.lr == seen[i] }
 end
 for _, p in ipairs(redis.call('ZRANGEBYSCORE', KEYS[7], now, '+inf')) do lost[#lost + 1] = p end
-return cjson.encode({ name = s.nm, limits = limits, members = members, lost = #lost, share = s.f, gateMs = math.max(0, s.g - now), ramping = s.rb > 0,
+return cjson.encode({ name = s.nm, limits = limits, members = members, lost = #lost, share = s.f, gateMs = math.max(0, s.g - now), ramping = s.rb > 0 and not s.fr,
   places = s.c, running = s.n, epoch = s.ep, episodes = s.episodes, refused = s.refused, started = s.started, turns = s.turns, differs = s.df })
 `

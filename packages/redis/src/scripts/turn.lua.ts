@@ -236,7 +236,7 @@ else redis.call('HSET', MEMBERS, m.p, cmsgpack.pack(r)) end
 local levels = {}
 for i = 1, #L do levels[i] = level(L[i]) end
 local out = { now = now, s = starts, r = retry, by = by, ep = s.ep, born = s.born, N = alive, sa = r.sa, g = math.max(0, s.g - now), n = s.n, c = s.c, l = levels,
-  f = s.f, pv = s.pv, df = s.df, ramping = s.rb > 0 and 1 or nil }
+  f = s.f, pv = s.pv, df = s.df, ramping = s.rb > 0 and not s.fr and 1 or nil }
 local sharers
 for t in pairs(m.T) do if s.tn[t] and s.tn[t][1] > 1 then sharers = sharers or {}; sharers[t] = s.tn[t][1] end end
 out.T = sharers
