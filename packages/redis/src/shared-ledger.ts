@@ -44,9 +44,8 @@ export class SharedLedger implements Ledger, Party {
   readonly #limits: KeptLimits
   readonly #talk: Conversation
   readonly #learner: Learner | undefined
-  #asks: Iterable<Ask> = []
+  #asks: Iterable<Ask> & { readonly size: number } = new Set<Ask>()
   readonly #standing = new Standing()
-  #waiting = 0
   #running = 0
   #calls = 0
   #fatalAt = -1
@@ -175,10 +174,9 @@ export class SharedLedger implements Ledger, Party {
     }
   }
 
-  want(asks: Iterable<Ask>, waiting: number): void {
+  want(asks: Iterable<Ask> & { readonly size: number }): void {
     this.#asks = asks
-    this.#waiting = waiting
-    if (waiting > 0 || this.#tickets.size > 0) this.#talk.kick()
+    if (asks.size > 0 || this.#tickets.size > 0) this.#talk.kick()
   }
 
   attach(wake: () => void, end: (error: SluiceError, untilMs?: number) => void): void {
@@ -199,8 +197,7 @@ export class SharedLedger implements Ledger, Party {
   }
 
   get #isWaiting(): boolean {
-    for (const _ask of this.#asks) return true
-    return false
+    return this.#asks.size > 0
   }
 
   get asks(): boolean {
@@ -226,7 +223,7 @@ export class SharedLedger implements Ledger, Party {
       h: this.#running + this.#tickets.places,
       o: this.#tickets.size,
       O: this.#tickets.amounts,
-      w: this.#waiting,
+      w: this.#asks.size,
       T: tenants,
       W: mayAsk && !this.#absence.isLost ? uncovered.map(wantOf) : [],
     }

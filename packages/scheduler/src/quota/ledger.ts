@@ -103,7 +103,7 @@ export interface Ledger {
   retune(limits: QuotaLimits, nowMs: number, wallMs: number, told: QuotaLimits): void
   snapshot(nowMs: number): LedgerSnapshot
   /** After each look at the queue: what could not start, in fair order. A ledger that reserves elsewhere asks there. */
-  want?(asks: Iterable<Ask>, waiting: number): void
+  want?(asks: Iterable<Ask> & { readonly size: number }): void
   /** In how many queues a tenant has calls, where the ledger has several: each gives it its part. */
   sharers?(tenant: string): number
   /** Told once by the queue: `wake` it when there may be room, `end` it with an error when there will be none (until then). */

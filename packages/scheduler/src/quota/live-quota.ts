@@ -206,7 +206,7 @@ export class LiveQuota implements Quota {
       this.#dispatchOnce()
     } while (this.#again)
     this.#dispatching = false
-    this.#ledger.want?.(this.#queue, this.#queue.size)
+    this.#ledger.want?.(this.#queue)
     this.#finishClosing()
   }
 
