@@ -12,9 +12,15 @@ export function limitsFor(model: string, { limits: byModel, ...together }: RunLi
   return (pattern === undefined ? undefined : byModel[pattern]) ?? {}
 }
 
+/** OpenAI's guide: "free to use". No price list of models, whose prices are above 0, has them. */
+const free: Readonly<Record<string, Price>> = {
+  "omni-moderation-*": { input: 0, output: 0 },
+  "text-moderation-*": { input: 0, output: 0 },
+}
+
 /** The configuration's, or the list price. */
 export function priceOf(model: string, { prices }: SluiceConfig): Price | undefined {
-  const known = { ...listPrices, ...prices }
+  const known = { ...listPrices, ...free, ...prices }
   const pattern = bestPattern(Object.keys(known), model)
   return pattern === undefined ? undefined : known[pattern]
 }

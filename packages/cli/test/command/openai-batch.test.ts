@@ -247,6 +247,23 @@ test.each<[string, readonly Line[], readonly string[], RegExp]>([
   expect([code, server.heard]).toEqual([2, []])
 })
 
+test("moderations cost nothing: a budget does not stop them, and the plan says $0", async () => {
+  const server = await jsonServer(() => ({
+    body: { id: "modr-1", model: "omni-moderation-latest", results: [{ flagged: false }] },
+  }))
+  const lines = Array.from({ length: 30 }, (_, at) => ({
+    custom_id: `m${at}`,
+    url: "/v1/moderations",
+    body: { input: `hello ${at}` },
+  }))
+  const { args, out } = setUp(lines, `${server.url}/v1`)
+  expect(await run([...args, "--budget-usd", "0.01", "--fields", "key,output", "-q"])).toMatchObject({ code: 0 })
+  expect(linesOf(out)).toHaveLength(30)
+  expect(linesOf(out)[0]).toEqual({ key: "m0", output: [{ flagged: false }] })
+  const planned = await run([...args.map((arg) => (arg === "run" ? "plan" : arg)), "--budget-usd", "0.01", "--json"])
+  expect(JSON.parse(planned.stdout)).toMatchObject({ usd: { online: 0, batch: 0 } })
+})
+
 test("a moderation needs no model: OpenAI is told the one that it would take, another server gets the body as it stands", async () => {
   const server = await jsonServer(() => ({ body: { id: "modr-1", model: "m", results: [{ flagged: false }] } }))
   const lines = [
