@@ -76,6 +76,11 @@ export class Estimate {
     if (this.#start === undefined && this.isBounded) this.#refusedMs = nowMs
   }
 
+  /** For so long nobody asked for more. */
+  pause(ms: number): void {
+    if (this.isBounded) this.#refusedMs += ms
+  }
+
   /** Somewhere in [low, high]: begins at their geometric mean and doubles until the next refusal measures it. */
   search(nowMs: number, low: number, high: number): void {
     this.high = high

@@ -9,6 +9,7 @@ import type { RateLimitOptions } from "./rate-limit-options.ts"
 import { RateTerms } from "./rate-terms.ts"
 import { SlowStart } from "./slow-start.ts"
 import type { TakenLog } from "./taken-log.ts"
+import { tuned } from "../tuned.ts"
 import { WindowCount } from "./window-count.ts"
 
 /**
@@ -28,6 +29,8 @@ export abstract class RateLevel extends RateTerms implements Budget {
   protected readonly window: WindowCount
   /** Of our own calls alone, never corrected: what slow start and the depth are measured in. */
   readonly #own: Backlog
+  /** When a call last left, or had others waiting behind it. */
+  #takenMs = Infinity
 
   constructor(options: RateLimitOptions) {
     super(options)
@@ -104,6 +107,9 @@ export abstract class RateLevel extends RateTerms implements Budget {
     this.advance(nowMs, perMs)
     this.backlog.add(nowMs, amount, perMs)
     this.start.took(nowMs, this.#own.add(nowMs, amount, perMs), amount)
+    // In a pause nothing contradicts a depth: it is what it was.
+    if (nowMs - this.#takenMs > tuned.stands.holdMs) this.depth.pause(nowMs - this.#takenMs)
+    this.#takenMs = nowMs
     this.window.take(nowMs, amount)
     this.taken += amount
     this.span.admitted += amount
@@ -114,6 +120,7 @@ export abstract class RateLevel extends RateTerms implements Budget {
   /** Others wait behind who leaves now: what ran over until now was held back by something else, and not for want of calls. */
   pressed(nowMs: number): void {
     this.advance(nowMs, this.perMs(nowMs), true)
+    this.#takenMs = nowMs
     this.span.crowded++
   }
 
