@@ -200,7 +200,10 @@ export function createProgram(terminal: Terminal, exit: (code: number) => void):
     .command("completion")
     .description("a completion script for your shell: source <(sluice completion bash)")
     .addArgument(new Argument("<shell>").choices(shells))
-    .action((shell: Shell) => void terminal.stdout.write(`${completionScript(program, shell)}\n`))
+    .action(async (shell: Shell) => {
+      const { names } = await import("./help/help-command.ts")
+      terminal.stdout.write(`${completionScript(program, shell, names())}\n`)
+    })
 
   return program
 }

@@ -12,7 +12,7 @@ interface Completed {
 }
 
 /** A completion script made from the program itself, so that it knows every command, option and choice. */
-export function completionScript(program: Command, shell: Shell): string {
+export function completionScript(program: Command, shell: Shell, helpPages: readonly string[]): string {
   const commands = program.commands.map((command) => {
     const options = [command, ...command.commands].flatMap((one) => one.options.filter(({ long }) => long))
     return {
@@ -23,6 +23,7 @@ export function completionScript(program: Command, shell: Shell): string {
       choices: [
         ...command.commands.map((inner) => inner.name()),
         ...command.registeredArguments.flatMap(({ argChoices = [] }) => argChoices),
+        ...(command.name() === "help" ? [...helpPages, ...program.commands.map((one) => one.name())] : []),
       ],
     }
   })

@@ -46,6 +46,7 @@ test.skipIf(!has("zsh"))(
       ["sluice export x --format c", "--format csv"],
       ["sluice completion f", "completion fish"],
       ["sluice quota w", "quota watch"],
+      ["sluice help wat", "help watch"],
       ["sluice quota show --r", "--redis"],
     ]
     const seen = execFileSync("zsh", ["-f", "-c", typing, "zsh", join(folder, "script.zsh"), ...typed.flat()], {
@@ -79,6 +80,7 @@ test.skipIf(!has("fish"))("in a real fish, Tab completes the same", async () => 
   expect(complete("sluice export x --format j")).toEqual(["jsonl"])
   expect(complete("sluice completion z")).toEqual(["zsh"])
   expect(complete("sluice quota w")).toEqual(["watch"])
+  expect(complete("sluice help wat")).toEqual(["watch"])
 })
 
 test("CI has the shells", () => {

@@ -220,6 +220,7 @@ test.skipIf(process.platform === "win32")(
     expect(complete("export", "x", "--format", "")).toBe("jsonl csv parquet")
     expect(complete("completion", "z")).toBe("zsh")
     expect(complete("quota", "w")).toBe("watch")
+    expect(complete("help", "wat")).toBe("watch")
     expect(complete("quota", "show", "--r")).toBe("--redis")
     // Files: bash offers them where there is no word.
     for (const typed of [

@@ -2,9 +2,11 @@ import { spawn } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { expect, test } from "vitest"
+import { expect, test, vi } from "vitest"
 import { ended, program, temporaryFolder } from "./sluice.ts"
 import { speakingVendor } from "./speaking-vendor.ts"
+
+vi.setConfig({ testTimeout: 120_000 })
 
 const tracer = pathToFileURL(join(import.meta.dirname, "fixtures/trace-modules.mjs")).href
 
@@ -29,10 +31,14 @@ async function loadedBy(args: readonly string[], folder = temporaryFolder()) {
 const light = ["@sluice/cli", "@sluice/core", "@sluice/scheduler", "commander"]
 const ofTheScheduler = ["p-limit", "yocto-queue"]
 
+const ofTheOptions = ["asking", "checks", "commands", "display", "help", "input", "lane", "model", "run", "ui"]
+
 test("the version and the help are told without calls, journals, schemas and the AI SDK", async () => {
   for (const args of [["--version"], ["--help"], ["run", "--help"], ["completion", "fish"]]) {
-    const { code, packages } = await loadedBy(args)
+    const { code, packages, rooms } = await loadedBy(args)
     expect([code, packages]).toEqual([0, [...light, ...ofTheScheduler].toSorted()])
+    // Of ours, what the options need to be listed and checked.
+    expect([...rooms].filter((room) => !ofTheOptions.includes(room))).toEqual([])
   }
 })
 

@@ -8,6 +8,8 @@ import { ended, program, temporaryFolder } from "./sluice.ts"
 
 // SLUICE_LINES=1000000 for the large form, which also says how long it took.
 const count = Number(process.env["SLUICE_LINES"] ?? 50_000)
+// From source, which takes 30 MB more than the command as it is published. What grows with the lines are a few bytes each.
+const mostMb = count > 50_000 ? 185 : 165
 
 const textOf = (id: number): string => `word ${id} of a text that is as long as a sentence`
 
@@ -36,7 +38,7 @@ function writeParquet(filename: string, rowGroupSize: number): void {
 }
 
 test.each(Object.entries(kinds))(
-  `${count} lines of %s through a run, and through the same command again: never more than 200 MB`,
+  `${count} lines of %s through a run, and through the same command again: never more than ${mostMb} MB`,
   async (kind, write) => {
     const folder = temporaryFolder()
     const input = `in.${kind.split(" ", 1)[0]}`
@@ -51,7 +53,7 @@ test.each(Object.entries(kinds))(
       if (count >= 1_000_000)
         console.log(`${kind}: ${((performance.now() - fromMs) / 1_000).toFixed(1)} s, ${peakMb.toFixed(0)} MB`)
       expect([code, peakMb > 40]).toEqual([0, true])
-      expect(peakMb).toBeLessThanOrEqual(200)
+      expect(peakMb).toBeLessThanOrEqual(mostMb)
     }
     await run()
     const written = outBytes()
@@ -59,5 +61,5 @@ test.each(Object.entries(kinds))(
     await run()
     expect(outBytes()).toBe(written)
   },
-  30_000 + count,
+  60_000 + 2 * count,
 )
