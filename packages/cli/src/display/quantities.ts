@@ -24,9 +24,10 @@ export function etaOf(ms: number, [low, high]: readonly [number, number] = [ms, 
   return isClose ? formatDuration(ms) : `${formatDuration(ms)} (${formatDuration(low)} to ${formatDuration(high)})`
 }
 
-/** `$0.0123`, `$12.30`. */
+/** `$0.0123`, `$12.30`; of less than the hundredth of a cent two digits, so that what a call costs is no zero. */
 export function formatUsd(usd: number): string {
-  return `$${usd.toFixed(usd < 1 ? 4 : 2)}`
+  const isTiny = usd >= 1e-9 && usd < 1e-4
+  return `$${usd.toFixed(isTiny ? Math.ceil(-Math.log10(usd)) + 1 : usd < 1 ? 4 : 2)}`
 }
 
 /** `1 call`, `2 calls`. */

@@ -223,7 +223,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
   const ended = deadline?.reason ?? budget?.reason
   if (ended) result = { ...result, stopped: result.stopped ?? ended }
   const interrupted = interruption.drain.aborted && !ended
-  if (!interrupted) await checked.table?.write(run)
+  if (!interrupted && !isNothing) await checked.table?.write(run)
   if (lane !== "online" && result.isWhole) {
     await run.putNote("lane", "online")
     await forgetDeadline(run)

@@ -2,7 +2,7 @@ import type { CheckedRun } from "./checked-run.ts"
 import type { BulkRunResult } from "./items/bulk-run.ts"
 
 /**
- * Whether a new run was left, or failed over its first input, before anything came of it, so that nothing has to stay: no answer, and nothing
+ * Whether a new run was left, found nobody to ask, or failed over its first input, before anything came of it, so that nothing has to stay: no answer, and nothing
  * anywhere that a later command would collect. `result` is `undefined` where the run threw.
  */
 export function isNothingDone(
@@ -10,7 +10,9 @@ export function isNothingDone(
   result: BulkRunResult | undefined,
 ): boolean {
   if (!isNew || lane !== "online" || options.cache || options.workers || page !== undefined) return false
-  return result ? result.ok + result.failed === 0 && interruption.drain.aborted : isUnsettled(journal, run.runId)
+  if (!result) return isUnsettled(journal, run.runId)
+  const isLeft = interruption.drain.aborted || result.stopped?.code === "connection"
+  return result.ok + result.failed === 0 && isLeft
 }
 
 function isUnsettled(journal: CheckedRun["journal"], runId: string): boolean {

@@ -147,7 +147,7 @@ function summaryOf(
     ...(open > 0 ? [`${countOf(open, "item")} ${open === 1 ? "is" : "are"} open.`] : []),
     ...(failing === undefined ? [] : [`${failing} of the answers fail${failing === 1 ? "s" : ""} a check.`]),
     ...spentOf(total),
-    ...placesIn({ out, failures, failed, isNothing: interrupted && ok + failed === 0 }),
+    ...placesIn({ out, failures, failed, isNothing: (interrupted || stopped !== undefined) && ok + failed === 0 }),
   ]
   if (journal !== undefined && (interrupted || stopped)) parts.push("The same command goes on from here.")
   if (journal !== undefined && failed > 0) parts.push("--retry-failed tries the failed ones again.")

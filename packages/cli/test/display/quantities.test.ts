@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { countOf, formatCount, formatDuration, limitOf } from "../../src/display/quantities.ts"
+import { countOf, formatCount, formatDuration, formatUsd, limitOf } from "../../src/display/quantities.ts"
 
 it.each([
   [0, "0"],
@@ -24,6 +24,18 @@ it.each([
   [3_723_000, "1:02:03"],
 ])("formatDuration(%d) is %s", (ms, text) => {
   expect(formatDuration(ms)).toBe(text)
+})
+
+it.each([
+  [0, "$0.0000"],
+  [1e-12, "$0.0000"],
+  [0.000_003_2, "$0.0000032"],
+  [0.000_05, "$0.000050"],
+  [0.000_123, "$0.0001"],
+  [0.5, "$0.5000"],
+  [12.3, "$12.30"],
+])("formatUsd(%d) is %s", (usd, text) => {
+  expect(formatUsd(usd)).toBe(text)
 })
 
 it("one is singular", () => {
