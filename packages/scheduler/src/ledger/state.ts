@@ -61,7 +61,7 @@ export class LedgerState {
 
   /** The first thing in the way of `cost`, or nothing. Of several limits, the one that takes longest. */
   block(nowMs: number, ask: Ask): Block | undefined {
-    const { cost, place, isAhead } = ask
+    const { cost, place, isAhead = false, isFew } = ask
     const alone = this.inFlight.requests === 0
     const gateMs = sends(cost) ? this.gate.msUntil(nowMs, alone) : 0
     let worst: Block | undefined = gateMs > 0 ? { by: "gate", dimension: "gate", ms: gateMs } : undefined
@@ -69,8 +69,8 @@ export class LedgerState {
       const isPlaces = budget === this.concurrency
       if (isPlaces && !place) continue
       const ms =
-        isPlaces && isAhead && this.adaptive
-          ? this.adaptive.msAhead(nowMs, this.concurrency.running)
+        isPlaces && (isAhead || isFew) && this.adaptive
+          ? this.adaptive.msAhead(nowMs, this.concurrency.running, isAhead)
           : budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone)
       if (ms <= 0 || (worst !== undefined && ms <= worst.ms)) continue
       const total = totalOf(budget, ms)

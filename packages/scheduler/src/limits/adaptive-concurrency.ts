@@ -99,13 +99,15 @@ export class AdaptiveConcurrency {
   }
 
   /**
-   * Milliseconds until one that goes before others may leave beside `running`. In slow start, where the next round trip would double
-   * the limit anyway, that is twice the limit already now, or twice what ran when a refusal of it would have been back.
+   * Milliseconds until one that comes alone, or goes before others, may leave beside `running`. In slow start, where the next round
+   * trip would double the limit anyway, that is twice what ran when a refusal of it would have been back; before others as many as the
+   * limit beyond it at once.
    */
-  msAhead(nowMs: number, running: number): number {
+  msAhead(nowMs: number, running: number, isBefore: boolean): number {
     if (running < this.limit) return 0
     if (!this.#slowStart || running >= this.#max) return Infinity
-    return running < 2 * Math.max(this.limit, this.#stood) ? 0 : Math.max(0, this.#peakMs + tuned.rampStepMs - nowMs)
+    const most = 2 * Math.max(this.#stood, isBefore ? this.limit : 0)
+    return running < most ? 0 : Math.max(0, this.#peakMs + tuned.rampStepMs - nowMs)
   }
 
   /** What was accepted when the server last refused, if it ever did. */

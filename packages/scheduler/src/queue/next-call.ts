@@ -24,9 +24,12 @@ export function nextCall(
   let blocked: Set<Block["dimension"]> | undefined
   let hopeless: NextCall["hopeless"]
   let soonestMs = Infinity
+  // Those who come one by one are no herd that a server would queue.
+  const isFew = 2 * queue.size <= ledger.places().running
   const waiter = queue.next((candidate) => {
     if (blocked && uses(candidate.cost, blocked)) return "skip"
     candidate.isAhead = candidate.priority > queue.lowest
+    candidate.isFew = isFew
     candidate.isDue = queue.isAgeing
     const block = ledger.block(nowMs, candidate)
     if (!block) return "take"

@@ -26,6 +26,8 @@ export interface Ask {
   readonly priority?: number
   /** Calls of lower priority wait behind it. */
   readonly isAhead?: boolean
+  /** At most half as many wait as run. */
+  readonly isFew?: boolean
   /** It is the turn of whoever has waited longest: nothing is kept from it for higher priority. */
   readonly isDue?: boolean
 }

@@ -21,6 +21,7 @@ export class QueuedCall extends Waiter implements Queued, Ask {
   group: AbortGroup | undefined = undefined
   told: ToldWait | undefined = undefined
   isAhead = false
+  isFew = false
   isDue = false
 
   /** The same as long as it waits: half of what is estimated. */

@@ -277,6 +277,25 @@ describe("priority", () => {
   })
 })
 
+describe("nothing told, long answers", () => {
+  const long = { limits: { requests: 2_000 }, latency: { baseMs: 12_000, perOutputTokenMs: 0 } } as const
+
+  it("a trickle waits for no answer: places that are guessed follow what comes", async () => {
+    const trickle = { calls: 200, arrivals: { kind: "poisson", perMinute: 600 }, ...small } as const
+    for (const { addedMs, refused } of await runs(trickle, { ...long, headers: "none" })) {
+      expect([addedMs.p95, refused]).toEqual([0, 0])
+      expect(addedMs.max).toBeLessThanOrEqual(250)
+    }
+  })
+
+  it("a batch is not let loose for that: ten run until the first answer is there", async () => {
+    for (const { truth } of await runs(batch(60), { ...long, headers: "none" })) {
+      const early = truth.perSecond.filter(({ second }) => second < 10)
+      expect(early.reduce((sum, { starts }) => sum + starts, 0)).toBe(10)
+    }
+  })
+})
+
 describe("nothing told, a vendor whose 429 says nothing", () => {
   for (const seed of [1412, 2151, 2814]) {
     it(`draw ${seed}: one call after the other refused is neither luck nor a want of places, and none is refused for good`, async () => {
