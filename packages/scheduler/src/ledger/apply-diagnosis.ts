@@ -76,6 +76,8 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
       break
     }
     case "rate":
+      // Refused so often in a row, it was passed on from what had stood ready.
+      if (limit.inARow >= tuned.fewCalls) limit.passed.forget()
       limit.rate.low = limit.passedPerMs(nowMs)
       limit.rate.refused(nowMs, diagnosis.perMs * tuned.margin, limit.callMs(nowMs, amount))
       limit.empty(nowMs, 0, call.admittedMs)

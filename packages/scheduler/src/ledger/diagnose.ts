@@ -44,7 +44,6 @@ export interface LimitFacts {
   readonly sinceMs: number
   /** Refusals before this one, each soon after the other. */
   readonly inARow: number
-  /** The user vouched for the depth. */
   readonly isDepthTold: boolean
   readonly earlyMs: number
   /** What this answer says remains. */
@@ -62,7 +61,6 @@ export interface RefusalFacts {
   readonly retryAfterMs: number | undefined
   /** The vendor says that the limit is 0. */
   readonly isNever: boolean
-  /** When a day's total is back. */
   readonly dayResetMs: number | undefined
   /** The call left after the last event. */
   readonly isNew: boolean
@@ -74,9 +72,10 @@ export interface RefusalFacts {
   readonly mayWantPlaces: boolean
   /** Told or found: fewer run than the places that there are. */
   readonly hasPlaces: boolean
+  /** What the call took of what the vendor names. */
+  readonly amount: number
   /** What was admitted over each of some spans up to now, where no limit is known. */
   readonly spans: readonly { readonly ms: number; readonly admitted: number }[]
-  /** The first of it would have left a sliding window only after the delay. */
   readonly endsBeforeWindow: boolean
 }
 
@@ -127,15 +126,16 @@ function crowded({ crowd }: RefusalFacts): Diagnosis {
 }
 
 /** Over some span up to now more came than was granted; over each, at most a window's worth and what flowed in. */
-function ofUnknownRate({ spans, dimension = "requests", retryAfterMs, endsBeforeWindow }: RefusalFacts): Diagnosis {
+function ofUnknownRate({ spans, dimension = "requests", amount, retryAfterMs, ...facts }: RefusalFacts): Diagnosis {
   const admitted = spans.at(-1)?.admitted ?? 0
   if (admitted <= 0) return { cause: "unknown" }
-  const high = Math.max(...spans.map((span) => (span.admitted + 1) / span.ms))
+  const high = Math.max(...spans.map((span) => (span.admitted + amount) / span.ms))
   const low = Math.max(...spans.map((span) => span.admitted / (60_000 + span.ms)))
   // A bucket would have had one more by then.
-  const isWindow = retryAfterMs !== undefined && retryAfterMs > tuned.windowExcess * 60_000 && 3 / retryAfterMs < low
-  if (isWindow) return { cause: "unknown-window", dimension, admitted, isFixed: endsBeforeWindow }
-  return { cause: "unknown-rate", dimension, low, high: Math.max(low, Math.min(high, byDelay(1, retryAfterMs))) }
+  const isWindow =
+    retryAfterMs !== undefined && retryAfterMs > tuned.windowExcess * 60_000 && (3 * amount) / retryAfterMs < low
+  if (isWindow) return { cause: "unknown-window", dimension, admitted, isFixed: facts.endsBeforeWindow }
+  return { cause: "unknown-rate", dimension, low, high: Math.max(low, Math.min(high, byDelay(amount, retryAfterMs))) }
 }
 
 function ofLimit(facts: RefusalFacts, limit: LimitFacts, index: number, isUnnamed: boolean): Diagnosis {

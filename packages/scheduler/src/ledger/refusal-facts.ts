@@ -20,6 +20,7 @@ export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, 
   // Places that it would have taken, itself included; a call that is alone wants none.
   const asked = running === 0 ? 0 : running + 1
   const places = adaptive ? adaptive.ceiling : concurrency.limit
+  const suspect = suspectOf(limits, facts, end)
   const isRow = crowding.isRow(call.admittedMs)
   const endsMs = log.firstSince(nowMs - 60_000) + 60_000 * (1 - tuned.room)
   return {
@@ -30,11 +31,12 @@ export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, 
     dayResetMs: end.limits?.find((one) => (one.windowMs ?? 0) >= dayMs)?.resetMs,
     isNew: gate.isNew(call.admittedMs),
     limits: facts,
-    suspect: suspectOf(limits, facts, end),
+    suspect,
     crowd: crowding.judge(call.admittedMs, adaptive?.isProbe(running) ?? false),
     mayWantPlaces: !isRow && crowding.mayBeShort(nowMs, running),
     hasPlaces: isRow || (places !== undefined && places < Infinity && asked < places * tuned.nearlyAll),
-    spans: limits.some((one) => !one.daily) ? [] : tuned.spansMs.map((ms) => ({ ms, admitted: log.since(nowMs - ms) })),
+    amount: amountOf(call.cost, dimension),
+    spans: suspect >= 0 ? [] : tuned.spansMs.map((ms) => ({ ms, admitted: log.since(nowMs - ms) })),
     endsBeforeWindow: nowMs + (end.retryAfterMs ?? Infinity) < endsMs,
   }
 }
@@ -90,10 +92,15 @@ export function isOf(reading: LimitReading, limit: RateLimit): boolean {
   return limit.isTold && reading.limit === limit.limit
 }
 
-/** The limit that most likely refused: of those named, else of those that headers say are empty, else of all, the emptiest. */
+/**
+ * The limit that most likely refused: of those named, else of those that headers say are empty, else of all, the emptiest. Where tokens
+ * are named, or requests, and only the other is known, it is none of these.
+ */
 function suspectOf(limits: readonly RateLimit[], facts: readonly LimitFacts[], { dimension }: Throttled): number {
   const indexes = limits.map((_, index) => index).filter((index) => !limits[index]!.isGrowth)
   const named = indexes.filter((index) => limits[index]!.dimension === dimension)
+  const isOther = (index: number): boolean => (limits[index]!.dimension === "requests") !== (dimension === "requests")
+  if (dimension !== undefined && indexes.every((index) => isOther(index) || limits[index]!.daily)) return -1
   const empty = indexes.filter((index) => (facts[index]!.remaining ?? Infinity) < Math.max(1, facts[index]!.amount))
   const pool = named.length > 0 ? named : empty.length > 0 ? empty : indexes.filter((index) => !limits[index]!.daily)
   const fullness = (index: number): number => {

@@ -35,10 +35,11 @@ export class LedgerState {
   readonly inFlight: { requests: number; input: number; output: number } = { requests: 0, input: 0, output: 0 }
   /** Requests admitted since the last congestion event. */
   readonly event: { admitted: number; sinceMs: number }
-  /** What was sent, while no rate is known: what one is guessed from. */
+  /** What was sent, while no rate of it is known: what one is guessed from. */
   readonly sent: { readonly requests: TakenLog; readonly tokens: TakenLog }
   #dollars: Reservoir | undefined
-  #hasRate = false
+  #hasRequests = false
+  #hasTokens = false
   /** The first priority that came, and what is kept for others since there are any. */
   #priority: number | undefined
   #kept: KeptRoom | undefined
@@ -122,10 +123,8 @@ export class LedgerState {
     this.inFlight.output += cost.outputTokens ?? 0
     this.inFlight.input += cost.inputTokens ?? 0
     this.event.admitted += cost.requests ?? 1
-    if (!this.#hasRate) {
-      this.sent.requests.take(nowMs, cost.requests ?? 1)
-      this.sent.tokens.take(nowMs, amountOf(cost, "tokens"))
-    }
+    if (!this.#hasRequests) this.sent.requests.take(nowMs, cost.requests ?? 1)
+    if (!this.#hasTokens) this.sent.tokens.take(nowMs, amountOf(cost, "tokens"))
     this.crowding.started(nowMs, this.concurrency.running)
     this.adaptive?.started(nowMs, this.concurrency.running)
     return this.gate.started(nowMs) ? { ...taken, openedAfterMs: nowMs - this.gate.closedAtMs } : taken
@@ -223,7 +222,9 @@ export class LedgerState {
   addLimit(limit: RateLimit): void {
     this.limits.push(limit)
     this.budgets.push(limit)
-    this.#hasRate ||= !limit.daily && !limit.isGrowth
+    if (limit.daily || limit.isGrowth) return
+    if (limit.dimension === "requests") this.#hasRequests = true
+    else this.#hasTokens = true
   }
 }
 

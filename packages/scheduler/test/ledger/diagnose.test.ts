@@ -46,6 +46,7 @@ const refusal: RefusalFacts = {
   crowd: "crowded",
   mayWantPlaces: false,
   hasPlaces: false,
+  amount: 1,
   spans: [],
   endsBeforeWindow: false,
 }
@@ -103,6 +104,11 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
     "nothing known, a delay named: a bucket has room for one by then",
     { ...refusal, ...unknown, spans, retryAfterMs: 2_500 },
     { cause: "unknown-rate", dimension: "requests", low: 0.001, high: 0.001 },
+  ],
+  [
+    "tokens are named, and only requests are known: a rate of tokens, of which the call took many",
+    { ...refusal, suspect: -1, dimension: "tokens", amount: 3_000, spans: [{ ms: 60_000, admitted: 120_000 }] },
+    { cause: "unknown-rate", dimension: "tokens", low: 1, high: 2.05 },
   ],
   [
     "nothing known, a delay no bucket would name",

@@ -100,6 +100,33 @@ describe("a limit is one limit, however it became known", () => {
   })
 })
 
+describe("a 429 that names tokens, where only requests are told, or the other way round", () => {
+  const cost = { inputTokens: 1_000, outputTokens: 200 }
+  for (const [told, dimension] of [
+    [{ requestsPerMinute: 600 }, "tokens"],
+    [{ tokensPerMinute: 720_000 }, "requests"],
+  ] as const) {
+    it(`is no refusal of ${Object.keys(told)[0]}: a rate of ${dimension} is looked for`, async () => {
+      const events: { type: string; dimension?: string; observed?: string }[] = []
+      const { clock, quota } = setUp({ ...told, onEvent: (event) => void events.push(event) })
+      for (let i = 0; i < 30; i++) {
+        const permit = await clock.run(quota.admit(cost))
+        await clock.advance(50)
+        permit.settle({ outcome: "success", actual: cost })
+      }
+      const permit = await clock.run(quota.admit(cost))
+      await clock.advance(50)
+      permit.settle({ outcome: "throttled", reason: "rate", dimension, actual: { requests: 0 } })
+      const changed = events.filter(({ type }) => type === "limit-change").map((event) => event.dimension)
+      expect(changed).toEqual([`${dimension} per minute`])
+      expect(events.find(({ type }) => type === "throttle")?.observed).toMatch(`${dimension} a minute`)
+      const [first, found] = quota.snapshot().limits
+      expect(first).toMatchObject({ name: Object.keys(told)[0], limit: Object.values(told)[0] })
+      expect(found!.limit).toBeGreaterThan(dimension === "tokens" ? 18_000 : 15)
+    })
+  }
+})
+
 describe("a limit of 0", () => {
   it("ends the queue after one call, with an error that says so", async () => {
     const { clock, quota } = setUp()
