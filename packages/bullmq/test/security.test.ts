@@ -10,6 +10,16 @@ import { countFlow, type Shared } from "./count-flow.ts"
 const program = findServer()
 const page = readFileSync(path.join(import.meta.dirname, "../../../docs/scale-out.md"), "utf8")
 
+async function goesThrough(connection: Parameters<typeof bullWorker>[1]["connection"]): Promise<void> {
+  const worker = bullWorker(countFlow(), { connection })
+  const executor = bullExecutor(countFlow(), { connection })
+  const shared: Shared = { count: 50 }
+  await countFlow().run(shared, { executor, runId: "run" })
+  expect(shared).toMatchObject({ sum: 49 * 50, errors: [] })
+  await executor.close()
+  await worker.close()
+}
+
 test.skipIf(program === undefined || program.includes("://"))(
   "the page's user of Redis has the rights that workers need, and none to other keys",
   async () => {
@@ -18,13 +28,7 @@ test.skipIf(program === undefined || program.includes("://"))(
     const admin = new Redis(server.url)
     await admin.call("ACL", "SETUSER", "sluice-workers", "on", ">secret", ...rights!.split(" "))
     const connection = { host: "127.0.0.1", port: server.port, username: "sluice-workers", password: "secret" }
-    const worker = bullWorker(countFlow(), { connection })
-    const executor = bullExecutor(countFlow(), { connection })
-    const shared: Shared = { count: 50 }
-    await countFlow().run(shared, { executor, runId: "run" })
-    expect(shared).toMatchObject({ sum: 49 * 50, errors: [] })
-    await executor.close()
-    await worker.close()
+    await goesThrough(connection)
     const redis = new Redis(connection)
     for (const command of [["SET", "other", "1"], ["GET", "other"], ["FLUSHALL"], ["CONFIG", "GET", "*"]] as const)
       await expect(redis.call(...(command as unknown as [string]))).rejects.toThrow("NOPERM")
@@ -47,13 +51,7 @@ test.skipIf(program === undefined || program.includes("://"))(
     if (!server) return context.skip("this server was built without TLS")
     const { ca, port } = server
     const connection = { host: "localhost", port, tls: { ca } }
-    const worker = bullWorker(countFlow(), { connection })
-    const executor = bullExecutor(countFlow(), { connection })
-    const shared: Shared = { count: 50 }
-    await countFlow().run(shared, { executor, runId: "run" })
-    expect(shared).toMatchObject({ sum: 49 * 50, errors: [] })
-    await executor.close()
-    await worker.close()
+    await goesThrough(connection)
     const said = await new Promise<string>((resolve) => {
       const stranger = bullWorker(countFlow(), {
         connection: { host: "localhost", port, tls: {} },

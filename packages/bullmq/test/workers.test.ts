@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import type { SluiceEvent } from "@sluice/core"
 import { Queue, QueueEvents } from "bullmq"
 import { Redis } from "ioredis"
@@ -13,7 +14,6 @@ import { prefix, queueName } from "../src/redis/queue-name.ts"
 import { countFlow, type Shared } from "./count-flow.ts"
 
 const program = findServer()
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Real processes and a real server. */
 describe.skipIf(program === undefined)("a batch over workers", () => {

@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs"
 import { availableParallelism, loadavg } from "node:os"
 import path from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { startVendor } from "@sluice/lab"
 import { findServer, startServer } from "../test/redis-server.ts"
 import { type FleetWorker, startWorker, type WorkerOptions } from "./fleet.ts"
@@ -55,7 +56,7 @@ for (const setting of settings)
 const latency = { baseMs: 100, perOutputTokenMs: 0 }
 const batchRows: string[] = []
 for (const setting of batches)
-  if (only === undefined || setting.title.includes(only))
+  if (only === undefined || only === "batches" || setting.title.includes(only))
     batchRows.push(await measureBatches(program, { limits: { requests: truth }, latency }, setting))
 if (only === undefined) {
   const text = report(rows, await serverCost(program))
@@ -114,8 +115,4 @@ ${cost.join("\n")}
 
 async function done(workers: readonly FleetWorker[]): Promise<number[]> {
   return Promise.all(workers.map(async (worker) => (await worker.report()).done))
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

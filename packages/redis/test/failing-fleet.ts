@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises"
 import { startVendor } from "@sluice/lab"
 import { Redis } from "ioredis"
 import { onTestFinished } from "vitest"
@@ -7,7 +8,6 @@ import { findServer, type RedisServer, startServer } from "./redis-server.ts"
 // Its tests stop, fill and replace their server.
 const found = findServer()
 export const program: string | undefined = found?.includes("://") ? undefined : found
-export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Calls a second, and at once. */
 export const [rate, burst] = [20, 40]

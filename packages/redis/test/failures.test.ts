@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises"
 import { describe, expect, test } from "vitest"
 import { readQuotas } from "../src/read-quotas.ts"
-import { burst, clientOf, ending, fleetOf, program, rate, serverOf, sleep, tell } from "./failing-fleet.ts"
+import { burst, clientOf, ending, fleetOf, program, rate, serverOf, tell } from "./failing-fleet.ts"
 import { startProxy } from "./slow-proxy.ts"
 
 /**

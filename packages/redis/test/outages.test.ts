@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises"
 import { describe, expect, test } from "vitest"
 import { readQuotas } from "../src/read-quotas.ts"
-import { clientOf, ending, fleetOf, program, serverOf, sleep, tell } from "./failing-fleet.ts"
+import { clientOf, ending, fleetOf, program, serverOf, tell } from "./failing-fleet.ts"
 import { freePort, type RedisServer } from "./redis-server.ts"
 import { startProxy } from "./slow-proxy.ts"
 

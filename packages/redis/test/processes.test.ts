@@ -1,10 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises"
 import { startVendor } from "@sluice/lab"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { type FleetWorker, startWorker, type WorkerOptions } from "../bench/fleet.ts"
 import { findServer, type RedisServer, startServer } from "./redis-server.ts"
 
 const program = findServer()
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Real processes, real HTTP, a real server. Thresholds are wide: machines are busy. */
 describe.skipIf(program === undefined)("real processes on one Redis", () => {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto"
 import { closeSync, existsSync, mkdirSync, openSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { setTimeout as pause } from "node:timers/promises"
 import type { Random } from "@sluice/core"
 import { openJournal } from "@sluice/journal"
 import { parquetWriteBuffer } from "hyparquet-writer"
@@ -59,7 +60,6 @@ export interface ChaosSizes {
 
 const concurrency = 8
 const prompt = (id: number): string => `Say word ${id}.`
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Kills runs of one cell in `folder`, lets the last one finish, and counts what came of it. */
 export async function runCell(cell: ChaosCell, folder: string, sizes: ChaosSizes): Promise<ChaosFigures> {

@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as pause } from "node:timers/promises"
 import { openJournal } from "@sluice/journal"
 import { expect, test } from "vitest"
 import { ended, fastProgram, linesOf, startLab, startSluice, temporaryFolder } from "./sluice.ts"
@@ -14,7 +15,6 @@ interface Stats {
 }
 
 const jsonAt = async <T>(url: string): Promise<T> => (await (await fetch(url)).json()) as T
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 function writeInputs(folder: string, count: number): void {
   const lines = Array.from({ length: count }, (_, id) => `${JSON.stringify({ id, text: `word ${id}` })}\n`)

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { findServer, type RedisServer, startServer } from "../../../redis/test/redis-server.ts"
 import { countingVendor } from "../chaos/kill-and-resume.ts"
@@ -9,7 +10,6 @@ import { key, type StartedWorker, startSluiceWorker } from "./fleet.ts"
 const found = findServer()
 // These stop their server.
 const program = found?.includes("://") ? undefined : found
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Real processes, real HTTP, a real server that answers no more: it is killed, or stands still with its connections open. */
 describe.skipIf(program === undefined)("Redis is gone", () => {

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { openJournal } from "@sluice/journal"
 import { bullExecutor } from "@sluice/bullmq"
 import { Redis } from "ioredis"
@@ -19,7 +20,6 @@ const kills = Number(process.env["SLUICE_CHAOS"] ?? 4)
 const items = kills > 4 ? kills * 250 : 400
 /** Items that a worker is at, at a time. */
 const places = 16
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Real processes, real HTTP, a real server. */
 describe.skipIf(program === undefined)("sluice run --workers", () => {
