@@ -17,6 +17,8 @@ const pidAt = 60
  * Throws `journal-locked` while another process has it.
  */
 export function lockResults(out: string): () => void {
+  // A device or a folder, which is refused for that.
+  if (!(statSync(out, { throwIfNoEntry: false })?.isFile() ?? true)) return () => {}
   const path = `${placeOf(out)}.lock`
   for (;;) {
     checkLink(path)

@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, symlinkSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test, vi } from "vitest"
-import { ended, linesOf } from "./sluice.ts"
+import { ended, linesOf, sluice } from "./sluice.ts"
 import { labVendor, place, start } from "./set-up.ts"
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -37,6 +37,20 @@ test("results that a link leads to are the same results", async () => {
   symlinkSync("out.jsonl", join(here.folder, "link.jsonl"))
   const { code, stderr } = await ended(start(here, [...here.args, "-o", "link.jsonl", "--no-journal"]))
   expect([code, stderr]).toEqual([2, expect.stringContaining(`process ${first.pid} is writing these results`)])
+})
+
+test("what is no file is refused for that, and no lock is made beside it", async () => {
+  const here = place(3)
+  const folder = join(here.folder, "folder")
+  mkdirSync(folder)
+  const before = readdirSync(here.folder)
+  const args = ["run", join(here.folder, "in.jsonl"), "-p", "{{text}}", "-m", "noop:", "--no-journal"]
+  for (const out of [folder, "/dev/full"])
+    expect(await sluice([...args, "-o", out])).toMatchObject({
+      code: 2,
+      stderr: `sluice: ${out} is not a file. Choose another --out, or - for standard output.\n`,
+    })
+  expect(readdirSync(here.folder)).toEqual(before)
 })
 
 test("a run that was killed holds nothing: the next one begins at once, and leaves no lock", async () => {
