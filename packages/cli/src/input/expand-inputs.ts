@@ -1,18 +1,34 @@
-import { realpathSync } from "node:fs"
+import { existsSync, realpathSync } from "node:fs"
 import { isAbsolute, join, relative, resolve, sep } from "node:path"
 import { usageError } from "../usage-error.ts"
 import { kindOf, statOf } from "../files/path-kind.ts"
 
-/** Files as they were named, globs and folders put in their files (sorted); `-` is standard input. Throws when there is nothing. */
-export async function expandInputs(names: readonly string[], followLinks: boolean): Promise<string[]> {
+/**
+ * Files as they were named, globs and folders put in their files (sorted); `-` is standard input. What the command writes itself, `own`, no
+ * glob fits. Throws when there is nothing, and where such a file was named.
+ */
+export async function expandInputs(
+  names: readonly string[],
+  followLinks: boolean,
+  own: readonly string[],
+): Promise<string[]> {
+  const written = new Set(own.map(placeOf))
+  const isOwn = (file: string): boolean => written.has(placeOf(file))
   const files: string[] = []
-  for (const name of names) files.push(...(await filesOf(name, followLinks)))
+  for (const name of names) files.push(...(await filesOf(name, followLinks, isOwn)))
   return files
 }
 
-async function filesOf(name: string, followLinks: boolean): Promise<string[]> {
+/** Behind whatever links; the path itself where there is nothing yet. */
+function placeOf(path: string): string {
+  return existsSync(path) ? realpathSync(path) : resolve(path)
+}
+
+async function filesOf(name: string, followLinks: boolean, isOwn: (file: string) => boolean): Promise<string[]> {
   if (name === "-") return [name]
   const stat = statOf(name)
+  if (stat?.isFile() && isOwn(name))
+    throw usageError(`${name} is the input, and where this command writes its results. Choose another --out.`)
   if (stat?.isFile() || stat?.isFIFO()) return [name]
   const { glob, isDynamicPattern } = await import("tinyglobby")
   const isFolder = stat?.isDirectory() ?? false
@@ -20,7 +36,7 @@ async function filesOf(name: string, followLinks: boolean): Promise<string[]> {
   if (!isFolder && !isDynamicPattern(name)) throw usageError(`${name}: no such file.`)
   const found = isFolder
     ? (await glob("**/*", { cwd: name, expandDirectories: false })).map((file) => join(name, file))
-    : await glob(name, { expandDirectories: false })
+    : (await glob(name, { expandDirectories: false })).filter((file) => !isOwn(file))
   const files = found.toSorted()
   for (const file of files) checkFile(file)
   if (!followLinks) checkLinks(files, isFolder ? name : folderOf(name), name)

@@ -4,6 +4,7 @@ import type { SqliteRunJournal } from "@sluice/journal"
 import { z } from "zod"
 import { usageError } from "../usage-error.ts"
 import { beginsAs, type FileMark, fileMark } from "./file-mark.ts"
+import { tableKindOf } from "./result-kind.ts"
 
 /** Where the results of a run go. */
 export interface ResultPlaces {
@@ -38,6 +39,23 @@ function newFailures(): string {
 /** No failures, no file of failures. */
 export function removeIfEmpty(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.size === 0) rmSync(path)
+}
+
+/** Every file that a command writes or may write, whatever there is already. */
+export function ownFiles({
+  out = "-",
+  formatOut,
+  journal,
+}: {
+  readonly out?: string
+  readonly formatOut?: string
+  readonly journal?: string | false
+}): string[] {
+  const path = typeof journal === "string" ? journal : out === "-" ? undefined : `${out}.journal`
+  const lines = tableKindOf(out, formatOut) === undefined ? [] : [`${out}.jsonl`]
+  const results = out === "-" ? [] : [out, ...lines, `${out}.failed.jsonl`]
+  const journals = path === undefined ? [] : ["", "-wal", "-shm"].map((suffix) => `${path}${suffix}`)
+  return [...results.flatMap((place) => [place, besideOf(place)]), ...journals]
 }
 
 const note = "results"

@@ -11,7 +11,7 @@ import { checkBudget } from "../model/model-money.ts"
 import { parseModelName } from "../model/model-name.ts"
 import { tableKindOf } from "../results/result-kind.ts"
 import { fieldsFor } from "../results/result-fields.ts"
-import { checkFolder, checkLink, checkPlaces, placesOf, removeIfEmpty } from "../results/result-places.ts"
+import { checkFolder, checkLink, checkPlaces, ownFiles, placesOf, removeIfEmpty } from "../results/result-places.ts"
 import { usageError } from "../usage-error.ts"
 import { forgetFrame } from "../watch/kept-frame.ts"
 import { checkWorkers } from "../workers/check-workers.ts"
@@ -105,7 +105,7 @@ async function runOnce(
   page?: RunPage,
 ): Promise<number> {
   checkNamed(inputs, asked)
-  const files = await expandInputs(inputs, asked.followLinks ?? false)
+  const files = await expandInputs(inputs, asked.followLinks ?? false, ownFiles(asked))
   if (files.filter((name) => name === "-").length > 1) throw usageError("Standard input (-) can be read once.")
   const options = await ofBatchFile(files, ofFolder(inputs, await withFrontMatter(asked, terminal.clock)))
   const isBatchFile = options.format === "openai-batch"

@@ -23,7 +23,7 @@ import type { Terminal } from "../../src/display/terminal.ts"
 import { runProgram } from "../../src/run-program.ts"
 import { expect, onTestFinished, test, vi } from "vitest"
 import { fastClock } from "./fast-clock.ts"
-import { ended, linesOf, sluice } from "./sluice.ts"
+import { ended, linesOf, sluice, temporaryFolder } from "./sluice.ts"
 import { speakingVendor } from "./speaking-vendor.ts"
 import { labVendor, type Place, place, start } from "./set-up.ts"
 
@@ -346,4 +346,28 @@ test("a failures file that is ours is written again, and gone when nothing has f
   vendor.configure({ faults: {} })
   expect((await run(here, "-o", "out.jsonl", "--retry-failed", "-q")).code).toBe(0)
   expect(existsSync(failed)).toBe(false)
+})
+
+test("results among the inputs: a glob leaves out what the command writes itself, and a file that was named is refused", async () => {
+  const folder = temporaryFolder()
+  const at = (name: string): string => join(folder, name)
+  writeFileSync(at("a.jsonl"), '{"text":"a"}\n')
+  const question = ["-p", "{{text}}", "-m", "noop:", "--accept-truncated"]
+  const run = (input: string, out: string) => sluice(["run", at(input), ...question, "-o", at(out)])
+  for (const _again of [1, 2, 3]) expect((await run("*.jsonl", "out.jsonl")).stderr).toContain("Done. 1 ok, 0 failed")
+  writeFileSync(at("t.csv"), "text\na\n")
+  for (const _again of [1, 2]) expect((await run("*.csv", "table.csv")).stderr).toContain("Done. 1 ok, 0 failed")
+  const before = readFileSync(at("a.jsonl"), "utf8")
+  for (const [input, out] of [
+    ["a.jsonl", "a.jsonl"],
+    ["out.jsonl", "out.jsonl"],
+    ["table.csv.jsonl", "table.csv"],
+  ] as const) {
+    const { code, stderr } = await run(input, out)
+    expect([code, stderr]).toEqual([
+      2,
+      `sluice: ${at(input)} is the input, and where this command writes its results. Choose another --out.\n`,
+    ])
+  }
+  expect(readFileSync(at("a.jsonl"), "utf8")).toBe(before)
 })
