@@ -110,14 +110,16 @@ export class LedgerState {
     if (waiting > 0) for (let i = 0; i < limits.length; i++) limits[i]!.pressed(nowMs)
     if (place) this.concurrency.take()
     this.#dollars?.take(nowMs, amountOf(cost, "usd"))
+    // Two numbers for each limit: what was taken of it in all, and our own backlog.
+    const anchors = new Array<number>(2 * limits.length)
     for (let i = 0; i < limits.length; i++) {
       const limit = limits[i]!
-      const amount = amountOf(cost, limit.dimension)
-      if (amount !== 0) limit.take(nowMs, amount)
+      anchors[2 * i + 1] = limit.take(nowMs, amountOf(cost, limit.dimension))
+      anchors[2 * i] = limit.taken
     }
     // Where places alone are scarce, those who wait leave in the same moment as far as there are any: they run beside this one.
     const together = limits.length === 0 ? Math.min(waiting, this.concurrency.level()) : 0
-    const taken: Taken = { inFlight: this.concurrency.running + together, anchors: this.#anchors(nowMs) }
+    const taken: Taken = { inFlight: this.concurrency.running + together, anchors }
     if (!sends(cost)) return taken
     this.inFlight.requests++
     this.inFlight.output += cost.outputTokens ?? 0
@@ -128,18 +130,6 @@ export class LedgerState {
     this.crowding.started(nowMs, this.concurrency.running)
     this.adaptive?.started(nowMs, this.concurrency.running)
     return this.gate.started(nowMs) ? { ...taken, openedAfterMs: nowMs - this.gate.closedAtMs } : taken
-  }
-
-  /** Two numbers for each limit: what was taken of it in all, and our own backlog. */
-  #anchors(nowMs: number): number[] {
-    const { limits } = this
-    const anchors = new Array<number>(2 * limits.length)
-    for (let i = 0; i < limits.length; i++) {
-      const limit = limits[i]!
-      anchors[2 * i] = limit.taken
-      anchors[2 * i + 1] = limit.ownAt(nowMs)
-    }
-    return anchors
   }
 
   /** The limit that `cost` can never fit into. */

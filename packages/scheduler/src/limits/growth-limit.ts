@@ -41,9 +41,10 @@ export class GrowthLimit extends RateLimit {
     return Math.max(this.#free, this.#factor.at(nowMs) * this.#before(nowMs)) / windowMs
   }
 
-  override take(nowMs: number, amount: number): void {
-    super.take(nowMs, amount)
+  override take(nowMs: number, amount: number): number {
+    const own = super.take(nowMs, amount)
     this.#history.take(nowMs, amount)
+    return own
   }
 
   override give(nowMs: number, amount: number, takenMs: number): void {

@@ -46,6 +46,6 @@ export class Backlog {
   drain(nowMs: number, perMs: number, idle: number): number {
     const over = perMs * (nowMs - this.#atMs) - Math.max(0, this.#amount)
     this.set(nowMs, this.at(nowMs, perMs, idle))
-    return Math.max(0, over)
+    return over > 0 ? over : 0
   }
 }

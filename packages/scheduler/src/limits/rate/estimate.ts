@@ -34,7 +34,10 @@ export class Estimate {
   }
 
   at(nowMs: number): number {
-    if (this.high === Infinity) return Infinity
+    return this.high === Infinity ? Infinity : this.#boundedAt(nowMs)
+  }
+
+  #boundedAt(nowMs: number): number {
     let sinceMs = nowMs - this.#refusedMs
     if (this.#start !== undefined) {
       const searchMs = tuned.searchDoublingMs * Math.log2(this.high / this.#start)

@@ -27,9 +27,13 @@ export class PassedWindows {
   /** Whether a window has ended since. */
   turn(nowMs: number): boolean {
     if (nowMs - this.#fromMs < this.#windowMs) return false
+    this.#begin(nowMs)
+    return true
+  }
+
+  #begin(nowMs: number): void {
     const windows = Math.floor((nowMs - this.#fromMs) / this.#windowMs)
     this.#fromMs += windows * this.#windowMs
     for (let i = 0; i < Math.min(windows, kept); i++) this.#amounts = [0, ...this.#amounts.slice(0, kept - 1)]
-    return true
   }
 }

@@ -48,11 +48,6 @@ export abstract class RateLevel extends RateTerms implements Budget {
     return this.window.log
   }
 
-  /** Our own calls' backlog. */
-  ownAt(nowMs: number): number {
-    return this.#own.at(nowMs, this.perMs(nowMs))
-  }
-
   level(nowMs: number): number {
     const perMs = this.perMs(nowMs)
     const left = this.depthAt(nowMs) - this.backlog.at(nowMs, perMs)
@@ -102,11 +97,14 @@ export abstract class RateLevel extends RateTerms implements Budget {
     return missing / Math.max(this.fullPerMs(nowMs), this.limit / this.windowMs)
   }
 
-  take(nowMs: number, amount: number): void {
+  /** Returns our own calls' backlog. */
+  take(nowMs: number, amount: number): number {
     const perMs = this.perMs(nowMs)
+    if (amount === 0) return this.#own.at(nowMs, perMs)
     this.advance(nowMs, perMs)
     this.backlog.add(nowMs, amount, perMs)
-    this.start.took(nowMs, this.#own.add(nowMs, amount, perMs), amount)
+    const own = this.#own.add(nowMs, amount, perMs)
+    this.start.took(nowMs, own, amount)
     // In a pause nothing contradicts a depth: it is what it was.
     if (nowMs - this.#takenMs > tuned.stands.holdMs) this.depth.pause(nowMs - this.#takenMs)
     this.#takenMs = nowMs
@@ -115,6 +113,7 @@ export abstract class RateLevel extends RateTerms implements Budget {
     this.span.admitted += amount
     this.span.calls++
     this.passed.add(amount)
+    return own
   }
 
   /** Others wait behind who leaves now: what ran over until now was held back by something else, and not for want of calls. */

@@ -17,18 +17,18 @@ export abstract class RateTerms {
   readonly depth: Estimate = new Estimate()
   protected readonly coTenants: CoTenantShare = new CoTenantShare()
   protected readonly jitterMs: number
-  /** The depth that headers imply. */
-  protected headerDepth: number | undefined
   #name: string
   #told: number | undefined
   #stated: number | undefined
   #limit!: number
-  /** The same per millisecond: asked for several times a call. */
+  /** The same per millisecond, and what may leave at once but for refusals: asked for several times a call. */
   #limitPerMs!: number
+  #knownDepth!: number
   #kind: RateKind
   /** The user said how the vendor counts. */
   #isKindTold: boolean
   #burst: number | undefined
+  #headerDepth: number | undefined
 
   constructor(options: RateLimitOptions) {
     const { name, dimension, windowMs, kind, burst } = options
@@ -37,11 +37,11 @@ export abstract class RateTerms {
     this.windowMs = windowMs
     this.#told = options.told
     this.#stated = options.stated
-    this.#limitBy()
     this.jitterMs = options.jitterMs
     this.#kind = kind ?? "bucket"
     this.#isKindTold = kind !== undefined
     this.#burst = burst
+    this.#reckon()
   }
 
   get name(): string {
@@ -104,8 +104,7 @@ export abstract class RateTerms {
 
   /** What may leave at once. */
   depthAt(nowMs: number): number {
-    const known = Math.min(this.#burst ?? Infinity, this.depth.at(nowMs))
-    return this.#kind === "bucket" ? Math.min(known, this.limit, this.headerDepth ?? Infinity) : known
+    return Math.min(this.#knownDepth, this.depth.at(nowMs))
   }
 
   /** What the network may bunch up is kept back, also from a depth that was told. */
@@ -126,7 +125,7 @@ export abstract class RateTerms {
   /** The user's number: all that refusals said of another is past. */
   protected tell(limit: number): void {
     this.#told = limit
-    this.#limitBy()
+    this.#reckon()
     this.rate.reset()
     this.depth.reset()
   }
@@ -134,6 +133,7 @@ export abstract class RateTerms {
   protected tellMore({ name, burst }: Pick<RateLimitOptions, "name" | "burst">): void {
     this.#name = name
     if (burst !== undefined) this.#burst = burst
+    this.#reckon()
   }
 
   /** Whether the vendor states another number than before. */
@@ -142,19 +142,32 @@ export abstract class RateTerms {
   }
 
   protected state(limit: number): void {
-    if (this.#stated !== undefined && this.headerDepth !== undefined) this.headerDepth *= limit / this.#stated
+    if (this.#stated !== undefined && this.#headerDepth !== undefined) this.#headerDepth *= limit / this.#stated
     this.#stated = limit
-    this.#limitBy()
+    this.#reckon()
   }
 
-  #limitBy(): void {
+  /** The depth that headers imply. */
+  protected get headerDepth(): number | undefined {
+    return this.#headerDepth
+  }
+
+  protected set headerDepth(depth: number | undefined) {
+    this.#headerDepth = depth
+    this.#reckon()
+  }
+
+  #reckon(): void {
     this.#limit = Math.min(this.#told ?? Infinity, this.#stated ?? Infinity)
     this.#limitPerMs = this.#limit / this.windowMs
+    const burst = this.#burst ?? Infinity
+    this.#knownDepth = this.#kind === "bucket" ? Math.min(burst, this.#limit, this.#headerDepth ?? Infinity) : burst
   }
 
   protected countAs(kind: RateKind, isTold: boolean): void {
     this.#kind = kind
     this.#isKindTold = isTold
+    this.#reckon()
   }
 
   /** Not where headers speak of more than this limit is deep, nor beyond what the user asks for. */

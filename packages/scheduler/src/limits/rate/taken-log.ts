@@ -41,14 +41,14 @@ export class TakenLog {
   }
 
   take(nowMs: number, amount: number): void {
-    this.#advance(nowMs)
+    if (nowMs >= this.#sameUntilMs) this.#advance(nowMs)
     this.#amounts[this.#newest % ring]! += amount
     this.#sum += amount
   }
 
   /** Gives back what was taken at `takenMs`; what has left the window needs no refund. */
   give(nowMs: number, amount: number, takenMs: number): void {
-    this.#advance(nowMs)
+    if (nowMs >= this.#sameUntilMs) this.#advance(nowMs)
     const slot = Math.min(this.#newest, Math.floor((takenMs - this.#baseMs) / this.#slotMs))
     if (slot < this.#oldest) return
     this.#amounts[slot % ring]! -= amount
@@ -104,7 +104,7 @@ export class TakenLog {
 
   /** Takes this much out of the newest slots. */
   remove(nowMs: number, amount: number): void {
-    this.#advance(nowMs)
+    if (nowMs >= this.#sameUntilMs) this.#advance(nowMs)
     let left = amount
     for (let slot = this.#newest; slot >= this.#oldest && left > 0; slot--) {
       const back = Math.min(this.#at(slot), left)
@@ -123,7 +123,6 @@ export class TakenLog {
   }
 
   #advance(nowMs: number): void {
-    if (nowMs < this.#sameUntilMs) return
     const current = Math.max(this.#newest, Math.floor((nowMs - this.#baseMs) / this.#slotMs))
     while (this.#oldest <= this.#newest && this.#expiresMs(this.#oldest) <= nowMs) this.#sum -= this.#at(this.#oldest++)
     if (this.#oldest > this.#newest) {
