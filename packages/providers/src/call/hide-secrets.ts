@@ -21,6 +21,12 @@ export function hideSecrets(credentials: readonly string[]): (text: string) => s
   }
 }
 
+/** The same of credentials that are looked up once, when there is a first text: of most calls that nobody listens to nothing is told. */
+export function hideLater(credentials: () => readonly string[]): (text: string) => string {
+  let hide: ((text: string) => string) | undefined
+  return (text) => (hide ??= hideSecrets(credentials()))(text)
+}
+
 function withoutBeginning(text: string, forms: readonly string[]): string {
   const kept = text.slice(0, -1)
   for (const form of forms) {

@@ -3,7 +3,7 @@ import type { Account } from "../accounts/account.ts"
 import { accountLabels, type CallMarks, credentialsOf, marksOf } from "../accounts/account-label.ts"
 import type { LearnedTokens } from "../accounts/token-estimate.ts"
 import { callOptions } from "./with-call.ts"
-import { hideSecrets } from "./hide-secrets.ts"
+import { hideLater } from "./hide-secrets.ts"
 import type { FetchContext } from "./context.ts"
 import type { CallIdentity } from "../options.ts"
 import type { Price } from "../accounts/prices.ts"
@@ -68,7 +68,7 @@ export function prepareCall(
     facts,
     account,
     marks: marksOf(labels, facts.model),
-    hide: (text) => hideSecrets(credentialsOf(vendor, url, header))(text),
+    hide: hideLater(() => credentialsOf(vendor, url, header)),
     quota: accounts.quota(account, facts.model),
     learned: account.learned(facts.model),
     price,

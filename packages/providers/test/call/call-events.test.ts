@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { BegunWork, EventSink, SluiceEvent } from "@sluice/core"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
+import { limitedFetch, type LimitedFetchOptions } from "../../src/index.ts"
+import { hideLater } from "../../src/call/hide-secrets.ts"
 import { bench, completion, eventStream, json, openaiError } from "../fake-vendor.ts"
 
 const streamed = [
@@ -27,6 +29,31 @@ describe("http-attempt", () => {
     const [first, second] = told(events, "http-attempt")
     expect(first).toMatchObject({ startMs: 0, durationMs: 200, status: 500, requestId: "req_a", delayMs: 750 })
     expect(second).toMatchObject({ startMs: 950, durationMs: 700, status: 200, requestId: "req_b", decision: "ok" })
+  })
+})
+
+describe("who listens", () => {
+  /** Names of the answer's headers that were looked at. */
+  async function lookedAt(options: LimitedFetchOptions): Promise<string[]> {
+    const answer = completion(undefined, { "x-request-id": "req_a" })
+    const get = vi.spyOn(answer.headers, "get")
+    const fetch = limitedFetch({ fetch: async () => answer, ...options })
+    const body = JSON.stringify({ model: "gpt-5-mini", messages: [] })
+    await fetch("https://api.openai.com/v1/chat/completions", { method: "POST", body })
+    return get.mock.calls.map(([name]) => name)
+  }
+
+  it("is told the id of the request, and without anybody it is not looked for", async () => {
+    expect(await lookedAt({ onEvent: () => {} })).toContain("x-request-id")
+    expect(await lookedAt({})).not.toContain("x-request-id")
+  })
+
+  it("hears of a call whose credentials were looked up once for all that is told of it, and of others not at all", () => {
+    let lookedUp = 0
+    const hide = hideLater(() => (lookedUp++, ["sk-secret"]))
+    expect(lookedUp).toBe(0)
+    expect([hide("the key sk-secret"), hide("sk-secret again")]).toEqual(["the key [redacted]", "[redacted] again"])
+    expect(lookedUp).toBe(1)
   })
 })
 

@@ -76,7 +76,6 @@ export class CallEvents {
   }
 
   attempt({ vendor, facts }: ReportedCall, told: ToldAttempt): void {
-    if (!this.#context.onEvent) return
     const { attempt, startMs, verdict, status, requestId, delayMs, gaveUp } = told
     const atMs = this.#context.clock.now()
     this.#emit({

@@ -62,6 +62,7 @@ export class CallReport {
   told({ verdict, response, delayMs, gaveUp }: AttemptTold): void {
     if (this.#isTold) return
     this.#isTold = true
+    if (!this.#context.onEvent) return
     this.events.attempt(this.#prepared, {
       attempt: this.attempt,
       startMs: this.#sentMs,
