@@ -108,3 +108,32 @@ test("what the work throws goes through the sink as it is", async () => {
   const run = step({ name: "node", exec }).run({}, { onEvent: listener((_work, fn) => fn()) })
   expect(await run.catch((error: unknown) => error)).toBe(boom)
 })
+
+test("a cancel of a step that nothing but a listener follows: exec is not begun, or its attempt keeps its own error and the node has the reason", async () => {
+  const { step } = kit()
+  const told = async (abortIn: "prep" | "exec"): Promise<unknown[]> => {
+    const sink = listener()
+    const controller = new AbortController()
+    const abort = (): void => controller.abort("enough")
+    const ask = step({
+      name: "ask",
+      prep: () => abortIn === "prep" && abort(),
+      exec: () => {
+        abort()
+        throw new Error("torn")
+      },
+    })
+    await expect(ask.run({}, { onEvent: sink, signal: controller.signal })).rejects.toBe("enough")
+    return sink.events.map((event) => [event.type, "error" in event ? event.error : undefined])
+  }
+  const starts = [
+    ["run-start", undefined],
+    ["node-start", undefined],
+  ]
+  const ends = [
+    ["node-end", "enough"],
+    ["run-end", "enough"],
+  ]
+  expect(await told("prep")).toEqual([...starts, ...ends])
+  expect(await told("exec")).toEqual([...starts, ["attempt-end", new Error("torn")], ...ends])
+})

@@ -12,9 +12,10 @@ export function observedAttempt<I, O>(
   if (!emit) return (item, context) => exec(item, context as Work)
   return (item, context) => {
     const scope = context as Work
-    const { index, attempt, path: node } = scope
     const atMs = runtime.clock.now()
     scope.item.startedMs = atMs
+    if (!sink?.within) return exec(item, scope)
+    const { index, attempt, path: node } = scope
     const { spanId } = scope.item
     return runWithin(sink, { type: "attempt", atMs, runId, spanId, node, index, attempt }, () => exec(item, scope))
   }

@@ -13,6 +13,7 @@ import { type NextAction, enter, type Node, type NodeJSON } from "./node.ts"
 import { itemOptions, type ItemPolicy, policyJSON } from "../items/item-policy.ts"
 import { reportAttempt } from "../items/item-work.ts"
 import { observedAttempt } from "../items/observed-attempt.ts"
+import { watchedAttempt } from "../items/watched-attempt.ts"
 import { recall } from "../items/recall.ts"
 import { countVisit } from "../run/visits.ts"
 
@@ -75,7 +76,8 @@ export function createStep<Shared>(kit: Kit<Shared>, options: PlainStep<Shared>)
     let result: unknown
     if (exec) {
       const { run: state } = work.frame
-      if (policy || state.journal || state.emit) result = await execFully({ exec, policy, version }, prepared, work)
+      if (policy || state.journal) result = await execFully({ exec, policy, version }, prepared, work)
+      else if (state.emit) result = await watchedAttempt(exec, prepared, work)
       else {
         // The visit runs in this work's scope already.
         const value = exec(prepared, work)
@@ -91,7 +93,7 @@ export function createStep<Shared>(kit: Kit<Shared>, options: PlainStep<Shared>)
   return createNode(kit, { kind: "step", name, [enter]: run, toJSON })
 }
 
-/** With attempts, journal and events as they apply. A failed step rejects with the error of `exec` itself. */
+/** With attempts and journal as they apply. A failed step rejects with the error of `exec` itself. */
 async function execFully(task: StepTask, prepared: unknown, work: Work): Promise<unknown> {
   const { exec, policy, version } = task
   const { frame, node, priority, signal } = work
