@@ -31,6 +31,8 @@ export class Crowding {
   /** Starts while far fewer than that ran, and those of them that were refused: no want of places explains these. */
   #fewStarts = 0
   #fewRefused = 0
+  /** Refusals after the last cut of calls that left within it, as long as starts are counted: no step up explains these. */
+  #within = 0
 
   /** The share of starts that are refused however few run. */
   get background(): number {
@@ -48,6 +50,7 @@ export class Crowding {
     this.#starts /= 2
     this.#refused /= 2
     this.#failed /= 2
+    this.#within /= 2
   }
 
   #areFew(running: number): boolean {
@@ -61,8 +64,8 @@ export class Crowding {
 
   /** What a refusal now of a call that left at `sentMs` means; `isStep`: the last step up of the limit may have been one too many. */
   judge(sentMs: number, isStep: boolean): Crowd {
-    // Where starts are refused however few run, one more says nothing of the step.
-    if (isStep && sentMs > this.#cutMs && this.background < tuned.luck / 2) return "crowded"
+    // Where starts are refused also without a step, one more says nothing of it.
+    if (isStep && sentMs > this.#cutMs && this.#within < 2 && this.background < tuned.luck / 2) return "crowded"
     if (this.#share(this.#refused + 1) - this.background < tuned.luck) return "luck"
     return sentMs <= this.#cutMs ? "burst" : "crowded"
   }
@@ -84,9 +87,10 @@ export class Crowding {
     return sentMs - this.#firstMs > tuned.orderMs ? 1 : this.#row
   }
 
-  /** A call that left at `sentMs` was refused while `running` others ran. */
-  refused(nowMs: number, sentMs: number, crowd: Crowd, running: number): void {
+  /** A call that left at `sentMs` was refused while `running` others ran. `isWithin`: no more than may run. */
+  refused(nowMs: number, sentMs: number, crowd: Crowd, running: number, isWithin = false): void {
     this.#refused++
+    if (isWithin && crowd === "luck" && sentMs > this.#cutMs && this.#cutMs > -Infinity) this.#within++
     const row = this.#rowWith(sentMs)
     if (row !== this.#row || sentMs - this.#firstMs > tuned.orderMs) this.#firstMs = Infinity
     this.#row = row

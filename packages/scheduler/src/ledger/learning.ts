@@ -247,7 +247,7 @@ export class QuotaLearning {
   #crowded(nowMs: number, sentMs: number, crowd: "luck" | "crowded" | "burst", found: Finding): void {
     const state = this.#state
     const { running } = state.concurrency
-    state.crowding.refused(nowMs, sentMs, crowd, running)
+    state.crowding.refused(nowMs, sentMs, crowd, running, running < state.concurrency.limit)
     const isBackground = state.crowding.background >= tuned.luck / 2
     if (crowd === "luck") return isBackground ? this.#back("refused however few run", found) : undefined
     this.#limitBefore ??= state.concurrency.limit

@@ -97,6 +97,18 @@ describe("refusals for want of capacity", () => {
     expect(Array.from({ length: 12 }, () => refuse(crowding, 5_040, 5_000, 19)).at(-1)).not.toBe("luck")
   })
 
+  it("say nothing of a step up where calls within the last cut were refused too, and do where none was", () => {
+    const crowding = new Crowding()
+    for (let i = 0; i < 20; i++) crowding.started(0, 20)
+    crowding.refused(40, 0, crowding.judge(0, true), 19)
+    expect(crowding.judge(100, true), "the first step").toBe("crowded")
+    for (const atMs of [1_000, 2_000]) {
+      serve(crowding, 20, atMs)
+      crowding.refused(atMs + 40, atMs, crowding.judge(atMs, false), 8, true)
+    }
+    expect(crowding.judge(3_000, true)).toBe("luck")
+  })
+
   it("are in a row, and then neither luck nor places, where the first to leave after each is refused too", () => {
     const crowding = new Crowding()
     serve(crowding, 400)
