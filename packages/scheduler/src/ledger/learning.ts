@@ -11,6 +11,7 @@ import { diagnose, type Diagnosis } from "./diagnose.ts"
 import { observedIn } from "./observed.ts"
 import { isOf, refusalFacts, type Throttled } from "./refusal-facts.ts"
 import { type LedgerState, sends } from "./state.ts"
+import { waitAfter } from "./wait-after.ts"
 
 /** A consequence in the making. */
 interface Finding {
@@ -236,12 +237,10 @@ export class QuotaLearning {
 
   #waitMs(nowMs: number, call: SentCall, retryAfterMs: number | undefined, diagnosis: Diagnosis): number {
     const limit = "limit" in diagnosis ? this.#state.limits[diagnosis.limit] : undefined
-    const fitsMs = limit ? limit.msUntil(nowMs, amountOf(call.cost, limit.dimension), false) : 0
-    if (retryAfterMs === undefined) return Math.max(fitsMs === Infinity ? 0 : fitsMs, this.#backoffMs)
-    if (this.#fruitless < 2) return retryAfterMs
-    // Who obeyed and was refused again, and again, must not hammer: some vendors charge for refused calls, and name a delay without it.
-    const obeyedMs = Math.min(tuned.longestDoubtMs, (retryAfterMs * (this.#fruitless - 1)) / 2)
-    return retryAfterMs + Math.max(obeyedMs, this.#backoffMs / 8)
+    const amount = limit ? amountOf(call.cost, limit.dimension) : 0
+    const fitsMs = limit?.msUntil(nowMs, amount, false) ?? 0
+    const freedMs = limit?.msUntilFreed(nowMs, amount) ?? Infinity
+    return waitAfter({ fitsMs, freedMs, retryAfterMs, backoffMs: this.#backoffMs, fruitless: this.#fruitless })
   }
 
   #crowded(nowMs: number, sentMs: number, crowd: "luck" | "crowded" | "burst", found: Finding): void {

@@ -277,6 +277,17 @@ describe("priority", () => {
   })
 })
 
+describe("a window whose kind nobody told and that says nothing of itself", () => {
+  it("is tried again at the latest when what filled it has left it", async () => {
+    const reports = await runs(
+      [batch(250), { calls: 20, arrivals: { kind: "poisson", perMinute: 10 }, ...small, priority: 1 }],
+      { limits: { requests: { limit: 100, model: "sliding" } }, latency: fast, headers: "none", retryAfter: "none" },
+      { told: { requestsPerMinute: 100 } },
+    )
+    for (const { addedMsByPriority } of reports) expect(addedMsByPriority[1]!.p95).toBeLessThanOrEqual(10_500)
+  })
+})
+
 describe("nothing told, long answers", () => {
   const long = { limits: { requests: 2_000 }, latency: { baseMs: 12_000, perOutputTokenMs: 0 } } as const
 

@@ -89,6 +89,13 @@ export abstract class RateLevel extends RateTerms implements Budget {
     return missing <= 1e-6 ? 0 : Math.min(missing / perMs, this.window.msUntilFreed(nowMs, missing))
   }
 
+  /** Milliseconds until a window would have room for `amount`, where one may count and has been filled; else `Infinity`. */
+  msUntilFreed(nowMs: number, amount: number): number {
+    if (this.isKindTold || this.isGuessed) return Infinity
+    const missing = this.log.inWindow(nowMs) + amount - this.limit
+    return missing > 0 ? this.log.msUntilFreed(nowMs, missing) : Infinity
+  }
+
   /** No sooner than in so many ms `amount` can have been taken, however many calls it is of. A limit that is only guessed says nothing. */
   leastMs(nowMs: number, amount: number): number {
     const missing = amount - Math.max(0, this.level(nowMs))
