@@ -43,6 +43,8 @@ type Name =
   | "backoffDoublings"
   | "longestDoubtMs"
   | "probeDoublingMs"
+  | "keptSigma"
+  | "keptMost"
   | "gateStarts"
   | "gateJitter"
   | "gateJitterMs"
@@ -142,6 +144,12 @@ export const tuned: Tuned = Object.freeze({
   othersMost: 0.8,
   /** And room for them leaves this share of what was ever seen to stand ready. */
   othersRoom: 0.7,
+
+  // Room that is kept for higher priority.
+  /** Calls that come at random take no more than their mean and so many standard deviations, 95 times of 100. */
+  keptSigma: 1.65,
+  /** At most this share of what a window brings: who waits for the rest never starves. */
+  keptMost: 0.5,
 
   // The gate.
   /** Nobody named a delay and no limit explains the refusal. */

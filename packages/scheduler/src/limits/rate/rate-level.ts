@@ -84,7 +84,7 @@ export abstract class RateLevel extends RateTerms implements Budget {
    */
   msUntilSpared(nowMs: number, amount: number, { perMs: higherPerMs, each }: Use): number {
     if (amount === 0 || this.kind === "bucket" || this.daily) return 0
-    const perMs = Math.min(higherPerMs, this.fullPerMs(nowMs) / 2)
+    const perMs = Math.min(higherPerMs, this.fullPerMs(nowMs) * tuned.keptMost)
     const missing = amount + this.window.shortBy(nowMs, perMs, each) - this.#windowLevel(nowMs)
     return missing <= 1e-6 ? 0 : Math.min(missing / perMs, this.window.msUntilFreed(nowMs, missing))
   }

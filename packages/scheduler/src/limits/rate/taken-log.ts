@@ -1,10 +1,12 @@
+import { tuned } from "../tuned.ts"
+
 const slotsPerWindow = 600
 const ring = 2 * slotsPerWindow + 2
 
 /** What a use of `perMs` on average takes in so many ms, in calls of `each` that come at random: 95 times of 100 no more. */
 export function usedIn(ms: number, perMs: number, each: number): number {
   const mean = perMs * ms
-  return mean + 1.65 * Math.sqrt(mean * each)
+  return mean + tuned.keptSigma * Math.sqrt(mean * each)
 }
 
 /**
