@@ -9,7 +9,7 @@ export interface BatchSetting {
 }
 
 const processes = 4
-const callsEach = 600
+export const callsEach = 600
 
 /** Processes that each have a batch, all begun at once; against the least time in which the same vendor can serve them all. */
 export async function measureBatches(
@@ -53,7 +53,5 @@ export async function measureBatches(
   const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
   const line = `| ${title} | ${(tookMs / leastMs).toFixed(2)} | ${seconds(tookMs)} of ${seconds(leastMs)} | ${refused} of ${arrived} | ${failed} |`
   process.stdout.write(`${line}\n`)
-  if (process.env["SLUICE_SHOW"])
-    console.log(JSON.stringify(times.map(({ ms, done, warnings }) => ({ ms, done, warnings }))))
   return line
 }

@@ -1,12 +1,15 @@
-/** `pnpm bench:scale`: real processes, real HTTP, a real Redis; writes `docs/benchmarks/scale.md`. Needs `redis-server` or `valkey-server`. */
-import { writeFileSync } from "node:fs"
-import { availableParallelism, loadavg } from "node:os"
+/**
+ * `pnpm bench:scale [steady|batches|cost]`: real processes, real HTTP, a real Redis; writes `docs/benchmarks/scale.md`, or that part of it.
+ * Needs `redis-server` or `valkey-server`.
+ */
+import { readFileSync, writeFileSync } from "node:fs"
+import { availableParallelism, getPriority, loadavg } from "node:os"
 import path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { startVendor } from "@sluice/lab"
 import { findServer, startServer } from "../test/redis-server.ts"
 import { type FleetWorker, startWorker, type WorkerOptions } from "./fleet.ts"
-import { type BatchSetting, measureBatches } from "./batches.ts"
+import { type BatchSetting, callsEach, measureBatches } from "./batches.ts"
 import { serverCost } from "./server-cost.ts"
 
 interface Setting {
@@ -37,37 +40,70 @@ const settings: readonly Setting[] = [
   { title: "4 processes, nothing told, headers", processes: 4, told: {}, headers: true },
 ]
 const batches: readonly BatchSetting[] = [
-  { title: "batches, limit and its burst told", told: right, headers: true },
-  { title: "batches, limit told", told: { requestsPerMinute: truth.limit }, headers: true },
-  { title: "batches, limit told, no headers", told: { requestsPerMinute: truth.limit }, headers: false },
-  { title: "batches, told twice too much, headers", told: { requestsPerMinute: 6_000 }, headers: true },
-  { title: "batches, nothing told, headers", told: {}, headers: true },
-  { title: "batches, nothing told, no headers", told: {}, headers: false },
+  { title: "limit and its burst told", told: right, headers: true },
+  { title: "limit told", told: { requestsPerMinute: truth.limit }, headers: true },
+  { title: "limit told, no headers", told: { requestsPerMinute: truth.limit }, headers: false },
+  { title: "told twice too much, headers", told: { requestsPerMinute: 6_000 }, headers: true },
+  { title: "nothing told, headers", told: {}, headers: true },
+  { title: "nothing told, no headers", told: {}, headers: false },
 ]
+const head = `# Scale out
+
+Several processes behind one quota of ${truth.limit} requests a minute (${truth.burst} at once): real processes, real HTTP, a real Redis on one machine with ${availableParallelism()} cores.
+What else ran there is in the figures. Written by \`pnpm bench:scale\`.
+`
 const settleMs = 25_000
 const measureMs = 20_000
 
 const program = findServer()
 if (program === undefined) process.exit(0)
-const only = process.argv[2]
-const rows: string[] = []
-for (const setting of settings)
-  if (only === undefined || setting.title.includes(only)) rows.push(await measure(setting))
+const file = path.join(import.meta.dirname, "../../../docs/benchmarks/scale.md")
 const latency = { baseMs: 100, perOutputTokenMs: 0 }
-const batchRows: string[] = []
-for (const setting of batches)
-  if (only === undefined || only === "batches" || setting.title.includes(only))
-    batchRows.push(await measureBatches(program, { limits: { requests: truth }, latency }, setting))
-if (only === undefined) {
-  const text = report(rows, await serverCost(program))
-  writeFileSync(path.join(import.meta.dirname, "../../../docs/benchmarks/scale.md"), text)
+const only = process.argv[2]
+if (only === undefined || only === "steady") {
+  const rows: string[] = []
+  for (const setting of settings) rows.push(await measure(setting))
+  write(
+    "Always more to send",
+    `Calls wait without end in each of them.
+
+| setting | used, over ${measureMs / 1_000} s after the first ${settleMs / 1_000} s | refused in these | refused before | calls per process |
+|---|---|---|---|---|
+${rows.join("\n")}`,
+  )
+}
+if (only === undefined || only === "batches") {
+  const rows: string[] = []
+  for (const setting of batches)
+    rows.push(await measureBatches(program, { limits: { requests: truth }, latency }, setting))
+  write(
+    "A batch each",
+    `Four processes begin at once with ${callsEach} calls each, all of which wait from the first moment on. The oracle knows everything, begins with the same full bucket and sends each call at the first moment at which the vendor admits it.
+
+| setting | time / oracle | time of the least | calls refused | calls lost |
+|---|---|---|---|---|
+${rows.join("\n")}`,
+  )
+}
+if (only === undefined || only === "cost") write("What a turn costs the server", (await serverCost(program)).join("\n"))
+
+/** In place of the part of the page that has this heading. */
+function write(heading: string, text: string): void {
+  const load = loadavg()[0]!.toFixed(1)
+  const part = `## ${heading}\n\n${text}\n\nLoad average ${load} while this ran, at priority ${getPriority()} (nice).\n`
+  const [, ...parts] = readFileSync(file, "utf8").split(/^(?=## )/m)
+  const others = parts.map((each) => `${each.trimEnd()}\n`)
+  const at = others.findIndex((each) => each.startsWith(`## ${heading}\n`))
+  if (at >= 0) others[at] = part
+  else others.push(part)
+  writeFileSync(file, [head, ...others].join("\n"))
 }
 
 async function measure({ title, processes, told, headers }: Setting): Promise<string> {
   const redis = await startServer(program!)
   const vendor = await startVendor({
     limits: { requests: truth },
-    latency: { baseMs: 100, perOutputTokenMs: 0 },
+    latency,
     headers: headers ? "openai" : "none",
     retryAfter: headers ? "exact" : "none",
   })
@@ -95,22 +131,6 @@ async function measure({ title, processes, told, headers }: Setting): Promise<st
   const line = `| ${title} | ${percent(used)} | ${late.refused - early.refused} | ${early.refused} | ±${percent(spread)} |`
   process.stdout.write(`${line}\n`)
   return line
-}
-
-function report(lines: readonly string[], cost: readonly string[]): string {
-  return `# Scale out
-
-Several processes behind one quota of ${truth.limit} requests a minute (${truth.burst} at once), each with calls waiting without end: real processes, real HTTP, a real Redis on one machine with ${availableParallelism()} cores
-(load average ${loadavg()[0]!.toFixed(1)} while this ran: what else ran there is in the figures). Written by \`pnpm bench:scale\`.
-
-| setting | used, over ${measureMs / 1_000} s after the first ${settleMs / 1_000} s | refused in these | refused before | calls per process |
-|---|---|---|---|---|
-${lines.join("\n")}
-
-## What a turn costs the server
-
-${cost.join("\n")}
-`
 }
 
 async function done(workers: readonly FleetWorker[]): Promise<number[]> {
