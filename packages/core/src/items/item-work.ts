@@ -143,6 +143,7 @@ function reportEnd(scope: Work, outcome: Outcome<unknown>, replayed: boolean): v
   })
 }
 
-function spanOf({ path, span }: Work): { node: string; runId: string; spanId: number; parentId: number } {
-  return { node: path, ...span }
+function spanOf(scope: Work): { node: string; runId: string; spanId: number; parentId: number } {
+  const { path: node, runId, spanId, parentId } = scope
+  return { node, runId, spanId, parentId }
 }
