@@ -50,8 +50,8 @@ function Figures({ state }: { state: LabState }): JSX.Element {
   const { arrived, answered, refused, inFlight, maxInFlight, inputTokens, outputTokens, repeats, batches } = state
   return (
     <dl class="figures">
-      <Figure name="Arrived" value={count(arrived)} more={`${count(state.badRequests)} made no sense besides`} />
-      <Figure name="Answered" value={count(answered)} more={`${count(repeats)} had been answered before`} />
+      <Figure name="Arrived" value={count(arrived)} more={`${count(state.badRequests)} malformed ones besides`} />
+      <Figure name="Answered" value={count(answered)} more={`${count(repeats)} of them repeats`} />
       <Figure name="Refused" value={count(refused)} class={refused > 0 ? "bad" : ""} />
       <Figure name="In flight" value={count(inFlight)} more={`${count(maxInFlight)} at most`} />
       <Figure name="Tokens" value={short(inputTokens + outputTokens)} more={`${short(outputTokens)} of them answers`} />

@@ -32,7 +32,12 @@ const height = 150
 const timeSteps = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400]
 
 /** Between two numbers of the other axis: what is counted is whole. */
-const countSteps = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((each) => each * 10 ** power)).flat()
+const countSteps = [
+  1,
+  2,
+  5,
+  ...Array.from({ length: 12 }, (_, power) => [10, 20, 25, 50].map((each) => each * 10 ** power)).flat(),
+]
 
 /** Lines over time, with the closings of gates as bands and diagnoses as marks. */
 export function Chart(props: ChartProps): JSX.Element {

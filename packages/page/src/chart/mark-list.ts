@@ -45,12 +45,15 @@ export class MarkList {
       }
       case "gate-close": {
         const untilMs = this.#at(event.untilMs)
-        const why = event.reason === "outage" ? "the vendor does not answer" : "the vendor refused calls"
-        const words = `All calls wait ${duration(untilMs - atMs)}: ${why}.`
         const before = this.#closed.get(event.quota)
-        if (before) return void this.#closed.set(event.quota, this.#replace(before, { ...before, untilMs }))
-        this.#closed.set(event.quota, this.#add(`gate ${this.#next}`, "gate", atMs, words, untilMs))
-        return
+        const why = event.reason === "outage" ? "the vendor does not answer" : "the vendor refused calls"
+        const ms = untilMs - (before?.atMs ?? atMs)
+        const words =
+          ms < 1 ? `All calls wait for one that goes ahead: ${why}.` : `All calls wait ${duration(ms)}: ${why}.`
+        const mark = before
+          ? this.#replace(before, { ...before, text: words, untilMs })
+          : this.#add(`gate ${this.#next}`, "gate", atMs, words, untilMs)
+        return void this.#closed.set(event.quota, mark)
       }
       case "gate-open": {
         const closed = this.#closed.get(event.quota)

@@ -7,8 +7,9 @@ export function limitWords(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
 
-/** `1.5 s`, `30 s`, `2 min`. */
+/** `20 ms`, `1.5 s`, `30 s`, `2 min`. */
 export function duration(ms: number): string {
+  if (ms > 0 && ms < 100) return `${Math.ceil(ms)} ms`
   const seconds = Math.max(0, ms) / 1_000
   if (seconds < 10) return `${Number(seconds.toFixed(1))} s`
   if (seconds < 120) return `${Math.round(seconds)} s`

@@ -122,6 +122,21 @@ test("marks say in words what the vendor said and what changed for it; the same 
   expect(model.marks.changes()).toEqual([])
 })
 
+test("a gate that closes for no time at all lets one go ahead; one that is held closed for longer says for how long", async () => {
+  const { model, clock, tell } = opened()
+  const close = (forMs: number): void =>
+    tell({ type: "gate-close", quota, untilMs: clock.now() + forMs, reason: "throttled" })
+  const said = (): string[] => model.marks.all.map(({ text }) => text)
+  close(0)
+  expect(said()).toEqual(["All calls wait for one that goes ahead: the vendor refused calls."])
+  await clock.advance(2_000)
+  close(30_000)
+  expect(said()).toEqual(["All calls wait 32 s: the vendor refused calls."])
+  tell({ type: "gate-open", quota })
+  close(40)
+  expect(said().at(-1)).toBe("All calls wait 40 ms: the vendor refused calls.")
+})
+
 test("an item that makes two calls at once keeps both waits; one that was let in at once is no step", async () => {
   const { model, clock, tell } = opened(1)
   const span = { spanId: 1, quota }
