@@ -1,5 +1,5 @@
 /**
- * What the page costs, and how fast it is there: `pnpm bench:page [--items 1000000] [--calls-per-second 200] [--rounds 10] [--write]`;
+ * What the page costs, and how fast it is there: `pnpm bench:page [--items 1000000] [--calls-per-second 200] [--rounds 8] [--write]`;
  * `--write` puts the figures into docs/benchmarks/page.md.
  */
 import { type ChildProcess, fork } from "node:child_process"
@@ -12,21 +12,22 @@ import { type Browser, chromium, type CDPSession, type Page as Tab } from "playw
 import { findBrowser } from "../../../docs/browser.ts"
 import { isBusy, machineLine } from "../../lab/bench/machine.ts"
 import { median } from "../../lab/bench/overhead/results.ts"
-import type { Asked, Beside, Told } from "./measured-process.ts"
+import { commandCpu, type CommandCpu, type More, warmUpCalls } from "./command-cpu.ts"
+import type { Asked, Told } from "./measured-process.ts"
 import { later } from "./shown-runs.ts"
 
 const { values } = parseArgs({
   options: {
     items: { type: "string", default: "1000000" },
     "calls-per-second": { type: "string", default: "200" },
-    rounds: { type: "string", default: "10" },
+    rounds: { type: "string", default: "8" },
     write: { type: "boolean", default: false },
   },
 })
 const items = Number(values.items)
 const perSecond = Number(values["calls-per-second"])
 const rounds = Number(values.rounds)
-const secondsEach = 3
+const measuredCalls = 2_000
 const machine = machineLine()
 const wasBusy = isBusy()
 
@@ -40,8 +41,10 @@ try {
   await fill(journal)
   const million = await ofAMillion(browser, journal)
   const paint = await firstPaints(browser)
-  const shares = await cpuShares(browser)
-  const text = report({ ...million, ...paint, ...shares })
+  const command = await commandCpu(browser, { perSecond, rounds, measuredCalls })
+  const told = await start("events")
+  await told.end()
+  const text = report({ ...million, ...paint, ...command, eventsUs: told.eventsUs ?? 0 })
   process.stdout.write(text)
   if (values.write) writeFileSync(path.join(import.meta.dirname, "../../../docs/benchmarks/page.md"), text)
 } finally {
@@ -171,85 +174,24 @@ async function firstPaints(from: Browser): Promise<{ paintMs: number; contentMs:
   return { paintMs: median(paints), contentMs: median(contents) }
 }
 
-/** More processor time of the run, in percent: the middle of all rounds, and the middle half of them. */
-interface More {
-  readonly percent: number
-  readonly from: number
-  readonly to: number
-}
-
-interface Shares {
-  readonly callUs: number
+interface Found extends CommandCpu {
+  readonly serverMb: number
+  readonly tabMb: number
+  readonly loadedS: number
+  readonly paintMs: number
+  readonly contentMs: number
   readonly eventsUs: number
-  readonly ownShare: number
-  readonly listener: More
-  readonly idle: More
-  readonly watched: More
-  /** With a page, more than with the listener that does nothing. */
-  readonly ofPage: More
 }
 
-/**
- * What each call of a run takes, and takes more with a listener that does nothing, with a page, and with a tab that looks at it. All are
- * measured in turn in the same process, a few seconds each and in another order each round: what the machine does meanwhile, what is compiled
- * and what is collected then meets all of them alike.
- */
-async function cpuShares(from: Browser): Promise<Shares> {
-  const kinds = ["nothing", "listener", "page", "tab"] as const
-  const taken: Record<(typeof kinds)[number], number[]> = { nothing: [], listener: [], page: [], tab: [] }
-  const server = await start("calls", String(perSecond))
-  for (let round = 0; round < rounds; round++)
-    for (let at = 0; at < kinds.length; at++) {
-      const kind = kinds[(round % 2 === 0 ? at + (round >> 1) : kinds.length * 2 - at - (round >> 1)) % kinds.length]!
-      taken[kind].push(await callCpu(server, kind === "tab" ? "page" : kind, kind === "tab" ? from : undefined))
-    }
-  await server.end()
-  const more = (kind: keyof typeof taken, than: keyof typeof taken = "nothing"): More => {
-    const all = taken[kind].map((each, round) => (each / taken[than][round]! - 1) * 100).toSorted((a, b) => a - b)
-    return { percent: median(all), from: all[all.length >> 2]!, to: all[all.length - 1 - (all.length >> 2)]! }
-  }
-  const told = await start("events")
-  await told.end()
-  const { eventsUs = 0 } = told
-  const callUs = median(taken.nothing)
-  return {
-    callUs,
-    eventsUs,
-    ownShare: (eventsUs / callUs) * 100,
-    listener: more("listener"),
-    idle: more("page"),
-    watched: more("tab"),
-    ofPage: more("page", "listener"),
-  }
-}
-
-/** Microseconds of processor time for each call of a run. */
-async function callCpu(server: Started, beside: Beside, from: Browser | undefined): Promise<number> {
-  const { url = "" } = await server.ask({ what: "begin", beside })
-  const tab = await from?.newPage()
-  await tab?.goto(url)
-  await later(1_500)
-  const { callUs = 0, calls = 0 } = await server.ask({ what: "measure", ms: secondsEach * 1_000 })
-  await tab?.close()
-  await server.ask({ what: "end" })
-  if (calls < perSecond * secondsEach * 0.8)
-    process.stderr.write(`Only ${calls} calls in ${secondsEach} s: this machine is too busy to tell.\n`)
-  return callUs
-}
-
-function report(
-  found: Shares & { serverMb: number; tabMb: number; loadedS: number; paintMs: number; contentMs: number },
-): string {
+function report(found: Found): string {
   const line = (what: string, most: number, reached: number, unit: string, range?: More): string => {
     const spread = range ? ` (${range.from.toFixed(1)} to ${range.to.toFixed(1)})` : ""
     const isDoubtful = range && range.from <= most && most < range.to
     const verdict = isDoubtful ? "too busy to tell" : reached <= most ? "kept" : "missed"
     return `| ${what} | ${most} ${unit} | ${reached.toFixed(unit === "%" ? 1 : 0)} ${unit}${spread} | ${verdict} |`
   }
-  const { listener, idle, watched, ofPage } = found
-  const said = ({ percent, from, to }: More): string =>
-    `${percent.toFixed(1)} % more (${from.toFixed(1)} to ${to.toFixed(1)})`
-  const at = `at ${perSecond} calls a second: processor time of the run`
+  const { idle, watched, callUs, eventsUs, inAll } = found
+  const at = `at ${perSecond} calls a second: processor time of \`sluice run\``
   return `# What the page costs
 
 ${machine}.
@@ -261,21 +203,21 @@ ${line("first paint, median of 9 new profiles", 300, found.paintMs, "ms")}
 ${line("first paint with the run in it", 300, found.contentMs, "ms")}
 ${line(`${items.toLocaleString("en")} items: what the server holds`, 150, found.serverMb, "MB")}
 ${line(`${items.toLocaleString("en")} items: what the tab's JavaScript holds`, 100, found.tabMb, "MB")}
-${line(`at ${perSecond} calls a second: what the page does with their events, of the run's processor time`, 3, found.ownShare, "%")}
-${line(`${at} more, with a page that nobody looks at`, 3, idle.percent, "%", idle)}
-${line(`${at} more, with a tab that looks`, 3, watched.percent, "%", watched)}
+${line(`at ${perSecond} calls a second: what the page does with their events, of the run's processor time`, 3, (eventsUs / callUs) * 100, "%")}
+${line(`${at} more, with \`--ui\` and nobody who looks`, 3, idle.percent, "%", idle)}
+${line(`${at} more, with \`--ui\` and a tab that looks`, 3, watched.percent, "%", watched)}
 
 Memory is what is held after a collection: heap and buffers of the server's process over what it held before the page was opened; the heap of the tab. The
 items came out of a journal (\`sluice inspect --ui\`), all of them ${found.loadedS.toFixed(0)} s after the page was opened, were scrolled through and sorted by latency.
 
-The run makes its calls through \`limitedFetch\` to a vendor in the same process that answers after 200 ms, under a limit, in a flow's batch: a call takes
-${found.callUs.toFixed(0)} µs of processor time, that of the simulated vendor and of waking up included. Runs with nothing beside them, with a listener that does nothing, with a page
-and with a tab were measured in turn in one process, ${secondsEach} s each, ${rounds} rounds, as time for each call. What is more is the median of the rounds, with
-the middle half of them in brackets: where that is wide, the machine did more than what is looked for. What the page does with the events of an item takes ${found.eventsUs.toFixed(1)} µs.
+Processor time is that of all threads of the command, from /proc, for each call over HTTP to a vendor in another process that answers after 200 ms: ${callUs.toFixed(0)} µs without
+a page. In each of ${rounds} rounds three commands ran side by side, without a page, with one, and with one and a tab that shows the overview, and were measured from their
+${warmUpCalls.toLocaleString("en")}th call to their ${(warmUpCalls + measuredCalls).toLocaleString("en")}th: what the machine does meanwhile meets all three, and as much is compiled in each. What is more is the median of the rounds, with the
+middle half of them in brackets; of all rounds together it is ${inAll.idle.toFixed(1)} % and ${inAll.watched.toFixed(1)} %. What the page does with the events of a call takes ${eventsUs.toFixed(1)} µs.
 
-Where it goes: a listener that does nothing makes ${said(listener)}, since events are made where somebody hears them; beside that listener the page makes
-${said(ofPage)}. In a profile the page's own code is the smaller part of that; the collector has more to do, since what is
-told of a call lives until the call is over, and steps of the last 4,000 items live on. Without \`--ui\` nothing of the page is loaded or called:
-a listener that is not there costs what [telemetry's benchmark](../guides/opentelemetry.md) finds for nobody who listens.
+Where it goes: the page's own code is the smaller part. The command gives its heap little room, so that a run takes little memory: its collector looks through all that is
+alive every second or so, and with a page some 6 MB more are alive, which are the code of a web server and the steps of the last
+thousands of items. A library's flow has no such limit, and pays for making events where nobody else hears them: see
+[telemetry's benchmark](../guides/opentelemetry.md). Without \`--ui\` nothing of the page is loaded or called.
 `
 }
