@@ -27,6 +27,9 @@ test.skipIf(program === undefined || program.includes("://"))(
     const server = await startServer(program!)
     const admin = new Redis(server.url)
     await admin.call("ACL", "SETUSER", "sluice-workers", "on", ">secret", ...rights!.split(" "))
+    // What the page says of servers that know it.
+    await admin.call("ACL", "SETUSER", "sluice-workers", "+client|setinfo").catch(() => {})
+    expect(page).toContain("`+client|setinfo`")
     const connection = { host: "127.0.0.1", port: server.port, username: "sluice-workers", password: "secret" }
     await goesThrough(connection)
     const redis = new Redis(connection)
