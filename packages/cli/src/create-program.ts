@@ -37,6 +37,7 @@ export function createProgram(terminal: Terminal, exit: (code: number) => void):
     .showSuggestionAfterError(false)
     .configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, "sluice: ")),
       writeErr: (text) => void terminal.stderr.write(printableText(text)),
     })
 

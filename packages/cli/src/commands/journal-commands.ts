@@ -5,13 +5,14 @@ import { once } from "node:events"
 import { itemColumns, itemRows } from "./item-rows.ts"
 import { SluiceError } from "@sluice/core"
 import { cellOf, plainTable } from "../display/plain-table.ts"
+import { formatUsd } from "../display/quantities.ts"
 import { printable, printableJson, printableText } from "../display/printable.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { beginOf, fileKindOf } from "../files/file-kind.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { textOf } from "../question/prompt-template.ts"
 import type { Table } from "../results/table/table.ts"
-import { statusInWords } from "../run/stopped-in-words.ts"
+import { statusInWords, stoppedBy } from "../run/stopped-in-words.ts"
 import { usageError } from "../usage-error.ts"
 import { keptFrame } from "../watch/kept-frame.ts"
 
@@ -33,13 +34,22 @@ export async function runsCommand(
           .filter((name) => name.endsWith(".journal"))
           .toSorted()
   if (found.length === 0) throw usageError("No *.journal file here. Name one: sluice runs results.jsonl.journal")
-  const rows: (RunSummary & { readonly journal: string; readonly stand: string })[] = []
+  const rows: (RunSummary & {
+    readonly journal: string
+    readonly stand: string
+    readonly stopped: string | undefined
+  })[] = []
   let code: number = exitCodes.done
   for (const path of found) {
     try {
       await reading(path, (journal) => {
         for (const run of journal.runs())
-          rows.push({ journal: path, ...run, stand: statusInWords(run.status, journal, run.runId) })
+          rows.push({
+            journal: path,
+            ...run,
+            stand: statusInWords(run.status, journal, run.runId),
+            stopped: stoppedBy(run.status, journal, run.runId),
+          })
       })
     } catch (error) {
       // One file that cannot be read hides no other.
@@ -49,10 +59,7 @@ export async function runsCommand(
     }
   }
   if (json) {
-    for (const { stand, ...row } of rows) {
-      const stopped = stand === row.status ? {} : { stopped: stand.replace("stopped: ", "") }
-      stdout.write(`${printableJson({ ...row, ...stopped })}\n`)
-    }
+    for (const { stand: _stand, ...row } of rows) stdout.write(`${printableJson(row)}\n`)
     return code
   }
   const table = plainTable(["run", "flow", "status", "ok", "failed", "started", "ended", "journal"])
@@ -118,7 +125,7 @@ export async function inspectCommand(
           item.status,
           item.attempts,
           `${inputTokens}/${outputTokens}`,
-          usd ? usd.toFixed(4) : "",
+          usd ? formatUsd(usd).slice(1) : "",
           shortly(item),
         ])
     }
@@ -129,7 +136,7 @@ export async function inspectCommand(
       `${printable(runId)} (${printable(flow)}): ${statusInWords(status, journal, runId)}${paused}, ${ok ?? "?"} ok, ${failed ?? "?"} failed\n`,
     )
     stdout.write(
-      `${total.attempts} attempts, ${total.inputTokens} input and ${total.outputTokens} output tokens, ${spent === undefined ? "cost not known" : `$${spent.toFixed(4)}`}\n`,
+      `${total.attempts} attempts, ${total.inputTokens} input and ${total.outputTokens} output tokens, ${spent === undefined ? "cost not known" : formatUsd(spent)}\n`,
     )
     if (shown > 0) stdout.write(`${table.toString()}\n`)
     const left = (failed ?? 0) + (options.failed ? 0 : (ok ?? 0)) - shown

@@ -34,7 +34,8 @@ export function timeLeft({
   const [first] = paces
   const atLeast = Math.max(0, ...limitsMs)
   const etaMs = Math.max(msAt(first.perMinute), atLeast)
-  if (asked < 2) return { etaMs }
+  // One item is no pace; what the limits let through is known.
+  if (asked < 2) return atLeast > 0 ? { etaMs } : {}
   const luck = 1 / Math.sqrt(asked)
   const early = paces.map(({ perMinute, counted }) => msAt(perMinute * (1 + 1 / Math.sqrt(counted))))
   const late = paces.flatMap(({ perMinute, counted }) =>

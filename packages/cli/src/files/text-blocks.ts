@@ -52,6 +52,9 @@ export async function* textBlocks(
 
 const newline = 10
 
+/** Nobody calls a picture so. */
+const textNames = /\.(csv|tsv|txt|jsonl|ndjson|json|geojson|md)(\.gz)?$/i
+
 function linesIn(bytes: Buffer): number {
   let count = 0
   for (let at = bytes.indexOf(newline); at >= 0; at = bytes.indexOf(newline, at + 1)) count++
@@ -65,9 +68,10 @@ function checkText(bytes: Buffer, name: string, firstLine: number): void {
     const end = bytes.indexOf(newline, from)
     const text = bytes.subarray(from, end < 0 ? bytes.length : end)
     if (!isUtf8(text) || text.includes(0)) {
-      throw usageError(
-        `${name}:${line}: not a text in UTF-8 (an image, a PDF, another encoding?). Name files of text, or say what it is, for example --encoding windows-1252 or utf-16le.`,
-      )
+      const advice = textNames.test(name)
+        ? "(another encoding?). Say which it is, for example --encoding windows-1252 or utf-16le."
+        : "(an image, a PDF, another encoding?). Name files of text, or say what it is, for example --encoding windows-1252 or utf-16le."
+      throw usageError(`${name}:${line}: not a text in UTF-8 ${advice}`)
     }
     from += text.length + 1
   }

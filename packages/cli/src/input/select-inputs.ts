@@ -105,15 +105,21 @@ async function* among(
   counted: LeftOver,
 ): AsyncGenerator<Input> {
   const left = new Set(only)
+  const parts = new Set(only.flatMap((name) => name.split(",")))
   for await (const input of inputs) {
     const name = key === undefined ? String(counted.read) : keyOf(input, key)
     counted.read++
+    parts.delete(name)
     if (left.delete(name)) yield input
     if (left.size === 0) return
   }
   const at = counted.read
-  const wanted = key === undefined ? `of ${at} inputs, counted from 0` : `with such a ${key} among ${at}`
-  throw usageError(`--only ${[...left].join(" ")}: there is no input ${wanted}.`)
+  const named = [...left].join(" ")
+  const of =
+    key === undefined ? `no such input among ${at}, counted from 0` : `no input whose ${key} that is among ${at}`
+  const apart =
+    parts.size === 0 ? ` Names are parted by spaces: --only ${[...only].join(" ").replaceAll(",", " ")}` : ""
+  throw usageError(`--only ${named}: there is ${of}.${apart}`)
 }
 
 async function* fitting(

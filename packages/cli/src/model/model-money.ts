@@ -25,6 +25,21 @@ export function priceOf(model: string, { prices }: SluiceConfig): Price | undefi
   return pattern === undefined ? undefined : known[pattern]
 }
 
+/** What a budget keeps for an answer of a model whose price does not say how long one may be, as `Price` promises. */
+const longestAnswer = 128_000
+
+/** Dollars that a run takes from its budget before the first answer, for the call that may cost least. */
+export function atLeastReserved(
+  calls: readonly { readonly inputTokens: number; readonly outputTokens: number; readonly maxTokens?: number }[],
+  price: Price,
+): number {
+  return calls.reduce((least, { inputTokens, outputTokens, maxTokens }) => {
+    // An embedding answers in no words.
+    const most = outputTokens === 0 ? 0 : (maxTokens ?? price.maxOutputTokens ?? longestAnswer)
+    return Math.min(least, (inputTokens * price.input + most * price.output) / 1e6)
+  }, Infinity)
+}
+
 /** A budget that nothing would be counted against is refused: whoever gives one relies on it. */
 export function checkBudget(model: string, limits: RunLimits, config: SluiceConfig): void {
   const { vendor, id } = parseModelName(model)
@@ -37,4 +52,11 @@ export function checkPrice(vendor: string, id: string, limits: RunLimits, config
   throw usageError(
     `The budget cannot be kept: the price of ${id} is not known. Put it into sluice.config.json, in dollars per million tokens: {"prices": {"${id}": {"input": 1, "output": 4}}}.`,
   )
+}
+
+/** What a budget of the command does not count, in words: of other vendors it is refused. */
+export function uncountedWarning(model: string, limits: RunLimits, config: SluiceConfig): string | undefined {
+  const { vendor, id } = parseModelName(model)
+  if (vendor !== "lab" || limitsFor(id, limits).budgetUsd === undefined || priceOf(id, config)) return undefined
+  return `The budget does not count calls of ${model}, whose price is not known. Name a model that has one, such as --model lab:gpt-5-mini, or put it into sluice.config.json, in dollars per million tokens: {"prices": {"${id}": {"input": 1, "output": 4}}}.`
 }

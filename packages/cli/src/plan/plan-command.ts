@@ -10,7 +10,7 @@ import type { SluiceConfig } from "../commands/config-file.ts"
 import type { BatchLine } from "../question/batch-line.ts"
 import { asksTheSame, sameForAll } from "../question/compile-question.ts"
 import { exitCodes } from "../exit-codes.ts"
-import { limitsFor, priceOf } from "../model/model-money.ts"
+import { atLeastReserved, limitsFor, priceOf } from "../model/model-money.ts"
 import { parseModelName } from "../model/model-name.ts"
 import { countedLimits, plannedVendor } from "./planned-vendor.ts"
 import { promptTokens, tokensOf } from "./prompt-tokens.ts"
@@ -140,6 +140,9 @@ async function planRun(
   // Of several models it is that of all together.
   const isShared = options.budgetUsd !== undefined && new Set(variants.map((each) => each.model)).size > 1
   const budgetUsd = (isShared ? undefined : own.budgetUsd) ?? Infinity
+  const isOnline = (options.lane ?? config.lane ?? "online") === "online"
+  const callUsd = isOnline && price ? atLeastReserved(calls, price) : 0
+  const tooDear = callUsd > budgetUsd ? { callUsd, budgetUsd } : undefined
   return {
     ...planned,
     model,
@@ -147,7 +150,10 @@ async function planRun(
     answerTokens,
     hasLimits: Object.keys(own).some((name) => name !== "budgetUsd"),
     hasBatchApi: vendor.batch !== undefined,
-    ...(usd && usd.online > budgetUsd && { budgetEndsAfter: Math.floor((calls.length * budgetUsd) / usd.online) }),
+    ...(tooDear && { tooDear }),
+    ...(usd &&
+      usd.online > budgetUsd &&
+      !tooDear && { budgetEndsAfter: Math.floor((calls.length * budgetUsd) / usd.online) }),
     firstPrompt,
   }
 }

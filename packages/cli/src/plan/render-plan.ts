@@ -100,12 +100,17 @@ function inWords(limit: string): string {
   return limit.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
 
-function remarks({ calls, usd, model, online, budgetEndsAfter }: RunPlan): string[] {
+function remarks({ calls, usd, model, online, budgetEndsAfter, tooDear }: RunPlan): string[] {
   const { id } = parseModelName(model)
   return [
     usd === undefined
       ? `No price is known for ${id}; put one into sluice.config.json.`
       : `List prices of ${pricesAsOf}.`,
+    ...(tooDear === undefined
+      ? []
+      : [
+          `Nothing would be sent: one call may cost ${formatUsd(tooDear.callUsd)}, and the whole budget is ${formatUsd(tooDear.budgetUsd)}. Raise the budget, or say how long an answer may be: --max-output-tokens.`,
+        ]),
     ...(budgetEndsAfter === undefined ? [] : [budgetEnds(budgetEndsAfter)]),
     ...(online.simulatedCalls < calls
       ? [`${formatCount(online.simulatedCalls)} of the calls were simulated; the rest is taken to go at their pace.`]

@@ -20,6 +20,8 @@ export interface RunPlan extends Plan {
   readonly hasBatchApi: boolean
   /** Items after which the budget ends the run, where it does. */
   readonly budgetEndsAfter?: number
+  /** Where no call may be sent, as each may cost more than the whole budget. */
+  readonly tooDear?: { readonly callUsd: number; readonly budgetUsd: number }
   /** The first prompt as it would be sent. */
   readonly firstPrompt: readonly { readonly role: string; readonly content: string }[]
 }

@@ -57,7 +57,10 @@ export async function carryOut(checked: CheckedRun, terminal: Terminal): Promise
     ...(shared && { quota: shared.quotas }),
     clock: terminal.clock,
     fetch: firstAnswer.through(notingFetch),
-    onEvent: tell,
+    onEvent: Object.assign((event: SluiceEvent) => {
+      // Told before the run begins, in the words of the command.
+      if (event.type !== "warning" || event.code !== "no-price" || options.format === "openai-batch") tell(event)
+    }, tell),
   })
   const { interruption } = checked
   const open = async (variant: PlacedVariant): Promise<OpenedModel | OpenedWorkers> => {

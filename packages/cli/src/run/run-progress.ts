@@ -5,9 +5,10 @@ import { createDisplay } from "../display/create-display.ts"
 import type { FrameState } from "../display/frame-state.ts"
 import { printable, printableJson, printableText } from "../display/printable.ts"
 import { ProgressTally } from "../display/progress-tally.ts"
-import { countOf, formatUsd } from "../display/quantities.ts"
+import { formatUsd } from "../display/quantities.ts"
 import { type QuotaReading, quotaReading } from "../display/quota-reading.ts"
 import type { BulkRunResult } from "./items/bulk-run.ts"
+import { stopsAgain } from "./items/stop-reason.ts"
 import { keysIn } from "../model/model-name.ts"
 import { batch } from "../results/result-files.ts"
 import type { RunCommandOptions } from "./options/run-options.ts"
@@ -144,12 +145,13 @@ function summaryOf(
   const parts = [
     interrupted ? "Interrupted." : stopped ? `Stopped: ${stopped.message}` : "Done.",
     `${ok} ok, ${failed} failed${replayed > 0 ? `, of these ${replayed} from before` : ""}.`,
-    ...(open > 0 ? [`${countOf(open, "item")} ${open === 1 ? "is" : "are"} open.`] : []),
+    ...(open > 0 ? [`${open} ${open === 1 ? "item is" : "items are"} open.`] : []),
     ...(failing === undefined ? [] : [`${failing} of the answers fail${failing === 1 ? "s" : ""} a check.`]),
     ...spentOf(total),
     ...placesIn({ out, failures, failed, isNothing: (interrupted || stopped !== undefined) && ok + failed === 0 }),
   ]
-  if (journal !== undefined && (interrupted || stopped)) parts.push("The same command goes on from here.")
+  if (journal !== undefined && (interrupted || (stopped && !stopsAgain(stopped))))
+    parts.push("The same command goes on from here.")
   if (journal !== undefined && failed > 0) parts.push("--retry-failed tries the failed ones again.")
   return parts.join(" ")
 }

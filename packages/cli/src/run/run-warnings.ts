@@ -1,4 +1,5 @@
 import type { Terminal } from "../display/terminal.ts"
+import { uncountedWarning } from "../model/model-money.ts"
 import { parseModelName, weakKeyWarning } from "../model/model-name.ts"
 import { asksTheSame, sameForAll } from "../question/compile-question.ts"
 import type { CheckedRun } from "./checked-run.ts"
@@ -6,16 +7,19 @@ import { journalWarning } from "./journal-privacy.ts"
 
 /** What is told before a run begins. `edited`: result files that somebody has changed. */
 export function runWarnings(
-  { variants, path, total }: CheckedRun,
+  { variants, path, total, limits, config, options }: CheckedRun,
   { env }: Terminal,
   edited: readonly string[],
 ): [code: string, message: string][] {
   const vendors = new Set(variants.map(({ model }) => parseModelName(model).vendor))
   const weakKeys = [...vendors].flatMap((vendor) => weakKeyWarning(vendor, env) ?? [])
+  const uncounted = options.format === "openai-batch" ? [] : variants.map(({ model }) => model)
+  const unpriced = [...new Set(uncounted)].flatMap((model) => uncountedWarning(model, limits, config) ?? [])
   const openJournal = path === undefined ? undefined : journalWarning(path)
   const isSame = total !== 1 && variants.some(({ question }) => asksTheSame(question))
   return [
     ...(isSame ? [["same-question", sameForAll] as [string, string]] : []),
+    ...unpriced.map((text) => ["no-price", text] as [string, string]),
     ...weakKeys.map((text) => ["weak-key", text] as [string, string]),
     ...edited.map((file) => ["results-edited", editedWarning(file)] as [string, string]),
     ...(openJournal === undefined ? [] : [["journal-readable", openJournal] as [string, string]]),

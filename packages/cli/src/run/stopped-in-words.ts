@@ -22,14 +22,28 @@ export async function keepStopped(run: SqliteRunJournal, stopped: SluiceError | 
   if (before !== now) await run.putNote(note, now)
 }
 
-/** `stopped: budget`, where the journal calls a run failed that was only ended early. */
+const plainly: Readonly<Record<string, string>> = {
+  cancelled: "stopped: Ctrl-C",
+  interrupted: "died: killed, or a power cut",
+}
+
+/** `stopped: budget`, where the journal calls a run failed that was only ended early; and of one that somebody ended, who. */
 export function statusInWords(
   status: string,
   journal: { note(runId: string, name: string): unknown },
   runId: string,
 ): string {
-  const stopped = status === "failed" ? z.string().safeParse(journal.note(runId, note)).data : undefined
-  return stopped === undefined ? status : `stopped: ${stopped}`
+  const stopped = stoppedBy(status, journal, runId)
+  return stopped === undefined ? (plainly[status] ?? status) : `stopped: ${stopped}`
+}
+
+/** What ended a run early by itself: `budget`. */
+export function stoppedBy(
+  status: string,
+  journal: { note(runId: string, name: string): unknown },
+  runId: string,
+): string | undefined {
+  return status === "failed" ? z.string().safeParse(journal.note(runId, note)).data : undefined
 }
 
 /** The end of a budget as the command calls things; every other reason as it is. */

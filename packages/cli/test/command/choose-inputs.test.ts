@@ -76,8 +76,12 @@ test("only some, by their number or their key; what is not there is told before 
   const { code, stderr } = await run("--key", "id", "--only", "k 5", "k 99")
   expect([code, stderr]).toEqual([
     2,
-    expect.stringContaining("--only k 99: there is no input with such a id among 20."),
+    expect.stringContaining("--only k 99: there is no input whose id that is among 20."),
   ])
+  const parted = await run("--key", "id", "--only", "k 5,k 7")
+  expect(parted.stderr).toContain("Names are parted by spaces")
+  expect((await run("--key", "id", "--only", "k 5,k 99")).stderr).not.toContain("parted")
+  expect((await (await setUp(lines)).run("--only", "3,7")).stderr).toContain("Names are parted by spaces: --only 3 7\n")
   expect(heard).toHaveLength(asked)
 })
 

@@ -106,13 +106,13 @@ test.each([
   const { code, stderr } = await sluice(args.split(" "))
   expect([code, stderr.split("\n")]).toEqual([
     2,
-    [expect.stringMatching(/^error: unknown/), expect.stringContaining(hint), ""],
+    [expect.stringMatching(/^sluice: unknown/), expect.stringContaining(hint), ""],
   ])
 })
 
 test.each(["--retries", "--batches", "--stream", "--verbose", "--qqqqqqq"])(
   "sluice run %s: rather no suggestion than one that means something else",
   async (option) => {
-    expect((await sluice(["run", "in.jsonl", option])).stderr).toBe(`error: unknown option '${option}'\n`)
+    expect((await sluice(["run", "in.jsonl", option])).stderr).toBe(`sluice: unknown option '${option}'\n`)
   },
 )

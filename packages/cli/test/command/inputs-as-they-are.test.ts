@@ -69,7 +69,9 @@ test("a character on the edge of two blocks of the file is one character, and a 
     Buffer.from([0x61, 0xe9, 10]),
     Buffer.from("b"),
   ])
-  expect((await through("in.txt", bad)).stderr).toContain("in.txt:20001: not a text in UTF-8")
+  expect((await through("in.txt", bad)).stderr).toContain(
+    "in.txt:20001: not a text in UTF-8 (another encoding?). Say which",
+  )
 })
 
 test("U+2028, U+2029, U+0085 and a lone carriage return cut no line", async () => {

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { parse } from "csv-parse/sync"
 import { expect, test, vi } from "vitest"
 import { linesOf, sluice, temporaryFolder } from "./sluice.ts"
@@ -278,4 +279,28 @@ test("--json: every line is an event, and the last one sums up", async () => {
   for (const type of ["item-start", "permit-admit", "http-attempt", "usage", "item-end"]) expect(types).toContain(type)
   expect(events.at(-1)).toMatchObject({ type: "summary", ok: 2, failed: 0, interrupted: false })
   expect(linesOf(join(folder, "o"))).toHaveLength(2)
+})
+
+test("what stopped a run, and what a small answer costs, in the words of the run itself", async () => {
+  const folder = temporaryFolder()
+  const out = join(folder, "out.jsonl")
+  writeFileSync(join(folder, "in.jsonl"), '{"text":"a"}\n')
+  const args = ["run", join(folder, "in.jsonl"), "-p", "{{text}}", "-m", "lab:gpt-5-nano", "-o", out]
+  const cost = /(\$0\.0000\d+) spent/.exec((await sluice([...args, "--max-output-tokens", "1"])).stderr)?.[1]
+  expect(cost).toBeDefined()
+  const inspected = (await sluice(["inspect", out])).stdout
+  expect(inspected).toContain(`output tokens, ${cost}\n`)
+  expect(inspected).toContain(` ${cost?.slice(1)} `)
+  for (const [status, words] of [
+    ["cancelled", "stopped: Ctrl-C"],
+    ["running", "died: killed, or a power cut"],
+  ]) {
+    const database = new DatabaseSync(`${out}.journal`)
+    database.prepare("UPDATE runs SET status = ?, endedAtMs = NULL").run(status!)
+    database.close()
+    expect((await sluice(["runs", `${out}.journal`])).stdout).toContain(` ${words} `)
+    expect((await sluice(["inspect", out])).stdout).toContain(`: ${words}, `)
+    expect(JSON.parse((await sluice(["runs", `${out}.journal`, "--json"])).stdout)).not.toHaveProperty("stopped")
+  }
+  expect((await sluice([...args, "--retry-failed", "bogus"])).stderr).toMatch(/^sluice: option '--retry-failed/)
 })

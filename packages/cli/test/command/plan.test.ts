@@ -52,6 +52,29 @@ describe("sluice plan", () => {
     expect((await planned([inputOf([short]), "-p", "Tell a joke", "-m", "lab:"]))["warnings"]).toEqual([])
   })
 
+  test("a budget that no call fits in: the plan says what the run says, and neither that it goes on", async () => {
+    const input = inputOf([short, short])
+    const args = [input, "-p", "{{text}}", "-m", "lab:gpt-5-mini", "--budget-usd", "0.05"]
+    const words =
+      /one call may cost \$0\.2560, and the whole budget is \$0\.0500\..* Raise the budget, or say how long an answer may be: --max-output-tokens\./
+    const { stdout } = await sluice(["plan", ...args])
+    expect(stdout).toMatch(words)
+    expect(stdout).toContain("Nothing would be sent: ")
+    expect(stdout).not.toContain("ends the run after")
+    const { stderr } = await sluice(["run", ...args, "-o", `${input}.out.jsonl`])
+    expect(stderr).toMatch(words)
+    expect(stderr).not.toMatch(/The same command|Results/)
+    expect((await sluice(["plan", ...args, "--max-output-tokens", "100"])).stdout).not.toContain(
+      "Nothing would be sent",
+    )
+    const unpriced = [input, "-p", "{{text}}", "-m", "lab:", "--budget-usd", "1"]
+    const warned = (await sluice(["run", ...unpriced, "-o", `${input}.free.jsonl`])).stderr
+    expect(warned).toContain(
+      "The budget does not count calls of lab:, whose price is not known. Name a model that has one",
+    )
+    expect(warned).not.toContain("budgetUsd")
+  })
+
   test("shows tokens, dollars, both times, what decides and what would help; --dry-run is the same", async () => {
     const input = inputOf(Array.from({ length: 120 }, () => short))
     const args = [input, ...question, "--rpm", "60", "--max-output-tokens", "1000", "--budget-usd", "0.1"]

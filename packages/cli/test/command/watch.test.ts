@@ -80,7 +80,7 @@ test("Ctrl-C leaves the display, not the run; a run that is killed is gone from 
   await end
   expect(await followed).toMatchObject({
     code: 130,
-    stdout: expect.stringMatching(/: interrupted, \d+ ok, 0 failed\.\n$/) as string,
+    stdout: expect.stringMatching(/: died: killed, or a power cut, \d+ ok, 0 failed\.\n$/) as string,
   })
   expect(readdirSync(notes)).toHaveLength(1)
   expect(await told(env)).toEqual([])

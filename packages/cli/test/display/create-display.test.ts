@@ -277,7 +277,7 @@ describe("a display in a pipe", () => {
     display.stop()
     expect(raw().split("\n")).toEqual([
       "4 documents",
-      "0:05 1/4 documents done, 0 failed, 0 calls in flight, requests 0/min, tokens 0/min, eta 0:15",
+      "0:05 1/4 documents done, 0 failed, 0 calls in flight, requests 0/min, tokens 0/min",
       "0:05 2/4 documents done, 0 failed, 0 calls in flight, requests 0/min, tokens 0/min, eta 0:05 (0:03 to 0:17)",
       "",
     ])

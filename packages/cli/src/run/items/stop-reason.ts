@@ -31,12 +31,18 @@ export function tooManyFailures(most: number): SluiceError {
 
 /** Not the call is too large but the budget too small: what it does not reach for stays open. */
 function tooSmall(error: SluiceError): SluiceError {
-  const [needs, budget] = ["amount", "largest"].map((name) => formatUsd(Number(error.details[name])))
+  const { amount, largest } = error.details
+  const [needs, budget] = [amount, largest].map((usd) => formatUsd(Number(usd)))
   return new SluiceError(
     "budget-exhausted",
-    `one call may cost ${needs}, and the whole budget is ${budget}. It was not sent. Raise the budget, or lower --max-output-tokens.`,
-    { cause: error },
+    `one call may cost ${needs}, and the whole budget is ${budget}. It was not sent. Raise the budget, or say how long an answer may be: --max-output-tokens.`,
+    { cause: error, details: { amount, largest } },
   )
+}
+
+/** Whether the same command would stop over the same call. */
+export function stopsAgain(stopped: SluiceError | undefined): boolean {
+  return stopped?.details["largest"] !== undefined
 }
 
 /** Before the first answer: the vendor has no such model, or no such address. */
