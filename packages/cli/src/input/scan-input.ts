@@ -5,6 +5,7 @@ import type { SqliteRunJournal } from "@sluice/journal"
 import { z } from "zod"
 import { duplicateKey, keyOf } from "./input-key.ts"
 import { batch } from "../results/result-files.ts"
+import type { MessageRemarks } from "../question/message-remarks.ts"
 import type { Input } from "./input.ts"
 import { type PlacedVariant, type Variants, versionIn } from "../variants/variant.ts"
 import { emptyInput, type InputOptions, readInput } from "./read-input.ts"
@@ -18,11 +19,13 @@ export interface ScanOptions {
   readonly stdin: Readable
   /** Aborted: nobody wants to know any more. */
   readonly left: AbortSignal
+  /** Told of each input, or of what was seen when they were read before. */
+  readonly remarks: MessageRemarks
   /** Throws when an input does not fit the question. */
   readonly check: (input: Input, index: number) => void
 }
 
-const scanned = z.object({ of: z.string(), total: z.number() })
+const scanned = z.object({ of: z.string(), total: z.number(), remarks: z.unknown() })
 
 /** Reading a gigabyte takes seconds; more is checked as it is read. */
 const maxBytes = 2 ** 30
@@ -32,7 +35,7 @@ const maxBytes = 2 ** 30
  * done (standard input, very large files) or is not wanted any more. Files that have not changed since the last scan are not read again.
  */
 export async function scanInput(options: ScanOptions): Promise<number | undefined> {
-  const { files, input: reading, keyField, run, variants, stdin, left, check } = options
+  const { files, input: reading, keyField, run, variants, stdin, left, check, remarks } = options
   if (files.includes("-")) return undefined
   const stats = files.map((file) => statSync(file))
   if (stats.some((stat) => !stat.isFile()) || stats.reduce((sum, { size }) => sum + size, 0) > maxBytes)
@@ -44,7 +47,11 @@ export async function scanInput(options: ScanOptions): Promise<number | undefine
     files.map((file, at) => [file, stats[at]?.size, stats[at]?.mtimeMs]),
   ])
   const before = scanned.safeParse(run.note("scan"))
-  if (before.success && before.data.of === of) return before.data.total
+  if (before.success && before.data.of === of) {
+    remarks.recall(before.data.remarks)
+    return before.data.total
+  }
+  const questions = variants.map(({ question }) => question)
   const inputs = (): AsyncGenerator<Input> => readInput(files, reading, stdin)
   let total = 0
   const moved = new Set<PlacedVariant>()
@@ -52,6 +59,7 @@ export async function scanInput(options: ScanOptions): Promise<number | undefine
     if (left.aborted) return undefined
     const index = total++
     check(input, index)
+    remarks.see(questions, input.record)
     for (const variant of variants) {
       const { version, params } = variant
       const identity = { ...batch, params, index, input: input.record, version }
@@ -65,7 +73,7 @@ export async function scanInput(options: ScanOptions): Promise<number | undefine
     if (versionIn(run, params) !== version) continue
     if ((await run.align({ ...batch, params, version }, recordsOf(inputs()))) > 0) await run.putNote("results", null)
   }
-  await run.putNote("scan", { of, total })
+  await run.putNote("scan", { of, total, remarks: remarks.counts })
   return total
 
   /** Asking about a key claims it: two inputs with one key are found here, before anything is paid for. */

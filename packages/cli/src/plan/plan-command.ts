@@ -9,6 +9,7 @@ import type { QuotaLimits } from "@sluice/scheduler"
 import type { SluiceConfig } from "../commands/config-file.ts"
 import type { BatchLine } from "../question/batch-line.ts"
 import { asksTheSame, sameForAll } from "../question/compile-question.ts"
+import { MessageRemarks } from "../question/message-remarks.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { atLeastReserved, limitsFor, priceOf } from "../model/model-money.ts"
 import { parseModelName } from "../model/model-name.ts"
@@ -88,10 +89,13 @@ async function plansOf(request: PlanRequest, terminal: Terminal): Promise<RunPla
   const warnings: string[] = []
   const reading = { ...inputOptions(options), onRead, onLacking: (words: string) => void warnings.push(words) }
   let count = 0
+  const remarks = new MessageRemarks()
+  const questions = variants.map(({ question }) => question)
   for await (const { record, where } of readInput(files, reading, terminal.stdin)) {
     count++
     if (isFirst) checkFields(options.fields ?? [], record)
     isFirst = false
+    remarks.see(questions, record)
     const counted = new Set<PlannedCalls>()
     for (const { model: asked, question } of variants) {
       const messages = question.messages(record, where)
@@ -112,6 +116,7 @@ async function plansOf(request: PlanRequest, terminal: Terminal): Promise<RunPla
   }
   if (byModel.size === 0) throw usageError("There is nothing to plan: the input is empty.")
   if (count > 1 && variants.some(({ question }) => asksTheSame(question))) warnings.push(sameForAll)
+  warnings.push(...remarks.words())
   const plans: RunPlan[] = []
   for (const planned of byModel.values())
     plans.push({ ...(await planRun(planned, request)), read: [...read.values()], warnings })

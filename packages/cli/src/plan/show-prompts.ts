@@ -3,6 +3,7 @@ import { printableJson, printableText } from "../display/printable.ts"
 import { countOf } from "../display/quantities.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { exitCodes } from "../exit-codes.ts"
+import { MessageRemarks } from "../question/message-remarks.ts"
 import type { PromptMessage } from "../question/compile-question.ts"
 import { emptyInput, type InputOptions, readInput } from "../input/read-input.ts"
 import type { NamedQuestion } from "../variants/compile-variants.ts"
@@ -20,15 +21,18 @@ export interface ShownPrompts {
 /** `--show N`: the prompts of the first inputs as they would be sent, on standard output. Asks nobody and writes no file. */
 export async function showPrompts(
   { files, input, asked, count, json }: ShownPrompts,
-  { stdin, stdout }: Terminal,
+  { stdin, stdout, stderr }: Terminal,
 ): Promise<number> {
   let shown = 0
+  const remarks = new MessageRemarks()
+  const questions = asked.map(({ question }) => question)
   for await (const { record, where } of readInput(
     files,
     { ...input, limit: Math.min(count, input.limit ?? count) },
     stdin,
   )) {
     shown++
+    remarks.see(questions, record)
     for (const { name, question, models } of asked) {
       const messages = question.messages(record, where)
       const attachments = question.attachments?.(record, where) ?? []
@@ -40,6 +44,7 @@ export async function showPrompts(
     }
   }
   if (shown === 0) throw emptyInput(files.join(", "))
+  for (const words of remarks.words()) stderr.write(`${printableText(words)}\n`)
   return exitCodes.done
 }
 

@@ -4,6 +4,7 @@ import type { FindAttachments } from "../attach/attachments.ts"
 import { type AnswerSchema, readAnswerSchema } from "./answer-schema.ts"
 import { type BatchLine, isBatchLine } from "./batch-line.ts"
 import { compilePrompt } from "./compile-prompt.ts"
+import { namedOtherwise } from "./named-otherwise.ts"
 import type { InputRecord, Template } from "./prompt-template.ts"
 import { type ReasoningEffort, type RequestOptions, saidTwice } from "../model/request-options.ts"
 import { usageError } from "../usage-error.ts"
@@ -120,22 +121,26 @@ export async function compileMessages(
   if (system !== undefined) await add("system", system, "the system prompt")
   for (const { role, content } of messages) await add(role, content, messagesName)
   if (prompt !== undefined) await add("user", prompt, "the prompt")
-  const isAsking = templates.some(({ role }) => role === "user")
+  const hasWords = templates.some(({ role }) => role === "user")
   return (record, where) => {
     const filled = templates.map(({ role, content }) => ({ role, content: content(record, where) }))
-    return isAsking ? filled : [...filled, ...ownMessages(record, where)]
+    return hasWords ? filled : [...filled, ...ownMessages(record, where)]
   }
+}
+
+/** Whether the texts have words for the user: else each input brings its own messages. */
+export function isAsking({ prompt, messages }: QuestionTexts): boolean {
+  return prompt !== undefined || messages.some(({ role }) => role === "user")
 }
 
 /** Whether no field of an input stands in what is asked: then every item asks the same. */
 export function asksTheSame({ texts, attachments, request }: Question): boolean {
   if (attachments || request) return false
   const { prompt, system, messages, param } = texts
-  const isAsking = prompt !== undefined || messages.some(({ role }) => role === "user")
   const all = [prompt, system, ...messages.map(({ content }) => content)].join("\n")
   const fields = [...all.matchAll(/\{\{\s*([^{}"|]+?)\s*\}\}/g)].map(([, field = ""]) => field)
   // Liquid has other ways to name one.
-  return isAsking && !/\{%|\|/.test(all) && fields.every((field) => Object.hasOwn(param, field))
+  return isAsking(texts) && !/\{%|\|/.test(all) && fields.every((field) => Object.hasOwn(param, field))
 }
 
 /** In words, where it is so. */
@@ -156,7 +161,7 @@ function ownMessages(record: InputRecord, where: string): PromptMessage[] {
   if (isBatchLine(record)) throw usageError(`${where}: a line of an OpenAI batch file. Give --format openai-batch.`)
   throw usageError(
     messages === undefined
-      ? `Give a prompt: --prompt, --prompt-file or --messages. ${where} has no "messages" of its own.`
+      ? `Give a prompt: --prompt, --prompt-file or --messages. ${where} has no "messages" of its own.${namedOtherwise(record)}`
       : `${where}: wanted "messages" to be a list of {"role", "content"}; ${issueIn(parsed.error)}.`,
   )
 }

@@ -10,6 +10,7 @@ import { BatchTally } from "../display/batch-tally.ts"
 import { formatDuration } from "../display/quantities.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { exitCodes } from "../exit-codes.ts"
+import type { Input } from "../input/input.ts"
 import { readInput } from "../input/read-input.ts"
 import { openModel, type OpenedModel } from "../model/open-model.ts"
 import { ResultFiles, type ResultFilesOptions } from "../results/result-files.ts"
@@ -193,7 +194,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
         hasAnswers,
         marks,
         firstAnswer,
-        check: total === undefined ? fitting(variants, checked.fields) : undefined,
+        check: total === undefined ? asRead(checked, warn) : undefined,
         concurrency: concurrencyOf(checked),
         lane: laneScope(lane, checked),
         maxAttempts: options.attempts,
@@ -249,6 +250,21 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
   if (result.stopped) return exitCodes.stopped
   if (result.failed > 0) return exitCodes.someFailed
   return marks && marks.failing > 0 ? exitCodes.failedCheck : exitCodes.done
+}
+
+/** Inputs that nobody has read before: told of the first that has something to tell, before it is paid for. */
+function asRead(
+  { variants, fields, remarks }: CheckedRun,
+  warn: (words: string, code: string) => void,
+): (input: Input, index: number) => void {
+  const fit = fitting(variants, fields)
+  const questions = variants.map(({ question }) => question)
+  return (input: Input, index: number): void => {
+    fit(input, index)
+    const before = remarks.counts
+    remarks.see(questions, input.record)
+    for (const words of remarks.wordsOf(input.where, before)) warn(words, "own-messages")
+  }
 }
 
 async function ending(opened: Calls["opened"], isWhole: boolean): Promise<void> {

@@ -4,6 +4,7 @@ import { checkTaken } from "../attach/attachments.ts"
 import type { SluiceConfig } from "../commands/config-file.ts"
 import type { Input } from "../input/input.ts"
 import type { InputOptions } from "../input/read-input.ts"
+import type { MessageRemarks } from "../question/message-remarks.ts"
 import { parseModelName } from "../model/model-name.ts"
 import { checkFields } from "../results/result-fields.ts"
 import type { ResultPlaces } from "../results/result-places.ts"
@@ -32,6 +33,8 @@ export interface CheckedRun {
   readonly journal: SqliteJournal
   readonly run: SqliteRunJournal
   readonly total: number | undefined
+  /** Of inputs that were read before the run. */
+  readonly remarks: MessageRemarks
   /** The journal that stays. */
   readonly path: string | undefined
   /** The journal knew nothing of this run. */

@@ -4,6 +4,7 @@ import type { Clock } from "@sluice/core"
 import { loadConfig, type SluiceConfig } from "../commands/config-file.ts"
 import type { Terminal } from "../display/terminal.ts"
 import { batchFileQuestion } from "../question/batch-file.ts"
+import { MessageRemarks } from "../question/message-remarks.ts"
 import { expandInputs } from "../input/expand-inputs.ts"
 import { scanInput } from "../input/scan-input.ts"
 import { addKeysOf } from "../model/env-file.ts"
@@ -184,10 +185,12 @@ async function runOnce(
         variants,
         stdin: terminal.stdin,
         left: interruption.drain,
+        remarks,
         check: fitting(variants, fields),
       })
       return { variants, total }
     }
+    const remarks = new MessageRemarks()
     const { variants, total } = await check().catch(leaving(run))
     if (interruption.drain.aborted) {
       await run.leave()
@@ -209,6 +212,7 @@ async function runOnce(
         journal,
         run,
         total,
+        remarks,
         path,
         isNew,
         interruption,

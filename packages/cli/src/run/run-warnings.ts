@@ -7,7 +7,7 @@ import { journalWarning } from "./journal-privacy.ts"
 
 /** What is told before a run begins. `edited`: result files that somebody has changed. */
 export function runWarnings(
-  { variants, path, total, limits, config, options }: CheckedRun,
+  { variants, path, total, remarks, limits, config, options }: CheckedRun,
   { env }: Terminal,
   edited: readonly string[],
 ): [code: string, message: string][] {
@@ -19,6 +19,7 @@ export function runWarnings(
   const isSame = total !== 1 && variants.some(({ question }) => asksTheSame(question))
   return [
     ...(isSame ? [["same-question", sameForAll] as [string, string]] : []),
+    ...remarks.words().map((text) => ["own-messages", text] as [string, string]),
     ...unpriced.map((text) => ["no-price", text] as [string, string]),
     ...weakKeys.map((text) => ["weak-key", text] as [string, string]),
     ...edited.map((file) => ["results-edited", editedWarning(file)] as [string, string]),

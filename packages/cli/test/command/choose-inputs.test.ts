@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
@@ -113,3 +114,67 @@ test("inputs that bring their own messages", async () => {
     /in\.jsonl:1: wanted "messages" to be a list of \{"role", "content"\}; 0\.role/,
   )
 })
+
+const hasJq = spawnSync("jq", ["--version"]).status === 0
+
+/** What the line of jq in the command's own words makes of a record; not looked at where there is no jq. */
+function expectByJq(words: string, record: unknown, wanted: object): void {
+  const [, filter] = /jq -c '([^']+)'/.exec(words) ?? []
+  expect(filter).toBeDefined()
+  if (!hasJq) return
+  const made = spawnSync("jq", ["-c", filter!], { input: JSON.stringify(record), encoding: "utf8" })
+  expect(JSON.parse(made.stdout)).toMatchObject(wanted)
+}
+
+const said = (role: string, content: string) => ({ role, content })
+const asked = [said("system", "Be brief."), said("user", "Where?")]
+const answered = { messages: [...asked, said("assistant", "There.")] }
+
+test("messages that have their answer already: the plan, the run and the same command again say how many, and how to cut it off", async () => {
+  const { args } = await setUp([answered, { messages: asked }, answered], [])
+  const words = '2 of 3 inputs have "messages" that end with an answer of the assistant'
+  const plan = await sluice(["plan", ...args.slice(1, -1)])
+  expect(plan.stdout).toContain(`! ${words}`)
+  for (const time of [1, 2])
+    expect([time, (await sluice(args.slice(0, -1))).stderr]).toEqual([time, expect.stringContaining(words)])
+  const piped = ["run", "-", ...args.slice(2, -3)]
+  const { stderr } = await sluice(piped, { stdin: `${JSON.stringify(answered)}\n`.repeat(2) })
+  expect(stderr.match(/has "messages" that end/g)).toHaveLength(1)
+  expectByJq(stderr, answered, { messages: asked })
+  expectByJq(stderr, { messages: asked }, { messages: asked })
+  const cut = await setUp([{ messages: asked }], [])
+  expect((await sluice(cut.args.slice(0, -1))).stderr).not.toContain('"messages"')
+})
+
+test("a prompt in place of the inputs' own messages is told, unless it names them", async () => {
+  const { args } = await setUp([{ ...answered, id: 1 }, { id: 2 }])
+  const words = '1 of 2 inputs has "messages" that are not sent: the prompt takes their place.'
+  expect((await sluice(["plan", ...args.slice(1, -1)])).stdout).toContain(`! ${words}`)
+  expect((await sluice(args.slice(0, -1))).stderr).toContain(words)
+  expect((await sluice([...args, "--show", "2"])).stderr).toContain(words)
+  const naming = await setUp([answered], ["-p", "{{messages}}"])
+  expect((await sluice(naming.args.slice(0, -1))).stderr).not.toContain("not sent")
+})
+
+test.each([
+  [
+    "conversations",
+    [
+      { from: "system", value: "Be brief." },
+      { from: "human", value: "Where?" },
+      { from: "gpt", value: "There." },
+    ],
+  ],
+  ["dialog", answered.messages],
+])(
+  "a conversation called %s is refused by that name, with the line of jq that makes messages of it",
+  async (name, list) => {
+    const { run } = await setUp([{ [name]: list }], [])
+    const { code, stderr } = await run()
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining(`has no "messages" of its own. It has a list "${name}" of {`),
+    ])
+    expectByJq(stderr, { [name]: list }, answered)
+  },
+)
