@@ -25,7 +25,7 @@ export function renderComparison({ columns, inputs, agreed }: Comparison): strin
       ...(hasChecks ? [formatCount(failingChecks)] : []),
       agreement === undefined ? "" : `${Math.round(100 * agreement)}%`,
       usd === undefined ? "?" : formatUsd(usd),
-      medianLatencyMs === undefined ? "" : `${formatCount(medianLatencyMs)} ms`,
+      medianLatencyMs === undefined ? "" : `${Math.round(medianLatencyMs)} ms`,
     ])
   }
   return `${table.toString()}\n${formatCount(agreed)} of ${formatCount(inputs)} inputs got the same answer from all.`

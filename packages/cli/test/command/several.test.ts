@@ -2,6 +2,7 @@ import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, onTestFinished, test, vi } from "vitest"
 import { startVendor } from "@sluice/lab"
+import { renderComparison } from "../../src/variants/render-comparison.ts"
 import { ended, fastProgram, linesOf, sluice, startSluice, temporaryFolder } from "./sluice.ts"
 import { jsonServer, speakingVendor } from "./speaking-vendor.ts"
 
@@ -349,4 +350,9 @@ test.each([
   writeFileSync(file, "a")
   const { code, stderr } = await sluice(["run", file, ...more])
   expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
+})
+
+test("a latency of seconds is told in whole milliseconds, as inspect tells it", () => {
+  const column = { column: "a", ok: 1, failed: 0, cut: 0, failingChecks: 0, medianLatencyMs: 1_046.5 }
+  expect(renderComparison({ columns: [column], inputs: 1, agreed: 1 })).toContain(" 1047 ms ")
 })
