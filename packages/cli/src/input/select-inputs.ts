@@ -116,7 +116,7 @@ async function* among(
   const at = counted.read
   const named = [...left].join(" ")
   const of =
-    key === undefined ? `no such input among ${at}, counted from 0` : `no input whose ${key} that is among ${at}`
+    key === undefined ? `no input of ${at} inputs, counted from 0` : `no input whose ${key} that is among ${at}`
   const apart =
     parts.size === 0 ? ` Names are parted by spaces: --only ${[...only].join(" ").replaceAll(",", " ")}` : ""
   throw usageError(`--only ${named}: there is ${of}.${apart}`)

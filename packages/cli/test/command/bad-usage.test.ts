@@ -699,5 +699,5 @@ test.each([
 })
 
 test("sluice constructor is a word that says nothing", async () => {
-  expect(await sluice(["constructor"])).toMatchObject({ code: 2, stderr: "error: unknown command 'constructor'\n" })
+  expect(await sluice(["constructor"])).toMatchObject({ code: 2, stderr: "sluice: unknown command 'constructor'\n" })
 })
