@@ -41,7 +41,7 @@ test.each([
   ["--deadline", `${"9".repeat(400)}s`, "at most 365d."],
   ["--stop", "", "Wanted a text; it is empty."],
   ["--attach", "", "Wanted a text; it is empty."],
-  ["--assert", "", "Wanted a text; it is empty."],
+  ["--assert", "", "Wanted a check; it is empty."],
   ["--prompt", "", "Wanted a text; it is empty."],
   ["--prompt", " \n", "The prompt is empty. Say what to ask, or leave it out."],
   ["--system", "", "Wanted a text; it is empty."],
