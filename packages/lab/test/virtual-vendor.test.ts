@@ -17,6 +17,7 @@ describe("the virtual vendor", () => {
       usage: { inputTokens: 100, outputTokens: 50 },
       totalMs: 840,
       firstTokenMs: 340,
+      travelMs: 40,
     })
     expect(clock.pending).toBe(0)
   })

@@ -143,7 +143,9 @@ test("--retry-failed with codes or statuses asks only what failed so", async () 
   now.isGood = true
   expect((await sluice([...args, "-q", "--retry-failed", "answer-truncated"])).code).toBe(1)
   expect([heard.length, failed()]).toEqual([7, [2, 3]])
-  expect((await sluice([...args, "-q", "--retry-failed", "timeout"])).code).toBe(1)
+  // A code that none of them has asks nothing; one that there is not is refused.
+  expect((await sluice([...args, "-q", "--retry-failed", "503"])).code).toBe(1)
+  expect((await sluice([...args, "-q", "--retry-failed", "nothing-of-that-kind"])).code).toBe(2)
   expect([heard.length, failed()]).toEqual([7, [2, 3]])
   expect((await sluice([...args, "-q", "--retry-failed", "answer-filtered,422"])).code).toBe(0)
   expect([heard.length, failed()]).toEqual([9, []])

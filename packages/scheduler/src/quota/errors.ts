@@ -1,4 +1,5 @@
-import { SluiceError } from "@sluice/core"
+import { type Cost, SluiceError } from "@sluice/core"
+import { invalidOption } from "@sluice/core/internal"
 
 const round = (value: number): string => (Math.round(value * 100) / 100).toLocaleString("en-US")
 const dollars = (usd: number): string => Math.max(0, usd).toFixed(4)
@@ -29,6 +30,11 @@ export function oversize(
       "Split the input, lower max_tokens, or raise the limit.",
     { details: { limit: name, amount, largest } },
   )
+}
+
+export function wrongCost(quota: string, cost: Cost): SluiceError {
+  const [path, got] = Object.entries(cost).find(([, amount]) => !(amount >= 0)) ?? ["cost", cost]
+  return invalidOption(quota, `cost.${path}`, "a number from 0 up", got)
 }
 
 export function queueFull(quota: string, maxQueue: number): SluiceError {

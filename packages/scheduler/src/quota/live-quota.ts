@@ -23,6 +23,7 @@ import { QuotaEnd } from "./quota-end.ts"
 import { QuotaEvents } from "./telling/quota-events.ts"
 import { QuotaWarnings } from "./telling/quota-warnings.ts"
 import { checkRetune, mergeTold, quotaDefaults, type QuotaLimits, type QuotaOptions } from "./options.ts"
+import { isCost } from "../limits/budget.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
 import type { QuotaSnapshot, WaitExplanation } from "./snapshot.ts"
 import { Alarm } from "../runtime/alarm.ts"
@@ -79,6 +80,7 @@ export class LiveQuota implements Quota {
   }
 
   tryAdmit(cost: Cost = oneRequest, options?: AdmitOptions): Permit | undefined {
+    if (!isCost(cost)) throw errors.wrongCost(this.name, cost)
     if ((this.#queue.size > 0 && sends(cost)) || this.#ended.error() || options?.signal?.aborted) return undefined
     const nowMs = this.#clock.now()
     const scope = currentScope()
@@ -87,6 +89,7 @@ export class LiveQuota implements Quota {
   }
 
   admit(cost: Cost = oneRequest, options?: AdmitOptions): Promise<Permit> {
+    if (!isCost(cost)) return Promise.reject(errors.wrongCost(this.name, cost))
     const scope = currentScope()
     const signal = options?.signal ?? scope?.signal
     if (signal?.aborted) return Promise.reject(signal.reason as Error)
@@ -95,9 +98,8 @@ export class LiveQuota implements Quota {
     if (ended) return Promise.reject(ended)
     const nowMs = this.#clock.now()
     const ask: Ask = { cost, place: options?.place !== false, priority: options?.priority ?? scope?.priority ?? 0 }
-    if (this.#queue.size === 0 && this.#ledger.fits(nowMs, ask)) {
+    if (this.#queue.size === 0 && this.#ledger.fits(nowMs, ask))
       return Promise.resolve(this.#grant(nowMs, nowMs, ask, options?.tenant, scope))
-    }
     const oversize = this.#ledger.oversize(options?.certain ?? cost)
     if (oversize) return Promise.reject(errors.oversize(this.name, oversize))
     return this.#enqueue(nowMs, ask, options, scope, signal)
@@ -115,8 +117,8 @@ export class LiveQuota implements Quota {
 
   #state(): QuotaState {
     const atMs = this.#clock.now()
-    const wallMs = this.#clock.wallNow()
-    return { quota: this.name, atMs, wallMs, waiting: this.#queue.size, ...this.#ledger.snapshot(atMs) }
+    const queue = { waiting: this.#queue.size, ...this.#ledger.snapshot(atMs) }
+    return { quota: this.name, atMs, wallMs: this.#clock.wallNow(), ...queue }
   }
 
   explain(count = 20): WaitExplanation[] {
@@ -238,9 +240,8 @@ export class LiveQuota implements Quota {
   }
 
   #endHopeless(nowMs: number, waiter: QueuedCall, block: Block): void {
-    if (block.total === "day") {
+    if (block.total === "day")
       return this.#end(errors.exhausted(this.name, "daily", undefined, block.ms), nowMs + block.ms)
-    }
     const oversize = this.#ledger.oversize(waiter.certain ?? waiter.cost)
     if (block.total === "never" && !oversize) {
       waiter.cost = this.#ledger.within(waiter.cost)

@@ -117,15 +117,22 @@ export function windowOf(name: RateName, rate: number | RateOptions): number {
 
 const rateNames = Object.keys(rates) as RateName[]
 
-const rate: Check = objectOr(
-  fields<RateOptions>({
-    limit: needed(positive),
-    kind: oneOf("bucket", "sliding", "fixed"),
-    burst: positive,
-    windowMs: positive,
-    resetAt: positive,
-  }),
-  positive,
+const rateOf = (limit: Check): Check =>
+  objectOr(
+    fields<RateOptions>({
+      limit: needed(limit),
+      kind: oneOf("bucket", "sliding", "fixed"),
+      burst: positive,
+      windowMs: positive,
+      resetAt: positive,
+    }),
+    limit,
+  )
+/** A call is one request: a limit below that would admit none. */
+const requests: Check = (value) => positive(value) ?? oneCall(value)
+const oneCall = be(
+  "at least 1: one call in two minutes is { limit: 1, windowMs: 120_000 }",
+  (value) => (value as number) >= 1,
 )
 const places: Check = be("a whole number of at least 1", (value) => Number.isInteger(value) && (value as number) >= 1)
 const adaptive: Shape<Adaptive> = {
@@ -135,7 +142,9 @@ const adaptive: Shape<Adaptive> = {
   initial: places,
 }
 const limitChecks: Shape<QuotaLimits> = {
-  ...(Object.fromEntries(rateNames.map((name) => [name, rate])) as Record<RateName, Check>),
+  ...(Object.fromEntries(
+    rateNames.map((name) => [name, rateOf(rates[name].dimension === "requests" ? requests : positive)]),
+  ) as Record<RateName, Check>),
   concurrency: objectOr(fields(adaptive), places),
   budgetUsd: positive,
 }

@@ -30,6 +30,11 @@ const scope = (site: string, parent?: TaskScope): TaskScope => ({ parent, site, 
 describe("options", () => {
   it.each([
     [{ requestsPerMinute: 0 }, "createQuota: requestsPerMinute must be a number above 0 (got 0)."],
+    [
+      { requestsPerMinute: 0.5 },
+      "createQuota: requestsPerMinute must be at least 1: one call in two minutes is { limit: 1, windowMs: 120_000 } (got 0.5).",
+    ],
+    [{ requestsPerDay: { limit: 0.1 } }, "createQuota: requestsPerDay.limit must be at least 1"],
     [{ tokensPerMinute: "5" }, 'createQuota: tokensPerMinute must be a number above 0 (got "5").'],
     [{ requestPerMinute: 5 }, 'createQuota: unknown option "requestPerMinute". Did you mean "requestsPerMinute"?'],
     [{ concurrency: 1.5 }, "createQuota: concurrency must be"],
@@ -334,5 +339,32 @@ describe("life of a quota", () => {
       permit.settle({ outcome: "success", limits: [{ dimension: "requests", limit: 5_000, remaining: 4_990 }] })
     }
     expect(clock.now() - startMs).toBeGreaterThanOrEqual(28_999)
+  })
+})
+
+describe("a cost that is no cost", () => {
+  const kinds = ["bucket", "sliding", "fixed"] as const
+  const wrong = [{ inputTokens: Number.NaN }, { inputTokens: -1_000 }, { requests: -1 }, { usd: Number.NaN }]
+
+  it.each(kinds.flatMap((kind) => wrong.map((cost) => [kind, cost] as const)))(
+    "%s: %j is refused in words, and changes nothing for those behind it",
+    async (kind, cost) => {
+      const { clock, quota } = setUp({ inputTokensPerMinute: { limit: 10, kind } })
+      const before = quota.snapshot()
+      await expect(quota.admit(cost)).rejects.toThrow(/^quota: cost\.\w+ must be a number from 0 up \(got (NaN|-1)/)
+      expect(() => quota.tryAdmit(cost)).toThrow("from 0 up")
+      expect(quota.snapshot()).toEqual(before)
+      const all = parallelMap([1, 2], async (item) => item, { limiter: quota, cost: () => ({ inputTokens: 10 }) })
+      expect(await clock.run(Array.fromAsync(all.values()))).toEqual([1, 2])
+      expect(clock.now()).toBeGreaterThanOrEqual(60_000)
+    },
+  )
+
+  it("of an item is that item's failure: the batch ends", async () => {
+    const { clock, quota } = setUp({ inputTokensPerMinute: { limit: 1_000, kind: "sliding" } })
+    const texts = ["a", undefined, "c"]
+    const cost = (text: string | undefined) => ({ inputTokens: (text?.length as number) * 1 })
+    const all = parallelMap(texts, async (text) => text, { limiter: quota, cost, onError: "collect" })
+    expect((await clock.run(Array.fromAsync(all))).map(({ status }) => status)).toEqual(["ok", "failed", "ok"])
   })
 })
