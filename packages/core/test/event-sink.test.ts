@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import { expect, test } from "vitest"
 import { type BegunWork, createDefine, type EventSink, sequentialRuntime, type SluiceEvent } from "@sluice/core"
+import { runWithin } from "@sluice/core/internal"
 
 const wallMs = 1_764_000_000_000
 
@@ -136,4 +137,24 @@ test("a cancel of a step that nothing but a listener follows: exec is not begun,
   ]
   expect(await told("prep")).toEqual([...starts, ...ends])
   expect(await told("exec")).toEqual([...starts, ["attempt-end", new Error("torn")], ...ends])
+})
+
+test("a cancel that comes as an attempt is told of: the result that a step has by then counts, and its node ends", async () => {
+  const { step } = kit()
+  const controller = new AbortController()
+  const posted: unknown[] = []
+  const ask = step({
+    name: "ask",
+    retry: { maxAttempts: 2 },
+    exec: () => "answer",
+    post: (_shared, _prepared, result) => void posted.push(result),
+  })
+  const onEvent: EventSink = ({ type }) => void (type === "attempt-end" && controller.abort("enough"))
+  await ask.run({}, { onEvent, signal: controller.signal }).catch(() => {})
+  expect(posted).toEqual(["answer"])
+})
+
+test("a sink that puts nothing around work, or none, leaves it as it is", () => {
+  const work: BegunWork = { type: "attempt", atMs: 0, runId: "r", spanId: 1, node: "ask", index: 0, attempt: 1 }
+  expect([runWithin(undefined, work, () => 1), runWithin(listener(), work, () => 2)]).toEqual([1, 2])
 })

@@ -22,7 +22,7 @@ import {
   type Shape,
   text,
 } from "@sluice/core/internal"
-import { createQuota, type QuotaOptions } from "@sluice/scheduler"
+import { createQuota, type QuotaOptions, rateNames, type RateName } from "@sluice/scheduler"
 import type { Price } from "./accounts/prices.ts"
 import type { Fallback } from "./call/elsewhere/fallback-option.ts"
 import type { LimitedFetchOptions } from "./options.ts"
@@ -35,16 +35,7 @@ const atLeast0 = be("a number of dollars from 0 up", (value) => typeof value ===
 
 /** Checked by the quotas that get them. */
 const quotaChecks: Shape<Omit<QuotaOptions, "name" | "clock" | "random" | "onEvent">> = {
-  requestsPerSecond: anything,
-  requestsPerMinute: anything,
-  requestsPerDay: anything,
-  tokensPerSecond: anything,
-  tokensPerMinute: anything,
-  tokensPerDay: anything,
-  inputTokensPerSecond: anything,
-  inputTokensPerMinute: anything,
-  outputTokensPerSecond: anything,
-  outputTokensPerMinute: anything,
+  ...(Object.fromEntries(rateNames.map((name) => [name, anything])) as Record<RateName, Check>),
   concurrency: anything,
   budgetUsd: anything,
   maxQueue: anything,
@@ -77,14 +68,14 @@ const backoffChecks: Shape<Backoff> = {
 }
 
 const laneChecks: Shape<LaneOptions> = {
-  gatherMs: anything,
-  maxRequests: anything,
-  maxOpen: anything,
-  maxEnqueuedTokens: anything,
-  maxRounds: anything,
-  pollMs: anything,
-  maxPollMs: anything,
-  leastBatchMs: anything,
+  gatherMs: milliseconds,
+  maxRequests: count(),
+  maxOpen: count(),
+  maxEnqueuedTokens: count(),
+  maxRounds: count(),
+  pollMs: milliseconds,
+  maxPollMs: milliseconds,
+  leastBatchMs: milliseconds,
 }
 
 const share = be("a number between 0 and 1", (value) => typeof value === "number" && value > 0 && value < 1)

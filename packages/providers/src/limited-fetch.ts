@@ -9,7 +9,6 @@ import {
 } from "@sluice/scheduler"
 import { Accounts, type QuotaWait } from "./accounts/accounts.ts"
 import type { BatchLanes } from "./vendor-batch/batch-lanes.ts"
-import { checkLaneOptions } from "./vendor-batch/engine/lane-options.ts"
 import type { FoundCall } from "./vendors/find-vendor.ts"
 import { checkLimitedFetchOptions, checkLimits } from "./check-options.ts"
 import { type LimitedFetchOptions, limitedFetchDefaults } from "./options.ts"
@@ -81,7 +80,6 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
       : context.fetch(input, init)
   }
   const { vendorBatches = {} } = options
-  checkLaneOptions(vendorBatches)
   let lanes: BatchLanes | undefined
   const checkRequest = ownRequest()
   const call = async (input: FetchInput, init?: RequestInit): Promise<Response> => {

@@ -6,6 +6,7 @@
 export { sendBeside } from "./call/beside/send-beside.ts"
 export { warnOfAnswer } from "./call/beside/warn-of-answer.ts"
 export { warnOfHole } from "./call/beside/warn-of-hole.ts"
+export { warnOfManyFetches } from "./call/beside/warn-of-many-fetches.ts"
 export { warnOfPrice } from "./call/beside/warn-of-price.ts"
 export { warnOfStack } from "./call/beside/warn-of-stack.ts"
 export { plainRequest, sendByFallback } from "./call/elsewhere/fallback.ts"

@@ -25,7 +25,14 @@ export { sleep } from "./runtime/sleep.ts"
 export { systemClock, systemRandom } from "./runtime/system-clock.ts"
 export { createQuota, quotaOn } from "./quota/create-quota.ts"
 export type { Quota } from "./quota/quota.ts"
-export { quotaDefaults, type QuotaLimits, type QuotaOptions, type RateName, type RateOptions } from "./quota/options.ts"
+export {
+  quotaDefaults,
+  rateNames,
+  type QuotaLimits,
+  type QuotaOptions,
+  type RateName,
+  type RateOptions,
+} from "./quota/options.ts"
 export type { LedgerSnapshot, LimitSnapshot, QuotaSnapshot, WaitExplanation } from "./quota/snapshot.ts"
 export type { Ask, Block, Change, Ledger, Oversize, SentCall, Taken, Consequence } from "./quota/ledger.ts"
 export { LocalLedger } from "./ledger/local-ledger.ts"

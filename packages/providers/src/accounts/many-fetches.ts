@@ -1,5 +1,4 @@
 import type { Clock, EventSink } from "@sluice/core"
-import { tellWarning } from "@sluice/core/internal"
 import { systemClock } from "@sluice/scheduler"
 
 const windowMs = 60_000
@@ -27,10 +26,5 @@ export function meet(quota: string, clock: Clock, sink: EventSink | undefined): 
   }
   if (++known.fetches <= mostFetches || known.isTold) return
   known.isTold = true
-  tellWarning(
-    sink,
-    atMs,
-    "made-per-call",
-    `${quota}: ${known.fetches} limitedFetch of this process call it within a minute, each with a quota of its own, so together they are limited by none. Make the client (and its openaiOptions, limitedFetch, …) once, outside the function that calls it.`,
-  )
+  void import("../on-demand.ts").then(({ warnOfManyFetches }) => warnOfManyFetches(sink, atMs, quota, known.fetches))
 }

@@ -1,4 +1,5 @@
 import { type Cost, countInScope, type EventSink, type LaneScope, type TaskScope } from "@sluice/core"
+import type { Share, SharedScope } from "./shares-of.ts"
 
 /** One item of a group, as far as the group's request concerns it. */
 export interface GroupMember {
@@ -14,7 +15,7 @@ export interface GroupMember {
  * The scope of a request that several items share: cancelled when all have left, not when one does; while it waits for
  * admission its items rest, so that an auto batch goes on pulling; while it runs they hold a permit; what it costs is theirs.
  */
-export class GroupScope implements TaskScope {
+export class GroupScope implements SharedScope {
   readonly parent = undefined
   readonly site: string
   readonly runId: string | undefined
@@ -53,7 +54,7 @@ export class GroupScope implements TaskScope {
   }
 
   /** What each item owes of it, by weight. */
-  shares(cost: Cost): { readonly scope: TaskScope | undefined; readonly cost: Cost }[] {
+  shares(cost: Cost): Share[] {
     const total = this.#members.reduce((sum, { tokens }) => sum + tokens, 0)
     return this.#members.map(({ scope, tokens }) => {
       const part = total > 0 ? tokens / total : 1 / this.#members.length
@@ -70,12 +71,4 @@ export class GroupScope implements TaskScope {
 function move(scope: TaskScope | undefined, isHolding: boolean): void {
   countInScope(scope, isHolding ? "holding" : "resting", 1)
   countInScope(scope, isHolding ? "resting" : "holding", -1)
-}
-
-/** Who pays for a call made in `scope`. */
-export function sharesOf(
-  scope: TaskScope | undefined,
-  cost: Cost,
-): readonly { readonly scope: TaskScope | undefined; readonly cost: Cost }[] {
-  return scope instanceof GroupScope ? scope.shares(cost) : [{ scope, cost }]
 }

@@ -221,7 +221,7 @@ describe("a batch in lane", () => {
   })
 
   it("an option that makes no sense is named", () => {
-    expect(() => limitedFetch({ vendorBatches: { maxOpen: 0 } })).toThrow(/vendorBatches\.maxOpen must be .* got 0/)
+    expect(() => limitedFetch({ vendorBatches: { maxOpen: 0 } })).toThrow(/vendorBatches\.maxOpen must be .*got 0/)
     expect(() => limitedFetch({ vendorBatches: { gatherMs: -1 } })).toThrow(/vendorBatches\.gatherMs/)
   })
 

@@ -115,7 +115,8 @@ export function windowOf(name: RateName, rate: number | RateOptions): number {
   return (typeof rate === "object" ? rate.windowMs : undefined) ?? rates[name].windowMs
 }
 
-const rateNames = Object.keys(rates) as RateName[]
+/** As options name them. */
+export const rateNames: readonly RateName[] = Object.freeze(Object.keys(rates) as RateName[])
 
 const rateOf = (limit: Check): Check =>
   objectOr(

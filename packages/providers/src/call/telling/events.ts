@@ -2,7 +2,7 @@ import type { CallFacts, CallUsage, Cost, SluiceEvent, TaskScope } from "@sluice
 import { runWithin, tellWarning } from "@sluice/core/internal"
 import { captureContext, type InContext } from "@sluice/scheduler"
 import type { AnswerFacts } from "./answer-facts.ts"
-import { sharesOf } from "../../items/group-scope.ts"
+import { sharesOf } from "../../items/shares-of.ts"
 import type { FetchContext } from "../context.ts"
 import { refusesAccount } from "../failure/verdict.ts"
 import type { PreparedCall } from "../prepare.ts"

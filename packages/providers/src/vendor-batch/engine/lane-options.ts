@@ -1,5 +1,3 @@
-import { SluiceError } from "@sluice/core"
-
 /** How requests that wait in the batch lane are gathered and followed. */
 export interface LaneOptions {
   /** A batch is submitted when no further request has come for this long, or when it is full. Default 1,000. */
@@ -20,25 +18,6 @@ export interface LaneOptions {
   readonly maxPollMs?: number
   /** With a deadline: less than this beside what an online run needs is no time for a batch. Default 600,000. */
   readonly leastBatchMs?: number
-}
-
-/** @throws SluiceError `invalid-option` naming the path. */
-export function checkLaneOptions(options: LaneOptions): void {
-  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
-    const isCount = !name.endsWith("Ms")
-    const fits =
-      typeof value === "number" &&
-      (isCount ? value >= 1 && (value === Infinity || Number.isInteger(value)) : value >= 0)
-    if (value === undefined || fits) continue
-    const wanted = isCount ? "a whole number of at least 1" : "a number of milliseconds"
-    throw new SluiceError(
-      "invalid-option",
-      `limitedFetch: vendorBatches.${name} must be ${wanted}, got ${JSON.stringify(value)}`,
-      {
-        details: { path: `vendorBatches.${name}`, got: value },
-      },
-    )
-  }
 }
 
 /** The defaults, each with its reason. */
