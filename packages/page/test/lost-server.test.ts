@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from "vitest"
 import { openPage, type Page } from "../src/index.ts"
-import { hasBrowser, openTab, startBrowser } from "./chromium.ts"
+import { hasBrowser, openTab, startBrowser, watchTab } from "./chromium.ts"
 import { soon } from "./command.ts"
 
 vi.setConfig({ testTimeout: 120_000 })
@@ -55,5 +55,21 @@ test.skipIf(!hasBrowser)(
     await soon(() => page.getByRole("alert").textContent()).toContain("with a token of its own")
     expect(await page.getByRole("heading", { level: 1 }).textContent()).toBe("after")
     expect(wrong.filter((each) => !each.includes("ERR_CONNECTION_REFUSED"))).toEqual([])
+  },
+)
+
+test.skipIf(!hasBrowser)(
+  "the server goes away before the charts' code has come: they are drawn when it is back",
+  async () => {
+    const served = await opened("charts")
+    const browser = await startBrowser()
+    const tab = await browser.newPage()
+    const wrong = watchTab(tab)
+    let asked = 0
+    await tab.route(/uPlot[^/]*\.js/, (route) => (asked++ === 0 ? route.abort() : route.continue()))
+    await tab.goto(served.url)
+    await soon(() => tab.locator(".plot canvas").count()).toBeGreaterThan(0)
+    expect(asked).toBeGreaterThan(1)
+    expect(wrong).toEqual([])
   },
 )

@@ -53,14 +53,23 @@ export function Chart(props: ChartProps): JSX.Element {
     const element = place.current!
     const resized = new ResizeObserver(() => drawn.current?.setSize({ width: element.clientWidth, height }))
     let isGone = false
-    // Half of the page's code: what stands in words is there before it.
-    void import("uplot").then(({ default: Plot }) => {
-      if (isGone) return
-      drawn.current = new Plot(optionsOf(latest, element), dataOf(latest.current), element)
-      resized.observe(element)
-    })
+    let again: ReturnType<typeof setTimeout> | undefined
+    // Half of the page's code: what stands in words is there before it. The server may go away meanwhile, and come back.
+    const draw = (): Promise<void> =>
+      import("uplot").then(
+        ({ default: Plot }) => {
+          if (isGone) return
+          drawn.current = new Plot(optionsOf(latest, element), dataOf(latest.current), element)
+          resized.observe(element)
+        },
+        () => {
+          if (!isGone) again = setTimeout(() => void draw(), 1_000)
+        },
+      )
+    void draw()
     return () => {
       isGone = true
+      clearTimeout(again)
       resized.disconnect()
       drawn.current?.destroy()
       drawn.current = undefined
