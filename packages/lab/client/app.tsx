@@ -3,6 +3,7 @@ import { useRef, useState } from "preact/hooks"
 import { clock, count, short } from "../../page/client/format.ts"
 import { useStore } from "../../page/client/live/store.ts"
 import { BarTable } from "../../page/client/parts/bar-table.tsx"
+import { Reasons } from "../../page/client/parts/reasons.tsx"
 import { Figure } from "../../page/client/parts/figure.tsx"
 import { limitWords } from "../../page/src/chart/mark-words.ts"
 import type { LabState } from "../src/page/wire.ts"
@@ -37,7 +38,7 @@ export function App(): JSX.Element {
           <Charts columns={history.columns()} />
           <div class="columns">
             <Limits state={state} />
-            <Reasons state={state} />
+            <Unanswered state={state} />
           </div>
           <Calls calls={state.calls} />
         </main>
@@ -93,24 +94,13 @@ function Limits({ state }: { state: LabState }): JSX.Element {
   )
 }
 
-function Reasons({ state: { refusedByReason, failed } }: { state: LabState }): JSX.Element {
+function Unanswered({ state: { refusedByReason, failed } }: { state: LabState }): JSX.Element {
   const reasons = [...Object.entries(refusedByReason), ...Object.entries(failed)].toSorted(([, a], [, b]) => b - a)
-  const most = Math.max(1, ...reasons.map(([, times]) => times))
   return (
     <section aria-label="Refused and failed">
       <h2>Refused and failed, by reason</h2>
       {reasons.length === 0 && <p class="faint">Nothing was refused, nothing failed.</p>}
-      <ul class="reasons">
-        {reasons.map(([reason, times]) => (
-          <li key={reason}>
-            <span>{reasonWords(reason)}</span>
-            <span class="bar" aria-hidden="true">
-              <i style={{ width: `${(times / most) * 100}%` }} />
-            </span>
-            <b>{count(times)}</b>
-          </li>
-        ))}
-      </ul>
+      <Reasons calls={reasons.map(([reason, calls]) => ({ reason, calls }))} wordsOf={reasonWords} />
     </section>
   )
 }

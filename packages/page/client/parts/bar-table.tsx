@@ -20,13 +20,7 @@ export function BarTable({ heads, rows, hint }: BarTableProps): JSX.Element {
   return (
     <table>
       <thead class="hidden">
-        <tr>
-          {heads.map((head) => (
-            <th scope="col" key={head}>
-              {head}
-            </th>
-          ))}
-        </tr>
+        <Heads of={heads} />
       </thead>
       <tbody>
         {rows.map(({ name, share, text }) => (
@@ -40,5 +34,18 @@ export function BarTable({ heads, rows, hint }: BarTableProps): JSX.Element {
         ))}
       </tbody>
     </table>
+  )
+}
+
+/** The row that names a table's columns. */
+export function Heads({ of }: { of: readonly string[] }): JSX.Element {
+  return (
+    <tr>
+      {of.map((head) => (
+        <th scope="col" key={head}>
+          {head}
+        </th>
+      ))}
+    </tr>
   )
 }

@@ -1,8 +1,8 @@
 import type { JSX } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
-import type { ItemFilter, ItemPage, ItemRow, ItemSort } from "../../src/wire.ts"
+import type { ItemRow, ItemSort } from "../../src/wire.ts"
 import { dollars, duration, isOver, items, short } from "../format.ts"
-import { ask } from "../live/ask.ts"
+import { type ItemQuestion, useItemRows } from "../live/item-rows.ts"
 import { useHash, useLive } from "../live/hooks.ts"
 
 /**
@@ -12,16 +12,8 @@ import { useHash, useLive } from "../live/hooks.ts"
  */
 const rowHeight = 30
 const mostRows = 1_100_000
-const blockSize = 100
 
-interface Question {
-  readonly filter: ItemFilter
-  readonly sort: ItemSort
-  readonly descending: boolean
-  readonly text: string
-}
-
-const quick: readonly (Omit<Question, "text"> & { readonly name: string; readonly title: string })[] = [
+const quick: readonly (Omit<ItemQuestion, "text"> & { readonly name: string; readonly title: string })[] = [
   { name: "all", title: "All", filter: "all", sort: "index", descending: false },
   { name: "failed", title: "Failed", filter: "failed", sort: "settled", descending: true },
   { name: "retried", title: "Retried", filter: "retried", sort: "attempts", descending: true },
@@ -50,7 +42,7 @@ export function Items(): JSX.Element {
   const [order, setOrder] = useState<{ of: string; sort: ItemSort; descending: boolean }>()
   const [text, setText] = useState("")
   const own = order?.of === chosen.name ? order : chosen
-  const question: Question = { filter: chosen.filter, sort: own.sort, descending: own.descending, text }
+  const question: ItemQuestion = { filter: chosen.filter, sort: own.sort, descending: own.descending, text }
   const { hello, state } = useLive()
   const { failed, retried, cut, inFlight } = state.items
   const offered = quick.filter(({ filter }) => filter !== "in flight" || !hello.fromJournal)
@@ -104,7 +96,7 @@ function SearchBox({ onSearch }: { onSearch: (text: string) => void }): JSX.Elem
   )
 }
 
-function Table({ question, sortBy }: { question: Question; sortBy: (sort: ItemSort) => void }): JSX.Element {
+function Table({ question, sortBy }: { question: ItemQuestion; sortBy: (sort: ItemSort) => void }): JSX.Element {
   const scroller = useRef<HTMLDivElement>(null)
   const [top, setTop] = useState(0)
   const [height, setHeight] = useState(600)
@@ -113,7 +105,7 @@ function Table({ question, sortBy }: { question: Question; sortBy: (sort: ItemSo
   const { version } = state
   const first = Math.floor(top / rowHeight)
   const visible = Math.ceil(height / rowHeight) + 1
-  const { page, rowAt } = useRows(question, first, visible, version)
+  const { page, rowAt } = useItemRows(question, first, visible, version)
   const all = Math.min(mostRows, page?.count ?? 0)
 
   useEffect(() => {
@@ -198,7 +190,7 @@ function Table({ question, sortBy }: { question: Question; sortBy: (sort: ItemSo
 }
 
 /** Of a table that is empty. */
-function noneWords({ filter, text }: Question, isPast: boolean): string {
+function noneWords({ filter, text }: ItemQuestion, isPast: boolean): string {
   if (text !== "") return "Nothing that was asked or answered has this text."
   if (filter === "all") return isPast ? "This run has no items." : "No item has begun yet."
   const words = {
@@ -263,43 +255,4 @@ function Row({ at, row, isFocused }: { at: number; row: ItemRow | undefined; isF
       {cell("finish", finish)}
     </div>
   )
-}
-
-/** The rows around what is seen, a hundred at a time; asked for again when items have changed. */
-function useRows(
-  question: Question,
-  first: number,
-  visible: number,
-  version: number,
-): { page: ItemPage | undefined; rowAt: (at: number) => ItemRow | undefined } {
-  const blocks = useRef(new Map<number, ItemPage>())
-  const [page, setPage] = useState<ItemPage>()
-  const from = Math.floor(first / blockSize)
-  const to = Math.floor((first + visible) / blockSize)
-  // A search goes on without anything changing, and so does the order of many.
-  const [round, setRound] = useState(0)
-  useEffect(() => {
-    let isGone = false
-    const load = async (block: number): Promise<void> => {
-      const { filter, sort, descending, text } = question
-      const query = new URLSearchParams({
-        filter,
-        sort,
-        descending: String(descending),
-        text,
-        offset: String(block * blockSize),
-        limit: String(blockSize),
-      })
-      const answer = await ask<ItemPage>(`/api/items?${query.toString()}`)
-      if (isGone) return
-      blocks.current.set(block, answer)
-      for (const known of blocks.current.keys()) if (known < from - 2 || known > to + 2) blocks.current.delete(known)
-      setPage(answer)
-      if (answer.searched !== undefined || answer.isStale === true)
-        setTimeout(() => setRound((before) => before + 1), answer.isStale === true ? 1_000 : 300)
-    }
-    for (let block = from; block <= to; block++) load(block).catch(() => {})
-    return () => void (isGone = true)
-  }, [from, to, version, round])
-  return { page, rowAt: (at) => blocks.current.get(Math.floor(at / blockSize))?.rows[at % blockSize] }
 }

@@ -7,6 +7,7 @@ import { perMinute } from "../live/columns.ts"
 import type { Live } from "../live/connection.ts"
 import { useLive } from "../live/hooks.ts"
 import { BarTable } from "../parts/bar-table.tsx"
+import { Reasons } from "../parts/reasons.tsx"
 import { Chart, markColors } from "../parts/chart.tsx"
 import { Figure } from "../parts/figure.tsx"
 import { MarkLegend } from "../parts/mark-legend.tsx"
@@ -214,23 +215,12 @@ function total(values: readonly number[]): number {
 
 function Waiting({ state }: { state: PageState }): JSX.Element {
   const { waiting, quotas, trouble, status } = state
-  const most = Math.max(1, ...waiting.map(({ calls }) => calls))
   return (
     <section aria-label="Why calls wait">
       <h2>Why calls wait</h2>
       {status === "paused" && <p class="notice">Paused: no call is sent until somebody resumes.</p>}
       {waiting.length === 0 && status !== "paused" && <p class="faint">No call waits for admission.</p>}
-      <ul class="reasons">
-        {waiting.map(({ reason, calls }) => (
-          <li key={reason}>
-            <span>{reason}</span>
-            <span class="bar" aria-hidden="true">
-              <i style={{ width: `${(calls / most) * 100}%` }} />
-            </span>
-            <b>{count(calls)}</b>
-          </li>
-        ))}
-      </ul>
+      <Reasons calls={waiting} />
       {trouble !== undefined && <p class="faint">The last call ended with {trouble}.</p>}
       {quotas.map((quota) => (
         <div class="quota" key={quota.name}>

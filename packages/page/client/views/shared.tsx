@@ -4,7 +4,8 @@ import { limitWords } from "../../src/chart/mark-words.ts"
 import type { SharedQuota } from "../../src/shared-quota.ts"
 import { count, dollars, duration, short } from "../format.ts"
 import { ask } from "../live/ask.ts"
-import { BarTable } from "../parts/bar-table.tsx"
+import { BarTable, Heads } from "../parts/bar-table.tsx"
+import { Reasons } from "../parts/reasons.tsx"
 
 const everyMs = 1_000
 
@@ -49,7 +50,6 @@ export function Shared(): JSX.Element {
 
 function Quota({ quota }: { quota: SharedQuota }): JSX.Element {
   const { name, limits, members, waiting: waits, differs, lost, refused, started, episodes } = quota
-  const most = Math.max(1, ...waits.map(({ calls }) => calls))
   const places =
     quota.places < 0 ? [] : [{ name: "calls at once", share: 1 - quota.running / quota.places, text: placesOf(quota) }]
   return (
@@ -87,29 +87,13 @@ function Quota({ quota }: { quota: SharedQuota }): JSX.Element {
         <section aria-label="Why calls wait, in all processes">
           <h3>Why calls wait, in all processes</h3>
           {waits.length === 0 && <p class="faint">No call waits.</p>}
-          <ul class="reasons">
-            {waits.map(({ reason, calls }) => (
-              <li key={reason}>
-                <span>{reasonOf(reason)}</span>
-                <span class="bar" aria-hidden="true">
-                  <i style={{ width: `${(calls / most) * 100}%` }} />
-                </span>
-                <b>{count(calls)}</b>
-              </li>
-            ))}
-          </ul>
+          <Reasons calls={waits} wordsOf={reasonOf} />
         </section>
       </div>
       <h3>Processes</h3>
       <table class="members">
         <thead>
-          <tr>
-            {["Process", "In flight", "Dated", "Waiting", "For", "Last heard"].map((head) => (
-              <th scope="col" key={head}>
-                {head}
-              </th>
-            ))}
-          </tr>
+          <Heads of={["Process", "In flight", "Dated", "Waiting", "For", "Last heard"]} />
         </thead>
         <tbody>
           {members.map(({ id, places: held, tickets, waiting, waitsFor, silentMs, learns }) => (

@@ -25,10 +25,9 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
   const limit = "limit" in diagnosis ? state.limits[diagnosis.limit] : undefined
   if (!limit) {
     if (diagnosis.cause === "growth") return grow(state, nowMs, reason)
-    if (diagnosis.cause === "same-event" && circumstances.end.reason === "ramp")
-      state.limits.find((one) => one instanceof GrowthLimit)?.refusedToo(nowMs)
     if (diagnosis.cause === "same-event") {
       const { closedAtMs } = state.gate
+      if (circumstances.end.reason === "ramp") state.limits.find((one) => one instanceof GrowthLimit)?.refusedToo(nowMs)
       for (const one of state.limits) if (one.early.sinceMs === closedAtMs) forgive(state, one, circumstances)
     }
     const isUnknown = diagnosis.cause === "unknown-rate" || diagnosis.cause === "unknown-window"
