@@ -35,6 +35,6 @@ export { checkLimiter, concurrency, itemChecks, onError, order, policyChecks, re
 export { OneItem } from "./items/one-item.ts"
 export { hashText } from "./hash-text.ts"
 export { isLoopback, isSameOrigin } from "./same-machine.ts"
-export { nearest } from "./nearest.ts"
+export { nearest, nearestName } from "./nearest.ts"
 export { runWithin } from "./ports/event-sink.ts"
 export { tellWarning } from "./ports/tell-warning.ts"

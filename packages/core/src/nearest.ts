@@ -1,5 +1,11 @@
 /** ` Did you mean "…"?` for a misspelt name, or nothing. */
 export function nearest(name: string, known: readonly string[]): string {
+  const best = nearestName(name, known)
+  return best === undefined ? "" : ` Did you mean "${best}"?`
+}
+
+/** The name that was misspelt, if it is near enough to be one of these. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined
   // Two swapped letters are two edits; a name that is replaced altogether is no misspelling.
   let least = Math.min(name.length, Math.max(2, Math.floor(name.length / 3)) + 1)
@@ -10,7 +16,7 @@ export function nearest(name: string, known: readonly string[]): string {
       best = candidate
     }
   }
-  return best === undefined ? "" : ` Did you mean "${best}"?`
+  return best
 }
 
 /** Levenshtein distance. */

@@ -1,4 +1,4 @@
-import { nearest } from "@sluice/core/internal"
+import { nearestName } from "@sluice/core/internal"
 import type { Command } from "commander"
 
 const goesOn = "(A run goes on when its `sluice run` command is given again; --retry-failed asks its failures again.)"
@@ -34,14 +34,7 @@ const sameOptions = new Map([
 /** Of a command that there is none of: what was meant, in brackets, or nothing. */
 export function commandMeant(program: Command, word: string): string {
   const names = program.commands.map((command) => command.name())
-  return (
-    otherCommands.get(word) ??
-    bracketed(
-      nearest(word, names)
-        .match(/"(.+)"/)
-        ?.slice(1) ?? [],
-    )
-  )
+  return otherCommands.get(word) ?? bracketed(misspelt(word, names))
 }
 
 /** Of an option that the command does not have. */
@@ -69,11 +62,12 @@ function alike(name: string, names: readonly string[]): readonly string[] {
     const found = names.filter(rule)
     if (found.length > 0) return found
   }
-  return (
-    nearest(name, names)
-      .match(/"(.+)"/)
-      ?.slice(1) ?? []
-  )
+  return misspelt(name, names)
+}
+
+function misspelt(name: string, names: readonly string[]): readonly string[] {
+  const found = nearestName(name, names)
+  return found === undefined ? [] : [found]
 }
 
 function bracketed(meant: readonly string[]): string {

@@ -1,4 +1,4 @@
-import { bestPattern, type Price, prices as listPrices } from "@sluice/providers"
+import { bestPattern, longestAnswer, type Price, prices as listPrices, usdOf } from "@sluice/providers"
 import type { QuotaOptions } from "@sluice/scheduler"
 import type { SluiceConfig } from "../commands/config-file.ts"
 import { parseModelName } from "./model-name.ts"
@@ -25,9 +25,6 @@ export function priceOf(model: string, { prices }: SluiceConfig): Price | undefi
   return pattern === undefined ? undefined : known[pattern]
 }
 
-/** What a budget keeps for an answer of a model whose price does not say how long one may be, as `Price` promises. */
-const longestAnswer = 128_000
-
 /** Dollars that a run takes from its budget before the first answer, for the call that may cost least. */
 export function atLeastReserved(
   calls: readonly { readonly inputTokens: number; readonly outputTokens: number; readonly maxTokens?: number }[],
@@ -36,7 +33,8 @@ export function atLeastReserved(
   return calls.reduce((least, { inputTokens, outputTokens, maxTokens }) => {
     // An embedding answers in no words.
     const most = outputTokens === 0 ? 0 : (maxTokens ?? price.maxOutputTokens ?? longestAnswer)
-    return Math.min(least, (inputTokens * price.input + most * price.output) / 1e6)
+    const usage = { inputTokens, cachedInputTokens: 0, cacheWriteTokens: 0, outputTokens: most }
+    return Math.min(least, usdOf(price, usage))
   }, Infinity)
 }
 

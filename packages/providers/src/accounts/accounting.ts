@@ -1,7 +1,7 @@
 import type { Cost } from "@sluice/core"
 import { unlessItThrows } from "../vendors/unless-it-throws.ts"
 import type { Learned, RequestFacts, Usage, Vendor } from "../vendors/vendor.ts"
-import { type Price, usdOf } from "./prices.ts"
+import { longestAnswer, type Price, usdOf } from "./prices.ts"
 import { LearnedTokens, learnedDefaults } from "./token-estimate.ts"
 
 /** What of a call its cost follows from. */
@@ -15,9 +15,6 @@ export interface CostedCall {
 
 /** Who counted: the vendor; we, the pieces of a whole stream; we, those of one that was cut; nobody. */
 export type Counted = "counted" | "guessed" | "partial" | "unknown"
-
-/** An answer of a model whose maximum nobody has told: the longest that the models of 2026 give, as of their vendors' pages. */
-const unknownMaxOutputTokens = 128_000
 
 const nothingLearned: Learned = Object.freeze({ inputTokens: () => 0, outputMean: 0, outputSpread: 0 })
 
@@ -42,7 +39,7 @@ export function certainOf({ vendor, facts }: Pick<CostedCall, "vendor" | "facts"
 export function usdAtMost({ facts, learned, price }: CostedCall): number | undefined {
   if (!price) return undefined
   const { prompt, maxOutputTokens, answers } = facts
-  const cap = maxOutputTokens ?? price.maxOutputTokens ?? unknownMaxOutputTokens
+  const cap = maxOutputTokens ?? price.maxOutputTokens ?? longestAnswer
   const { likelyMostOutput } = learned
   const likelyInput = learned.inputTokens(prompt)
   const inputTokens = likelyMostOutput === undefined ? Math.max(likelyInput, prompt.textChars) : likelyInput

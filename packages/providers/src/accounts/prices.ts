@@ -12,6 +12,9 @@ export interface Price {
   readonly maxOutputTokens?: number
 }
 
+/** An answer of a model whose maximum nobody has told: the longest that the models of 2026 give, as of their vendors' pages. */
+export const longestAnswer = 128_000
+
 /** Prices by model or pattern (`claude-haiku-*`). */
 export type Prices = Readonly<Record<string, Price>>
 
