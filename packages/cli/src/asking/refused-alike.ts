@@ -64,10 +64,15 @@ export class RefusedAlike {
 
 /** Status and words of a refusal that no waiting mends; `undefined` for every other failure. */
 function refusalIn(error: unknown): GivenReason | undefined {
-  const { statusCode, message, responseHeaders } = (error ?? {}) as Record<string, unknown>
-  if (typeof statusCode !== "number" || statusCode < 400 || statusCode >= 500) return undefined
+  const { statusCode, message, responseHeaders, responseBody } = (error ?? {}) as Record<string, unknown>
+  if (typeof statusCode !== "number" || statusCode < 200 || statusCode >= 500) return undefined
   if (waitable.has(statusCode)) return undefined
   const words = `${statusCode} ${String(message)}`
+  // A proxy, or a page to log in at, says 200 to everybody.
+  if (statusCode < 400) {
+    const begin = JSON.stringify(typeof responseBody === "string" ? responseBody.slice(0, 60) : "")
+    return { words: `${words}: what came begins with ${begin}. Is it the vendor who answers there?`, reason: words }
+  }
   return { words, reason: withoutNames(words, Object.values(responseHeaders ?? {})) }
 }
 

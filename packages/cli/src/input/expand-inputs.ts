@@ -33,7 +33,10 @@ async function filesOf(name: string, followLinks: boolean, isOwn: (file: string)
   const { glob, isDynamicPattern } = await import("tinyglobby")
   const isFolder = stat?.isDirectory() ?? false
   if (stat && !isFolder) throw usageError(`${name} is ${kindOf(stat)}, not a file. Give - for standard input.`)
-  if (!isFolder && !isDynamicPattern(name)) throw usageError(`${name}: no such file.`)
+  if (!isFolder && (name.includes("{{") || !isDynamicPattern(name))) {
+    const isQuestion = /\s/.test(name) || name.includes("{{")
+    throw usageError(`${name}: no such file.${isQuestion ? " If that is the question, give it with --prompt." : ""}`)
+  }
   const found = isFolder
     ? (await glob("**/*", { cwd: name, expandDirectories: false })).map((file) => join(name, file))
     : (await glob(name, { expandDirectories: false })).filter((file) => !isOwn(file))

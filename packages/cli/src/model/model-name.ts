@@ -8,6 +8,13 @@ export const keyNames: Readonly<Record<string, string>> = {
   "openai-compatible": "SLUICE_API_KEY",
 }
 
+/** Whose models begin so. */
+const makers: readonly (readonly [RegExp, string])[] = [
+  [/^(gpt-|chatgpt-|o\d)/, "openai"],
+  [/^claude-/, "anthropic"],
+  [/^gemini-/, "google"],
+]
+
 export type Env = Readonly<Record<string, string | undefined>>
 
 /** The keys in the environment that can be told from other text: they are never stored or shown. */
@@ -47,9 +54,9 @@ export function parseModelName(name: string): { readonly vendor: string; readonl
   const [, vendor = "", id = ""] = /^([^:]*):(.*)$/.exec(name) ?? []
   const known = [...Object.keys(keyNames), "lab", "noop"]
   if (!known.includes(vendor)) {
-    throw usageError(
-      `--model ${name}: wanted VENDOR:MODEL, where VENDOR is one of ${known.join(", ")}; for example openai:gpt-5-mini.`,
-    )
+    const maker = makers.find(([begin]) => begin.test(name))?.[1]
+    const example = maker ? `did you mean ${maker}:${name}?` : "for example openai:gpt-5-mini."
+    throw usageError(`--model ${name}: wanted VENDOR:MODEL, where VENDOR is one of ${known.join(", ")}; ${example}`)
   }
   if (id === "" && vendor in keyNames)
     throw usageError(`--model ${name}: name a model after the colon, for example ${vendor}:gpt-5-mini.`)

@@ -25,7 +25,13 @@ test.each<[string, Readonly<Record<string, string>>, string, string]>([
     "run $/in.jsonl -p {{text}}",
     "Give a model: --model openai:gpt-5-mini, or --model lab: to try without a key.",
   ],
-  ["a model without a vendor", input, "run $/in.jsonl -p {{text}} -m gpt-5", "--model gpt-5: wanted VENDOR:MODEL"],
+  ["a model without a vendor", input, "run $/in.jsonl -p {{text}} -m gpt-5", "lab, noop; did you mean openai:gpt-5?"],
+  [
+    "a prompt in the place of a file",
+    input,
+    "run Say_{{text}} $/in.jsonl -m noop:",
+    "Say {{text}}: no such file. If that is the question, give it with --prompt.",
+  ],
   [
     "a vendor without a model",
     input,

@@ -84,6 +84,21 @@ test.each<[string, (call: number) => string, ((call: number) => string)?]>([
   expect([linesOf(out), linesOf(`${out}.failed.jsonl`)]).toEqual([[], []])
 })
 
+test("a page to log in at, which says 200 to everybody, fails no input: the run stops, and says what came", async () => {
+  const page = "<html><body>Please log in as user 17 of the guests' network</body></html>"
+  const { url, heard } = await jsonServer(() => ({ body: page, headers: { "content-type": "text/html" } }))
+  const folder = temporaryFolder()
+  const out = join(folder, "out.jsonl")
+  writeFileSync(join(folder, "in.txt"), Array.from({ length: 300 }, (_, n) => `t${n}\n`).join(""))
+  const args = ["run", join(folder, "in.txt"), "-p", "{{text}}", "-m", "openai-compatible:x", "-o", out]
+  const { code, stderr } = await sluice([...args, "--base-url", `${url}/v1`])
+  expect(code).toBe(3)
+  expect(stderr).toContain("the first 20 calls were all refused for one reason: 200 ")
+  expect(stderr).toContain(String.raw`what came begins with "<html><body>Please log in as user 17`)
+  expect(heard.length).toBeLessThan(60)
+  expect([linesOf(out), linesOf(`${out}.failed.jsonl`)]).toEqual([[], []])
+})
+
 test.each([
   [
     "OpenAI's chat format",

@@ -30,6 +30,7 @@ export async function speakingVendor(
 }
 
 interface Reply {
+  /** A text is sent as it is, everything else as JSON. */
   readonly body: unknown
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
@@ -49,7 +50,7 @@ export async function jsonServer<Body>(
       paths.push(request.url ?? "")
       const { status = 200, headers, body: text } = await reply(body, heard.length)
       response.writeHead(status, { "content-type": "application/json", "x-request-id": "req-7", ...headers })
-      response.end(JSON.stringify(text))
+      response.end(typeof text === "string" ? text : JSON.stringify(text))
     })
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
