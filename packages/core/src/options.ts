@@ -101,11 +101,11 @@ export const number: Check = be("a number", (value) => typeof value === "number"
 
 export const callable: Check = be("a function", (value) => typeof value === "function")
 
-/** Something to go through, at once or as it comes. */
-export const iterable: Check = be("an array, an iterable or an async iterable", (value) => {
-  if (typeof value === "string") return true
-  return typeof value === "object" && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value)
-})
+/** Something to go through, at once or as it comes. A string would give its letters, which nobody means. */
+export const iterable: Check = be(
+  "an array, an iterable or an async iterable",
+  (value) => typeof value === "object" && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value),
+)
 
 export const flag: Check = be("true or false", (value) => typeof value === "boolean")
 

@@ -133,7 +133,7 @@ describe("an argument", () => {
     expect(() => checkArgument("thing", "items", value, iterable)).toThrow(message)
   })
 
-  it.each([[[]], ["text"], [new Set()], [(async function* () {})()]])("%o passes", (value) => {
+  it.each([[[]], [new Set()], [(async function* () {})()]])("%o passes", (value) => {
     expect(() => checkArgument("thing", "items", value, iterable)).not.toThrow()
   })
 })

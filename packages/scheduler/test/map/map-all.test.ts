@@ -22,6 +22,21 @@ describe("mapAll", () => {
     expect(await mapAll([], (n: number) => n)).toEqual([])
   })
 
+  it.each([
+    ["a string", "abc"],
+    ["a number", 5],
+    ["nothing", null],
+    ["an object", {}],
+  ])("refuses %s in words", (_what, items) => {
+    const wrong = items as unknown as number[]
+    expect(() => mapAll(wrong, (n) => n)).toThrow(
+      /^mapAll: items must be an array, an iterable or an async iterable \(got /,
+    )
+    expect(() => parallelMap(wrong, (n) => n)).toThrow(
+      /^parallelMap: source must be an array, an iterable or an async iterable \(got /,
+    )
+  })
+
   it("keeps undefined among its values", async () => {
     expect(await mapAll([1, 2], () => undefined)).toEqual([undefined, undefined])
   })
