@@ -60,8 +60,8 @@ export class CallSpans {
     // A listener that is passed events by hand has surrounded nothing.
     const span = call ? call.span : this.#late(event)
     if (!span) return
-    span.setAttributes(answerAttributes(event))
-    if (this.#content && event.content) span.setAttributes(messagesOf(event.content))
+    span.setAttributes(answerAttributes(event, this.#conventions))
+    if (this.#content && event.content) span.setAttributes(messagesOf(event.content, event.finishReasons))
     if (event.status !== "ok") this.#make.fail(span, event.error ?? event.status)
     this.#make.end(span, event.atMs)
   }
@@ -146,7 +146,7 @@ function requestAttributes({ stream, maxOutputTokens }: CallFacts): Attributes {
   }
 }
 
-function answerAttributes(event: EventOf<"call-end">): Attributes {
+function answerAttributes(event: EventOf<"call-end">, { isLatest }: Conventions): Attributes {
   const { responseModel, responseId, finishReasons, usage, firstChunkMs, attempts } = event
   return {
     "sluice.attempts": attempts,
@@ -158,7 +158,7 @@ function answerAttributes(event: EventOf<"call-end">): Attributes {
       "gen_ai.usage.input_tokens": usage.inputTokens,
       "gen_ai.usage.output_tokens": usage.outputTokens,
       "gen_ai.usage.cache_read.input_tokens": usage.cachedInputTokens,
-      "gen_ai.usage.cache_creation.input_tokens": usage.cacheWriteTokens,
+      [`gen_ai.usage.cache_${isLatest ? "write" : "creation"}.input_tokens`]: usage.cacheWriteTokens,
       ...(usage.estimated && { "sluice.usage.estimated": true }),
     }),
   }

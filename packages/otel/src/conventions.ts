@@ -2,19 +2,25 @@ import type { Attributes } from "@opentelemetry/api"
 import type { CallFacts } from "@sluice/core"
 
 /**
- * Names and values of OpenTelemetry's semantic conventions for generative AI.
+ * Names and values of OpenTelemetry's semantic conventions for generative AI, all in development.
  *
- * Source: open-telemetry/semantic-conventions-genai, spans and metrics (status: development), read 2026-11; for the older form
- * open-telemetry/semantic-conventions v1.36.0.
+ * Source: open-telemetry/semantic-conventions v1.41.0, which backends read; for the older form v1.36.0; for the latest
+ * open-telemetry/semantic-conventions-genai v0.1.0, where they are kept since. Read 2026-11.
  */
 export interface Conventions {
   /** Whether what has another name in v1.36.0 is told under that too. */
   readonly withOlder: boolean
+  /** Whether what has another name in v0.1.0 is told under that alone. */
+  readonly isLatest: boolean
 }
 
-/** `gen_ai/dup` in `OTEL_SEMCONV_STABILITY_OPT_IN` asks for both, as `http/dup` and `database/dup` do for theirs. */
+/**
+ * What `OTEL_SEMCONV_STABILITY_OPT_IN` asks for. `gen_ai_latest_experimental` is the conventions' own word; `gen_ai/dup` asks for older
+ * names too, as `http/dup` and `database/dup` do for theirs.
+ */
 export function conventionsOf(optIn: string | undefined): Conventions {
-  return { withOlder: (optIn ?? "").split(",").some((each) => each.trim() === "gen_ai/dup") }
+  const asked = new Set((optIn ?? "").split(",").map((each) => each.trim()))
+  return { withOlder: asked.has("gen_ai/dup"), isLatest: asked.has("gen_ai_latest_experimental") }
 }
 
 /** Ours, where the conventions have another name. */

@@ -7,12 +7,19 @@ import type { EventOf } from "./event-of.ts"
 const seconds = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
 const tokens = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864]
 
+/** Of one kind of calls. */
+interface CallInstruments {
+  readonly duration: Histogram
+  readonly firstChunk?: Histogram
+  readonly input: Histogram
+  readonly output?: Histogram
+}
+
 /** What is counted as events come, whether or not anything is traced. */
 export class Instruments {
   readonly #conventions: Conventions
-  readonly #duration: Histogram
-  readonly #usage: Histogram
-  readonly #firstChunk: Histogram
+  readonly #inference: CallInstruments
+  readonly #embeddings: CallInstruments
   readonly #items: Counter
   readonly #cost: Counter
   readonly #refused: Counter
@@ -23,16 +30,30 @@ export class Instruments {
     this.#conventions = conventions
     const timed = (name: string, description: string): Histogram =>
       meter.createHistogram(name, { unit: "s", description, advice: { explicitBucketBoundaries: seconds } })
-    this.#duration = timed("gen_ai.client.operation.duration", "GenAI operation duration.")
-    this.#firstChunk = timed(
-      "gen_ai.client.operation.time_to_first_chunk",
-      "Time to receive the first chunk, measured from when the client issues the generation request.",
-    )
-    this.#usage = meter.createHistogram("gen_ai.client.token.usage", {
-      unit: "{token}",
-      description: "Number of input and output tokens used.",
-      advice: { explicitBucketBoundaries: tokens },
-    })
+    const counted = (name: string, description: string): Histogram =>
+      meter.createHistogram(name, { unit: "{token}", description, advice: { explicitBucketBoundaries: tokens } })
+    const firstChunk = (of: string): Histogram =>
+      timed(
+        `gen_ai.client.${of}.time_to_first_chunk`,
+        "Time to receive the first chunk, measured from when the client issues the generation request.",
+      )
+    if (conventions.isLatest) {
+      this.#inference = {
+        duration: timed("gen_ai.client.inference.duration", "GenAI client inference operation duration."),
+        firstChunk: firstChunk("inference"),
+        input: counted("gen_ai.client.inference.operation.input_tokens", "Number of input tokens used."),
+        output: counted("gen_ai.client.inference.operation.output_tokens", "Number of output tokens used."),
+      }
+      this.#embeddings = {
+        duration: timed("gen_ai.client.embeddings.duration", "GenAI client embeddings operation duration."),
+        input: counted("gen_ai.client.embeddings.operation.input_tokens", "Number of input tokens used."),
+      }
+    } else {
+      const usage = counted("gen_ai.client.token.usage", "Number of input and output tokens used.")
+      const duration = timed("gen_ai.client.operation.duration", "GenAI operation duration.")
+      this.#inference = { duration, firstChunk: firstChunk("operation"), input: usage, output: usage }
+      this.#embeddings = this.#inference
+    }
     this.#items = meter.createCounter("sluice.items", {
       unit: "{item}",
       description: "Items of batches that have ended.",
@@ -51,12 +72,16 @@ export class Instruments {
       ...(responseModel !== undefined && { "gen_ai.response.model": responseModel }),
     }
     const failed = status === "ok" ? {} : { "error.type": error ?? status }
-    this.#duration.record((atMs - startMs) / 1000, { ...attributes, ...failed })
-    if (firstChunkMs !== undefined) this.#firstChunk.record(firstChunkMs / 1000, attributes)
+    const isEmbeddings = attributes["gen_ai.operation.name"] === "embeddings"
+    const { duration, firstChunk, input, output } = isEmbeddings ? this.#embeddings : this.#inference
+    duration.record((atMs - startMs) / 1000, { ...attributes, ...failed })
+    if (firstChunkMs !== undefined) firstChunk?.record(firstChunkMs / 1000, attributes)
     // What the vendor has not counted is no usage.
     if (!usage || usage.estimated) return
-    this.#usage.record(usage.inputTokens, { ...attributes, "gen_ai.token.type": "input" })
-    this.#usage.record(usage.outputTokens, { ...attributes, "gen_ai.token.type": "output" })
+    const typed = (type: string): Attributes =>
+      this.#conventions.isLatest ? attributes : { ...attributes, "gen_ai.token.type": type }
+    input.record(usage.inputTokens, typed("input"))
+    output?.record(usage.outputTokens, typed("output"))
   }
 
   item({ node, status, replayed }: EventOf<"item-end">): void {

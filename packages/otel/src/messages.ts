@@ -7,16 +7,21 @@ interface MessagePart {
   readonly id?: unknown
   readonly name?: unknown
   readonly arguments?: unknown
-  readonly result?: unknown
+  readonly response?: unknown
 }
 
 interface Message {
   readonly role: string
   readonly parts: readonly MessagePart[]
+  /** Of an answer. */
+  readonly finish_reason?: string
 }
 
 /** Prompt and answer in the form of the conventions, out of any vendor's. What is neither text nor a tool is named without its content. */
-export function messagesOf({ request, answer, pieces }: CallContent): Attributes {
+export function messagesOf(
+  { request, answer, pieces }: CallContent,
+  finishReasons: readonly string[] = [],
+): Attributes {
   const asked = request === undefined ? undefined : parsed(request)
   const system = partsOf(
     at(asked, "system") ?? at(asked, "instructions") ?? at(at(asked, "systemInstruction"), "parts"),
@@ -25,7 +30,10 @@ export function messagesOf({ request, answer, pieces }: CallContent): Attributes
     at(asked, "messages") ?? at(asked, "contents") ?? at(asked, "input") ?? at(asked, "prompt"),
     "user",
   )
-  const output = pieces ? streamed(pieces) : answered(answer)
+  const output = (pieces ? streamed(pieces) : answered(answer)).map((message, choice) => {
+    const reason = finishReasons[choice]
+    return reason === undefined ? message : { ...message, finish_reason: reason }
+  })
   return {
     ...(system.length > 0 && { "gen_ai.system_instructions": JSON.stringify(system) }),
     ...(input.length > 0 && { "gen_ai.input.messages": JSON.stringify(input) }),
@@ -45,7 +53,7 @@ function messageOf(value: unknown, role: string): Message {
   const calls = list(at(value, "tool_calls")).map(partOf)
   const content = at(value, "content") ?? at(value, "parts")
   if (said === "tool") {
-    return { role: said, parts: [{ type: "tool_call_response", id: at(value, "tool_call_id"), result: content }] }
+    return { role: said, parts: [{ type: "tool_call_response", id: at(value, "tool_call_id"), response: content }] }
   }
   // An item of OpenAI's responses may be a call of a tool, not a message.
   const parts = content === undefined && calls.length === 0 ? [partOf(value)] : [...partsOf(content), ...calls]
@@ -69,7 +77,7 @@ function partOf(value: unknown): MessagePart {
   if (tool !== undefined) {
     const id = at(value, "toolCallId")
     return type === "tool-result"
-      ? { type: "tool_call_response", id, name: tool, result: at(value, "output") }
+      ? { type: "tool_call_response", id, name: tool, response: at(value, "output") }
       : { type: "tool_call", id, name: tool, arguments: at(value, "input") }
   }
   const called =
@@ -87,10 +95,10 @@ function partOf(value: unknown): MessagePart {
   }
   const responded = at(value, "functionResponse")
   if (responded !== undefined)
-    return { type: "tool_call_response", name: at(responded, "name"), result: at(responded, "response") }
+    return { type: "tool_call_response", name: at(responded, "name"), response: at(responded, "response") }
   if (type && /tool_result|function_call_output/.test(type)) {
     const id = at(value, "tool_use_id") ?? at(value, "call_id")
-    return { type: "tool_call_response", id, result: at(value, "content") ?? at(value, "output") }
+    return { type: "tool_call_response", id, response: at(value, "content") ?? at(value, "output") }
   }
   return { type: type ?? "other" }
 }

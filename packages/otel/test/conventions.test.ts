@@ -39,7 +39,7 @@ describe("the operation", () => {
 
 describe("OTEL_SEMCONV_STABILITY_OPT_IN", () => {
   const call = { vendor: "azure", endpoint: "responses", model: "m", stream: false, host: "h", port: 443 }
-  it.each([undefined, "", "http/dup", "gen_ai_latest_experimental"])("%s: the current conventions alone", (optIn) => {
+  it.each([undefined, "", "http/dup", "gen_ai_latest_experimental"])("%s: no older name", (optIn) => {
     expect(callAttributes(call, conventionsOf(optIn))).toEqual({
       "gen_ai.operation.name": "chat",
       "gen_ai.provider.name": "azure.ai.openai",

@@ -31,7 +31,7 @@ describe("a prompt", () => {
           { role: "system", parts: [text("Be brief.")] },
           { role: "user", parts: [text("What is it?"), { type: "image_url" }] },
           { role: "assistant", parts: [{ type: "tool_call", id: "c1", name: "look", arguments: "{}" }] },
-          { role: "tool", parts: [{ type: "tool_call_response", id: "c1", result: "a cat" }] },
+          { role: "tool", parts: [{ type: "tool_call_response", id: "c1", response: "a cat" }] },
         ],
       },
     ],
@@ -65,7 +65,7 @@ describe("a prompt", () => {
               { type: "tool_call", id: "t1", name: "look", arguments: { at: 1 } },
             ],
           },
-          { role: "user", parts: [{ type: "tool_call_response", id: "t1", result: "a cat" }] },
+          { role: "user", parts: [{ type: "tool_call_response", id: "t1", response: "a cat" }] },
         ],
       },
     ],
@@ -82,7 +82,7 @@ describe("a prompt", () => {
         system: [text("Be brief.")],
         input: [
           { role: "assistant", parts: [text("Hello"), { type: "tool_call", name: "look", arguments: { at: 1 } }] },
-          { role: "user", parts: [{ type: "tool_call_response", name: "look", result: { seen: "a cat" } }] },
+          { role: "user", parts: [{ type: "tool_call_response", name: "look", response: { seen: "a cat" } }] },
         ],
       },
     ],
@@ -136,6 +136,16 @@ describe("an answer", () => {
     const pieces = [...events.map((event) => JSON.stringify(event)), "[DONE]"]
     expect(parsed(messagesOf({ pieces })["gen_ai.output.messages"])).toEqual([
       { role: "assistant", parts: [text("A cat.")] },
+    ])
+  })
+
+  it("says of each choice how it ended, where that is known", () => {
+    const choices = ["A cat.", "A dog.", "A"].map((content) => ({ message: { role: "assistant", content } }))
+    const attributes = messagesOf({ answer: { choices } }, ["stop", "length"])
+    expect(parsed(attributes["gen_ai.output.messages"])).toEqual([
+      { role: "assistant", parts: [text("A cat.")], finish_reason: "stop" },
+      { role: "assistant", parts: [text("A dog.")], finish_reason: "length" },
+      { role: "assistant", parts: [text("A")] },
     ])
   })
 

@@ -1,11 +1,11 @@
 import { context, SpanKind, trace } from "@opentelemetry/api"
-import type { EventSink } from "@sluice/core"
+import type { EventSink, SluiceEvent } from "@sluice/core"
 import { createDefine } from "@sluice/core"
 import { startVendor } from "@sluice/lab"
 import { limitedFetch, openaiOptions } from "@sluice/providers"
 import { systemRuntime } from "@sluice/scheduler"
 import OpenAI from "openai"
-import { describe, expect, it, onTestFinished } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { telemetry, type TelemetryOptions } from "../src/index.ts"
 import type { CollectedSpan } from "./collector.ts"
 import { setUp, type SetUp } from "./set-up.ts"
@@ -162,7 +162,7 @@ describe("spans, as a collector gets them", () => {
         { role: "user", parts: [{ type: "text", content: expect.stringMatching(/^a secret question \d$/) }] },
       ])
       expect(JSON.parse(String(call.attributes["gen_ai.output.messages"]))).toEqual([
-        { role: "assistant", parts: [{ type: "text", content: "a secret answer" }] },
+        { role: "assistant", parts: [{ type: "text", content: "a secret answer" }], finish_reason: "stop" },
       ])
       for (const { sent } of [silent, telling]) expect(sent.join("")).not.toContain(apiKey)
     }
@@ -227,6 +227,33 @@ it("metrics have the names, units and boundaries that dashboards expect", async 
     },
   ])
   expect(metrics.get("sluice.quota.in_flight")!.points[0]!.value).toBe(0)
+})
+
+it("with OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental what has another name since v1.41 has that alone", async () => {
+  vi.stubEnv("OTEL_SEMCONV_STABILITY_OPT_IN", "http,gen_ai_latest_experimental")
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const { metrics, spans, otel, flush } = await ask()
+  const call = spans.find(({ name }) => name === "chat gpt-5-mini")!
+  expect(call.attributes).toHaveProperty(["gen_ai.usage.cache_write.input_tokens"])
+  expect(call.attributes).not.toHaveProperty(["gen_ai.usage.cache_creation.input_tokens"])
+  const usage = { inputTokens: 7, outputTokens: 0, cachedInputTokens: 0, cacheWriteTokens: 0 }
+  const ended = { type: "call-end", vendor: "openai", model: "e", stream: false, status: "ok", attempts: 1 }
+  otel({ ...ended, endpoint: "embeddings", usage, startMs: 1, atMs: 2 } as SluiceEvent)
+  otel({ ...ended, endpoint: "messages", stream: true, firstChunkMs: 3, startMs: 1, atMs: 5 } as SluiceEvent)
+  await flush()
+  const recorded = [...metrics]
+    .filter(([name]) => name.startsWith("gen_ai."))
+    .map(([name, { unit, points }]) => `${name} ${unit} ${points.reduce((sum, each) => sum + each.count!, 0)}`)
+  expect(recorded.toSorted()).toEqual([
+    "gen_ai.client.embeddings.duration s 1",
+    "gen_ai.client.embeddings.operation.input_tokens {token} 1",
+    "gen_ai.client.inference.duration s 5",
+    "gen_ai.client.inference.operation.input_tokens {token} 4",
+    "gen_ai.client.inference.operation.output_tokens {token} 4",
+    "gen_ai.client.inference.time_to_first_chunk s 1",
+  ])
+  const tokens = metrics.get("gen_ai.client.inference.operation.input_tokens")!.points[0]!
+  expect(tokens.attributes).not.toHaveProperty(["gen_ai.token.type"])
 })
 
 it("a vendor's refusals, its closed gate and what the gate keeps waiting are seen", async () => {

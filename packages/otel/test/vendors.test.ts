@@ -65,6 +65,6 @@ it.each<[string, Ask, boolean, string, string, string]>([
     { role: "user", parts: [{ type: "text", content: "Why?" }] },
   ])
   expect(JSON.parse(String(call?.attributes["gen_ai.output.messages"]))).toEqual([
-    { role: "assistant", parts: [{ type: "text", content: "Because." }] },
+    { role: "assistant", parts: [{ type: "text", content: "Because." }], finish_reason: reason },
   ])
 })

@@ -96,7 +96,7 @@ it("a streamed call lasts until its stream has been read, with the time of its f
     { role: "user", parts: [{ type: "text", content: "Why?" }] },
   ])
   expect(JSON.parse(String(call!.attributes["gen_ai.output.messages"]))).toEqual([
-    { role: "assistant", parts: [{ type: "text", content: "Because." }] },
+    { role: "assistant", parts: [{ type: "text", content: "Because." }], finish_reason: "stop" },
   ])
 })
 
