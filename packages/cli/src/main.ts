@@ -11,7 +11,10 @@ if (major < 22 || (major === 22 && minor < 18)) {
 // A run makes much garbage that dies young; V8 would keep 100 MB of room for it, and let the rest grow to twice what is
 // used before it looks. Both can only be set when a process starts; replacing the process keeps its pid, terminal and
 // signals. Where that is not possible, it is as well without.
-const slimmer = ["--max-semi-space-size=4", "--heap-growing-percent=20"]
+// With a page a fifth more stays alive, which each collection looks through: there are half as many, so that a page costs
+// a run some memory in place of time (docs/benchmarks/page.md).
+const hasPage = process.argv.some((argument) => /^--ui(?:=|$)/.test(argument))
+const slimmer = ["--max-semi-space-size=4", `--heap-growing-percent=${hasPage ? 60 : 20}`]
 const isRun = process.argv[2] === "run" && process.platform !== "win32"
 if (isRun && !slimmer.every((flag) => process.execArgv.includes(flag))) {
   process.execve?.(process.execPath, [process.execPath, ...slimmer, ...process.execArgv, ...process.argv.slice(1)])

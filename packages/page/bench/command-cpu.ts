@@ -18,6 +18,14 @@ export interface CommandCpu {
   readonly watched: More
   /** The same in percent, of all rounds together. */
   readonly inAll: { readonly idle: number; readonly watched: number }
+  /** The most memory of a process until then, the median of the rounds. */
+  readonly peakMb: Readonly<Record<Kind, number>>
+}
+
+/** What one of a round's commands took. */
+interface Taken {
+  readonly us: number
+  readonly peakMb: number
 }
 
 /** More processor time, in percent: the middle of all rounds, and the middle half of them. */
@@ -64,12 +72,19 @@ export async function commandCpu(browser: Browser, options: CommandCpuOptions): 
   const config = { limits: { "*": { requestsPerMinute: pace } } }
   writeFileSync(path.join(folder, "sluice.config.json"), JSON.stringify(config))
   const taken: Record<Kind, number[]> = { plain: [], idle: [], watched: [] }
+  const peaks: Record<Kind, number[]> = { plain: [], idle: [], watched: [] }
   try {
     for (let round = 0; round < rounds; round++) {
       for (const kind of kinds) calls[kind] = 0
-      const us = await measuredRound(browser, { folder, vendorUrl: vendor.url, calls, round, measuredCalls })
-      for (const kind of kinds) taken[kind].push(us[kind])
-      process.stderr.write(`${kinds.map((kind) => `${kind} ${us[kind].toFixed(0)} µs a call`).join(", ")}\n`)
+      const each = await measuredRound(browser, { folder, vendorUrl: vendor.url, calls, round, measuredCalls })
+      for (const kind of kinds) {
+        taken[kind].push(each[kind].us)
+        peaks[kind].push(each[kind].peakMb)
+      }
+      const words = kinds.map(
+        (kind) => `${kind} ${each[kind].us.toFixed(0)} µs a call, ${each[kind].peakMb.toFixed(0)} MB`,
+      )
+      process.stderr.write(`${words.join("; ")}\n`)
     }
   } finally {
     await vendor.stop()
@@ -86,6 +101,7 @@ export async function commandCpu(browser: Browser, options: CommandCpuOptions): 
     idle: more("idle"),
     watched: more("watched"),
     inAll: { idle: inAll("idle"), watched: inAll("watched") },
+    peakMb: { plain: median(peaks.plain), idle: median(peaks.idle), watched: median(peaks.watched) },
   }
 }
 
@@ -98,7 +114,7 @@ interface Round {
   readonly measuredCalls: number
 }
 
-async function measuredRound(browser: Browser, round: Round): Promise<Record<Kind, number>> {
+async function measuredRound(browser: Browser, round: Round): Promise<Record<Kind, Taken>> {
   const { calls, measuredCalls } = round
   // In another order each time: the first to start is ahead of the others.
   const order = kinds.map((_, at) => kinds[(at + round.round) % kinds.length]!)
@@ -117,10 +133,10 @@ async function measuredRound(browser: Browser, round: Round): Promise<Record<Kin
         const from = await usedAt(child.pid!, () => calls[kind] >= warmUpCalls)
         const first = calls[kind]
         const to = await usedAt(child.pid!, () => calls[kind] >= warmUpCalls + measuredCalls)
-        return [kind, (to - from) / (calls[kind] - first)] as const
+        return [kind, { us: (to - from) / (calls[kind] - first), peakMb: peakMbOf(child.pid!) }] as const
       }),
     )
-    return Object.fromEntries(each) as Record<Kind, number>
+    return Object.fromEntries(each) as Record<Kind, Taken>
   } finally {
     await tab?.close()
     for (const { child } of runs) child.kill("SIGKILL")
@@ -156,6 +172,11 @@ function startRun(
 async function usedAt(pid: number, isSo: () => boolean): Promise<number> {
   while (!isSo()) await later(10)
   return usedUs(pid)
+}
+
+/** The most memory that a process has had, as Linux tells it. */
+function peakMbOf(pid: number): number {
+  return Number(/VmHWM:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1_024
 }
 
 /** Processor time of all threads of a process, as Linux tells it. */

@@ -190,7 +190,7 @@ function report(found: Found): string {
     const verdict = isDoubtful ? "too busy to tell" : reached <= most ? "kept" : "missed"
     return `| ${what} | ${most} ${unit} | ${reached.toFixed(unit === "%" ? 1 : 0)} ${unit}${spread} | ${verdict} |`
   }
-  const { idle, watched, callUs, eventsUs, inAll } = found
+  const { idle, watched, callUs, eventsUs, inAll, peakMb } = found
   const at = `at ${perSecond} calls a second: processor time of \`sluice run\``
   return `# What the page costs
 
@@ -215,9 +215,11 @@ a page. In each of ${rounds} rounds three commands ran side by side, without a p
 ${warmUpCalls.toLocaleString("en")}th call to their ${(warmUpCalls + measuredCalls).toLocaleString("en")}th: what the machine does meanwhile meets all three, and as much is compiled in each. What is more is the median of the rounds, with the
 middle half of them in brackets; of all rounds together it is ${inAll.idle.toFixed(1)} % and ${inAll.watched.toFixed(1)} %. What the page does with the events of a call takes ${eventsUs.toFixed(1)} µs.
 
-Where it goes: the page's own code is the smaller part. With a page 2 % more is allocated and as often collected; but the command gives its heap little room, so that a
-run takes little memory, and its collector looks through all that is alive every second or so: 34 MB in place of 26 when that was traced, of which the code of a
-web server and the steps of the last thousands of items are the most. A flow of one's own pays for making events too, where nobody else hears them: see
+Where it goes: the page's own code is the smaller part. The command gives its heap little room, so that a run takes little memory, and its collector looks through all
+that is alive every second or so; with a page that is 35 MB in place of 29, of which the code of a web server and the steps of the last thousands of items are the most,
+and took 12 % of a run's processor time. With \`--ui\` the heap may therefore grow by 60 % of what is alive before it is looked through, in place of 20 %: half as often.
+That pays with memory for what the page costs in time: the process takes ${peakMb.idle.toFixed(0)} MB at most, ${peakMb.watched.toFixed(0)} MB with a tab that looks, and ${peakMb.plain.toFixed(0)} MB without a page (median of the
+rounds, from source). A flow of one's own pays for making events too, where nobody else hears them: see
 [telemetry's benchmark](../guides/opentelemetry.md). Without \`--ui\` nothing of the page is loaded or called.
 `
 }
