@@ -1,7 +1,7 @@
 import type { Cost, SluiceEvent } from "@sluice/core"
 import { BatchTally } from "./batch-tally.ts"
 import type { FrameState } from "./frame-state.ts"
-import { changesOf, pauseOf, type QuotaReading, type RateDimension, waitingIn } from "./quota-reading.ts"
+import { changesOf, closedFor, pauseOf, type QuotaReading, type RateDimension, waitingIn } from "./quota-reading.ts"
 import { RateMeter } from "./rate-meter.ts"
 import { timeLeft } from "./time-left.ts"
 
@@ -10,7 +10,7 @@ const rateWindowMs = 15_000
 /** What limits by the minute compare with. */
 const minuteMs = 60_000
 /** The ETA's rate looks further back, so that it does not jump about; still further where so few items would be a matter of luck. */
-const etaWindowsMs = [30_000, 300_000]
+const etaWindowsMs = [30_000, 300_000] as const
 const etaItems = 10
 const notesKept = 3
 /** `length`, `max_tokens`, `MAX_TOKENS`, `max_output_tokens`. */
@@ -217,7 +217,10 @@ export class ProgressTally {
 
   #left(items: number, nowMs: number, quotas: readonly QuotaReading[]): Pick<FrameState, "etaMs" | "etaRangeMs"> {
     if (items <= 0 || this.#asked === 0) return {}
-    const whole = { perMinute: (this.#asked * minuteMs) / Math.max(1, nowMs - this.#startMs), counted: this.#asked }
+    const closedMs = closedFor(quotas)
+    // A pause longer than a pace looks back is no part of it.
+    const paceEndMs = closedMs > etaWindowsMs[1] ? this.#settledMs : nowMs
+    const whole = { perMinute: (this.#asked * minuteMs) / Math.max(1, paceEndMs - this.#startMs), counted: this.#asked }
     const recent = this.#settles
       .map((meter) => ({ perMinute: meter.perMinute(nowMs), counted: meter.counted(nowMs) }))
       .filter(({ counted }) => counted >= etaItems)
@@ -229,13 +232,8 @@ export class ProgressTally {
       if (limit === undefined || used <= 0) return []
       return ((items * used) / this.#asked / limit) * minuteMs
     })
-    return timeLeft({
-      items,
-      paces: [recent[0] ?? whole, ...recent.slice(1), whole],
-      limitsMs,
-      asked: this.#asked,
-      stillMs: nowMs - this.#settledMs,
-    })
+    const paces = [recent[0] ?? whole, ...recent.slice(1), whole] as const
+    return timeLeft({ items, paces, limitsMs, asked: this.#asked, stillMs: nowMs - this.#settledMs, closedMs })
   }
 
   #flight(quota: string): { inFlight: number; waiting: number; blockedBy: string; gate?: FrameState["gate"] } {

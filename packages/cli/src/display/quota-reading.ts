@@ -54,6 +54,11 @@ export function quotaReading(snapshot: QuotaSnapshot): QuotaReading {
   }
 }
 
+/** How long no call can leave, whichever quota it is for, in milliseconds. */
+export function closedFor(quotas: readonly QuotaReading[]): number {
+  return quotas.length === 0 ? 0 : Math.min(...quotas.map(({ gate }) => gate?.opensInMs ?? 0))
+}
+
 /** What calls wait for in all quotas together, each reason once, most calls first; the first of them to start counts. */
 export function waitingIn(quotas: readonly QuotaReading[]): WaitingReason[] {
   const byReason = new Map<string, WaitingReason>()

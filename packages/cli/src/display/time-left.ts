@@ -16,6 +16,8 @@ export interface LeftWork {
   readonly asked: number
   /** Since the last of them was done. */
   readonly stillMs: number
+  /** Until a call may leave at all. */
+  readonly closedMs: number
 }
 
 /**
@@ -29,10 +31,12 @@ export function timeLeft({
   limitsMs,
   asked,
   stillMs,
+  closedMs,
 }: LeftWork): Pick<FrameState, "etaMs" | "etaRangeMs"> {
   const msAt = (perMinute: number): number => (items / perMinute) * 60_000
   const [first] = paces
-  const atLeast = Math.max(0, ...limitsMs)
+  // A pace knows of the pauses that were, not of one for a day that has just begun.
+  const atLeast = closedMs + Math.max(0, ...limitsMs)
   const etaMs = Math.max(msAt(first.perMinute), atLeast)
   // One item is no pace; what the limits let through is known.
   if (asked < 2) return atLeast > 0 ? { etaMs } : {}
@@ -42,5 +46,8 @@ export function timeLeft({
     counted > 1 ? [msAt(perMinute * (1 - 1 / Math.sqrt(counted)))] : [],
   )
   const low = Math.max(Math.min(...early), atLeast * (1 - luck)) - stillMs
-  return { etaMs, etaRangeMs: [Math.max(0, Math.min(low, etaMs)), Math.max(...late, atLeast * (1 + luck), etaMs)] }
+  return {
+    etaMs,
+    etaRangeMs: [Math.max(closedMs, Math.min(low, etaMs)), Math.max(...late, atLeast * (1 + luck), etaMs)],
+  }
 }

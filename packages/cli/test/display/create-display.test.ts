@@ -408,6 +408,29 @@ describe("what a frame promises", () => {
     expect(tally.state(30_000, { ...frame, quotas: quotas() }).etaMs).toBeGreaterThanOrEqual(250_000)
   })
 
+  it("no less than a vendor's pause for a day, and what the limits take after it", () => {
+    const tally = new ProgressTally(0, "run")
+    for (let index = 0; index < 20; index++) for (const event of settled(index * 100, index)) tally.observe(event)
+    const day = 24 * 3_600_000
+    const stateAt = (atMs: number, opensInMs: number, limits: QuotaReading["limits"]) =>
+      tally.state(atMs, {
+        title: "t",
+        unit: "item",
+        total: 1_600,
+        quotas: [
+          { name: "lab/m", inFlight: 0, waiting: [], limits, gate: { reason: "the vendor refused calls", opensInMs } },
+        ],
+      })
+    for (const atMs of [2_000, 3_600_000]) {
+      const opensInMs = day - atMs
+      const known = stateAt(atMs, opensInMs, { tokens: 12_000 })
+      expect(known.etaMs).toBeCloseTo(opensInMs + (1_580 * 500 * 60_000) / 12_000, -3)
+      const { etaMs, etaRangeMs } = stateAt(atMs, opensInMs, {})
+      expect(etaMs).toBeGreaterThanOrEqual(opensInMs)
+      expect(etaRangeMs![0]).toBeGreaterThanOrEqual(opensInMs)
+    }
+  })
+
   it("how many answers were cut, live and in a line", () => {
     const tally = new ProgressTally(0, "run")
     const call = { type: "call-end", atMs: 1, status: "ok", startMs: 0, attempts: 1 }
