@@ -84,7 +84,7 @@ export function createProgram(terminal: Terminal, exit: (code: number) => void):
   program
     .command("runs")
     .description("list recorded runs")
-    .argument("[journal...]", "journal files (default: *.journal here)")
+    .argument("[journal...]", "journals, or the results beside them (default: *.journal here)")
     .option("--json", "a line of JSON per run")
     .action(async (paths: string[], options: JournalCommandOptions) =>
       exit(await (await import("./commands/journal-commands.ts")).runsCommand(paths, options, terminal)),

@@ -29,7 +29,7 @@ export async function runsCommand(
 ): Promise<number> {
   const found =
     paths.length > 0
-      ? paths
+      ? paths.map((path) => journalBeside(path) ?? path)
       : readdirSync(".")
           .filter((name) => name.endsWith(".journal"))
           .toSorted()
@@ -193,9 +193,15 @@ export async function reading(path: string, fn: (journal: SqliteJournal) => unkn
 export function journalOf(run: string | undefined, named: string | undefined): string {
   if (named !== undefined) return named
   if (run === undefined) throw usageError("Name a run: its result file, or --journal FILE.")
-  if (existsSync(`${run}.journal`)) return `${run}.journal`
+  const beside = journalBeside(run)
+  if (beside !== undefined) return beside
   if (isDatabase(run)) return run
   throw usageError(`There is no journal ${run}.journal. Name it: --journal FILE`)
+}
+
+/** The journal beside these results, if there is one. */
+function journalBeside(results: string): string | undefined {
+  return existsSync(`${results}.journal`) ? `${results}.journal` : undefined
 }
 
 function isDatabase(path: string): boolean {

@@ -30,6 +30,7 @@ test("runs, inspect and export show what the journal holds", async () => {
     failed: 0,
   })
   expect((await sluice(["runs", `${out}.journal`])).stdout).toMatch(/out\.jsonl .*ok .*4/)
+  expect(await sluice(["runs", out, "--json"])).toEqual(runs)
 
   const inspected = (await sluice(["inspect", out, "--limit", "3"])).stdout
   expect(inspected).toMatch(
