@@ -1,5 +1,6 @@
 import { globSync } from "node:fs"
 import { availableParallelism } from "node:os"
+import path from "node:path"
 import { defineConfig } from "vitest/config"
 
 const packages = [
@@ -34,6 +35,8 @@ export default defineConfig({
   test: {
     // One more than there are cores: many tests wait for processes that they have started. The default leaves a core idle.
     maxWorkers: availableParallelism() + 1,
+    // Programs are started from source some hundred times: with what Node has compiled kept, each takes half as much of the processor.
+    env: { NODE_COMPILE_CACHE: path.join(import.meta.dirname, "node_modules/.cache/node") },
     // `pnpm coverage`: the packages whose every line and branch is run by their own tests.
     coverage: { include: ["src/**"], thresholds: { 100: true }, reporter: ["text"] },
     // node-redis leaves a socket whose certificate it refused without a listener: a TLS alert that comes late is thrown by it.
@@ -54,7 +57,7 @@ export default defineConfig({
             enabled: globSync(`packages/${name}/test/**/*.test-d.ts`).length > 0,
             checker: "tsc",
             include: ["test/**/*.test-d.ts"],
-            tsconfig: "../../tsconfig.test.json",
+            tsconfig: "../../tsconfig.type-tests.json",
             // `pnpm types` reports the errors of other files.
             ignoreSourceErrors: true,
           },

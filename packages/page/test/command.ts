@@ -26,7 +26,12 @@ export interface Started {
 export function startCommand(folder: string, args: readonly string[]): Started {
   const child = spawn(process.execPath, ["--conditions=@sluice/source", program, ...args], {
     cwd: folder,
-    env: { PATH: process.env["PATH"], SLUICE_API_KEY: key },
+    // With what Node has compiled for other tests (`vitest.workspace.ts`).
+    env: {
+      PATH: process.env["PATH"],
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
+      SLUICE_API_KEY: key,
+    },
   })
   onTestFinished(() => void child.kill("SIGKILL"))
   let said = ""

@@ -7,7 +7,7 @@ import { expect, test, vi } from "vitest"
 import { createProgram } from "../../src/create-program.ts"
 import { optionsOf } from "../../src/help/help-command.ts"
 import { helpPages } from "../../src/help/help-pages.ts"
-import { fastProgram, sluice, temporaryFolder } from "./sluice.ts"
+import { compiled, fastProgram, sluice, temporaryFolder } from "./sluice.ts"
 
 vi.setConfig({ testTimeout: 120_000 })
 
@@ -75,7 +75,7 @@ test.skipIf(process.platform === "win32").each(helpPages)(
   (page) => {
     const { folder, path } = place()
     for (const { command } of page.examples) {
-      const env = { PATH: `${path}:${process.env["PATH"]}`, TMPDIR: folder, HOME: folder }
+      const env = { ...compiled, PATH: `${path}:${process.env["PATH"]}`, TMPDIR: folder, HOME: folder }
       const { status, stderr } = spawnSync("sh", ["-c", command], {
         cwd: folder,
         env,

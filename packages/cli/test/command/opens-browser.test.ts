@@ -2,7 +2,7 @@ import { spawn } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, onTestFinished, test, vi } from "vitest"
-import { ended, program, sluice, temporaryFolder } from "./sluice.ts"
+import { compiled, ended, program, sluice, temporaryFolder } from "./sluice.ts"
 
 vi.setConfig({ testTimeout: 120_000 })
 
@@ -27,6 +27,7 @@ function run(folder: string, args: readonly string[], { screen = true, terminal 
   const child = spawn(first, rest, {
     cwd: folder,
     env: {
+      ...compiled,
       PATH: `${folder}:${process.env["PATH"]}`,
       TERM: "xterm-256color",
       ...(screen && { DISPLAY: ":0" }),

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process"
 import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
-import { ended, linesOf, program, temporaryFolder } from "./sluice.ts"
+import { compiled, ended, linesOf, program, temporaryFolder } from "./sluice.ts"
 
 const guide = readFileSync(join(import.meta.dirname, "../../../../docs/guides/50000-prompts-overnight.md"), "utf8")
 const commands = [...guide.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) => (block ?? "").trim().split("\n"))
@@ -14,7 +14,7 @@ test("every command of the guide works as it is written", async () => {
     `#!/bin/sh\nexec "${process.execPath}" --conditions=@sluice/source "${program}" "$@"\n`,
   )
   chmodSync(join(folder, "sluice"), 0o755)
-  const env = { PATH: `${folder}:${process.env["PATH"] ?? ""}` }
+  const env = { ...compiled, PATH: `${folder}:${process.env["PATH"] ?? ""}` }
   expect(commands.length).toBeGreaterThan(6)
   for (const command of commands) {
     const { code, stderr } = await ended(spawn("sh", ["-c", command], { cwd: folder, env }))

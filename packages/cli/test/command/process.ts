@@ -13,6 +13,9 @@ export const program: string = join(import.meta.dirname, "../../src/main.ts")
 /** The same on a clock that is a hundred times as fast. */
 export const fastProgram: string = join(import.meta.dirname, "fixtures/fast-main.ts")
 
+/** What every process here takes from this one, also where the test says the rest of its environment: what Node has compiled (`vitest.workspace.ts`). */
+export const compiled: NodeJS.ProcessEnv = { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] }
+
 /** Starts a program of ours from source as a process of its own; the command when none is named. */
 export function startSluice(
   args: readonly string[],

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { startVendor, type VendorServer } from "@sluice/lab"
 import { onTestFinished } from "vitest"
-import { program, temporaryFolder } from "./sluice.ts"
+import { compiled, program, temporaryFolder } from "./sluice.ts"
 
 /** A vendor over HTTP that is gone after the test. */
 export async function labVendor(options: Parameters<typeof startVendor>[0] = {}): Promise<VendorServer> {
@@ -49,7 +49,7 @@ export function start(
   const [file = "", ...rest] = shell === undefined ? command : ["bash", "-c", shell, "bash", ...command]
   const child = spawn(file, rest, {
     cwd: folder,
-    env: { PATH: process.env["PATH"], TMPDIR: temporary, ...env },
+    env: { ...compiled, PATH: process.env["PATH"], TMPDIR: temporary, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   })
   onTestFinished(() => void child.kill("SIGKILL"))

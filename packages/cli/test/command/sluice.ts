@@ -8,7 +8,7 @@ import { onTestFinished } from "vitest"
 import { runProgram } from "../../src/run-program.ts"
 import { type Ended, ended, startSluice } from "./process.ts"
 
-export { type Ended, ended, fastProgram, linesOf, program, startSluice, startTelling } from "./process.ts"
+export { compiled, type Ended, ended, fastProgram, linesOf, program, startSluice, startTelling } from "./process.ts"
 
 /** A folder that is gone after the test. */
 export function temporaryFolder(): string {

@@ -6,7 +6,7 @@ import { openJournal } from "@sluice/journal"
 import { startVendor } from "@sluice/lab"
 import xterm from "@xterm/headless"
 import { expect, onTestFinished, test, vi } from "vitest"
-import { ended, program, sluice, temporaryFolder } from "./sluice.ts"
+import { compiled, ended, program, sluice, temporaryFolder } from "./sluice.ts"
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -48,7 +48,7 @@ async function inTerminal(
   const within = shell === undefined ? command : ["bash", "-c", shell, "bash", ...command]
   const child = spawn("python3", [bridge, String(columns), ...within], {
     cwd: folder,
-    env: { PATH: process.env["PATH"], TERM: "xterm-256color", ...env },
+    env: { ...compiled, PATH: process.env["PATH"], TERM: "xterm-256color", ...env },
   })
   const note = async (name: string): Promise<unknown> => {
     const opened = openJournal({ path: join(folder, "out.jsonl.journal"), readOnly: true })
