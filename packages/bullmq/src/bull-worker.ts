@@ -75,7 +75,7 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
       worker.concurrency = jobsFor(concurrency, itemsOfJob)
       const { signal: cancelled } = mine.abort
       try {
-        const outcomes = await KeptOutcomes.of(worker, job, systemClock)
+        const outcomes = await KeptOutcomes.of(worker, job)
         told(job.id)
         kept.set(job.id!, outcomes)
         const signals = signal ? AbortSignal.any([signal, cancelled]) : cancelled

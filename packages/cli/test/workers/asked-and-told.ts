@@ -1,6 +1,5 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { setTimeout } from "node:timers/promises"
 import { openJournal } from "@sluice/journal"
 import type { Redis } from "ioredis"
 import { onTestFinished } from "vitest"
@@ -10,38 +9,43 @@ export interface AskedVendor {
   readonly answered: () => number
   /** How often each index was asked. */
   readonly calls: ReadonlyMap<number, number>
-  /** What was asked with a key, by index. */
+  /** What was asked with a key, by index, and what of it was answered: the answer's last byte was sent. */
   readonly askedBy: (key: string) => ReadonlySet<number>
+  readonly answeredTo: (key: string) => ReadonlySet<number>
   /** Calls that were cut before they were answered. */
   readonly cut: () => number
 }
 
-/** Answers "Say word N." with itself after a while, and knows who asked. */
-export async function askedVendor(latencyMs: number): Promise<AskedVendor> {
+/** Answers "Say word N." with itself when it may, and knows who asked. */
+export async function askedVendor(mayAnswer: (index: number) => Promise<unknown>): Promise<AskedVendor> {
   const calls = new Map<number, number>()
-  const byKey = new Map<string, Set<number>>()
+  const [asked, answers] = [new Map<string, Set<number>>(), new Map<string, Set<number>>()]
   let [answered, cut] = [0, 0]
-  const askedBy = (key: string): Set<number> => {
-    const asked = byKey.get(`Bearer ${key}`) ?? new Set()
-    byKey.set(`Bearer ${key}`, asked)
-    return asked
+  const of = (sets: Map<string, Set<number>>, key: string): Set<number> => {
+    const set = sets.get(key) ?? new Set()
+    sets.set(key, set)
+    return set
   }
   const server = createServer((request, response) => {
     response.on("close", () => (response.writableFinished ? answered++ : cut++))
-    void request.toArray().then(async (chunks) => {
+    const answer = async (chunks: unknown[]): Promise<void> => {
       const { messages } = JSON.parse(Buffer.concat(chunks as Buffer[]).toString()) as {
         messages: { content: string }[]
       }
       const { content } = messages.at(-1)!
       const index = Number(/\d+/.exec(content)![0])
       calls.set(index, (calls.get(index) ?? 0) + 1)
-      askedBy(request.headers.authorization!.slice("Bearer ".length)).add(index)
-      await setTimeout(latencyMs)
+      const key = request.headers.authorization!.slice("Bearer ".length)
+      of(asked, key).add(index)
+      await mayAnswer(index)
       const choices = [{ index: 0, finish_reason: "stop", message: { role: "assistant", content } }]
       const usage = { prompt_tokens: 5, completion_tokens: 7, total_tokens: 12 }
       response.writeHead(200, { "content-type": "application/json" })
-      response.end(JSON.stringify({ id: "1", object: "chat.completion", created: 1, model: "x", choices, usage }))
-    })
+      const text = JSON.stringify({ id: "1", object: "chat.completion", created: 1, model: "x", choices, usage })
+      response.end(text, () => of(answers, key).add(index))
+    }
+    // Half of a question is none.
+    void request.toArray().then(answer, () => {})
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   onTestFinished(() => {
@@ -49,7 +53,14 @@ export async function askedVendor(latencyMs: number): Promise<AskedVendor> {
     server.close()
   })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return { url, answered: () => answered, calls, askedBy, cut: () => cut }
+  return {
+    url,
+    answered: () => answered,
+    calls,
+    askedBy: (key) => of(asked, key),
+    answeredTo: (key) => of(answers, key),
+    cut: () => cut,
+  }
 }
 
 /** Indexes whose outcomes are in Redis, or in the run's journal: nobody needs to ask about them again. */

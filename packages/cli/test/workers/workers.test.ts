@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { openJournal } from "@sluice/journal"
 import { bullExecutor } from "@sluice/bullmq"
 import { Redis } from "ioredis"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
@@ -10,14 +9,10 @@ import { countingVendor } from "../chaos/kill-and-resume.ts"
 import { ended, linesOf, sluice, startSluice, temporaryFolder } from "../command/sluice.ts"
 import { labVendor } from "../command/set-up.ts"
 import { speakingVendor } from "../command/speaking-vendor.ts"
-import { askedVendor, toldIndexes } from "./asked-and-told.ts"
 import { app } from "./count-flow.ts"
 import { key, startSluiceWorker } from "./fleet.ts"
 
 const program = findServer()
-// SLUICE_CHAOS=20 for a long run of 5,000 items.
-const kills = Number(process.env["SLUICE_CHAOS"] ?? 4)
-const items = kills > 4 ? kills * 250 : 400
 /** Items that a worker is at, at a time. */
 const places = 16
 
@@ -190,60 +185,6 @@ describe.skipIf(program === undefined)("sluice run --workers", () => {
     expect([...calls.values()].every((count) => count === 1)).toBe(true)
     await vendor.stop()
   }, 60_000)
-
-  test(
-    `${kills} random SIGKILLs of workers and run: each of ${items} items has one result, and what is repeated was in flight at a worker's kill`,
-    async () => {
-      const vendor = await askedVendor(100)
-      const { folder, args, out } = place(items, at(vendor.url))
-      const redis = new Redis(server.url)
-      let started = 0
-      const startOne = async () => {
-        const key = `key-${started++}`
-        // Who stands still for a moment has lost nothing.
-        const more = ["--base-url", `${vendor.url}/v1`, "--concurrency", String(places), "--lock-s", "4"]
-        return { key, ...(await startSluiceWorker(["--redis", server.url, ...more], folder, { SLUICE_API_KEY: key })) }
-      }
-      const workers = [await startOne(), await startOne()]
-      let run = startSluice([...args, "-q"], folder)
-      const killed = { workers: 0, runs: 0, inFlight: 0 }
-      for (let kill = 0; kill < kills; kill++) {
-        // Somewhere in the part of the items that belongs to this kill.
-        const target = Math.max(1, ((kill + Math.random()) * items) / (kills + 1))
-        while (vendor.answered() < target && run.exitCode === null) await sleep(3)
-        await sleep(Math.random() * 200)
-        if (Math.random() < 0.4) {
-          killed.runs++
-          run.kill("SIGKILL")
-          await ended(run)
-          run = startSluice([...args, "-q"], folder)
-        } else {
-          const [worker] = workers.splice(Math.random() < 0.5 ? 0 : 1, 1)
-          worker!.child.kill("SIGKILL")
-          await worker!.ended
-          const told = await toldIndexes(redis, `${out}.journal`)
-          const inFlight = [...vendor.askedBy(worker!.key)].filter((index) => !told.has(index)).length
-          expect(inFlight).toBeLessThanOrEqual(places)
-          killed.workers++
-          killed.inFlight += inFlight
-          workers.push(await startOne())
-        }
-      }
-      expect((await ended(run)).code).toBe(0)
-      redis.disconnect()
-      const lines = linesOf(out)
-      expect(lines.map(({ index }) => index)).toEqual(Array.from({ length: items }, (_, index) => index))
-      for (const { index, output } of lines) expect(output).toBe(`Say word ${String(index)}.`)
-      const journal = openJournal({ path: `${out}.journal`, readOnly: true })
-      expect(journal.runs()).toMatchObject([{ status: "ok", ok: items, failed: 0 }])
-      await journal.close()
-      const repeated = [...vendor.calls.values()].reduce((sum, count) => sum + count - 1, 0)
-      if (kills > 4) process.stderr.write(`${JSON.stringify({ items, ...killed, cut: vendor.cut(), repeated })}\n`)
-      // A run that is killed repeats nothing.
-      expect(repeated).toBeLessThanOrEqual(killed.inFlight)
-    },
-    120_000 + kills * 30_000,
-  )
 
   test("two models and two prompts: a SIGKILL of the run and one of a worker cost no column an answer, and repeat only what that worker was at", async () => {
     const calls = new Map<string, number>()
