@@ -45,6 +45,9 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
     case "window": {
       const resetAtMs = diagnosis.kind === "fixed" ? nowMs + retryAfterMs! : undefined
       limit.becomes(nowMs, diagnosis.kind, resetAtMs)
+      // What refusals said of a bucket does not hold of a window, which brought what it held.
+      limit.depth.reset()
+      limit.rate.refused(nowMs, limit.log.since(nowMs - limit.windowMs) / limit.windowMs, limit.callMs(nowMs, amount))
       break
     }
     case "doubt":

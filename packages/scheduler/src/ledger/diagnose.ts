@@ -150,9 +150,10 @@ function ofLimit(facts: RefusalFacts, limit: LimitFacts, index: number, isUnname
     }
     return tooEarly(facts, limit, index) ?? (isUnnamed ? crowded(facts) : { cause: "level", limit: index })
   }
-  // The vendor's delay is far longer than a bucket of this rate would take.
+  // A bucket of this rate would have had room far sooner than the delay says, or than anything has passed.
   const flowMs = (2 * amount) / perMs + tuned.windowExcess * limit.windowMs
-  const isLong = retryAfterMs !== undefined && retryAfterMs > flowMs && retryAfterMs <= 1.1 * limit.windowMs
+  const waitedMs = retryAfterMs ?? (limit.admitted > 0 ? 0 : limit.sinceMs)
+  const isLong = waitedMs > flowMs && waitedMs <= 1.1 * limit.windowMs
   if (kind === "bucket" && !limit.isKindTold && !limit.isGuessed && isLong && limit.recent > most / 2)
     return { cause: "window", limit: index, kind: limit.endsBeforeWindow ? "fixed" : "sliding" }
   const late = limit.justFreed >= amount ? byHowMuch(facts, limit, index) : undefined
@@ -162,10 +163,8 @@ function ofLimit(facts: RefusalFacts, limit: LimitFacts, index: number, isUnname
     return { cause: "bucket", limit: index, depth: Math.max(amount, Math.min(own * tuned.firstDepth, own - amount)) }
   }
   const isHeard = limit.heardAgoMs <= tuned.trustMs
-  if (isHeard || retryAfterMs !== undefined) {
-    const early = tooEarly(facts, limit, index)
-    if (early) return early
-  }
+  const early = isHeard || retryAfterMs !== undefined ? tooEarly(facts, limit, index) : undefined
+  if (early) return early
   // More stood ready, as we believed, than anybody has ever seen remain.
   const seen = Math.max(amount, limit.seen + amount)
   const isSeen = kind === "bucket" && limit.heardAgoMs !== Infinity && seen < limit.limit / 2
@@ -231,7 +230,7 @@ function ofRateOrDepth(facts: RefusalFacts, limit: LimitFacts, index: number, is
   if (!isFew && !isIdle && measured > 0 && bound < perMs * tuned.clearly) return slower
   // More than one call stood ready, and left together, and more than ever passed: a bucket shallower than that explains it.
   const burst = Math.min(limit.peak, limit.depth, limit.own)
-  if (burst > tuned.together * amount && (!limit.isDepthTold || isNear)) {
+  if (burst > (limit.isDepthBounded ? 1.001 : tuned.together) * amount && (!limit.isDepthTold || isNear)) {
     // What was in the backlog without this call has passed.
     const depth = limit.isDepthBounded ? burst / 2 : Math.min(burst * tuned.firstDepth, burst - amount)
     // A few seconds' worth may be all that slices hold. Beyond that a deep bucket of a lower limit explains it as well, unless the

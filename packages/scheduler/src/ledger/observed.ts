@@ -48,7 +48,7 @@ function ofLimit(cause: Extract<Diagnosis, { limit: number }>["cause"], limit: L
   const { amount, level, own, peak, recent, remaining, admitted, sinceMs, measured, windowMs, freedMs } = limit
   switch (cause) {
     case "window":
-      return `${round(recent)} of ${round(limit.limit)} used, ${delay}: no bucket would take so long`
+      return `${round(recent)} of ${round(limit.limit)} used, ${admitted > 0 ? delay : `nothing passed in ${round(sinceMs / 1_000)} s`}: no bucket would take so long`
     case "bucket":
     case "doubt":
       return `${round(level)} of ${round(limit.limit)} left in a ${limit.kind} window that has room in ${round(freedMs / 1_000)} s, ${delay}`

@@ -29,7 +29,7 @@ export class Early {
   /** A call came too early by so much more. `callMs`: how long one call's worth takes. */
   refused(nowMs: number, byMs: number, callMs: number): void {
     const ms = this.at(nowMs)
-    this.#holdMs = 3 * tuned.stands.holdMs * Math.max(1, callMs / 1_000)
+    this.#holdMs = tuned.slowHolds * tuned.stands.holdMs * Math.max(1, callMs / 1_000)
     if (ms < this.#ms) this.#confirmed = Math.min(tuned.stands.holdDoublings, this.#confirmed + 1)
     this.#ms = Math.min(tuned.mostJitterMs, ms + byMs)
     this.sinceMs = nowMs

@@ -12,6 +12,7 @@ type Name =
   | "margin"
   | "leastCut"
   | "growthPerS"
+  | "slowHolds"
   | "changed"
   | "searchDoublingMs"
   | "chances"
@@ -77,6 +78,11 @@ export const tuned: Tuned = Object.freeze({
    * (CUBIC's shape). What nobody used was not shown to be there: 8 times at most.
    */
   stands: Object.freeze({ holdMs: 10_000, holdDoublings: 5, doublingS: 10, most: 8 }),
+  /**
+   * What may leave at once, and how close together, stand so many times as long: more of it brings a burst, once, and each try above
+   * it is refused. Six times refuses 1 % less and is slower where sizes differ.
+   */
+  slowHolds: 3,
   /** A vendor that limits growth allows about twice the traffic of the minute before. */
   growth: 2,
   growthPerS: 0.01,

@@ -165,6 +165,16 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
     { cause: "window", limit: 0, kind: "fixed" },
   ],
   [
+    "nothing has passed for far longer than a bucket would take, half of the window used",
+    of({ recent: 400, admitted: 0, sinceMs: 16_000 }),
+    { cause: "window", limit: 0, kind: "sliding" },
+  ],
+  [
+    "nothing has passed for longer than any window of that length would take",
+    of({ recent: 400, admitted: 0, sinceMs: 70_000, isDepthTold: true, inARow: 1 }),
+    { cause: "level", limit: 0 },
+  ],
+  [
     "told a window, refused with half of it left",
     of({ kind: "fixed", isKindTold: true }),
     { cause: "doubt", limit: 0 },
@@ -231,6 +241,11 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
     "the same, with a delay in whole seconds, which are rounded up",
     of({ own: 50, peak: Infinity, admitted: 100, sinceMs: 1_000, perMs: 0.01 }, { retryAfterMs: 1_000 }),
     { cause: "depth", limit: 0, depth: 45, low: 100 / 61_000 },
+  ],
+  [
+    "a little more than one was tried where one at a time had passed, whatever was admitted since",
+    of({ own: 5, peak: 1.06, depth: 1.06, isDepthBounded: true, admitted: 100, measured: 0.0098 }),
+    { cause: "depth", limit: 0, depth: 1 },
   ],
   [
     "many left together, within a depth that was told",

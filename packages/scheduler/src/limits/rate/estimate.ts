@@ -24,6 +24,12 @@ export class Estimate {
   #start: number | undefined
   /** Slow limits are tried again more slowly: a second, or what a call takes. */
   #unitMs = 1_000
+  readonly #holds: number
+
+  /** It stands `holds` times as long as others. */
+  constructor(holds = 1) {
+    this.#holds = holds
+  }
 
   get isBounded(): boolean {
     return this.high !== Infinity
@@ -46,7 +52,7 @@ export class Estimate {
       sinceMs -= searchMs
     }
     const { holdMs, doublingS, most } = tuned.stands
-    const s = sinceMs / this.#unitMs - (holdMs / 1_000) * 2 ** this.#confirmed
+    const s = sinceMs / this.#unitMs - (holdMs / 1_000) * this.#holds * 2 ** this.#confirmed
     if (s <= 0) return this.high
     return Math.min(
       most * Math.max(this.high, this.low),

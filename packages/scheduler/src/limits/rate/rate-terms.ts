@@ -14,7 +14,7 @@ export abstract class RateTerms {
   /** Keeps to a pace at which the vendor lets traffic grow: no limit that anybody ever names. */
   readonly isGrowth: boolean = false
   readonly rate: Estimate = new Estimate()
-  readonly depth: Estimate = new Estimate()
+  readonly depth: Estimate = new Estimate(tuned.slowHolds)
   protected readonly coTenants: CoTenantShare = new CoTenantShare()
   protected readonly jitterMs: number
   #name: string
@@ -70,9 +70,10 @@ export abstract class RateTerms {
     return this.#isKindTold || this.#burst !== undefined
   }
 
-  /** How long the limit takes to bring so much. */
+  /** How long the limit takes to bring so much. What a window holds shows once in each. */
   callMs(nowMs: number, amount: number): number {
-    return amount / this.fullPerMs(nowMs)
+    const ms = amount / this.fullPerMs(nowMs)
+    return this.#kind === "bucket" ? ms : Math.max(ms, this.windowMs / 10)
   }
 
   /** Per window, as told and stated. */
@@ -170,8 +171,12 @@ export abstract class RateTerms {
     this.#reckon()
   }
 
-  /** Not where headers speak of more than this limit is deep, nor beyond what the user asks for. */
+  /**
+   * Not where headers speak of more than this limit is deep, nor of all of it though the call that they answer has taken some, nor
+   * beyond what the user asks for.
+   */
   protected mayRaise(nowMs: number, remaining: number): boolean {
+    if (remaining >= (this.#stated ?? Infinity)) return false
     if (this.depth.isBounded || remaining > this.depthAt(nowMs) * (1 + tuned.room)) return false
     return this.#told === undefined || (this.#stated ?? Infinity) <= this.#told * 1.001
   }
