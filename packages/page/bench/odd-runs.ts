@@ -5,6 +5,7 @@ import { createDefine, type QuotaState, type SluiceEvent } from "@sluice/core"
 import { openJournal } from "@sluice/journal"
 import { systemClock, systemRuntime } from "@sluice/scheduler"
 import { openPage, type PageOptions } from "../src/index.ts"
+import { manyMembers, sharedQuota } from "../test/shared-quota.ts"
 import { tellRun } from "../test/told-run.ts"
 
 /** A run that is told and not made, in a state that a picture of a run that goes well does not have. */
@@ -14,6 +15,8 @@ export interface OddRun {
   readonly hashes: readonly string[]
   /** A button whose dialog is shown. */
   readonly button?: string
+  /** Nothing is told any more once the page is there. */
+  readonly isLost?: boolean
 }
 
 const runId = "told"
@@ -69,7 +72,15 @@ export async function oddRuns(): Promise<{ readonly runs: readonly OddRun[]; end
   closed.page.onEvent.watch?.(state)
   tellRun(closed.page.onEvent, 30)
   for (let n = 0; n < 38; n++) {
-    const blockedBy = ["gate", "requestsPerMinute", "inputTokensPerMinute", "ahead", "places", "dollars"][n % 6]
+    const reasons = [
+      "gate",
+      "requestsPerMinute",
+      "inputTokensPerMinute",
+      "the calls ahead of it",
+      "concurrency",
+      "budgetUsd",
+    ]
+    const blockedBy = reasons[n % reasons.length]
     closed.say({ type: "permit-wait", quota: quotaName, blockedBy, waiting: n, spanId: 1_000 + n })
   }
   const untilMs = systemClock.now() + 60_000
@@ -112,6 +123,32 @@ export async function oddRuns(): Promise<{ readonly runs: readonly OddRun[]; end
     million.say({ type: "item-start", node: "run", index, spanId: index })
     million.say({ type: "item-end", node: "run", index, spanId: index, status: "ok", attempts: 1 })
   }
+
+  const shared = async (): ReturnType<NonNullable<PageOptions["shared"]>> => [
+    sharedQuota({ members: manyMembers(16), places: 200, running: 168, lost: 2, differs: "tokensPerMinute" }),
+    sharedQuota({
+      tag: "closed",
+      name: "anthropic/claude-opus-4-1",
+      gateMs: 41_000,
+      members: [],
+      waiting: [],
+      limits: [],
+    }),
+  ]
+  await open("shared", ["#/shared"], { shared })
+
+  const over = await open("ended", ["#/", "#/timeline"], { total: () => 60 })
+  tellRun(over.page.onEvent, 60)
+  for (let index = 3; index < 60; index += 4) {
+    const leaves = { type: "permit-leave", quota: "openai gpt-5-mini", blockedBy: "requestsPerMinute", waitedMs: 900 }
+    if (index % 5 === 0) over.say({ ...leaves, spanId: index + 1 })
+    over.say({ type: "item-end", node: "digest", index, spanId: index + 1, status: "cancelled", attempts: 1 })
+  }
+  systemClock.setTimer(4_000, () => over.page.end("failed"))
+
+  const lost = await open("server-gone", ["#/"], { total: () => 400, controls })
+  tellRun(lost.page.onEvent, 60)
+  runs.push({ ...runs.pop()!, isLost: true })
 
   const folder = mkdtempSync(path.join(tmpdir(), "sluice-odd-"))
   closers.push(() => rmSync(folder, { recursive: true, force: true }))

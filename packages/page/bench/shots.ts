@@ -2,13 +2,14 @@
  * Pictures of the page's views, of a command and of a flow that run: 1280 and 420 pixels wide, light and dark. `pnpm page:shots FOLDER`;
  * with `--docs` those of the docs are made anew, `--only=PATTERN` takes some views, `--odd` makes those of runs that are empty, failed, paused,
  * waiting, enormous or hostile instead, 640 and 320 pixels wide too, as a window is whose letters are twice as large. Ends with 1 when
- * anything is wider than the window.
+ * texts lie on one another or are cut, or anything is wider than the window.
  */
 import { mkdirSync, writeFileSync } from "node:fs"
 import path from "node:path"
 import { parseArgs } from "node:util"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { findBrowser } from "../../../docs/browser.ts"
+import { layoutFaults } from "../test/layout-faults.ts"
 import { oddRuns } from "./odd-runs.ts"
 import { later, shownCommand, shownFlow } from "./shown-runs.ts"
 
@@ -87,7 +88,7 @@ async function shoot({ name, run, hash, inDocs = [] }: View, width: number, sche
   await page.evaluate<void>(`location.hash = ${JSON.stringify(hash)}`)
   // The charts of a lab show what was since its page was opened.
   await page.waitForTimeout(run === "lab" ? 15_000 : 1_500)
-  await checkWidth(page, name, width)
+  await check(page, `${name}-${width}-${scheme}`)
   const picture = await page.screenshot({
     path: path.join(folder, `${name}-${width}-${scheme}.png`),
     fullPage: width === 420,
@@ -103,18 +104,22 @@ async function shootOdd(): Promise<void> {
   const odd = await oddRuns()
   for (const colorScheme of ["light", "dark"] as const)
     for (const width of [1280, 640, 420, 320])
-      for (const { name, url, hashes, button } of odd.runs.filter((run) => new RegExp(values.only).test(run.name))) {
+      for (const { name, url, hashes, button, isLost } of odd.runs.filter((run) =>
+        new RegExp(values.only).test(run.name),
+      )) {
         const context = await browser.newContext({ viewport: { width, height: 860 }, colorScheme })
         const page = await context.newPage()
+        if (isLost) await page.route("**/api/live*", (route) => route.abort())
         await page.goto(url)
+        if (isLost) await page.getByRole("alert").waitFor()
         for (const hash of hashes) {
           await page.evaluate<void>(`location.hash = ${JSON.stringify(hash)}`)
           await page.waitForTimeout(1_500)
           if (button !== undefined) await page.getByRole("button", { name: button }).click()
           const picture = `${name}${hash.replaceAll(/[#/]+/g, "-").replace(/-$/, "")}-${width}-${colorScheme}`
-          await checkWidth(page, picture, width)
-          // Five megabytes: to grow the window to its height takes minutes.
+          // Five megabytes: to grow the window to its height, or to look for each letter, takes minutes.
           const isLong = name === "texts" && hash.endsWith("/5")
+          if (!isLong) await check(page, picture)
           await page.screenshot({ path: path.join(folder, `${picture}.png`), fullPage: width < 1280 && !isLong })
         }
         await context.close()
@@ -122,11 +127,11 @@ async function shootOdd(): Promise<void> {
   await odd.end()
 }
 
-async function checkWidth(page: Page, name: string, width: number): Promise<void> {
-  const wide = await page.evaluate<number>("document.documentElement.scrollWidth")
-  if (wide <= width) return
-  isWrong = true
-  process.stderr.write(`${name} is ${wide} pixels wide in a window of ${width}\n`)
+async function check(page: Page, picture: string): Promise<void> {
+  for (const fault of await layoutFaults(page)) {
+    isWrong = true
+    process.stderr.write(`${picture}: ${fault}\n`)
+  }
 }
 
 /** The browser makes it small. */

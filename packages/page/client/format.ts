@@ -46,8 +46,19 @@ export function about(ms: number): string {
   return hours < 36 ? `${Number(hours.toFixed(hours < 10 ? 1 : 0))} h` : `${Math.round(hours / 24)} days`
 }
 
+/** `5 min to 8 min`; nothing where words cannot tell the two apart. */
+export function range(lowMs: number, highMs: number): string | undefined {
+  const [low, high] = [about(lowMs), about(highMs)]
+  return low === high ? undefined : `${low} to ${high}`
+}
+
+const wholeCents = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 })
+const twoDigits = new Intl.NumberFormat("en", { maximumSignificantDigits: 2, maximumFractionDigits: 20 })
+
+/** `$1,250.00`, `$0.1234`; `$0.000057` of what is less than a cent. */
 export function dollars(usd: number): string {
-  return `$${usd.toFixed(usd < 1 ? 4 : 2)}`
+  if (usd >= 1 || usd <= 0) return `$${wholeCents.format(usd)}`
+  return `$${usd < 0.01 ? twoDigits.format(usd) : usd.toFixed(4)}`
 }
 
 /** Whether nothing of the run goes on. */

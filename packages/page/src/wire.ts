@@ -215,5 +215,5 @@ export interface Timeline {
     readonly parts: readonly { readonly name: string; readonly ms: number }[]
   }
   /** The chain of waits and calls that the last minute ended on, newest last. */
-  readonly critical: readonly (TraceStep & { readonly row: number; readonly index: number })[]
+  readonly critical: readonly (TraceStep & { readonly row: number; readonly node: string; readonly index: number })[]
 }

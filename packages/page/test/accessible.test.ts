@@ -3,7 +3,8 @@ import { openPage } from "../src/index.ts"
 import { faultsOf } from "./faults-of.ts"
 import { hasBrowser, openTab, startBrowser } from "./chromium.ts"
 import { soon } from "./command.ts"
-import { sharedQuota } from "./shared-quota.ts"
+import { manyMembers, sharedQuota } from "./shared-quota.ts"
+import { layoutFaults } from "./layout-faults.ts"
 import { tellRun } from "./told-run.ts"
 
 vi.setConfig({ testTimeout: 180_000 })
@@ -13,7 +14,10 @@ async function shown(): Promise<{ url: string; done: string[] }> {
   const page = await openPage({
     title: "a run",
     total: () => 50,
-    shared: async () => [sharedQuota()],
+    shared: async () => [
+      sharedQuota(),
+      sharedQuota({ tag: "many", name: "anthropic/claude-opus-4-1", members: manyMembers(16) }),
+    ],
     flow: { toJSON: () => ({ name: "digest", kind: "batch" }) },
     controls: {
       pause: () => done.push("pause"),
@@ -48,16 +52,16 @@ test.skipIf(!hasBrowser).for([
       await soon(() => page.locator("main > *").count()).toBeGreaterThan(0)
       await page.waitForTimeout(1_500)
       found.push(...(await faultsOf(page)).map((each) => `/${view} ${each}`))
-      // Nothing sticks out of the window, also where letters are twice as large.
-      for (const narrow of [width, width / 2]) {
-        await page.setViewportSize({ width: Math.max(320, narrow), height: 860 })
-        let wide = Infinity
+      // Nothing lies on anything, is cut or sticks out of the window, also where letters are twice as large.
+      for (const narrow of [width, Math.max(320, width / 2)]) {
+        await page.setViewportSize({ width: narrow, height: 860 })
+        let faults = ["not looked at"]
         // Charts follow the window a moment later.
-        for (let looks = 0; wide > 0 && looks < 50; looks++) {
+        for (let looks = 0; faults.length > 0 && looks < 50; looks++) {
           await page.waitForTimeout(100)
-          wide = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth")
+          faults = await layoutFaults(page)
         }
-        if (wide > 0) found.push(`/${view} is ${wide} pixels wider than ${Math.max(320, narrow)}`)
+        found.push(...faults.map((each) => `/${view}, ${narrow} pixels wide: ${each}`))
       }
       await page.setViewportSize({ width, height: 860 })
     }
@@ -65,6 +69,12 @@ test.skipIf(!hasBrowser).for([
     found.push(...(await faultsOf(page)))
     expect(found).toEqual([])
     expect(wrong).toEqual([])
+    // What is looked for is found.
+    await page.keyboard.press("Escape")
+    await page.evaluate(
+      `document.querySelector("h1").style.cssText = "position: relative; top: 20px; white-space: nowrap; width: 20px"`,
+    )
+    expect((await layoutFaults(page)).join()).toMatch(/"a run" lies on "running".*"a run" is cut/)
   },
 )
 

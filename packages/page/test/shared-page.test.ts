@@ -38,10 +38,10 @@ test.skipIf(!hasBrowser)(
       "second704a place900 ms ago",
     ])
     expect(await rows(".reasons li")).toEqual(["tokens per minute30", "a place4"])
-    expect(await rows("section[aria-label=Limits] tbody tr")).toEqual([
+    expect(await rows(".limits tbody tr")).toEqual([
       "calls at once19 of 20 taken",
-      "requests per minute125 of 500, told",
-      "tokens per minute0 of 80k, set",
+      "requests per minute125 of 500, as told",
+      "tokens per minute0 of 80k, set by hand",
     ])
 
     answer = async () => [sharedQuota({ gateMs: 4_000, members: [], waiting: [], lost: 1, differs: "tokensPerMinute" })]
@@ -88,8 +88,8 @@ test.skipIf(!hasBrowser || program === undefined)("sluice run --ui --redis shows
   const { page: tab, wrong } = await openTab(await startBrowser(), run.url)
   await tab.getByRole("link", { name: "Shared" }).click()
   await soon(() => tab.locator(".members tbody tr").count()).toBe(1)
-  await soon(() => tab.locator("section[aria-label=Limits] tbody tr").last().textContent()).toMatch(
-    /^requests per minute\d+ of 600, told$/,
+  await soon(() => tab.locator(".limits tbody tr").last().textContent()).toMatch(
+    /^requests per minute\d+ of 600, as told$/,
   )
   vendor.release()
   expect(wrong).toEqual([])

@@ -2,6 +2,19 @@ import type { PageOptions } from "../src/options.ts"
 
 type SharedQuota = Awaited<ReturnType<NonNullable<PageOptions["shared"]>>>[number]
 
+/** So many processes, with names as they give themselves. */
+export function manyMembers(count: number): SharedQuota["members"] {
+  return Array.from({ length: count }, (_, at) => ({
+    id: `${(0x3f1c9a2b + at * 0x01234567).toString(16)}-7d4e`,
+    silentMs: at * 700,
+    places: 3 + at,
+    tickets: at % 3,
+    waiting: at % 4 === 0 ? 0 : 1_000 * at,
+    ...(at % 4 !== 0 && { waitsFor: at % 2 === 0 ? "inputTokensPerMinute" : "gate" }),
+    learns: at === 3,
+  }))
+}
+
 /** A quota that two processes share, as Redis keeps it. */
 export function sharedQuota(changes: Partial<SharedQuota> = {}): SharedQuota {
   return {

@@ -132,7 +132,13 @@ function optionsOf(props: { readonly current: ChartProps }, element: HTMLElement
     cursor: { drag: { x: false, y: false }, points: { size: 5 } },
     scales: { x: { time: false }, y: { range: (_plot, _least, most) => [0, Math.max(1, (most || 0) * 1.1)] } },
     axes: [
-      { ...axis, size: 24, incrs: timeSteps, values: (_plot, ticks) => ticks.map((tick) => clock(tick * 1_000)) },
+      {
+        ...axis,
+        size: 26,
+        gap: 8,
+        incrs: timeSteps,
+        values: (_plot, ticks) => ticks.map((tick) => clock(tick * 1_000)),
+      },
       { ...axis, size: 46, incrs: countSteps, values: (_plot, ticks) => ticks.map((tick) => short(tick)) },
     ],
     series: [{}, ...(isStacked ? series.toReversed() : series)],

@@ -39,7 +39,8 @@ export function Item({ row }: { row: number }): JSX.Element {
     ["Took", latencyMs === undefined ? undefined : duration(latencyMs)],
     ["Tokens", inputTokens === undefined ? undefined : `${short(inputTokens)} in, ${short(outputTokens ?? 0)} out`],
     ["Cost", usd === undefined ? undefined : dollars(usd)],
-    ["End", finish],
+    // Not what the error says in whole.
+    ["End", item.error?.startsWith(finish?.replace(/…$/, "") ?? "") ? undefined : finish],
     ["Model", item.model],
     ["Request", item.requestId],
     ["Settled", item.settledWallMs === undefined ? undefined : new Date(item.settledWallMs).toLocaleString()],

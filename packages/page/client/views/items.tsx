@@ -237,7 +237,7 @@ function Row({ at, row, isFocused }: { at: number; row: ItemRow | undefined; isF
     >
       <span class="status" role="gridcell">
         <span class={`dot ${status.replace(" ", "-")}`} aria-hidden="true" />
-        {status}
+        <span class="word">{status}</span>
       </span>
       <span class="index" role="gridcell" title={`${node}[${index}]`}>
         <a href={`#/item/${row.row}`} tabIndex={-1}>

@@ -2,7 +2,7 @@ import type { JSX } from "preact"
 import { useState } from "preact/hooks"
 import { limitWords } from "../../src/chart/mark-words.ts"
 import type { PageState } from "../../src/wire.ts"
-import { about, clock, count, dollars, isOver, quotaWords, short } from "../format.ts"
+import { about, clock, count, dollars, isOver, quotaWords, range, short } from "../format.ts"
 import { perMinute } from "../live/columns.ts"
 import type { Live } from "../live/connection.ts"
 import { useLive } from "../live/hooks.ts"
@@ -34,7 +34,7 @@ export function Overview(): JSX.Element {
             <p class="faint">
               {live.hello.fromJournal
                 ? "Nobody took a hand in this run."
-                : "Nothing yet: no refusal, no limit that was learned, no hand on the run."}
+                : `Nothing${isOver(state) ? "" : " yet"}: no refusal, no limit that was learned, no hand on the run.`}
             </p>
           )}
           <ol class="marks">
@@ -102,11 +102,7 @@ function Figures({ state, isWatched }: { state: PageState; isWatched: boolean })
         </>
       )}
       <Figure name="Rate" value={`${short(rate)}/min`} more={`${count(calls.sent)} calls sent`} />
-      <Figure
-        name="Time left"
-        value={eta ? about(eta.ms) : "–"}
-        more={eta && eta.highMs > eta.lowMs * 1.1 ? `${about(eta.lowMs)} to ${about(eta.highMs)}` : undefined}
-      />
+      <Figure name="Time left" value={eta ? about(eta.ms) : "–"} more={eta && range(eta.lowMs, eta.highMs)} />
       <Figure
         name="Tokens"
         value={short(tokens.input + tokens.output)}

@@ -68,7 +68,7 @@ function Quota({ quota }: { quota: SharedQuota }): JSX.Element {
         </p>
       )}
       <div class="columns">
-        <section aria-label="Limits">
+        <div class="limits">
           <h3>Limits</h3>
           <BarTable
             heads={["Limit", "Free now", "As used"]}
@@ -83,17 +83,17 @@ function Quota({ quota }: { quota: SharedQuota }): JSX.Element {
             ]}
           />
           {limits.length === 0 && <p class="faint">No limit is known yet.</p>}
-        </section>
-        <section aria-label="Why calls wait, in all processes">
+        </div>
+        <div>
           <h3>Why calls wait, in all processes</h3>
           {waits.length === 0 && <p class="faint">No call waits.</p>}
           <Reasons calls={waits} wordsOf={reasonOf} />
-        </section>
+        </div>
       </div>
       <h3>Processes</h3>
       <table class="members">
         <thead>
-          <Heads of={["Process", "In flight", "Dated", "Waiting", "For", "Last heard"]} />
+          <Heads of={["Process", "In flight", "Scheduled", "Waiting", "For", "Last heard"]} />
         </thead>
         <tbody>
           {members.map(({ id, places: held, tickets, waiting, waitsFor, silentMs, learns }) => (
@@ -128,7 +128,13 @@ function placesOf({ places, running }: SharedQuota): string {
 function textOf({ name, used, level, told, set, found }: SharedQuota["limits"][number]): string {
   if (name === "budgetUsd") return `${dollars(Math.max(0, level))} of ${dollars(used)}`
   const from =
-    set !== undefined ? "set" : found !== undefined && found !== told ? "found" : told !== undefined ? "told" : ""
+    set !== undefined
+      ? "set by hand"
+      : found !== undefined && found !== told
+        ? "as learned"
+        : told !== undefined
+          ? "as told"
+          : ""
   return `${short(Math.max(0, Math.floor(level)))} of ${short(used)}${from && `, ${from}`}`
 }
 

@@ -72,10 +72,9 @@ const ticks = [0, 0.25, 0.5, 0.75, 1]
 
 function Waterfall({ view }: { view: View }): JSX.Element {
   const { items: shown, fromMs, toMs } = view
-  // Where several nodes are at work, an index alone says little.
-  const isNamed = new Set(shown.map(({ node }) => node)).size > 1
+  const isNamed = areMany(shown)
   return (
-    <ol class={`waterfall ${isNamed ? "named" : ""}`}>
+    <ol class="waterfall">
       <li aria-hidden="true">
         <span />
         <span class="axis">
@@ -106,6 +105,11 @@ function Waterfall({ view }: { view: View }): JSX.Element {
   )
 }
 
+/** Whether several nodes are at work: an index alone says little then. */
+function areMany(shown: readonly { readonly node: string }[]): boolean {
+  return new Set(shown.map(({ node }) => node)).size > 1
+}
+
 /** Of a short span with its tenths. */
 function moment(ms: number, spanMs: number): string {
   return spanMs >= 10_000 ? clock(ms) : `${clock(Math.floor(ms / 1_000) * 1_000)}.${Math.floor((ms % 1_000) / 100)}`
@@ -124,6 +128,8 @@ function ItemBar({ trace, view: { fromMs, toMs } }: { trace: View["items"][numbe
 }
 
 function LastMinute({ view: { lastMinute, critical } }: { view: View }): JSX.Element {
+  const shown = critical.slice(-12)
+  const isNamed = areMany(shown)
   const allMs = Math.max(
     1,
     lastMinute.parts.reduce((sum, { ms }) => sum + ms, 0),
@@ -150,13 +156,18 @@ function LastMinute({ view: { lastMinute, critical } }: { view: View }): JSX.Ele
       <section class="card" aria-label="Critical path">
         <h2>What it hung on</h2>
         <p class="faint">
-          The chain that the last minute ended on, newest last: to be faster, something on it has to be.
+          {critical.length === 0
+            ? "No call ended in the last minute."
+            : "The chain that the last minute ended on, newest last: to be faster, something on it has to be."}
         </p>
-        {critical.length === 0 && <p class="faint">No call was seen in it.</p>}
         <ol class="chain">
-          {critical.slice(-12).map((step, at) => (
+          {shown.map((step, at) => (
             <li key={at}>
-              <a href={`#/item/${step.row}`}>{step.index}</a> {wordsOf(step)}
+              <a href={`#/item/${step.row}`}>
+                {isNamed && `${step.node.split("/").at(-1)} `}
+                {step.index}
+              </a>{" "}
+              {wordsOf(step)}
               {step.toMs !== undefined && `, ${duration(step.toMs - step.fromMs)}`}
             </li>
           ))}

@@ -66,6 +66,8 @@ export class ItemList {
       ...known("outputTokens", outputTokens[row]!),
       ...known("usd", usd[row]!),
       ...(finish !== undefined && { finish }),
+      // Where no journal has what it failed with.
+      ...(status === "failed" && finish !== undefined && { output: finish }),
       ...preview,
     }
   }

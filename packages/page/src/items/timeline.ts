@@ -69,13 +69,13 @@ function nameOf({ kind, reason, error }: TraceStep): string {
 function criticalPath(recent: readonly Trace[], columns: ItemColumns, sinceMs: number): Timeline["critical"] {
   // An item that only holds others makes no call of its own.
   const byEnd = recent.filter(({ steps }) => steps.length > 0).toSorted((a, b) => (a.endMs ?? 0) - (b.endMs ?? 0))
-  const path: (TraceStep & { row: number; index: number })[] = []
+  const path: (TraceStep & { row: number; node: string; index: number })[] = []
   let at = byEnd.length - 1
   while (at >= 0 && path.length < mostSteps) {
     const trace = byEnd[at]!
     const { row } = trace
     const steps = trace.steps.toSorted((a, b) => b.fromMs - a.fromMs)
-    for (const step of steps) path.push({ ...step, row, index: columns.index[row]! })
+    for (const step of steps) path.push({ ...step, row, node: columns.node(row), index: columns.index[row]! })
     // A wait is not what it hung on: the end of the call before it is.
     const calls = trace.steps.filter(({ kind }) => kind === "call")
     const beganMs = Math.min(...(calls.length > 0 ? calls.map(({ fromMs }) => fromMs) : [trace.startMs]))

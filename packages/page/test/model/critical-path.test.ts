@@ -39,7 +39,7 @@ function timeline(items: readonly { calls: readonly Span[]; wait?: Span }[]): Ti
 }
 
 const told = ({ critical }: Timeline): unknown[] =>
-  critical.map(({ index, kind, fromMs, toMs }) => [index, kind, fromMs, toMs])
+  critical.map(({ node, index, kind, fromMs, toMs }) => [`${node} ${index}`, kind, fromMs, toMs])
 
 test("what the last minute hung on: the last call, before it the one whose end let it begin, the newest last", () => {
   // One place: 0, 1 and 2 after each other. Item 3 was over long before the end, and nothing began with its end.
@@ -50,11 +50,11 @@ test("what the last minute hung on: the last call, before it the one whose end l
     { calls: [[100_000, 101_000]] },
   ])
   expect(told(view)).toEqual([
-    [0, "call", 100_000, 104_000],
-    [1, "wait", 100_000, 104_000],
-    [1, "call", 104_000, 109_000],
-    [2, "wait", 100_000, 109_000],
-    [2, "call", 109_000, 119_000],
+    ["n 0", "call", 100_000, 104_000],
+    ["n 1", "wait", 100_000, 104_000],
+    ["n 1", "call", 104_000, 109_000],
+    ["n 2", "wait", 100_000, 109_000],
+    ["n 2", "call", 109_000, 119_000],
   ])
   expect(view.lastMinute).toEqual({
     items: 4,
@@ -76,9 +76,9 @@ test("a call that was tried again is on it with its backoff; what ended before t
     },
   ])
   expect(told(view)).toEqual([
-    [1, "call", 70_000, 80_000],
-    [1, "backoff", 80_000, 85_000],
-    [1, "call", 85_000, 119_000],
+    ["n 1", "call", 70_000, 80_000],
+    ["n 1", "backoff", 80_000, 85_000],
+    ["n 1", "call", 85_000, 119_000],
   ])
   expect(view.lastMinute.items).toBe(1)
 })

@@ -2,6 +2,9 @@ import type { Clock, SluiceEvent } from "@sluice/core"
 import { VirtualClock } from "@sluice/lab"
 import { expect, test } from "vitest"
 import { ItemColumns } from "../../src/items/item-columns.ts"
+import { ItemList } from "../../src/items/item-list.ts"
+import { RowIndex } from "../../src/items/row-index.ts"
+import type { TextSource } from "../../src/items/text-source.ts"
 import { RunModel } from "../../src/model/run-model.ts"
 
 function opened(startWallMs?: number): { model: RunModel; clock: VirtualClock; tell: (event: object) => void } {
@@ -25,6 +28,24 @@ test("a hundred thousand different failures: the first have their words, the oth
   // A node that is first seen then is one of the others too, and what was known stays known.
   expect(columns.node(columns.add("late", 0))).toBe("others")
   expect(columns.node(columns.add("n", count))).toBe("n")
+})
+
+test("the row of a failed item has what it failed with, also where no journal has it; where one has it, the journal's words", () => {
+  const columns = new ItemColumns()
+  const [failed, ok] = [columns.add("n", 0), columns.add("n", 1)]
+  for (const [row, status, finish] of [
+    [failed, "failed", "overloaded"],
+    [ok, "ok", "stop"],
+  ] as const) {
+    columns.setFinish(row, finish)
+    columns.setStatus(row, status)
+  }
+  const told = new ItemList(columns, new RowIndex(), undefined, () => 0)
+  expect([failed, ok].map((row) => told.row(row).output)).toEqual(["overloaded", undefined])
+  const journal = { preview: () => ({ output: "503: overloaded, three times" }) } as unknown as TextSource
+  expect(new ItemList(columns, new RowIndex(), journal, () => 0).row(failed).output).toBe(
+    "503: overloaded, three times",
+  )
 })
 
 test("an answer's end of a megabyte keeps its beginning", () => {
