@@ -21,7 +21,10 @@ export class Early {
   #holdMs = 0
 
   at(nowMs: number): number {
-    if (this.#ms === 0) return 0
+    return this.#ms === 0 ? 0 : this.#fadingAt(nowMs)
+  }
+
+  #fadingAt(nowMs: number): number {
     const goneMs = nowMs - this.sinceMs - this.#holdMs * 2 ** this.#confirmed
     return goneMs <= 0 ? this.#ms : this.#ms * Math.max(0, 1 - goneMs / this.#holdMs)
   }

@@ -12,12 +12,10 @@ export class LivePermit implements Permit, SentCall {
   readonly place: boolean
   readonly admittedMs: number
   readonly scope: TaskScope | undefined
-  readonly inFlight: number
-  readonly anchors: readonly number[]
-  readonly openedAfterMs: number | undefined
   /** Its neighbours among those that are held. */
   previous: LivePermit | undefined = undefined
   next: LivePermit | undefined = undefined
+  readonly #taken: Taken
   #issuer: Issuer | undefined
 
   constructor(issuer: Issuer, { cost, place }: Ask, admittedMs: number, scope: TaskScope | undefined, taken: Taken) {
@@ -26,9 +24,19 @@ export class LivePermit implements Permit, SentCall {
     this.place = place
     this.admittedMs = admittedMs
     this.scope = scope
-    this.inFlight = taken.inFlight
-    this.anchors = taken.anchors
-    this.openedAfterMs = taken.openedAfterMs
+    this.#taken = taken
+  }
+
+  get inFlight(): number {
+    return this.#taken.inFlight
+  }
+
+  get anchors(): readonly number[] {
+    return this.#taken.anchors
+  }
+
+  get openedAfterMs(): number | undefined {
+    return this.#taken.openedAfterMs
   }
 
   settle(end: Settlement): void {

@@ -26,15 +26,29 @@ export class Backlog {
   /** Milliseconds until no more than `most` is left: 0, or at least what moves a clock on. A millionth is rounding, not a reason to wait. */
   msUntil(nowMs: number, most: number, perMs: number): number {
     const excess = this.#amount - most
+    if (excess <= 0) return 0
     const ms = excess / perMs - Math.max(0, nowMs - this.#atMs)
     return ms * perMs <= 1e-6 ? 0 : Math.max(ms, 1e-3)
   }
 
+  /** What it held when it was last drained or changed. */
+  get held(): number {
+    return this.#amount > 0 ? this.#amount : 0
+  }
+
+  /** More, right after it was drained. */
+  put(amount: number): void {
+    this.#amount = this.held + amount
+  }
+
   /** Returns what it holds now. */
   add(nowMs: number, amount: number, perMs: number): number {
-    const held = this.at(nowMs, perMs) + amount
-    this.set(nowMs, held)
-    return held
+    let held = this.#amount
+    if (nowMs > this.#atMs) {
+      held -= perMs * (nowMs - this.#atMs)
+      this.#atMs = nowMs
+    }
+    return (this.#amount = (held > 0 ? held : 0) + amount)
   }
 
   set(nowMs: number, amount: number): void {
@@ -44,8 +58,14 @@ export class Backlog {
 
   /** Keeps what drained until now at this rate. Returns what more would have drained, had there been anything. */
   drain(nowMs: number, perMs: number, idle: number): number {
-    const over = perMs * (nowMs - this.#atMs) - Math.max(0, this.#amount)
-    this.set(nowMs, this.at(nowMs, perMs, idle))
-    return over > 0 ? over : 0
+    const before = this.#amount
+    let drained = 0
+    if (nowMs > this.#atMs) {
+      drained = perMs * (nowMs - this.#atMs)
+      this.#atMs = nowMs
+    }
+    const left = before - drained
+    this.#amount = left > -idle ? left : idle === 0 ? 0 : -idle
+    return drained > before ? (before > 0 ? -left : drained) : 0
   }
 }

@@ -16,6 +16,17 @@ export class MeasuredSpan {
     this.fromMs = nowMs
   }
 
+  /** A call of `amount` left. */
+  add(amount: number): void {
+    this.admitted += amount
+    this.calls++
+  }
+
+  /** So much stood ready. */
+  saw(ready: number): void {
+    if (ready > this.peak) this.peak = ready
+  }
+
   begin(nowMs: number, retryAfterMs: number | undefined): void {
     this.fromMs = nowMs + (retryAfterMs ?? 0)
     this.isTimed = retryAfterMs !== undefined

@@ -24,14 +24,13 @@ export class PassedWindows {
     this.#amounts.fill(0)
   }
 
-  /** Whether a window has ended since. */
-  turn(nowMs: number): boolean {
-    if (nowMs - this.#fromMs < this.#windowMs) return false
-    this.#begin(nowMs)
-    return true
+  /** Whether the window has ended that it counts in. */
+  isOver(nowMs: number): boolean {
+    return nowMs - this.#fromMs >= this.#windowMs
   }
 
-  #begin(nowMs: number): void {
+  /** Another begins. */
+  turn(nowMs: number): void {
     const windows = Math.floor((nowMs - this.#fromMs) / this.#windowMs)
     this.#fromMs += windows * this.#windowMs
     for (let i = 0; i < Math.min(windows, kept); i++) this.#amounts = [0, ...this.#amounts.slice(0, kept - 1)]

@@ -12,6 +12,8 @@ import type { TakenLog } from "./taken-log.ts"
 import { tuned } from "../tuned.ts"
 import { WindowCount } from "./window-count.ts"
 
+const { holdMs } = tuned.stands
+
 /**
  * What was taken of a limit, and so what may leave: over any span t the vendor admits at most depth + rate × t. What was taken is the
  * backlog of a queue that drains at the rate, so a call fits while backlog + amount is at most the depth; windows count what they hold
@@ -108,32 +110,32 @@ export abstract class RateLevel extends RateTerms implements Budget {
   take(nowMs: number, amount: number): number {
     const perMs = this.perMs(nowMs)
     if (amount === 0) return this.#own.at(nowMs, perMs)
-    this.advance(nowMs, perMs)
-    this.backlog.add(nowMs, amount, perMs)
+    this.#advance(nowMs, perMs)
+    this.backlog.put(amount)
     const own = this.#own.add(nowMs, amount, perMs)
     this.start.took(nowMs, own, amount)
     // In a pause nothing contradicts a depth: it is what it was.
-    if (nowMs - this.#takenMs > tuned.stands.holdMs) this.depth.pause(nowMs - this.#takenMs)
+    const pauseMs = nowMs - this.#takenMs
+    if (pauseMs > holdMs) this.depth.pause(pauseMs)
     this.#takenMs = nowMs
     this.window.take(nowMs, amount)
     this.taken += amount
-    this.span.admitted += amount
-    this.span.calls++
+    this.span.add(amount)
     this.passed.add(amount)
     return own
   }
 
   /** Others wait behind who leaves now: what ran over until now was held back by something else, and not for want of calls. */
   pressed(nowMs: number): void {
-    this.advance(nowMs, this.perMs(nowMs), true)
+    this.drain(nowMs, true)
     this.#takenMs = nowMs
     this.span.crowded++
   }
 
   give(nowMs: number, amount: number, takenMs: number): void {
     const perMs = this.perMs(nowMs)
-    this.advance(nowMs, perMs)
-    this.backlog.set(nowMs, Math.max(0, this.backlog.at(nowMs, perMs) - amount))
+    this.#advance(nowMs, perMs)
+    this.backlog.set(nowMs, Math.max(0, this.backlog.held - amount))
     this.#own.set(nowMs, Math.max(0, this.#own.at(nowMs, perMs) - amount))
     this.window.give(nowMs, amount, takenMs)
     this.taken -= amount
@@ -161,14 +163,13 @@ export abstract class RateLevel extends RateTerms implements Budget {
 
   /** Somebody else used so much (or less was used than we thought). */
   correct(nowMs: number, error: number): void {
-    const perMs = this.perMs(nowMs)
-    this.advance(nowMs, perMs)
-    this.backlog.set(nowMs, Math.max(0, this.backlog.at(nowMs, perMs) - error))
+    this.drain(nowMs)
+    this.backlog.set(nowMs, Math.max(0, this.backlog.held - error))
     if (this.kind !== "bucket") this.window.correct(nowMs, error)
   }
 
   setLevel(nowMs: number, level: number): void {
-    this.advance(nowMs, this.perMs(nowMs))
+    this.drain(nowMs)
     const depth = this.depthAt(nowMs)
     if (depth !== Infinity) this.backlog.set(nowMs, Math.max(0, depth - level))
     if (this.kind !== "bucket") this.correct(nowMs, level - this.level(nowMs))
@@ -179,13 +180,23 @@ export abstract class RateLevel extends RateTerms implements Budget {
     return this.fullPerMs(nowMs) * this.windowMs - this.window.used(nowMs - this.early.at(nowMs))
   }
 
-  /** Up to this moment it drained at this rate. */
-  protected advance(nowMs: number, perMs: number, isPressed = false): void {
+  /** Keeps what drained until now, before anything changes. */
+  protected drain(nowMs: number, isPressed = false): void {
+    const perMs = this.perMs(nowMs)
+    this.#own.drain(nowMs, perMs, 0)
+    this.#advance(nowMs, perMs, isPressed)
+  }
+
+  /** The same but for our own calls, which are counted anew. */
+  #advance(nowMs: number, perMs: number, isPressed = false): void {
     const idled = this.backlog.drain(nowMs, perMs, perMs * this.early.at(nowMs))
     if (!isPressed) this.span.idled += idled
-    this.#own.drain(nowMs, perMs, 0)
-    const ready = this.depthAt(nowMs) - this.backlog.at(nowMs, perMs)
-    if (ready > this.span.peak) this.span.peak = ready
-    if (this.passed.turn(nowMs)) this.rate.low = this.passedPerMs(nowMs)
+    this.span.saw(this.depthAt(nowMs) - this.backlog.held)
+    if (this.passed.isOver(nowMs)) this.#turn(nowMs)
+  }
+
+  #turn(nowMs: number): void {
+    this.passed.turn(nowMs)
+    this.rate.low = this.passedPerMs(nowMs)
   }
 }

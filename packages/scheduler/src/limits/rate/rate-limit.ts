@@ -181,7 +181,7 @@ export class RateLimit extends RateLevel {
   /** The user's number changed. */
   setTold(nowMs: number, limit: number): void {
     const level = this.level(nowMs)
-    this.advance(nowMs, this.perMs(nowMs))
+    this.drain(nowMs)
     this.tell(limit)
     // The level is kept, not the use.
     if (this.kind === "bucket") this.setLevel(nowMs, Math.min(level, this.depthAt(nowMs)))

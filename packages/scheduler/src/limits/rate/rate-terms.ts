@@ -21,9 +21,10 @@ export abstract class RateTerms {
   #told: number | undefined
   #stated: number | undefined
   #limit!: number
-  /** The same per millisecond, and what may leave at once but for refusals: asked for several times a call. */
+  /** The same per millisecond, what may leave at once but for refusals, and what fits at all: asked for several times a call. */
   #limitPerMs!: number
   #knownDepth!: number
+  #largest!: number
   #kind: RateKind
   /** The user said how the vendor counts. */
   #isKindTold: boolean
@@ -99,8 +100,8 @@ export abstract class RateTerms {
   /** The same without what others take. */
   perMs(nowMs: number): number {
     const full = this.fullPerMs(nowMs)
-    if (this.coTenants.perMs === 0) return full
-    return Math.max(full * (1 - tuned.othersMost), full - this.coTenants.perMs)
+    const others = this.coTenants.perMs
+    return others === 0 ? full : Math.max(full * (1 - tuned.othersMost), full - others)
   }
 
   /** What may leave at once. */
@@ -115,7 +116,7 @@ export abstract class RateTerms {
 
   /** Only a limit that the user told refuses anybody for good: what was guessed or heard alone may be wrong. */
   largest(): number {
-    return this.#told === undefined ? Infinity : this.limit * (1 + 1e-9)
+    return this.#largest
   }
 
   weighMs(amount: number): number {
@@ -161,6 +162,7 @@ export abstract class RateTerms {
   #reckon(): void {
     this.#limit = Math.min(this.#told ?? Infinity, this.#stated ?? Infinity)
     this.#limitPerMs = this.#limit / this.windowMs
+    this.#largest = this.#told === undefined ? Infinity : this.#limit * (1 + 1e-9)
     const burst = this.#burst ?? Infinity
     this.#knownDepth = this.#kind === "bucket" ? Math.min(burst, this.#limit, this.#headerDepth ?? Infinity) : burst
   }
