@@ -156,7 +156,7 @@ function guess(
     limit.rate.refused(nowMs, diagnosis.admitted / windowMs)
     limit.take(nowMs, diagnosis.admitted)
   } else {
-    limit.rate.search(nowMs, diagnosis.low, diagnosis.high)
+    limit.rate.refused(nowMs, diagnosis.perMs * tuned.margin)
     limit.depth.refused(nowMs, Math.max(1, limit.fullPerMs(nowMs) * 1_000))
     limit.take(nowMs, limit.depthAt(nowMs))
   }

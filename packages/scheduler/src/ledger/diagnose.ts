@@ -1,83 +1,6 @@
-import type { Refusal } from "@sluice/core"
 import type { Dimension } from "../limits/budget.ts"
-import type { RateKind } from "../limits/rate/rate-limit-options.ts"
 import { tuned } from "../limits/tuned.ts"
-import type { Crowd } from "./crowding.ts"
-
-/** One limit as it was believed to be when a call was refused: amounts per the limit's own dimension, rates per millisecond. */
-export interface LimitFacts {
-  readonly windowMs: number
-  readonly kind: RateKind
-  readonly isKindTold: boolean
-  readonly isGuessed: boolean
-  /** What the call took. */
-  readonly amount: number
-  readonly perMs: number
-  readonly limit: number
-  readonly depth: number
-  /** A refusal has bounded the depth before. */
-  readonly isDepthBounded: boolean
-  readonly level: number
-  /** The backlog of our own calls as this one left, itself included. */
-  readonly own: number
-  /** The most that stood ready since the last event. */
-  readonly peak: number
-  /** What was taken in the last window. */
-  readonly recent: number
-  /** How long a window that counts as we believe would let the call wait. */
-  readonly freedMs: number
-  /** What had left a sliding window, by our count, in the quarter of a second before the call left. */
-  readonly justFreed: number
-  /** Refusals before this one that such a window does not explain. */
-  readonly doubts: number
-  /** A sliding window would make room only after the delay that the vendor named. */
-  readonly endsBeforeWindow: boolean
-  /** What the vendor admitted since the last event, and the rate that this bounds. */
-  readonly admitted: number
-  readonly measured: number
-  /** What ran over meanwhile, because nobody asked for it. */
-  readonly idled: number
-  /** Behind most calls others waited: it was the limit that was felt, not the want of calls. */
-  readonly isCrowded: boolean
-  /** The rate that was seen to pass. */
-  readonly passed: number
-  readonly sinceMs: number
-  /** Refusals before this one, each soon after the other. */
-  readonly inARow: number
-  readonly isDepthTold: boolean
-  readonly earlyMs: number
-  /** What this answer says remains. */
-  readonly remaining: number | undefined
-  /** Since an answer that was no refusal last said what remains. */
-  readonly heardAgoMs: number
-  /** The most that an answer ever said remains. */
-  readonly seen: number
-}
-
-/** All that a refusal is judged by. */
-export interface RefusalFacts {
-  readonly reason: Refusal["reason"]
-  readonly dimension: Refusal["dimension"]
-  readonly retryAfterMs: number | undefined
-  /** The vendor says that the limit is 0. */
-  readonly isNever: boolean
-  readonly dayResetMs: number | undefined
-  /** The call left after the last event. */
-  readonly isNew: boolean
-  readonly limits: readonly LimitFacts[]
-  /** The limit of these that most likely refused. */
-  readonly suspect: number
-  readonly crowd: Crowd
-  /** Places can be what is short: not where more ran lately and were served. */
-  readonly mayWantPlaces: boolean
-  /** Told or found: fewer run than the places that there are. */
-  readonly hasPlaces: boolean
-  /** What the call took of what the vendor names. */
-  readonly amount: number
-  /** What was admitted over each of some spans up to now, where no limit is known. */
-  readonly spans: readonly { readonly ms: number; readonly admitted: number }[]
-  readonly endsBeforeWindow: boolean
-}
+import type { LimitFacts, RefusalFacts } from "./refusal-facts.ts"
 
 /** What a refusal means. */
 export type Diagnosis =
@@ -94,7 +17,7 @@ export type Diagnosis =
   | { readonly cause: "early"; readonly limit: number; readonly byMs: number }
   | { readonly cause: "rate"; readonly limit: number; readonly perMs: number }
   | { readonly cause: "level"; readonly limit: number }
-  | { readonly cause: "unknown-rate"; readonly dimension: Dimension; readonly low: number; readonly high: number }
+  | { readonly cause: "unknown-rate"; readonly dimension: Dimension; readonly perMs: number }
   | {
       readonly cause: "unknown-window"
       readonly dimension: Dimension
@@ -125,17 +48,23 @@ function crowded({ crowd }: RefusalFacts): Diagnosis {
   return crowd === "luck" ? { cause: "luck" } : { cause: "places", crowd }
 }
 
-/** Over some span up to now more came than was granted; over each, at most a window's worth and what flowed in. */
-function ofUnknownRate({ spans, dimension = "requests", amount, retryAfterMs, ...facts }: RefusalFacts): Diagnosis {
-  const admitted = spans.at(-1)?.admitted ?? 0
-  if (admitted <= 0) return { cause: "unknown" }
-  const high = Math.max(...spans.map((span) => (span.admitted + amount) / span.ms))
-  const low = Math.max(...spans.map((span) => span.admitted / (60_000 + span.ms)))
-  // A bucket would have had one more by then.
-  const isWindow =
-    retryAfterMs !== undefined && retryAfterMs > tuned.windowExcess * 60_000 && (3 * amount) / retryAfterMs < low
-  if (isWindow) return { cause: "unknown-window", dimension, admitted, isFixed: facts.endsBeforeWindow }
-  return { cause: "unknown-rate", dimension, low, high: Math.max(low, Math.min(high, byDelay(amount, retryAfterMs))) }
+/** From one refusal to the next that is the vendor's own rate, less a call. */
+function ofUnknownRate({
+  since,
+  recent,
+  dimension = "requests",
+  amount,
+  retryAfterMs,
+  ...facts
+}: RefusalFacts): Diagnosis {
+  // A bucket that brings as much in a minute would have had one more by then.
+  const isLong = retryAfterMs !== undefined && retryAfterMs > tuned.windowExcess * 60_000
+  if (isLong && (3 * amount) / retryAfterMs < recent / 60_000)
+    return { cause: "unknown-window", dimension, admitted: recent, isFixed: facts.endsBeforeWindow }
+  // What passed before the first refusal may all have stood ready; and where nothing passed since, nothing is measured.
+  if (!since || since.admitted < amount) return { cause: "unknown" }
+  // What was refused may have been charged.
+  return { cause: "unknown-rate", dimension, perMs: (since.admitted + since.refused + amount) / since.ms }
 }
 
 function ofLimit(facts: RefusalFacts, limit: LimitFacts, index: number, isUnnamed: boolean): Diagnosis {

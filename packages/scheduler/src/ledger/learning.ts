@@ -225,8 +225,9 @@ export class QuotaLearning {
       default: {
         const waitMs = this.#waitMs(nowMs, call, retryAfterMs, diagnosis)
         this.#close(nowMs, waitMs, call.admittedMs, reason, found)
-        this.#state.event.admitted = 0
-        this.#state.event.sinceMs = nowMs
+        const { event } = this.#state
+        if (this.#fruitless > 0) event.refused++
+        else Object.assign(event, { admitted: 0, refused: 0, sinceMs: nowMs })
       }
     }
   }

@@ -1,5 +1,6 @@
 import type { Crowding } from "./crowding.ts"
-import type { Diagnosis, LimitFacts, RefusalFacts } from "./diagnose.ts"
+import type { Diagnosis } from "./diagnose.ts"
+import type { LimitFacts, RefusalFacts } from "./refusal-facts.ts"
 import type { LedgerState } from "./state.ts"
 
 const round = (value: number): string => (Math.round(value * 100) / 100).toLocaleString("en-US")
@@ -25,11 +26,11 @@ export function observedIn(
     case "places":
       return crowdedIn(crowding.withOneMore(), diagnosis.cause === "luck", concurrency.running)
     case "unknown":
-      return "nothing was admitted that a limit could be guessed from"
+      return `the first refusal, or nothing has passed since the last: no rate is measured, ${delay}`
     case "unknown-window":
       return `${round(diagnosis.admitted)} ${diagnosis.dimension} passed in the last minute, ${delay}: no bucket would take so long`
     case "unknown-rate":
-      return `the last minute allows ${round(diagnosis.low * 60_000)} to ${round(diagnosis.high * 60_000)} ${diagnosis.dimension} a minute, ${delay}`
+      return `what came since the last refusal allows ${round(diagnosis.perMs * 60_000)} ${diagnosis.dimension} a minute, ${delay}`
     default:
       return `${limits[diagnosis.limit]!.name}: ${ofLimit(diagnosis.cause, facts.limits[diagnosis.limit]!, delay)}`
   }

@@ -1,20 +1,99 @@
-import type { LimitReading, Settlement } from "@sluice/core"
+import type { LimitReading, Refusal, Settlement } from "@sluice/core"
 import { amountOf } from "../limits/budget.ts"
+import type { RateKind } from "../limits/rate/rate-limit-options.ts"
 import type { RateLimit } from "../limits/rate/rate-limit.ts"
 import { tuned } from "../limits/tuned.ts"
 import type { SentCall } from "../quota/ledger.ts"
-import type { LimitFacts, RefusalFacts } from "./diagnose.ts"
+import type { Crowd } from "./crowding.ts"
 import type { LedgerState } from "./state.ts"
 
 export type Throttled = Extract<Settlement, { outcome: "throttled" }>
 
 const dayMs = 86_400_000
 
+/** One limit as it was believed to be when a call was refused: amounts per the limit's own dimension, rates per millisecond. */
+export interface LimitFacts {
+  readonly windowMs: number
+  readonly kind: RateKind
+  readonly isKindTold: boolean
+  readonly isGuessed: boolean
+  /** What the call took. */
+  readonly amount: number
+  readonly perMs: number
+  readonly limit: number
+  readonly depth: number
+  /** A refusal has bounded the depth before. */
+  readonly isDepthBounded: boolean
+  readonly level: number
+  /** The backlog of our own calls as this one left, itself included. */
+  readonly own: number
+  /** The most that stood ready since the last event. */
+  readonly peak: number
+  /** What was taken in the last window. */
+  readonly recent: number
+  /** How long a window that counts as we believe would let the call wait. */
+  readonly freedMs: number
+  /** What had left a sliding window, by our count, in the quarter of a second before the call left. */
+  readonly justFreed: number
+  /** Refusals before this one that such a window does not explain. */
+  readonly doubts: number
+  /** A sliding window would make room only after the delay that the vendor named. */
+  readonly endsBeforeWindow: boolean
+  /** What the vendor admitted since the last event, and the rate that this bounds. */
+  readonly admitted: number
+  readonly measured: number
+  /** What ran over meanwhile, because nobody asked for it. */
+  readonly idled: number
+  /** Behind most calls others waited: it was the limit that was felt, not the want of calls. */
+  readonly isCrowded: boolean
+  /** The rate that was seen to pass. */
+  readonly passed: number
+  readonly sinceMs: number
+  /** Refusals before this one, each soon after the other. */
+  readonly inARow: number
+  readonly isDepthTold: boolean
+  readonly earlyMs: number
+  /** What this answer says remains. */
+  readonly remaining: number | undefined
+  /** Since an answer that was no refusal last said what remains. */
+  readonly heardAgoMs: number
+  /** The most that an answer ever said remains. */
+  readonly seen: number
+}
+
+/** All that a refusal is judged by. */
+export interface RefusalFacts {
+  readonly reason: Refusal["reason"]
+  readonly dimension: Refusal["dimension"]
+  readonly retryAfterMs: number | undefined
+  /** The vendor says that the limit is 0. */
+  readonly isNever: boolean
+  readonly dayResetMs: number | undefined
+  /** The call left after the last event. */
+  readonly isNew: boolean
+  readonly limits: readonly LimitFacts[]
+  /** The limit of these that most likely refused. */
+  readonly suspect: number
+  readonly crowd: Crowd
+  /** Places can be what is short: not where more ran lately and were served. */
+  readonly mayWantPlaces: boolean
+  /** Told or found: fewer run than the places that there are. */
+  readonly hasPlaces: boolean
+  /** What the call took of what the vendor names. */
+  readonly amount: number
+  /** What was admitted in the last minute, where no limit is known. */
+  readonly recent: number
+  readonly endsBeforeWindow: boolean
+  /** What was admitted since the last event after which anything was, if there was one. */
+  readonly since: { readonly admitted: number; readonly refused: number; readonly ms: number } | undefined
+}
+
 /** What a refusal is judged by, as of before anything is changed for it. */
 export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, end: Throttled): RefusalFacts {
   const { crowding, adaptive, concurrency, gate, limits } = state
   const facts = limits.map((limit, index) => limitFacts(nowMs, limit, call.anchors[2 * index + 1], call, end))
   const dimension = end.dimension ?? "requests"
+  const amount = amountOf(call.cost, dimension)
   const log = dimension === "requests" ? state.sent.requests : state.sent.tokens
   const running = concurrency.running
   // Places that it would have taken, itself included; a call that is alone wants none.
@@ -35,10 +114,16 @@ export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, 
     crowd: crowding.judge(call.admittedMs, adaptive?.isProbe(running) ?? false),
     mayWantPlaces: !isRow && crowding.mayBeShort(nowMs, running),
     hasPlaces: isRow || (places !== undefined && places < Infinity && asked < places * tuned.nearlyAll),
-    amount: amountOf(call.cost, dimension),
-    spans: suspect >= 0 ? [] : tuned.spansMs.map((ms) => ({ ms, admitted: log.since(nowMs - ms) })),
+    amount,
+    recent: log.since(nowMs - 60_000),
     endsBeforeWindow: nowMs + (end.retryAfterMs ?? Infinity) < endsMs,
+    since: gate.closedAtMs === -Infinity ? undefined : sinceEvent(state, nowMs, dimension === "requests" ? 1 : amount),
   }
+}
+
+/** What came since the last event after which anything was admitted, if each request took so much. */
+function sinceEvent({ event }: LedgerState, nowMs: number, each: number): RefusalFacts["since"] {
+  return { admitted: event.admitted * each, refused: event.refused * each, ms: nowMs - event.sinceMs }
 }
 
 function limitFacts(

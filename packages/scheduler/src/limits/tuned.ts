@@ -59,7 +59,6 @@ type Name =
 
 type Tuned = Readonly<Record<Name, number>> & {
   readonly stands: Pace
-  readonly spansMs: readonly number[]
 }
 
 /**
@@ -90,8 +89,6 @@ export const tuned: Tuned = Object.freeze({
   changed: 1.3,
   /** Between a sure and a possible rate 60 times apart: three steps pass whatever the bucket had hidden. */
   searchDoublingMs: 3_000,
-  /** Spans over which an unknown rate is bounded. */
-  spansMs: Object.freeze([1_000, 2_000, 5_000, 10_000, 30_000, 60_000]),
   /** So many refusals in a row, each within the time that a bound stands, may be chance. */
   chances: 4,
   /** Fewer calls than this measure a rate badly … */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { diagnose, type Diagnosis, type LimitFacts, type RefusalFacts } from "../../src/ledger/diagnose.ts"
+import { diagnose, type Diagnosis } from "../../src/ledger/diagnose.ts"
+import type { LimitFacts, RefusalFacts } from "../../src/ledger/refusal-facts.ts"
 
 /** 600 requests a minute, told as a number alone; a few seconds in, one call after the other. */
 const limit: LimitFacts = {
@@ -47,8 +48,9 @@ const refusal: RefusalFacts = {
   mayWantPlaces: false,
   hasPlaces: false,
   amount: 1,
-  spans: [],
+  recent: 0,
   endsBeforeWindow: false,
+  since: undefined,
 }
 
 const of = (facts: Partial<LimitFacts>, rest: Partial<RefusalFacts> = {}): RefusalFacts => ({
@@ -57,10 +59,6 @@ const of = (facts: Partial<LimitFacts>, rest: Partial<RefusalFacts> = {}): Refus
   limits: [{ ...limit, ...facts }],
 })
 const unknown = { limits: [], suspect: -1 } as const
-const spans = [
-  { ms: 1_000, admitted: 30 },
-  { ms: 60_000, admitted: 120 },
-]
 
 // One row for each branch: what was observed, and what it is taken for.
 const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: Diagnosis])[] = [
@@ -94,25 +92,35 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
     { cause: "places", crowd: "crowded" },
   ],
   ["nothing known, one more of a burst", { ...refusal, ...unknown, isNew: false }, { cause: "same-event" }],
-  ["nothing known, nothing admitted", { ...refusal, ...unknown }, { cause: "unknown" }],
   [
-    "nothing known: between what flowed in and what was sent",
-    { ...refusal, ...unknown, spans },
-    { cause: "unknown-rate", dimension: "requests", low: 0.001, high: 0.031 },
+    "nothing known, the first refusal: all that passed may have stood ready",
+    { ...refusal, ...unknown, recent: 120 },
+    { cause: "unknown" },
   ],
   [
-    "nothing known, a delay named: a bucket has room for one by then",
-    { ...refusal, ...unknown, spans, retryAfterMs: 2_500 },
-    { cause: "unknown-rate", dimension: "requests", low: 0.001, high: 0.001 },
+    "nothing known, and nothing has passed since the last",
+    { ...refusal, ...unknown, since: { admitted: 0, refused: 2, ms: 1_000 } },
+    { cause: "unknown" },
+  ],
+  [
+    "nothing known: what came since the last, the refused ones too",
+    { ...refusal, ...unknown, since: { admitted: 17, refused: 2, ms: 2_000 } },
+    { cause: "unknown-rate", dimension: "requests", perMs: 0.01 },
   ],
   [
     "tokens are named, and only requests are known: a rate of tokens, of which the call took many",
-    { ...refusal, suspect: -1, dimension: "tokens", amount: 3_000, spans: [{ ms: 60_000, admitted: 120_000 }] },
-    { cause: "unknown-rate", dimension: "tokens", low: 1, high: 2.05 },
+    {
+      ...refusal,
+      suspect: -1,
+      dimension: "tokens",
+      amount: 3_000,
+      since: { admitted: 57_000, refused: 0, ms: 60_000 },
+    },
+    { cause: "unknown-rate", dimension: "tokens", perMs: 1 },
   ],
   [
     "nothing known, a delay no bucket would name",
-    { ...refusal, ...unknown, spans, retryAfterMs: 40_000, endsBeforeWindow: true },
+    { ...refusal, ...unknown, recent: 120, retryAfterMs: 40_000, endsBeforeWindow: true },
     { cause: "unknown-window", dimension: "requests", admitted: 120, isFixed: true },
   ],
 

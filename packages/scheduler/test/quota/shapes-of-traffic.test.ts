@@ -168,6 +168,22 @@ describe("nothing told, windows of seconds that answers take for granted", () =>
   }
 })
 
+describe("nothing told, a window of seconds that says nothing of itself", () => {
+  for (const retryAfter of ["none", "exact", "seconds"] as const) {
+    it(`20 in any two seconds, delays ${retryAfter}: the first refusal concludes nothing from a minute that had begun a moment ago`, async () => {
+      const vendor = { limits: { requests: { limit: 20, windowMs: 2_000, model: "sliding" } }, latency: fast } as const
+      for (const [calls, bound] of [
+        [40, 1.4],
+        [200, 1.5],
+      ] as const)
+        for (const { ratio, refused } of await runs(batch(calls), { ...vendor, headers: "none", retryAfter })) {
+          expect(ratio).toBeLessThanOrEqual(bound)
+          expect(refused).toBeLessThanOrEqual(20)
+        }
+    })
+  }
+})
+
 describe("told a fixed minute, and not when it ends, which answers say", () => {
   for (const anchorMs of [3_000, 10_000, 30_000]) {
     for (const style of ["openai", "anthropic"] as const) {

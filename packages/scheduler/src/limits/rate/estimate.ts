@@ -35,10 +35,6 @@ export class Estimate {
     return this.high !== Infinity
   }
 
-  get isSearching(): boolean {
-    return this.#start !== undefined
-  }
-
   at(nowMs: number): number {
     return this.high === Infinity ? Infinity : this.#boundedAt(nowMs)
   }
