@@ -40,3 +40,24 @@ describe("a rate told rightly as a number, of which little stands ready, and a v
     })
   }
 })
+
+describe("told rightly as a fixed window of seconds, and not when it ends, over a network that brings calls together", () => {
+  it("is used a window apart from the last, and a call that came too early takes nothing back", async () => {
+    for (const [anchorMs, networkJitterMs] of [
+      [60, 250],
+      [100, 150],
+      [150, 250],
+      [200, 250],
+    ] as const)
+      for (const retryAfter of ["none", "exact"] as const) {
+        const requests = { limit: 20, windowMs: 2_000, model: "fixed", anchorMs } as const
+        const vendor: VendorOptions = { limits: { requests }, latency: fast, headers: "none", retryAfter }
+        const told = { requestsPerMinute: { limit: 20, windowMs: 2_000, kind: "fixed" } } as const
+        // Three windows after the first: 6 s, and what the network takes.
+        for (const { timeMs, refused } of await runs(batch(80), vendor, { told, networkMs: 2, networkJitterMs })) {
+          expect(timeMs, JSON.stringify({ anchorMs, networkJitterMs, retryAfter })).toBeLessThanOrEqual(7_600)
+          expect(refused).toBeLessThanOrEqual(8)
+        }
+      }
+  })
+})

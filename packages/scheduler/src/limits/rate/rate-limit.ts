@@ -141,10 +141,9 @@ export class RateLimit extends RateLevel {
     return atMs < this.log.firstSince(nowMs - this.windowMs) + this.windowMs * (1 - tuned.room)
   }
 
-  /** What had left a sliding window in the last moments before then. */
+  /** What had left a window in the last moments before then. A known reset frees all: who came too early for it came too late as well. */
   justFreed(nowMs: number): number {
-    if (this.kind !== "sliding") return 0
-    return this.log.since(nowMs - this.windowMs - 2 * tuned.mostJitterMs) - this.log.since(nowMs - this.windowMs)
+    return this.kind === "bucket" ? 0 : this.window.freedSince(nowMs, nowMs - 2 * tuned.mostJitterMs, 0)
   }
 
   /** Refused: no more is left than this. */
