@@ -1,6 +1,6 @@
 import type { Clock, Cost } from "@sluice/core"
 import { type LimitSnapshot, LocalLedger, type QuotaLimits, type QuotaOptions, type SentCall } from "@sluice/scheduler"
-import { amountIn } from "./wire/amounts.ts"
+import { amountIn, amountsOf } from "./wire/amounts.ts"
 import { idOf, LevelDifferences, type SharedLevels } from "./level-differences.ts"
 import type { HeardTurn } from "./outbox.ts"
 import type { QuotaKeys } from "./store/quota-keys.ts"
@@ -198,7 +198,7 @@ export class Learner {
       if (limit.windowMs === undefined) continue
       const id = idOf(limit)
       const there = shared.get(id)
-      const delta = there ? this.#differences.agreed(id, there.sum) - there.sum : 0
+      const delta = there ? this.#known(this.#differences.agreed(id, there.sum) - there.sum, limit) : 0
       if (Math.abs(delta) > Math.max(0.25, limit.limit * 2e-4)) corrections[id] = delta
       const { name, dimension, windowMs, effective, burst, kind, level } = limit
       const facts = { lm: limit.limit, ef: effective, kd: kind, ...(kind === "bucket" && { bu: burst }) }
@@ -231,6 +231,18 @@ export class Learner {
       done()
       this.#told.clear()
     })
+  }
+
+  /**
+   * Of a correction, what is known for sure: an answer says what remained as its call arrived, and any call that has no answer yet may arrive
+   * after it, also one of another process that left long before.
+   */
+  #known(delta: number, { dimension }: LimitSnapshot): number {
+    if (delta <= 0) return delta
+    let onTheirWay = 0
+    for (const { cost } of this.#running.values())
+      onTheirWay += amountIn(dimensions.indexOf(dimension), amountsOf(cost))
+    return Math.max(0, delta - onTheirWay)
   }
 
   /** What was found by a learner before this one, from answers that are no longer kept, holds for a while. */

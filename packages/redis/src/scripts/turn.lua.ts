@@ -137,7 +137,8 @@ for _, w in ipairs(m.W) do
     if s.rs == 0 then s.rf = now end
     local k = s.rs + 1
     local patience = now - s.rf - 5000
-    local allowed = (s.bt + 2 * s.ra) * 2 ^ math.min(60, math.max(0, patience / 2000))
+    -- No more are unanswered than were answered, or the first wave.
+    local allowed = (s.ra + math.max(s.bt, s.ra)) * 2 ^ math.min(60, math.max(0, patience / 2000))
     -- It is over with so many starts, or when time alone would allow them.
     if k > 4096 or allowed >= 4096 and now >= s.rf + s.st * math.log(4096 / s.rb) / math.log(2) then s.rb = 0; ramps = false
     elseif k > allowed + 1e-9 then retry = 50; by = 'gate'; break
