@@ -143,18 +143,19 @@ function guess(
   const windowMs = 60_000
   const isWindow = diagnosis.cause === "unknown-window"
   const kind = isWindow ? (diagnosis.isFixed ? "fixed" : "sliding") : undefined
+  const filledMs = isWindow ? nowMs - diagnosis.agoMs : nowMs
   const limit = new RateLimit({
     name: `${dimension} per minute`,
     dimension,
     windowMs,
-    nowMs,
+    nowMs: filledMs,
     jitterMs: state.jitterMs,
     ...(kind && { kind }),
     ...(kind === "fixed" && { resetAtMs: nowMs + retryAfterMs! }),
   })
   if (isWindow) {
-    limit.rate.refused(nowMs, diagnosis.admitted / windowMs)
-    limit.take(nowMs, diagnosis.admitted)
+    limit.rate.refused(nowMs, diagnosis.admitted / windowMs, windowMs / 10)
+    limit.take(filledMs, diagnosis.admitted)
   } else {
     limit.rate.refused(nowMs, diagnosis.perMs * tuned.margin)
     limit.depth.refused(nowMs, Math.max(1, limit.fullPerMs(nowMs) * 1_000))

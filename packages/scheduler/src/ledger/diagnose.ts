@@ -22,6 +22,8 @@ export type Diagnosis =
       readonly cause: "unknown-window"
       readonly dimension: Dimension
       readonly admitted: number
+      /** It was filled so long ago. */
+      readonly agoMs: number
       readonly isFixed: boolean
     }
   | { readonly cause: "unknown" }
@@ -57,12 +59,14 @@ function ofUnknownRate({
   retryAfterMs,
   ...facts
 }: RefusalFacts): Diagnosis {
-  // A bucket that brings as much in a minute would have had one more by then.
-  const isLong = retryAfterMs !== undefined && retryAfterMs > tuned.windowExcess * 60_000
-  if (isLong && (3 * amount) / retryAfterMs < recent / 60_000)
-    return { cause: "unknown-window", dimension, admitted: recent, isFixed: facts.endsBeforeWindow }
+  // A bucket that brings as much in a minute would have had one more by then, or something would have passed.
+  const silentMs = !since || since.admitted >= amount ? 0 : since.ms
+  const waitedMs = retryAfterMs ?? silentMs
+  const isLong = waitedMs > tuned.windowExcess * 60_000 && waitedMs <= 66_000
+  if (isLong && (3 * amount) / waitedMs < recent / 60_000)
+    return { cause: "unknown-window", dimension, admitted: recent, agoMs: silentMs, isFixed: facts.endsBeforeWindow }
   // What passed before the first refusal may all have stood ready; and where nothing passed since, nothing is measured.
-  if (!since || since.admitted < amount) return { cause: "unknown" }
+  if (!since || silentMs > 0) return { cause: "unknown" }
   // What was refused may have been charged.
   return { cause: "unknown-rate", dimension, perMs: (since.admitted + since.refused + amount) / since.ms }
 }

@@ -27,8 +27,10 @@ export function observedIn(
       return crowdedIn(crowding.withOneMore(), diagnosis.cause === "luck", concurrency.running)
     case "unknown":
       return `the first refusal, or nothing has passed since the last: no rate is measured, ${delay}`
-    case "unknown-window":
-      return `${round(diagnosis.admitted)} ${diagnosis.dimension} passed in the last minute, ${delay}: no bucket would take so long`
+    case "unknown-window": {
+      const silence = diagnosis.agoMs > 0 ? `nothing in ${round(diagnosis.agoMs / 1_000)} s` : delay
+      return `${round(diagnosis.admitted)} ${diagnosis.dimension} passed in the last minute, ${silence}: no bucket would take so long`
+    }
     case "unknown-rate":
       return `what came since the last refusal allows ${round(diagnosis.perMs * 60_000)} ${diagnosis.dimension} a minute, ${delay}`
     default:

@@ -121,7 +121,12 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
   [
     "nothing known, a delay no bucket would name",
     { ...refusal, ...unknown, recent: 120, retryAfterMs: 40_000, endsBeforeWindow: true },
-    { cause: "unknown-window", dimension: "requests", admitted: 120, isFixed: true },
+    { cause: "unknown-window", dimension: "requests", admitted: 120, agoMs: 0, isFixed: true },
+  ],
+  [
+    "nothing known, and nothing has passed for longer than a bucket would take",
+    { ...refusal, ...unknown, recent: 120, since: { admitted: 0, refused: 6, ms: 16_000 } },
+    { cause: "unknown-window", dimension: "requests", admitted: 120, agoMs: 16_000, isFixed: false },
   ],
 
   [

@@ -3,6 +3,8 @@ import type { LimitReading, Permit } from "@sluice/core"
 import { describe, expect, it } from "vitest"
 import { batch, fast, runs, small } from "../fixtures/traffic-runs.ts"
 
+const silent = { headers: "none", retryAfter: "none" } as const
+
 /** A quota that never hears which limit refused, nor why, where a `reason` is given. */
 const unnamed =
   (reason?: "rate"): NonNullable<SimulateOptions["limiter"]> =>
@@ -164,6 +166,21 @@ describe("nothing told, windows of seconds that answers take for granted", () =>
         { wire: "anthropic", limiter: timeless, networkMs: 1, networkJitterMs: 3 },
       )
       for (const { ratio } of reports) expect(ratio).toBeLessThanOrEqual(1.3)
+    })
+  }
+})
+
+describe("nothing told, a minute that says nothing of itself", () => {
+  for (const perMinute of [20, 100, 400]) {
+    it(`${perMinute} in any minute: known by its silence, and filled again as soon as it moves on`, async () => {
+      const reports = await runs(
+        [batch(2.5 * perMinute), { calls: 20, arrivals: { kind: "poisson", perMinute: 10 }, ...small, priority: 1 }],
+        { limits: { requests: { limit: perMinute, model: "sliding" } }, latency: fast, ...silent },
+      )
+      for (const { ratio, addedMsByPriority } of reports) {
+        expect(ratio).toBeLessThanOrEqual(1.2)
+        expect(addedMsByPriority[1]!.p95).toBeLessThanOrEqual(2_000)
+      }
     })
   }
 })
