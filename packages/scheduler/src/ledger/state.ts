@@ -104,8 +104,7 @@ export class LedgerState {
   take(nowMs: number, ask: Ask, waiting: number): Taken {
     const { limits } = this
     const { cost, place, priority = 0 } = ask
-    if (Number.isFinite(priority) && priority !== (this.#priority ??= priority))
-      this.#kept ??= new KeptRoom(nowMs, limits, this.#priority, ask)
+    if (priority !== this.#priority) this.#meet(nowMs, ask, priority)
     this.#kept?.take(nowMs, ask)
     if (waiting > 0) for (let i = 0; i < limits.length; i++) limits[i]!.pressed(nowMs)
     if (place) this.concurrency.take()
@@ -119,8 +118,16 @@ export class LedgerState {
     }
     // Where places alone are scarce, those who wait leave in the same moment as far as there are any: they run beside this one.
     const together = limits.length === 0 ? Math.min(waiting, this.concurrency.level()) : 0
-    const taken: Taken = { inFlight: this.concurrency.running + together, anchors }
-    if (!sends(cost)) return taken
+    const opens = sends(cost) && this.#send(nowMs, cost)
+    return {
+      inFlight: this.concurrency.running + together,
+      anchors,
+      openedAfterMs: opens ? nowMs - this.gate.closedAtMs : undefined,
+    }
+  }
+
+  /** A request leaves. Returns whether that opens the gate. */
+  #send(nowMs: number, cost: Cost): boolean {
     this.inFlight.requests++
     this.inFlight.output += cost.outputTokens ?? 0
     this.inFlight.input += cost.inputTokens ?? 0
@@ -129,7 +136,14 @@ export class LedgerState {
     if (!this.#hasTokens) this.sent.tokens.take(nowMs, amountOf(cost, "tokens"))
     this.crowding.started(nowMs, this.concurrency.running)
     this.adaptive?.started(nowMs, this.concurrency.running)
-    return this.gate.started(nowMs) ? { ...taken, openedAfterMs: nowMs - this.gate.closedAtMs } : taken
+    return this.gate.started(nowMs)
+  }
+
+  /** Another priority than the first: from now on room is kept for those above others. */
+  #meet(nowMs: number, ask: Ask, priority: number): void {
+    if (!Number.isFinite(priority)) return
+    if (this.#priority === undefined) this.#priority = priority
+    else this.#kept ??= new KeptRoom(nowMs, this.limits, this.#priority, ask)
   }
 
   /** The limit that `cost` can never fit into. */

@@ -191,7 +191,7 @@ export abstract class RateLevel extends RateTerms implements Budget {
   #advance(nowMs: number, perMs: number, isPressed = false): void {
     const idled = this.backlog.drain(nowMs, perMs, perMs * this.early.at(nowMs))
     if (!isPressed) this.span.idled += idled
-    this.span.saw(this.depthAt(nowMs) - this.backlog.held)
+    if (this.span.peak !== Infinity) this.span.saw(this.depthAt(nowMs) - this.backlog.held)
     if (this.passed.isOver(nowMs)) this.#turn(nowMs)
   }
 
