@@ -117,7 +117,7 @@ export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, 
     amount,
     recent: log.since(nowMs - 60_000),
     endsBeforeWindow: nowMs + (end.retryAfterMs ?? Infinity) < endsMs,
-    since: gate.closedAtMs === -Infinity ? undefined : sinceEvent(state, nowMs, dimension === "requests" ? 1 : amount),
+    since: state.event.isFirst ? undefined : sinceEvent(state, nowMs, dimension === "requests" ? 1 : amount),
   }
 }
 

@@ -34,7 +34,7 @@ export class LedgerState {
   /** What calls in flight were estimated to take. */
   readonly inFlight: { requests: number; input: number; output: number } = { requests: 0, input: 0, output: 0 }
   /** Requests admitted since the last congestion event after which any were, and how many events there were since. */
-  readonly event: { admitted: number; refused: number; sinceMs: number }
+  readonly event: { admitted: number; refused: number; sinceMs: number; isFirst: boolean }
   /** What was sent, while no rate of it is known: what one is guessed from. */
   readonly sent: { readonly requests: TakenLog; readonly tokens: TakenLog }
   #dollars: Reservoir | undefined
@@ -47,7 +47,7 @@ export class LedgerState {
   constructor(options: QuotaOptions, nowMs: number, wallMs: number) {
     this.options = options
     this.jitterMs = options.jitterMs ?? quotaDefaults.jitterMs
-    this.event = { admitted: 0, refused: 0, sinceMs: nowMs }
+    this.event = { admitted: 0, refused: 0, sinceMs: nowMs, isFirst: true }
     const log = { windowMs: 60_000, marginMs: 0, nowMs }
     this.sent = { requests: new TakenLog(log), tokens: new TakenLog(log) }
     const { concurrency } = options

@@ -185,6 +185,18 @@ describe("nothing told, a minute that says nothing of itself", () => {
   }
 })
 
+describe("nothing told, no headers, 15 of 100 calls refused whatever the load", () => {
+  it("the first refusal for a rate measures nothing, and calls that left in the moment of one had left before it", async () => {
+    const vendor = {
+      limits: { requests: 500 },
+      latency: { baseMs: 500, perOutputTokenMs: 0 },
+      headers: "none",
+    } as const
+    const faults = { rates: { error503: 0.15 } }
+    for (const { ratio } of await runs(batch(1_000), { ...vendor, faults })) expect(ratio).toBeLessThanOrEqual(1.3)
+  })
+})
+
 describe("nothing told, a window of seconds that says nothing of itself", () => {
   for (const retryAfter of ["none", "exact", "seconds"] as const) {
     it(`20 in any two seconds, delays ${retryAfter}: the first refusal concludes nothing from a minute that had begun a moment ago`, async () => {
