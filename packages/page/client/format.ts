@@ -53,7 +53,7 @@ export function range(lowMs: number, highMs: number): string | undefined {
 }
 
 const wholeCents = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 })
-const twoDigits = new Intl.NumberFormat("en", { maximumSignificantDigits: 2, maximumFractionDigits: 20 })
+const twoDigits = new Intl.NumberFormat("en", { minimumSignificantDigits: 2, maximumSignificantDigits: 2 })
 
 /** `$1,250.00`, `$0.1234`; `$0.000057` of what is less than a cent. */
 export function dollars(usd: number): string {

@@ -34,8 +34,8 @@ test.skipIf(!hasBrowser)(
     )
     const rows = (within: string): Promise<string[]> => quota.locator(within).allTextContents()
     expect(await rows(".members tbody tr")).toEqual([
-      "first learns the limits10230tokens per minute120 ms ago",
-      "second704a place900 ms ago",
+      "first learns the limits10230tokens per minute120 ms",
+      "second704a place900 ms",
     ])
     expect(await rows(".reasons li")).toEqual(["tokens per minute30", "a place4"])
     expect(await rows(".limits tbody tr")).toEqual([

@@ -12,3 +12,11 @@ process.on("exit", () => {
   process.stderr.write(String(peak))
 })`)}`,
 ]
+
+/** In MB, as `tellingPeak` has told it last. */
+export function peakOf(stderr: string): number {
+  return Number(/\d+$/.exec(stderr)?.[0]) / 1_024
+}
+
+/** Options of a run that is to be measured with its page. */
+export const withPage: readonly string[] = process.env["SLUICE_UI"] ? ["--ui", "0"] : []

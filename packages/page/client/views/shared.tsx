@@ -93,7 +93,7 @@ function Quota({ quota }: { quota: SharedQuota }): JSX.Element {
       <h3>Processes</h3>
       <table class="members">
         <thead>
-          <Heads of={["Process", "In flight", "Scheduled", "Waiting", "For", "Last heard"]} />
+          <Heads of={["Process", "In flight", "Scheduled", "Waiting", "For", "Silent for"]} />
         </thead>
         <tbody>
           {members.map(({ id, places: held, tickets, waiting, waitsFor, silentMs, learns }) => (
@@ -106,7 +106,7 @@ function Quota({ quota }: { quota: SharedQuota }): JSX.Element {
               <td>{count(tickets)}</td>
               <td>{count(waiting)}</td>
               <td>{waiting > 0 && waitsFor !== undefined ? reasonOf(waitsFor) : ""}</td>
-              <td>{duration(silentMs)} ago</td>
+              <td>{duration(silentMs)}</td>
             </tr>
           ))}
         </tbody>

@@ -127,9 +127,9 @@ function ItemBar({ trace, view: { fromMs, toMs } }: { trace: View["items"][numbe
   return <i class="step own" style={style} />
 }
 
-function LastMinute({ view: { lastMinute, critical } }: { view: View }): JSX.Element {
+function LastMinute({ view: { lastMinute, critical, items: seen } }: { view: View }): JSX.Element {
   const shown = critical.slice(-12)
-  const isNamed = areMany(shown)
+  const isNamed = areMany([...seen, ...shown])
   const allMs = Math.max(
     1,
     lastMinute.parts.reduce((sum, { ms }) => sum + ms, 0),
