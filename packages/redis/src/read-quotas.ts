@@ -1,4 +1,5 @@
 import { SluiceError } from "@sluice/core"
+import { systemClock } from "@sluice/scheduler"
 import { showLua } from "./scripts/show.lua.ts"
 import { tellLua } from "./scripts/tell.lua.ts"
 import type { IoredisLike } from "./store/ioredis-store.ts"
@@ -62,10 +63,13 @@ export interface SharedQuotaState {
 const show = script(showLua)
 const tell = script(tellLua)
 const perScan = 1_000
+/** What a server says that has stood still for so long is of another time. */
+const silenceMs = 3_000
 
 /**
  * Every shared quota that this server keeps. Reads only. Not for a cluster: a node knows its own keys.
  *
+ * @throws SluiceError `store-unreachable` when it has not answered for 3 s.
  * @example
  * ```ts no-run
  * for (const { name, limits } of await readQuotas(new Redis("redis://127.0.0.1:6379"))) console.log(name, limits)
@@ -157,10 +161,23 @@ async function tagsOf(store: Store): Promise<Set<string>> {
 
 async function withStore<T>(redis: IoredisLike | NodeRedisLike, use: (store: Store) => Promise<T>): Promise<T> {
   const store = storeOf(redis)
+  const ready = store.isReady ? Promise.resolve() : new Promise<void>((resolve) => store.onReady(resolve))
   try {
-    if (!store.isReady) await new Promise<void>((resolve) => store.onReady(resolve))
-    return await use(store)
+    return await unlessSilent(ready.then(() => use(store)))
   } finally {
     await store.close()
+  }
+}
+
+/** Whoever asks is told of a server that says nothing. */
+export async function unlessSilent<T>(answer: Promise<T>): Promise<T> {
+  const { promise: silence, reject } = Promise.withResolvers<never>()
+  const heard = systemClock.setTimer(silenceMs, () => {
+    reject(new SluiceError("store-unreachable", `Redis has not answered for ${silenceMs / 1_000} s.`))
+  })
+  try {
+    return await Promise.race([answer, silence])
+  } finally {
+    heard()
   }
 }

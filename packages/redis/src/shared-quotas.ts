@@ -10,7 +10,7 @@ import { evictionOf } from "./store/eviction.ts"
 import { LedgerEvents } from "./ledger-events.ts"
 import { Learner } from "./learner.ts"
 import type { NodeRedisLike } from "./store/node-redis-store.ts"
-import { type SharedQuotaState, statesOfTags } from "./read-quotas.ts"
+import { type SharedQuotaState, statesOfTags, unlessSilent } from "./read-quotas.ts"
 import { quotaKeys } from "./store/quota-keys.ts"
 import { SharedLedger } from "./shared-ledger.ts"
 import { storeOf } from "./store/store-of.ts"
@@ -41,7 +41,7 @@ export interface SharedQuotas extends AsyncDisposable {
   (options: QuotaOptions & { readonly name: string }, identity?: SharedIdentity): Quota
   /** A quota by name, for batches and other callers: all processes that name it share it. The same object for the same name. */
   quota(name: string, options?: QuotaOptions): Quota
-  /** What is kept of the quotas that this process shares: who else does, what each holds and waits for, limits, the gate. */
+  /** What is kept of the quotas that this process shares: who else does, what each holds and waits for, limits, the gate. Rejects with `store-unreachable` after 3 s without an answer. */
   read(this: void): Promise<SharedQuotaState[]>
   /** Gives back what this process holds and leaves. Calls that still run end as they like. */
   close(): Promise<void>
@@ -116,7 +116,7 @@ export function sharedQuotas(options: SharedQuotasOptions): SharedQuotas {
       named.set(name, made)
       return made
     },
-    read: () => statesOfTags(store, tags),
+    read: () => unlessSilent(statesOfTags(store, tags)),
     close,
     [Symbol.asyncDispose]: close,
   })

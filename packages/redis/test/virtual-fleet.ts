@@ -116,15 +116,17 @@ export async function virtualFleet(options: FleetOptions): Promise<FleetReport> 
         return "answered"
       }
       const actual = { requests: 1 }
-      if (answer?.refusal) {
+      if (answer?.refusal) permit.settle({ outcome: "throttled", actual, ...answer.refusal, ...heard })
+      else permit.settle({ outcome: "failed", actual, ...delayOf(answer?.retryAfterMs) })
+      if (answer?.status === 429) {
         refused++
-        permit.settle({ outcome: "throttled", actual, ...answer.refusal, ...heard })
         if (++refusals > maxRefusals) return "refused"
         continue
       }
-      permit.settle({ outcome: "failed", actual, ...delayOf(answer?.retryAfterMs) })
+      refusals = 0
       if (++failures >= maxAttempts) return "failed"
-      await new Promise<void>((resolve) => void clock.setTimer(500 * 2 ** failures * random.next(), resolve))
+      const delayMs = (answer?.retryAfterMs ?? 500 * 2 ** failures) * (0.5 + random.next())
+      await new Promise<void>((resolve) => void clock.setTimer(delayMs, resolve))
       since = clock.now()
     }
   }

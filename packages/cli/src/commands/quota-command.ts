@@ -27,17 +27,40 @@ export async function showQuotas({ redis: url, json }: QuotaCommandOptions, term
   return exitCodes.done
 }
 
-/** `sluice quota watch`: the same each second, until Ctrl-C. */
-export async function watchQuotas({ redis: url, json }: QuotaCommandOptions, terminal: Terminal): Promise<number> {
+/** `sluice quota watch`: the same each second, until Ctrl-C. Since when nothing was heard is said, beside what was known then. */
+export async function watchQuotas(
+  { redis: url, json = false }: QuotaCommandOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const { clock, stdout, stderr } = terminal
   const redis = await openRedis(url)
+  // What is in the way is in the error of who asks.
+  redis.on("error", () => {})
+  const isDrawn = !json && stdout.isTTY
+  let states: SharedQuotaState[] | undefined
+  let heardAt = ""
+  let isSilent = false
+  const look = async (): Promise<void> => {
+    let notice = ""
+    try {
+      states = await readQuotas(redis)
+      heardAt = new Date(clock.wallNow()).toISOString().slice(11, 19)
+    } catch (error) {
+      if (states === undefined) throw error
+      notice = `Nothing has been heard since ${heardAt} UTC: ${printable((error as Error).message)}\n`
+    }
+    if (isDrawn) stdout.write(`\u001B[2J\u001B[H${notice}`)
+    // A line for each look would be read as news.
+    else if (notice && !isSilent) stderr.write(notice)
+    isSilent = notice !== ""
+    if (isDrawn || !isSilent) write(states, json, terminal)
+  }
   const controller = new AbortController()
   const stop = terminal.onInterrupt(() => controller.abort())
   try {
     while (!controller.signal.aborted) {
-      const states = await readQuotas(redis)
-      if (!json && terminal.stdout.isTTY) terminal.stdout.write("\u001B[2J\u001B[H")
-      write(states, json ?? false, terminal)
-      await sleep(terminal.clock, watchEveryMs, controller.signal).catch(() => {})
+      await look()
+      await sleep(clock, watchEveryMs, controller.signal).catch(() => {})
     }
   } finally {
     stop()

@@ -5,7 +5,7 @@ import { sharedQuotas } from "@sluice/redis"
 import { Redis } from "ioredis"
 import { onTestFinished, afterAll, beforeAll, describe, expect, test } from "vitest"
 import { findServer, type RedisServer, startServer } from "../../../redis/test/redis-server.ts"
-import { sluice, temporaryFolder } from "./sluice.ts"
+import { ended, sluice, startSluice, temporaryFolder } from "./sluice.ts"
 
 const program = findServer()
 
@@ -64,6 +64,32 @@ describe.skipIf(program === undefined)("quotas on Redis", () => {
     controller.abort()
     await shared.close()
   }, 60_000)
+
+  test("quota watch says since when a Redis that stands still was not heard, beside what was known then, and goes on", async () => {
+    const redis = new Redis(server.url)
+    onTestFinished(() => redis.disconnect())
+    const shared = sharedQuotas({ redis })
+    await shared.quota("watched", { requestsPerMinute: 60 }).admit()
+    const child = startSluice(["quota", "watch", "--redis", server.url], temporaryFolder())
+    onTestFinished(() => void child.kill("SIGKILL"))
+    let [told, shown] = ["", 0]
+    child.stderr.on("data", (text) => (told += String(text)))
+    child.stdout.on("data", (text) => (shown += String(text).split("watched (").length - 1))
+    await expect.poll(() => shown, { timeout: 20_000 }).toBeGreaterThan(0)
+    process.kill(server.pid, "SIGSTOP")
+    onTestFinished(() => void process.kill(server.pid, "SIGCONT"))
+    await expect
+      .poll(() => told, { timeout: 20_000 })
+      .toMatch(/^Nothing has been heard since \d\d:\d\d:\d\d UTC: Redis has not answered for 3 s\.\n$/)
+    await expect(shared.read()).rejects.toMatchObject({ code: "store-unreachable" })
+    const before = shown
+    process.kill(server.pid, "SIGCONT")
+    await expect.poll(() => shown, { timeout: 20_000 }).toBeGreaterThan(before)
+    const end = ended(child)
+    child.kill("SIGINT")
+    expect((await end).code).toBe(0)
+    await shared.close()
+  }, 90_000)
 
   test("what cannot be is one line and exit code 2", async () => {
     const nobody = await sluice(["quota", "show", "--redis", "redis://:secret@127.0.0.1:1"])

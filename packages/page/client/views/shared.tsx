@@ -12,6 +12,7 @@ const everyMs = 1_000
 /** What is kept of the quotas that this run shares with other processes: who they are, what each holds and waits for. */
 export function Shared(): JSX.Element {
   const [quotas, setQuotas] = useState<readonly SharedQuota[]>()
+  const [heardAt, setHeardAt] = useState("")
   const [trouble, setTrouble] = useState<string>()
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined
@@ -20,6 +21,7 @@ export function Shared(): JSX.Element {
       try {
         const known = await ask<readonly SharedQuota[]>("/api/shared")
         if (isOpen) setQuotas(known)
+        if (isOpen) setHeardAt(new Date().toISOString().slice(11, 19))
         if (isOpen) setTrouble(undefined)
       } catch (error) {
         if (isOpen) setTrouble((error as Error).message)
@@ -36,7 +38,10 @@ export function Shared(): JSX.Element {
     <>
       {trouble !== undefined && (
         <p class="notice" role="alert">
-          What is shared cannot be read now: {trouble}
+          {heardAt === ""
+            ? "What is shared cannot be read"
+            : `Nothing has been heard of what is shared since ${heardAt} UTC`}
+          : {trouble}
         </p>
       )}
       {quotas === undefined && trouble === undefined && <p class="faint">Asking for what is shared…</p>}
