@@ -90,7 +90,7 @@ export class QuotaLearning {
     let used = actual
     if (outcome === "throttled") {
       const requests = cost.requests ?? 1
-      if (state.event.isFirst || admittedMs > state.event.sinceMs) state.event.admitted -= requests
+      if (admittedMs > state.event.sinceMs) state.event.admitted -= requests
       state.sent.requests.give(nowMs, requests, admittedMs)
       state.sent.tokens.give(nowMs, amountOf(cost, "tokens"), admittedMs)
       const charge = state.options.chargeRefused ?? quotaDefaults.chargeRefused
@@ -225,9 +225,7 @@ export class QuotaLearning {
       default: {
         const waitMs = this.#waitMs(nowMs, call, retryAfterMs, diagnosis)
         this.#close(nowMs, waitMs, call.admittedMs, reason, found)
-        const { event } = this.#state
-        if (this.#fruitless > 0) event.refused++
-        else Object.assign(event, { admitted: 0, refused: 0, sinceMs: nowMs, isFirst: false })
+        this.#state.began(nowMs, this.#fruitless > 0, diagnosis.cause === "unknown")
       }
     }
   }

@@ -84,7 +84,7 @@ export interface RefusalFacts {
   /** What was admitted in the last minute, where no limit is known. */
   readonly recent: number
   readonly endsBeforeWindow: boolean
-  /** What was admitted since the last event after which anything was, if there was one. */
+  /** What was admitted since the last event after which anything was, if that was a refusal of what is not known either. */
   readonly since: { readonly admitted: number; readonly refused: number; readonly ms: number } | undefined
 }
 
@@ -117,11 +117,11 @@ export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, 
     amount,
     recent: log.since(nowMs - 60_000),
     endsBeforeWindow: nowMs + (end.retryAfterMs ?? Infinity) < endsMs,
-    since: state.event.isFirst ? undefined : sinceEvent(state, nowMs, dimension === "requests" ? 1 : amount),
+    since: state.event.isOfUnknown ? sinceEvent(state, nowMs, dimension === "requests" ? 1 : amount) : undefined,
   }
 }
 
-/** What came since the last event after which anything was admitted, if each request took so much. */
+/** What came since a refusal of what is not known, after which anything was admitted, if each request took so much. */
 function sinceEvent({ event }: LedgerState, nowMs: number, each: number): RefusalFacts["since"] {
   return { admitted: event.admitted * each, refused: event.refused * each, ms: nowMs - event.sinceMs }
 }

@@ -130,6 +130,25 @@ describe("a 429 that names tokens, where only requests are told, or the other wa
   }
 })
 
+describe("a refusal of requests, which are told, and then one of tokens, which are not", () => {
+  it("measures no rate of tokens: the pause between them was for requests", async () => {
+    const changed: string[] = []
+    const onEvent = (event: { type: string; dimension?: string }): void => {
+      if (event.type === "limit-change") changed.push(event.dimension!)
+    }
+    const { clock, quota } = setUp({ requestsPerMinute: 600, onEvent })
+    const cost = { inputTokens: 1_000 }
+    for (const dimension of ["requests", "tokens", "tokens"] as const) {
+      expect(changed).not.toContain("tokens per minute")
+      for (let i = 0; i < 5; i++) (await clock.run(quota.admit(cost))).settle({ outcome: "success", actual: cost })
+      const permit = await clock.run(quota.admit(cost))
+      await clock.advance(50)
+      permit.settle({ outcome: "throttled", reason: "rate", dimension, retryAfterMs: 5_000, actual: { requests: 0 } })
+    }
+    expect(changed).toContain("tokens per minute")
+  })
+})
+
 describe("a limit of 0", () => {
   it("ends the queue after one call, with an error that says so", async () => {
     const { clock, quota } = setUp()
