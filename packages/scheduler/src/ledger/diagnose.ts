@@ -87,7 +87,9 @@ function ofLimit(facts: RefusalFacts, limit: LimitFacts, index: number, isUnname
   const flowMs = (2 * amount) / perMs + tuned.windowExcess * limit.windowMs
   const waitedMs = retryAfterMs ?? (limit.admitted > 0 ? 0 : limit.sinceMs)
   const isLong = waitedMs > flowMs && waitedMs <= 1.1 * limit.windowMs
-  if (kind === "bucket" && !limit.isKindTold && !limit.isGuessed && isLong && limit.recent > most / 2)
+  // Silence alone tells a window only where one would have refused as well.
+  const isFull = retryAfterMs === undefined ? limit.recent + amount > most : limit.recent > most / 2
+  if (kind === "bucket" && !limit.isKindTold && !limit.isGuessed && isLong && isFull)
     return { cause: "window", limit: index, kind: limit.endsBeforeWindow ? "fixed" : "sliding" }
   const late = limit.justFreed >= amount ? byHowMuch(facts, limit, index) : undefined
   if (late) return late

@@ -178,13 +178,18 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
     { cause: "window", limit: 0, kind: "fixed" },
   ],
   [
-    "nothing has passed for far longer than a bucket would take, half of the window used",
-    of({ recent: 400, admitted: 0, sinceMs: 16_000 }),
+    "nothing has passed for far longer than a bucket would take, all of the window used",
+    of({ recent: 600, admitted: 0, sinceMs: 16_000 }),
     { cause: "window", limit: 0, kind: "sliding" },
   ],
   [
+    "the same, and there would be room in a window",
+    of({ recent: 599, admitted: 0, sinceMs: 16_000, isDepthTold: true, inARow: 1 }),
+    { cause: "level", limit: 0 },
+  ],
+  [
     "nothing has passed for longer than any window of that length would take",
-    of({ recent: 400, admitted: 0, sinceMs: 70_000, isDepthTold: true, inARow: 1 }),
+    of({ recent: 600, admitted: 0, sinceMs: 70_000, isDepthTold: true, inARow: 1 }),
     { cause: "level", limit: 0 },
   ],
   [
