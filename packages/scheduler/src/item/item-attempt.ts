@@ -1,8 +1,10 @@
-import { runInScope, SluiceError, type AttemptContext, type Outcome, type Scope } from "@sluice/core"
+import { runInScope, SluiceError, type AttemptContext, type Outcome, type Scope, type Settlement } from "@sluice/core"
 import { onAbort } from "../queue/on-abort.ts"
 import { LentPermit } from "./lent-permit.ts"
 import type { ItemPlan } from "./plan.ts"
 import { settlementOf } from "./settlement-of.ts"
+
+const success: Settlement = Object.freeze({ outcome: "success" })
 
 /**
  * An attempt at an item: admitted, limited in time, its permit settled. The caller waits between
@@ -47,7 +49,7 @@ export class ItemAttempt<I, O> {
 
   succeed(value: O): Outcome<O> {
     const { index, attempt } = this.#context
-    this.#release()?.settle({ outcome: "success" })
+    this.#release()?.settle(success)
     this.#plan.work.attempted?.({ index, attempt }, this.#scope)
     return { status: "ok", index, value, attempts: attempt }
   }

@@ -123,12 +123,14 @@ export class Mapping<I, O> implements ParallelMap<O> {
     this.#isPumping = false
   }
 
+  /** Asked where a worker could go on, and may. */
   readonly #fill = (): void => {
-    while (this.#hasWorker && !this.#isOver && !this.#isBlocked) {
+    do {
       const worker = this.#parked.pop()
-      if (worker) this.#goOn(worker)
-      else this.#begin()
-    }
+      if (!worker) this.#begin()
+      else if (this.#slots.mayStay()) this.#pull(worker)
+      else worker.leave()
+    } while (this.#hasWorker && !this.#isOver && !this.#isBlocked)
   }
 
   #begin(): void {
@@ -143,7 +145,11 @@ export class Mapping<I, O> implements ParallelMap<O> {
   /** Hands the worker its next item. It parks while there is no room, and leaves when there are too many. */
   #goOn(worker: MapWorker<I, O>): void {
     if (this.#isOver || !this.#slots.mayStay()) return worker.leave()
-    if (this.#isBlocked) return void this.#parked.push(worker)
+    if (this.#isBlocked) this.#parked.push(worker)
+    else this.#pull(worker)
+  }
+
+  #pull(worker: MapWorker<I, O>): void {
     if (this.#source.isAsync) void this.#source.pullLater().then((step) => this.#run(worker, step))
     else this.#run(worker, this.#source.pull())
   }
