@@ -56,7 +56,7 @@ test("says of each target what was reached: kept, missed and by how much, or not
   )
   expect(lineOf(text, "an item of `parallelMap`")).toMatch(/\| 1\.50 µs \| 1\.50 µs \| kept \|$/)
   expect(lineOf(text, "an item of a batch")).toMatch(/\| 0\.90 µs \| 0\.80 µs \| kept \|$/)
-  expect(lineOf(text, "memory of a streamed batch")).toMatch(/\| 50 MB \| 70 MB \| \*\*missed\*\* by 40 % \|$/)
+  expect(lineOf(text, "memory of a streamed batch")).toMatch(/\| 30 MB \| 70 MB \| \*\*missed\*\* by 134 % \|$/)
   expect(lineOf(text, "a node of a long chain")).toMatch(/\| – \| – \| not measured \|$/)
 })
 
@@ -70,6 +70,10 @@ test("a line for everybody: medians with their spread, growth, memory, and who f
   )
   expect(lineOf(text, "broken one")).toBe("| broken one | failed: did 3 of 10   items | – | – | – | – | – |")
   expect(lineOf(text, "heavy one")).toMatch(/its process died \|$/)
+})
+
+test("says what memory is measured under", () => {
+  expect(overheadText([items], facts)).toContain("Its young generation is held at 4 MB")
 })
 
 test("a busy machine is said before any figure, and only then", () => {

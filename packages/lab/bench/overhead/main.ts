@@ -17,7 +17,7 @@ import type { Contestant, Measure } from "./contestant.ts"
 import { manyItems } from "./many-items.ts"
 import { nodeTransitions, type Built } from "./node-transitions.ts"
 import { cellsOf, overheadText, type RunFacts } from "./overhead-text.ts"
-import { cpuOf, median, type Figures, type Memory, type Results, type Taken } from "./results.ts"
+import { cpuOf, median, type Figures, type Memory, type Results, type Taken, youngMegabytes } from "./results.ts"
 
 const measures: readonly Measure[] = [manyItems, admission, nodeTransitions]
 const SMALL = 10_000
@@ -127,7 +127,9 @@ async function timedOnce(contestant: Contestant, items: number): Promise<Taken> 
 
 /** `undefined`: its process ended before it was through. */
 async function memoryOf(order: Order): Promise<Memory | undefined> {
-  const child = fork(new URL(import.meta.url), { execArgv: ["--expose-gc", "--conditions=@sluice/source"] })
+  const child = fork(new URL(import.meta.url), {
+    execArgv: ["--expose-gc", `--max-semi-space-size=${youngMegabytes}`, "--conditions=@sluice/source"],
+  })
   child.send(order)
   const ended = once(child, "exit").then(() => undefined)
   const told = once(child, "message").then(([memory]) => memory as Memory)

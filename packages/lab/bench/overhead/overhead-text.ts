@@ -1,4 +1,4 @@
-import { cpuOf, median, type Figures, type Results, type Taken } from "./results.ts"
+import { cpuOf, median, type Figures, type Results, type Taken, youngMegabytes } from "./results.ts"
 import { targetTable } from "./targets.ts"
 
 export interface RunFacts {
@@ -23,7 +23,7 @@ export function overheadText(results: readonly Results[], facts: RunFacts): stri
     "",
     `${machine}.${busy}`,
     "",
-    `Written by \`${command}\`. Processor time, every contestant in turn in one process: medians of ${rounds} rounds with few items and of ${largeRounds} with many, with the least and the most in brackets; × is the median against the bare loop's. Peak memory is the resident set of a process of its own that runs all items once, with few items → with many; in brackets how much of it came after the libraries were loaded.`,
+    `Written by \`${command}\`. Processor time, every contestant in turn in one process: medians of ${rounds} rounds with few items and of ${largeRounds} with many, with the least and the most in brackets; × is the median against the bare loop's. Peak memory is the resident set of a process of its own that runs all items once, with few items → with many; in brackets how much of it came after the libraries were loaded. Its young generation is held at ${youngMegabytes} MB: else it is how much garbage V8 lets stand that is measured, as much for the bare loop as for the others.`,
     "",
     ...targetTable(results),
     ...results.flatMap(section),

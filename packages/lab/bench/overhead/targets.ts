@@ -36,7 +36,7 @@ const targets: readonly Target[] = [
     unit: "MB",
     of(named) {
       const { fewMemory, manyMemory } = named("Many items", "sluice batch, streamed") ?? {}
-      return [50, (manyMemory?.peakMegabytes ?? NaN) - (fewMemory?.peakMegabytes ?? NaN)]
+      return [30, (manyMemory?.peakMegabytes ?? NaN) - (fewMemory?.peakMegabytes ?? NaN)]
     },
   },
   {
