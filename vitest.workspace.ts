@@ -31,6 +31,12 @@ const quiet = { execArgv: ["--disable-warning=SluiceWarning"] }
 /** Processes that share a quota in real time, and mostly wait: after all others, two files at a time, as few machines of users are busier. */
 const alone = { sequence: { groupOrder: 1 }, maxWorkers: 2 }
 
+/**
+ * Packages whose test files share a process, one after the other: to load a package anew for each took a third of their time. Their tests
+ * leave nothing behind; what starts servers or looks at the whole process keeps a process for each file.
+ */
+const sharing = new Set(["core", "scheduler", "pocketflow", "otel"])
+
 export default defineConfig({
   test: {
     // One more than there are cores: many tests wait for processes that they have started. The default leaves a core idle.
@@ -51,6 +57,7 @@ export default defineConfig({
           ...quiet,
           ...(name === "redis" && alone),
           name,
+          isolate: !sharing.has(name),
           root: `packages/${name}`,
           include: ["test/**/*.test.ts"],
           typecheck: {
