@@ -5,6 +5,8 @@ import type { LedgerState } from "./state.ts"
 
 const round = (value: number): string => (Math.round(value * 100) / 100).toLocaleString("en-US")
 
+const silence = "nothing since"
+
 /** What a diagnosis was made from, in words and numbers, for who reads the events. */
 export function observedIn(
   diagnosis: Diagnosis,
@@ -26,11 +28,9 @@ export function observedIn(
     case "places":
       return crowdedIn(crowding.withOneMore(), diagnosis.cause === "luck", concurrency.running)
     case "unknown":
-      return `the first refusal, or nothing has passed since the last: no rate is measured, ${delay}`
-    case "unknown-window": {
-      const silence = diagnosis.agoMs > 0 ? `nothing in ${round(diagnosis.agoMs / 1_000)} s` : delay
-      return `${round(diagnosis.admitted)} ${diagnosis.dimension} passed in the last minute, ${silence}: no bucket would take so long`
-    }
+      return `nothing is measured yet, ${delay}`
+    case "unknown-window":
+      return `${round(diagnosis.admitted)} ${diagnosis.dimension} passed in the last minute, ${diagnosis.agoMs > 0 ? silence : delay}`
     case "unknown-rate":
       return `what came since the last refusal allows ${round(diagnosis.perMs * 60_000)} ${diagnosis.dimension} a minute, ${delay}`
     default:
@@ -51,7 +51,7 @@ function ofLimit(cause: Extract<Diagnosis, { limit: number }>["cause"], limit: L
   const { amount, level, own, peak, recent, remaining, admitted, sinceMs, measured, windowMs, freedMs } = limit
   switch (cause) {
     case "window":
-      return `${round(recent)} of ${round(limit.limit)} used, ${admitted > 0 ? delay : `nothing passed in ${round(sinceMs / 1_000)} s`}: no bucket would take so long`
+      return `${round(recent)} of ${round(limit.limit)} used, ${admitted > 0 ? delay : silence}`
     case "bucket":
     case "doubt":
       return `${round(level)} of ${round(limit.limit)} left in a ${limit.kind} window that has room in ${round(freedMs / 1_000)} s, ${delay}`

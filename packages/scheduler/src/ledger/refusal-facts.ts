@@ -90,10 +90,12 @@ export interface RefusalFacts {
 
 /** What a refusal is judged by, as of before anything is changed for it. */
 export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, end: Throttled): RefusalFacts {
-  const { crowding, adaptive, concurrency, gate, limits } = state
+  const { crowding, adaptive, concurrency, event, gate, limits } = state
   const facts = limits.map((limit, index) => limitFacts(nowMs, limit, call.anchors[2 * index + 1], call, end))
   const dimension = end.dimension ?? "requests"
   const amount = amountOf(call.cost, dimension)
+  // Requests are what is counted; each is taken to be like this one.
+  const each = dimension === "requests" ? 1 : amount
   const log = dimension === "requests" ? state.sent.requests : state.sent.tokens
   const running = concurrency.running
   // Places that it would have taken, itself included; a call that is alone wants none.
@@ -117,13 +119,10 @@ export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, 
     amount,
     recent: log.since(nowMs - 60_000),
     endsBeforeWindow: nowMs + (end.retryAfterMs ?? Infinity) < endsMs,
-    since: state.event.isOfUnknown ? sinceEvent(state, nowMs, dimension === "requests" ? 1 : amount) : undefined,
+    since: event.isOfUnknown
+      ? { admitted: event.admitted * each, refused: event.refused * each, ms: nowMs - event.sinceMs }
+      : undefined,
   }
-}
-
-/** What came since a refusal of what is not known, after which anything was admitted, if each request took so much. */
-function sinceEvent({ event }: LedgerState, nowMs: number, each: number): RefusalFacts["since"] {
-  return { admitted: event.admitted * each, refused: event.refused * each, ms: nowMs - event.sinceMs }
 }
 
 function limitFacts(
