@@ -73,6 +73,10 @@ export class RunPage {
   end(status: "ok" | "failed" | "cancelled"): void {
     this.#isRunning = false
     this.#page?.end(status)
+    if (status !== "cancelled" || !this.#isRetryWanted) return
+    // Whoever ends a run does not want it to begin again.
+    this.#isRetryWanted = false
+    this.#print("Failed items are not asked again, as was wanted before: the run was ended.")
   }
 
   /** Resolves when nobody looks any more, at a Ctrl-C, or with `true` when failed items are to be asked again. */
