@@ -35,7 +35,7 @@ const alone = { sequence: { groupOrder: 1 }, maxWorkers: 2 }
  * Packages whose test files share a process, one after the other: to load a package anew for each took a third of their time. Their tests
  * leave nothing behind; what starts servers or looks at the whole process keeps a process for each file.
  */
-const sharing = new Set(["core", "scheduler", "pocketflow", "otel"])
+const sharing = new Set(["core", "scheduler", "providers", "pocketflow", "otel"])
 
 export default defineConfig({
   test: {

@@ -1,7 +1,11 @@
 import OpenAI from "openai"
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
-import { limitedFetch, type LimitedFetchOptions, openaiOptions } from "../../src/index.ts"
+import type { LimitedFetchOptions } from "../../src/index.ts"
 import { scriptedServer } from "../scripted-server.ts"
+
+// Loaded anew: what is told once in a process, tests of other files may have heard.
+vi.resetModules()
+const { limitedFetch, openaiOptions } = await import("../../src/index.ts")
 
 const answer = JSON.stringify({
   id: "a",
