@@ -40,7 +40,7 @@ const preludes = new Set([
 
 /** What one event of a stream tells. */
 export function openaiStreamEvent({ event, data }: { event: string; data: string }): StreamFact | undefined {
-  if (data === "[DONE]") return { prelude: true }
+  if (data === "[DONE]") return { prelude: true, last: true }
   // Most events are pieces of text: parse only those that may carry more.
   const mayFail = event === "error" || data.includes('"error"') || data.includes("response.failed")
   const mayCount = data.includes('_tokens"')

@@ -75,6 +75,8 @@ export interface StreamFact {
   readonly output?: boolean
   /** Nothing of the answer yet: an error after it can still be tried again, and the caller never knows. */
   readonly prelude?: boolean
+  /** The vendor says that nothing comes after it: whoever leaves now has read the whole answer. */
+  readonly last?: true
 }
 
 /**

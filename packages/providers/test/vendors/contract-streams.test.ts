@@ -104,6 +104,30 @@ it("a caller who asks for no usage is sent none, and asks the vendor for none: t
   await limited.close()
 })
 
+it.each([true, false])(
+  "a client that leaves at [DONE] has read the whole answer, whether the vendor then closes (%s) or not",
+  async (closes) => {
+    const piece = (delta: object, finish: string | null): string =>
+      `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`
+    const server = await scriptedServer((_n, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" })
+      response.write(piece({ content: "fine" }, null) + piece({}, "stop") + "data: [DONE]\n\n")
+      if (closes) response.end()
+    })
+    const events: SluiceEvent[] = []
+    const limited = limitedFetch({ onEvent: (event) => events.push(event) })
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "k", ...openaiOptions(limited) })
+    const asked = { model: "m", messages: [{ role: "user" as const, content: "hi" }], stream: true as const }
+    let got = ""
+    for await (const { choices } of await client.chat.completions.create(asked)) got += choices[0]!.delta.content ?? ""
+    const ends = events.filter((event) => event.type === "call-end" || event.type === "permit-settle")
+    expect([got, inFlight(limited)]).toEqual(["fine", 0])
+    expect(ends).toContainEqual(expect.objectContaining({ type: "call-end", status: "ok", finishReasons: ["stop"] }))
+    expect(ends).toContainEqual(expect.objectContaining({ type: "permit-settle", outcome: "success" }))
+    await limited.close()
+  },
+)
+
 const calls: Record<string, (url: string, limited: LimitedFetch, signal: AbortSignal) => Promise<unknown>> = {
   anthropic: (url, limited, signal) =>
     new Anthropic({ baseURL: url, apiKey: "k", ...anthropicOptions(limited) }).messages.create(

@@ -27,6 +27,7 @@ export class StreamReading {
   #tail = new Uint8Array(0)
   #hasBegun = false
   #hasOutput = false
+  #isLast = false
   #unreadable: Error | undefined
 
   constructor({ prepared, facts, estimate }: CallAttempt, type: ReturnType<typeof contentTypeOf>) {
@@ -45,6 +46,11 @@ export class StreamReading {
   /** A piece of the answer has come. */
   get hasOutput(): boolean {
     return this.#hasOutput
+  }
+
+  /** All has come, though nobody has read that there is no more: a client of OpenAI's leaves at `[DONE]`. */
+  get isWhole(): boolean {
+    return this.#isLast && this.#hasOutput
   }
 
   /** Whether the vendor has counted everything that came. */
@@ -104,6 +110,7 @@ export class StreamReading {
         this.#facts?.event(event.data)
         if (fact?.error && !this.#vendor.takesAnything) return fact.error
         if (!fact?.prelude) this.#hasBegun = true
+        if (fact?.last) this.#isLast = true
         if (fact?.output) {
           this.#hasOutput = true
           this.#uncounted++

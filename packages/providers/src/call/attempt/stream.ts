@@ -90,7 +90,7 @@ export class StreamedAnswer {
     this.#passed(error)
     if (isOver) this.#over("success")
     // Who gives up between two pieces reads no further one that could say so.
-    else this.#abort.signal.addEventListener("abort", () => this.#over("ignored"), { once: true })
+    else this.#abort.signal.addEventListener("abort", () => this.#left(), { once: true })
     const body = meteredBody(
       reader,
       {
@@ -108,7 +108,7 @@ export class StreamedAnswer {
           this.#over("ignored", "connection")
           return withoutKeys(error, this.#attempt.prepared.hide)
         },
-        cancel: () => this.#over(this.#reading.isCounted && this.#reading.hasOutput ? "success" : "ignored"),
+        cancel: () => this.#left(this.#reading.isCounted && this.#reading.hasOutput),
       },
       held,
     )
@@ -161,6 +161,11 @@ export class StreamedAnswer {
       used: { usage: this.#reading.soFar, how: "partial" },
       ...this.#answered({ verdict, status: "failed", error: verdict.code }),
     })
+  }
+
+  /** The caller reads no further. */
+  #left(isCounted = false): void {
+    this.#over(isCounted || this.#reading.isWhole ? "success" : "ignored")
   }
 
   /** Nothing comes any more. */
@@ -235,7 +240,7 @@ export class StreamedAnswer {
 
   /** The caller dropped the response without reading or cancelling it. */
   abandon(): void {
-    this.#over("ignored")
+    this.#left()
     this.#abort.abort()
   }
 }
