@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs"
+import path from "node:path"
 import type { Page } from "playwright-core"
 import { expect, test, vi } from "vitest"
 import { hasBrowser, openTab, startBrowser } from "./chromium.ts"
@@ -47,5 +49,31 @@ test.skipIf(!hasBrowser).each(["Drain", "Stop…"])(
     expect(await run.code).toBe(130)
     expect(run.said()).toContain("Failed items are not asked again")
     expect(vendor.prompts).toHaveLength(4)
+  },
+)
+
+test.skipIf(!hasBrowser)(
+  "“Retry 1 failed” on a run that was drained asks that one, and leaves what is open to the same command",
+  async () => {
+    const { vendor, run, page, close } = await inTheMiddle()
+    await press(page, "Drain")
+    await soon(() => status(page)).toContain("finishing")
+    vendor.release()
+    await soon(() => status(page)).toContain("stopped")
+    vendor.isBad = false
+    await press(page, "Retry 1 failed")
+    await soon(() => page.getByRole("button", { name: "Retry" }).count()).toBe(0)
+    await soon(() => status(page)).toContain("stopped")
+    await close()
+    expect(await run.code).toBe(130)
+    expect(vendor.prompts.slice(4)).toEqual(["bad 1"])
+    expect(run.said()).toContain("Asked failed items again. 4 ok, 0 failed, of these 3 from before. 16 items are open.")
+    const lines = readFileSync(path.join(run.folder, "out.jsonl"), "utf8").trim().split("\n")
+    expect(lines.map((line) => (JSON.parse(line) as { output: string }).output)).toEqual([
+      "text 0",
+      "bad 1",
+      "text 2",
+      "text 3",
+    ])
   },
 )

@@ -188,6 +188,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
         files,
         keyField: options.key,
         retryFailed: options.retryFailed,
+        failedOnly: checked.page?.isRetry ?? false,
         maxFailures: options.maxFailures ?? Infinity,
         keepGoing: options.keepGoing ?? false,
         acceptChanges: options.acceptChanges ?? false,
@@ -227,14 +228,15 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
   const ended = deadline?.reason ?? budget?.reason
   if (ended) result = { ...result, stopped: result.stopped ?? ended }
   const interrupted = interruption.drain.aborted && !ended
-  if (!interrupted && !isNothing) await checked.table?.write(run)
+  const isLeft = interrupted || (result.open !== undefined && !result.stopped)
+  if (!isLeft && !isNothing) await checked.table?.write(run)
   if (lane !== "online" && result.isWhole) {
     await run.putNote("lane", "online")
     await forgetDeadline(run)
   }
-  const status = interrupted ? "cancelled" : !result.stopped && result.failed === 0 ? "ok" : "failed"
-  checked.page?.end(status)
-  await keepStopped(run, interrupted ? undefined : result.stopped)
+  const status = isLeft ? "cancelled" : !result.stopped && result.failed === 0 ? "ok" : "failed"
+  checked.page?.end(status, interrupted)
+  await keepStopped(run, isLeft ? undefined : result.stopped)
   await (isNothing ? run.leave() : run.end(status))
   // Nobody reads what is not kept: `| head` has seen enough.
   if (!isUnread || checked.path !== undefined) {
@@ -243,10 +245,10 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
       await progress.compared(compareVariants(checked.journal, run.runId, variants))
     }
     const { places, path } = checked
-    const facts = { out: interrupted ? places.out : out, failures: places.failed, journal: path, interrupted }
+    const facts = { out: isLeft ? places.out : out, failures: places.failed, journal: path, interrupted }
     progress.summary(result, { ...facts, failing: marks?.failing })
   }
-  if (interrupted) return isUnread ? exitCodes.done : exitCodes.interrupted
+  if (isLeft) return isUnread ? exitCodes.done : exitCodes.interrupted
   if (result.stopped) return exitCodes.stopped
   if (result.failed > 0) return exitCodes.someFailed
   return marks && marks.failing > 0 ? exitCodes.failedCheck : exitCodes.done

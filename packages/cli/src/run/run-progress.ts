@@ -141,16 +141,23 @@ function summaryOf(
   { total }: Spending,
 ): string {
   const { ok = 0, failed = 0, replayed = 0, stopped } = result ?? {}
-  const open = stopped && all !== undefined ? all - ok - failed : 0
+  const isLeft = interrupted || result?.open !== undefined
+  const open = result?.open ?? (stopped && all !== undefined ? all - ok - failed : 0)
   const parts = [
-    interrupted ? "Interrupted." : stopped ? `Stopped: ${stopped.message}` : "Done.",
+    interrupted
+      ? "Interrupted."
+      : stopped
+        ? `Stopped: ${stopped.message}`
+        : isLeft
+          ? "Asked failed items again."
+          : "Done.",
     `${ok} ok, ${failed} failed${replayed > 0 ? `, of these ${replayed} from before` : ""}.`,
     ...(open > 0 ? [`${open} ${open === 1 ? "item is" : "items are"} open.`] : []),
     ...(failing === undefined ? [] : [`${failing} of the answers fail${failing === 1 ? "s" : ""} a check.`]),
     ...spentOf(total),
-    ...placesIn({ out, failures, failed, isNothing: (interrupted || stopped !== undefined) && ok + failed === 0 }),
+    ...placesIn({ out, failures, failed, isNothing: (isLeft || stopped !== undefined) && ok + failed === 0 }),
   ]
-  if (journal !== undefined && (interrupted || (stopped && !stopsAgain(stopped))))
+  if (journal !== undefined && (isLeft || (stopped && !stopsAgain(stopped))))
     parts.push("The same command goes on from here.")
   if (journal !== undefined && failed > 0) parts.push("--retry-failed tries the failed ones again.")
   return parts.join(" ")

@@ -34,6 +34,8 @@ export class RunPage {
   #journal: SqliteJournal | undefined
   #shown: ShownRun | undefined
   #total: number | undefined
+  /** What runs now asks failed items alone; what is open is the same command's. */
+  isRetry = false
   #isRetryWanted = false
   #isInterrupted = false
   #isRunning = false
@@ -70,10 +72,11 @@ export class RunPage {
     })
   }
 
-  end(status: "ok" | "failed" | "cancelled"): void {
+  /** `interrupted`: by somebody. */
+  end(status: "ok" | "failed" | "cancelled", interrupted: boolean): void {
     this.#isRunning = false
     this.#page?.end(status)
-    if (status !== "cancelled" || !this.#isRetryWanted) return
+    if (!interrupted || !this.#isRetryWanted) return
     // Whoever ends a run does not want it to begin again.
     this.#isRetryWanted = false
     this.#print("Failed items are not asked again, as was wanted before: the run was ended.")
@@ -81,13 +84,14 @@ export class RunPage {
 
   /** Resolves when nobody looks any more, at a Ctrl-C, or with `true` when failed items are to be asked again. */
   async linger(): Promise<boolean> {
-    if (this.#isInterrupted) return false
-    if (this.#isRetryWanted || !this.#page || this.#page.viewers === 0) return this.#isRetryWanted
-    this.#print("The page stays until its tab is closed, or Ctrl-C.")
-    const controller = new AbortController()
-    this.#wake = () => controller.abort()
-    await untilUnseen(this.#page, this.#terminal.clock, controller.signal)
-    return this.#isRetryWanted && !this.#isInterrupted
+    if (this.#page && this.#page.viewers > 0 && !this.#isRetryWanted && !this.#isInterrupted) {
+      this.#print("The page stays until its tab is closed, or Ctrl-C.")
+      const controller = new AbortController()
+      this.#wake = () => controller.abort()
+      await untilUnseen(this.#page, this.#terminal.clock, controller.signal)
+    }
+    this.isRetry = this.#isRetryWanted && !this.#isInterrupted
+    return this.isRetry
   }
 
   async close(): Promise<void> {

@@ -16,6 +16,8 @@ export interface BulkRunOptions {
   readonly files: ResultFiles
   readonly keyField: string | undefined
   readonly retryFailed: AskedAgain | undefined
+  /** What was never settled stays open: failed items alone are asked. */
+  readonly failedOnly: boolean
   /** Of this command; then it ends. */
   readonly maxFailures: number
   /** Do not stop when the first calls are all refused for one reason. */

@@ -29,6 +29,8 @@ export interface BulkRunResult {
   readonly replayed: number
   /** What ended the run early: a budget, a quota, an account. */
   readonly stopped: SluiceError | undefined
+  /** So many stay open that were not to be asked now. */
+  readonly open?: number
   /** Every input was gone through, and none stays open. */
   readonly isWhole: boolean
 }
@@ -42,6 +44,7 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
   const { drain } = interruption
   const count = { ok: 0, failed: 0, replayed: 0 }
   let newFailures = 0
+  let open = 0
   let stopped: SluiceError | undefined
   const stopping = new AbortController()
   const stop = (reason: SluiceError | undefined): void => {
@@ -75,6 +78,10 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
   const known = (item: BulkItem): MaybePromise<Outcome<undefined> | undefined> => {
     const { index, identity } = item
     const found = run.find(identity)
+    if (!found && options.failedOnly) {
+      open++
+      return passed(item)
+    }
     item.isEarlier = found !== undefined || index < files.written
     if (!found || (found.status === "failed" && isAskedAgain(options.retryFailed, () => run.read(found.item)))) {
       if (index < files.written) files.restart()
@@ -99,7 +106,7 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
     const before = status === "failed" ? run.lookup(item.identity) : undefined
     const failure = before?.status === "failed" && { error: before.error }
     onEvent({ type: "item-end", ...told(item), status, attempts: 0, replayed: true, ...failure })
-    return { status: "ok", index, value: undefined, attempts: 0 }
+    return passed(item)
   }
 
   const settle = async (item: BulkItem, outcome: Outcome<StoredAnswer>): Promise<void> => {
@@ -231,7 +238,7 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
     for await (const _ of outcomes);
     if (!stopped) for (const { refused } of guards) await refused.over()
     if (source.error) throw source.error
-    isWhole = !stopped && !drain.aborted
+    isWhole = !stopped && !drain.aborted && open === 0
   } catch (error) {
     // What was settled before somebody left counts.
     if (!interruption.wasLeft) throw error
@@ -242,7 +249,12 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
     await Promise.allSettled(settling)
   }
   if (stopped?.code === "usage") throw stopped
-  return { ...count, stopped, isWhole }
+  return { ...count, stopped, isWhole, ...(open > 0 && { open }) }
+}
+
+/** Of an item that nobody is asked about. */
+function passed({ index }: BulkItem): Outcome<undefined> {
+  return { status: "ok", index, value: undefined, attempts: 0 }
 }
 
 /** Was waiting for its turn when the run ended: it stays open. */
