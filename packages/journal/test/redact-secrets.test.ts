@@ -20,6 +20,35 @@ test("of two keys, one the beginning of the other, nothing is left", () => {
   expect(redactSecrets("a long-key-123-and-more b", ["long-key-123", "long-key-123-and-more"])).toBe("a [redacted] b")
 })
 
+const vendorKeys = [
+  `sk-proj-${"a".repeat(20)}`,
+  `AIza${"b".repeat(35)}`,
+  `Bearer ${"c".repeat(20)}`,
+  `Bearer\n${"d".repeat(20)}`,
+] as const
+const escapings: readonly (readonly [string, (text: string) => string])[] = [
+  ["as it is", (text) => text],
+  ["in JSON", (text) => JSON.stringify({ text })],
+  ["in JSON in JSON", (text) => JSON.stringify(JSON.stringify({ text }))],
+  ["in an address", (text) => encodeURIComponent(text)],
+]
+test.each(escapings)("a vendor's key is found by its shape, whatever it stands after: %s", (_name, escaped) => {
+  for (const key of vendorKeys) {
+    for (const before of ["", " ", "\n", "\t", "\r", "\b", "\f", "\0", "\u001B", '"', "é"]) {
+      const clean = redactSecrets(escaped(`said:${before}${key} and no more`), [])
+      expect([before, clean]).toEqual([
+        before,
+        escaped(`said:${before}[redacted] and no more`).replace("%5Bredacted%5D", "[redacted]"),
+      ])
+    }
+  }
+})
+
+test.each(["task-abcdefghijklmnopqrst", String.raw`C:\task-abcdefghijklmnopqrst`, "disk-0123456789abcdef0123"])(
+  "a word that only ends like a key stays: %s",
+  (text) => expect(redactSecrets(text, [])).toBe(text),
+)
+
 test("values are redacted before they are JSON: whatever a key is made of, the journal stays readable and the rest as it was", async () => {
   const path = temporaryJournal()
   const secrets = ['output":"', String.raw`hun"ter\2-2`, "line-1\nline-2"]

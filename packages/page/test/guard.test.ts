@@ -1,4 +1,5 @@
 import { request } from "node:http"
+import type { SluiceEvent } from "@sluice/core"
 import { expect, onTestFinished, test } from "vitest"
 import { openPage, type Page, type PageOptions } from "../src/index.ts"
 
@@ -60,6 +61,26 @@ test.each(["/", "/api/items", "/api/items/0", "/api/items/0/asked", "/api/live",
     expect((await ask(`${origin}${path}?token=wrong`)).status).toBe(401)
   },
 )
+
+test("a vendor's key at the beginning of a line is shown nowhere, though in JSON it stands after a letter", async () => {
+  const key = `sk-proj-${"a".repeat(24)}`
+  const page = await opened({ title: `run\n${key}` })
+  const says = (event: object): void => page.onEvent(event as SluiceEvent)
+  const about = { runId: "r", node: "n", index: 0, spanId: 1 }
+  says({ type: "run-start", runId: "r", flow: "n", atMs: 0 })
+  says({ type: "item-start", ...about, atMs: 0 })
+  const error = new Error(`the vendor said:\n${key}`)
+  says({ type: "item-end", ...about, atMs: 1, status: "failed", attempts: 1, error })
+  const { origin, searchParams } = new URL(page.url)
+  const headers = { authorization: `Bearer ${searchParams.get("token")}` }
+  const live = await fetch(`${origin}/api/live`, { headers })
+  const reader = live.body!.getReader()
+  const told = new TextDecoder().decode((await reader.read()).value)
+  await reader.cancel()
+  const shown = [told]
+  for (const path of ["/", "/api/items", "/api/items/0"]) shown.push((await ask(`${origin}${path}`, headers)).text)
+  expect(shown.map((text) => text.includes("[redacted]") && !text.includes(key))).toEqual([true, true, true, true])
+})
 
 test.each(["sluice.example", "127.0.0.1.example", "10.0.0.1", "evil.example:80"])(
   "a name that was made to lead here is refused: Host %s, though it has the token",

@@ -1,7 +1,14 @@
 import { exactDigits } from "../values/exact-json.ts"
 
+// Where a key may begin: at a word's beginning, or after an escape of JSON or of an address, which ends in a letter or a digit.
+const start = String.raw`(?:\b|(?<=\\[bfnrt]|\\u[\da-fA-F]{4}|%[\da-fA-F]{2}))`
 // Keys as the vendors print them: OpenAI, Anthropic, Google, Groq, xAI, and whatever follows "Bearer".
-const keyShapes = /\b(?:sk|gsk|xai|pk|rk)-[\w-]{16,}|\bAIza[\w-]{30,}|\bBearer\s+[\w.~+/-]{8,}=*/g
+const shapes = [
+  String.raw`(?:sk|gsk|xai|pk|rk)-[\w-]{16,}`,
+  String.raw`AIza[\w-]{30,}`,
+  String.raw`Bearer(?:\s|\\+[nrt]|%(?:20|0[9AD]))+[\w.~+/-]{8,}=*`,
+]
+const keyShapes = new RegExp(shapes.map((shape) => start + shape).join("|"), "g")
 
 const mark = "[redacted]"
 const known = new WeakMap<readonly string[], readonly string[]>()
