@@ -32,8 +32,8 @@ const quiet = { execArgv: ["--disable-warning=SluiceWarning"] }
 const alone = { sequence: { groupOrder: 1 }, maxWorkers: 2 }
 
 /**
- * Packages whose test files share a process, one after the other: to load a package anew for each took a third of their time. Their tests
- * leave nothing behind; what starts servers or looks at the whole process keeps a process for each file.
+ * Packages whose test files share a process, one after the other: to load a package anew for each took a third of their time, or more.
+ * Their tests leave nothing behind that another would see. The other packages look at all that their process holds, or start the command.
  */
 const sharing = new Set(["core", "scheduler", "providers", "pocketflow", "otel"])
 

@@ -51,7 +51,8 @@ it("more calls than files that may be open: all are answered, in one attempt, an
   let mostAtOnce = 0
   const server = await scriptedServer((_n, response) => {
     mostAtOnce = Math.max(mostAtOnce, ++atOnce)
-    void sleep(100).then(() => {
+    // Longer than a busy machine takes to send a hundred.
+    void sleep(300).then(() => {
       atOnce--
       response.setHeader("content-type", "application/json")
       response.end('{"choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":1,"completion_tokens":1}}')
