@@ -77,3 +77,28 @@ test.skipIf(!hasBrowser)(
     ])
   },
 )
+
+test.skipIf(!hasBrowser)("limits that were changed on the page hold for the retry too", async () => {
+  const vendor = await scriptedVendor()
+  vendor.isHolding = true
+  const texts = Array.from({ length: 9 }, (_, n) => `${n === 0 ? "text" : "bad"} ${n}`)
+  // Refusals for one reason would end the run before its end.
+  const run = await startRun(vendor, texts, ["--concurrency", "1", "--keep-going"])
+  await until(() => vendor.held.length === 1)
+  const browser = await startBrowser()
+  const { page } = await openTab(browser, run.url)
+  await press(page, "Limits…")
+  await page.getByLabel("concurrency").fill("3")
+  await press(page, "Change")
+  await soon(() => page.getByText("Changed: concurrency 3").count()).toBe(1)
+  vendor.release()
+  await soon(() => status(page)).toContain("ended with failures")
+  vendor.isHolding = true
+  vendor.isBad = false
+  await press(page, "Retry 8 failed")
+  await until(() => vendor.held.length === 3)
+  vendor.release()
+  await soon(() => status(page)).toContain("done")
+  await browser.close()
+  expect(await run.code).toBe(0)
+})

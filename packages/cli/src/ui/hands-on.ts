@@ -27,13 +27,13 @@ const note = "control"
 
 /** What somebody does to a run while it runs, from its page or at the terminal. Each change is noted in the journal, with who and when. */
 export class HandsOn {
-  /** The items' map, once there is one. */
-  map: RunningMap | undefined
+  /** The limits that somebody has changed, as they are now. */
+  changed: Readonly<Record<string, number>> | undefined
   readonly controls: PageControls
   readonly #options: HandsOnOptions
   /** Of this run, those of earlier commands too. */
   #kept: readonly unknown[]
-  #concurrency: number | undefined
+  #map: RunningMap | undefined
 
   constructor(options: HandsOnOptions) {
     this.#options = options
@@ -57,13 +57,20 @@ export class HandsOn {
     }
   }
 
+  /** The items' map, once there is one. */
+  set map(map: RunningMap) {
+    this.#map = map
+    this.#bound()
+  }
+
   get isPaused(): boolean {
     return this.#options.fetch.isPaused
   }
 
   /** How many calls there may be at once, as far as a number bounds them. */
   get concurrency(): number | undefined {
-    return this.#concurrency ?? (typeof this.map?.concurrency === "number" ? this.map.concurrency : undefined)
+    const bound = this.#map?.concurrency
+    return this.changed?.["concurrency"] ?? (typeof bound === "number" ? bound : undefined)
   }
 
   /** Does what somebody at the terminal wants, tells it and notes it. */
@@ -87,8 +94,12 @@ export class HandsOn {
 
   #update(limits: Readonly<Record<string, number>>): void {
     this.#options.fetch.update(limits)
-    const { concurrency } = limits
-    this.#concurrency = concurrency ?? this.#concurrency
-    if (concurrency !== undefined && typeof this.map?.concurrency === "number") this.map.concurrency = concurrency
+    this.changed = { ...this.changed, ...limits }
+    this.#bound()
+  }
+
+  #bound(): void {
+    const concurrency = this.changed?.["concurrency"]
+    if (concurrency !== undefined && typeof this.#map?.concurrency === "number") this.#map.concurrency = concurrency
   }
 }

@@ -59,6 +59,9 @@ export class RunPage {
 
   /** Shows a run; what it tells goes to the answer, as long as it runs. */
   async show(run: ShownRun): Promise<EventSink> {
+    // What somebody has set on the page holds for what runs next too.
+    const changed = this.#shown?.hands.changed
+    if (changed) run.hands.controls.update?.(changed)
     this.#shown = run
     this.#total = run.total
     this.#isRetryWanted = false
