@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto"
 import type { AddressInfo } from "node:net"
 import { type EventSink, SluiceError } from "@sluice/core"
-import { runWithin } from "@sluice/core/internal"
+import { runWithin, tellWarning } from "@sluice/core/internal"
 import { openJournal, redactSecrets, userName } from "@sluice/journal"
 import { systemClock } from "@sluice/scheduler"
 import { actionsOf, carryOut, type ControlEvent, parseControl } from "./controls.ts"
@@ -9,6 +9,7 @@ import { ItemList } from "./items/item-list.ts"
 import { beginning, errorLength, type ItemTexts, type TextSource, longText } from "./items/text-source.ts"
 import { JournalSource } from "./items/journal-source.ts"
 import { timelineOf, traceOf } from "./items/timeline.ts"
+import { wordsOf } from "./items/traces.ts"
 import { RunModel } from "./model/run-model.ts"
 import { checkPageOptions, type PageOptions } from "./options.ts"
 import { clientFiles } from "./server/client-files.ts"
@@ -61,12 +62,21 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
     {
       title,
       clock,
-      total: options.total ?? (() => undefined),
+      total: () => safely(() => options.total?.()),
       actions: () => (model.isOver && !controls.retryFailed ? [] : actionsOf(controls)),
       loading: () => source?.isLoading ?? false,
     },
     typeof options.journal === "string" ? run?.startedAtMs : undefined,
   )
+  /** A page never ends the run: what the program gave it, such as `total`, may throw, and is said among the marks. */
+  const safely = <T>(work: () => T): T | undefined => {
+    try {
+      return work()
+    } catch (error) {
+      tellWarning(model.hear.bind(model), clock.now(), "page", `This page was not told all: ${wordsOf(error)}`)
+      return undefined
+    }
+  }
   const { columns, index } = model
   if (journal && run) {
     const view = journal.look(run.runId)
@@ -91,9 +101,12 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
     return redact(JSON.stringify(answer))
   }
   const stream = new LiveStream(hello)
-  const tell = (): void => {
+  const tellNews = (): void => {
     const marks = model.marks.changes()
-    if (sentEdition === model.series.edition) {
+    const isKnown = sentEdition === model.series.edition
+    // Where this is thrown out of, everything is told anew the next time.
+    sentEdition = Number.NaN
+    if (isKnown) {
       const from = sentSeries
       stream.tell("tick", () => {
         const tick: Tick = { state: model.state(), series: model.series.since(from), marks }
@@ -103,6 +116,7 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
     sentSeries = model.series.end
     sentEdition = model.series.edition
   }
+  const tell = (): void => safely(tellNews)
   const hear: EventSink = (event) => {
     other?.(event)
     model.hear(event)
@@ -163,8 +177,7 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
   } else void source?.load()
   let cancelTick: (() => void) | undefined
   const tick = (): void => {
-    if (followed) followed.poll()
-    else model.tick()
+    safely(() => (followed ? followed.poll() : model.tick()))
     tell()
     cancelTick = clock.setTimer(tickMs, tick)
   }
