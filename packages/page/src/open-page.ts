@@ -6,7 +6,7 @@ import { openJournal, redactSecrets, userName } from "@sluice/journal"
 import { systemClock } from "@sluice/scheduler"
 import { actionsOf, carryOut, type ControlEvent, parseControl } from "./controls.ts"
 import { ItemList } from "./items/item-list.ts"
-import { beginning, errorLength, type ItemTexts, type TextSource, longText } from "./items/text-source.ts"
+import { beginning, errorLength, type ItemTexts, longText, type Redact, type TextSource } from "./items/text-source.ts"
 import { JournalSource } from "./items/journal-source.ts"
 import { timelineOf, traceOf } from "./items/timeline.ts"
 import { wordsOf } from "./items/traces.ts"
@@ -65,6 +65,7 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
       total: () => safely(() => options.total?.()),
       actions: () => (model.isOver && !controls.retryFailed ? [] : actionsOf(controls)),
       loading: () => source?.isLoading ?? false,
+      redact,
     },
     typeof options.journal === "string" ? run?.startedAtMs : undefined,
   )
@@ -83,7 +84,18 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
     const { prompt, hasSchema } = options
     const { startWallMs } = model
     const isAlone = typeof options.journal === "string"
-    source = new JournalSource({ view, columns, index, clock, startWallMs, prompt, hasSchema, isAlone })
+    source = new JournalSource({
+      view,
+      columns,
+      index,
+      clock,
+      startWallMs,
+      prompt,
+      hasSchema,
+      isAlone,
+      redact,
+      longestSecret: Math.max(0, ...secrets.map(({ length }) => length)),
+    })
   }
   const list = new ItemList(columns, index, source, () => clock.now())
 
@@ -154,7 +166,7 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
     stream,
     hello,
     items: (question) => list.page(question),
-    item: (row) => detailOf(row, model, list, source),
+    item: (row) => detailOf(row, model, list, source, redact),
     text: (row, which) => source?.texts(columns.node(row), columns.index[row]!)?.[which],
     timeline: (fromMs, toMs) => timelineOf(model.traces, columns, model.latestMs, { fromMs, toMs }),
     ...(shared && { shared }),
@@ -219,6 +231,7 @@ function detailOf(
   model: RunModel,
   list: ItemList,
   source: TextSource | undefined,
+  redact: Redact,
 ): ItemDetail | undefined {
   const { columns, traces } = model
   if (row >= columns.count) return undefined
@@ -228,10 +241,11 @@ function detailOf(
   return {
     ...list.row(row),
     ...facts,
-    ...(asked !== undefined && { asked: longText(asked) }),
-    ...(answered !== undefined && { answered: longText(answered) }),
+    ...(asked !== undefined && { asked: longText(asked, redact) }),
+    ...(answered !== undefined && { answered: longText(answered, redact) }),
     // Where no journal has it.
-    ...(facts.error === undefined && trace?.error !== undefined && { error: beginning(trace.error, errorLength) }),
+    ...(facts.error === undefined &&
+      trace?.error !== undefined && { error: beginning(trace.error, errorLength, redact) }),
     ...(trace && { trace: traceOf(trace, columns) }),
   }
 }

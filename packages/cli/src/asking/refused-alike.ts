@@ -25,14 +25,17 @@ export class RefusedAlike {
   #isOver: boolean
   #stopped: { readonly reason: string; readonly error: SluiceError } | undefined
 
-  /** `isOver`: an answer is there already, or nobody wants to stop. */
-  constructor(isOver: boolean) {
+  readonly #redact: (text: string) => string
+
+  /** `isOver`: an answer is there already, or nobody wants to stop. `redact` takes keys out of what a server said. */
+  constructor(isOver: boolean, redact: (text: string) => string) {
     this.#isOver = isOver
+    this.#redact = redact
   }
 
   /** Settles the failure now, later, or never; returns why the run is to end, where it is. */
   async failed(error: unknown, settle: () => Promise<void>): Promise<SluiceError | undefined> {
-    const refusal = refusalIn(error)
+    const refusal = refusalIn(error, this.#redact)
     const reason = refusal?.reason
     if (this.#stopped && reason === this.#stopped.reason) return this.#stopped.error
     if (refusal && !this.#isOver && (this.#held[0]?.reason ?? reason) === reason) {
@@ -63,14 +66,15 @@ export class RefusedAlike {
 }
 
 /** Status and words of a refusal that no waiting mends; `undefined` for every other failure. */
-function refusalIn(error: unknown): GivenReason | undefined {
+function refusalIn(error: unknown, redact: (text: string) => string): GivenReason | undefined {
   const { statusCode, message, responseHeaders, responseBody } = (error ?? {}) as Record<string, unknown>
   if (typeof statusCode !== "number" || statusCode < 200 || statusCode >= 500) return undefined
   if (waitable.has(statusCode)) return undefined
   const words = `${statusCode} ${String(message)}`
   // A proxy, or a page to log in at, says 200 to everybody.
   if (statusCode < 400) {
-    const begin = JSON.stringify(typeof responseBody === "string" ? responseBody.slice(0, 60) : "")
+    // Redacted before it is cut: half a key is found by nobody.
+    const begin = JSON.stringify(typeof responseBody === "string" ? redact(responseBody).slice(0, 60) : "")
     return { words: `${words}: what came begins with ${begin}. Is it the vendor who answers there?`, reason: words }
   }
   return { words, reason: withoutNames(words, Object.values(responseHeaders ?? {})) }

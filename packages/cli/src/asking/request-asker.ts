@@ -1,5 +1,5 @@
 import { APICallError } from "@ai-sdk/provider"
-import { parseExactJson } from "@sluice/journal"
+import { parseExactJson, redactSecrets } from "@sluice/journal"
 import type { BatchLine } from "../question/batch-line.ts"
 import type { Question } from "../question/compile-question.ts"
 import { AnswerFailure, type FinishReason, type ModelAnswer, type RawAnswer } from "./answer.ts"
@@ -20,6 +20,7 @@ export function createRequestAsker({ fetch, baseUrl, apiKey, request }: RequestA
     "content-type": "application/json",
     ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
   }
+  const secrets = apiKey === undefined ? [] : [apiKey]
   return async ({ record, where, signal }) => {
     const { endpoint, body } = request(record, where)
     const url = `${baseUrl.replace(/\/+$/, "")}/${endpoint}`
@@ -27,7 +28,7 @@ export function createRequestAsker({ fetch, baseUrl, apiKey, request }: RequestA
     const text = await response.text()
     const raw = rawOf(response, text)
     if (!response.ok) {
-      const message = messageIn(raw.body) ?? (response.statusText || text.slice(0, 200))
+      const message = messageIn(raw.body) ?? (response.statusText || redactSecrets(text, secrets).slice(0, 200))
       throw Object.assign(
         new APICallError({
           message,

@@ -201,6 +201,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
         maxAttempts: options.attempts,
         interruption,
         clock,
+        redact: progress.redact,
         onEvent: (event) => {
           progress?.observe(event)
           shown?.(event)

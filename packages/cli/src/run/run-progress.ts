@@ -26,6 +26,8 @@ export interface Progress {
   /** What the display shows, or would show. */
   readonly state: () => FrameState
   print(line: string): void
+  /** Takes keys out of a text; before it is cut, where it is. */
+  readonly redact: (text: string) => string
   stop(): void
   compared(comparison: Comparison): Promise<void>
   summary(result: BulkRunResult | undefined, facts: SummaryFacts): void
@@ -54,7 +56,8 @@ export interface ProgressOptions {
 export function openProgress({ terminal, options, title, total, fetch, keys }: ProgressOptions): Progress {
   const { stderr, clock, env } = terminal
   const secrets = keysIn(env)
-  const line = (text: string): void => void stderr.write(`${printableText(redactSecrets(text, secrets))}\n`)
+  const redact = (text: string): string => redactSecrets(text, secrets)
+  const line = (text: string): void => void stderr.write(`${printableText(redact(text))}\n`)
   // Before it is JSON: no quote or backslash in a key hides it.
   const jsonLine = (value: unknown): void =>
     void stderr.write(
@@ -87,7 +90,7 @@ export function openProgress({ terminal, options, title, total, fetch, keys }: P
     const compared = async (comparison: Comparison): Promise<void> => {
       if (options.json) jsonLine({ type: "comparison", ...comparison })
     }
-    return { isLive: false, observe, cut, state, print: nothing, stop: nothing, compared, summary: end }
+    return { isLive: false, observe, cut, state, print: nothing, redact, stop: nothing, compared, summary: end }
   }
   const display = createDisplay({
     stream: stderr,
@@ -109,7 +112,8 @@ export function openProgress({ terminal, options, title, total, fetch, keys }: P
     },
     cut,
     state: display.state,
-    print: (text) => display.print(redactSecrets(text, secrets)),
+    print: (text) => display.print(redact(text)),
+    redact,
     stop: () => display.stop(),
     async compared(comparison) {
       // Tables are what few runs print.

@@ -99,6 +99,20 @@ test("a page to log in at, which says 200 to everybody, fails no input: the run 
   expect([linesOf(out), linesOf(`${out}.failed.jsonl`)]).toEqual([[], []])
 })
 
+test("what came is redacted before it is cut: no part of a key is shown, wherever the cut falls", async () => {
+  const key = "hush-hush-ABCDEF0123456789"
+  // The cut after 60 characters falls into the key.
+  const page = `<html><body>${"-".repeat(33)}${key}</body></html>`
+  const { url } = await jsonServer(() => ({ body: page, headers: { "content-type": "text/html" } }))
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, "in.txt"), Array.from({ length: 40 }, (_, n) => `t${n}\n`).join(""))
+  const args = ["run", join(folder, "in.txt"), "-p", "{{text}}", "-m", "openai-compatible:x"]
+  const more = ["-o", join(folder, "out.jsonl"), "--base-url", `${url}/v1`]
+  const { code, stderr } = await sluice([...args, ...more], { env: { SLUICE_API_KEY: key } })
+  expect([code, stderr]).toEqual([3, expect.stringContaining("what came begins with")])
+  expect(stderr).not.toContain("hush")
+})
+
 test.each([
   [
     "OpenAI's chat format",

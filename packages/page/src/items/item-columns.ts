@@ -1,4 +1,4 @@
-import { beginning } from "./text-source.ts"
+import { beginning, type Redact } from "./text-source.ts"
 import type { ItemStatus } from "../wire.ts"
 
 export const statuses: readonly ItemStatus[] = ["in flight", "ok", "failed", "cancelled"]
@@ -41,6 +41,7 @@ export class ItemColumns {
   version = 0
   readonly #names: string[] = []
   readonly #codes = new Map<string, number>()
+  readonly #redact: Redact
   #status = new Uint8Array(0)
   #node = new Uint16Array(0)
   #finish = new Uint16Array(0)
@@ -58,6 +59,10 @@ export class ItemColumns {
   retried = 0
   cut = 0
   replayed = 0
+
+  constructor(redact: Redact = (text) => text) {
+    this.#redact = redact
+  }
 
   add(node: string, index: number): number {
     const row = this.count++
@@ -111,7 +116,7 @@ export class ItemColumns {
   }
 
   setFinish(row: number, finish: string | undefined): void {
-    this.#finish[row] = finish === undefined ? 0 : this.code(beginning(finish, mostFinish)) + 1
+    this.#finish[row] = finish === undefined ? 0 : this.code(beginning(finish, mostFinish, this.#redact)) + 1
     const isCut = finish !== undefined && /^length$|max_?tokens|truncated/i.test(finish)
     this.cut += this.#flag(row, 1, isCut)
   }

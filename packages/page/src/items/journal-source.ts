@@ -1,7 +1,7 @@
 import type { Clock } from "@sluice/core"
 import type { ItemFacts, RunView } from "@sluice/journal"
 import type { ItemColumns } from "./item-columns.ts"
-import { beginning, errorLength, type ItemTexts, type TextSource } from "./text-source.ts"
+import { beginning, errorLength, type ItemTexts, type Redact, type TextSource } from "./text-source.ts"
 import type { RowIndex } from "./row-index.ts"
 import type { TextSearch } from "./text-search.ts"
 
@@ -10,6 +10,10 @@ const perTurn = 2_000
 /** Of the failed items so many are looked at again each time, in turn. */
 const failedLookedAt = 1_000
 const previewLength = 160
+/** How a letter of a key may be written where it is longest: `\u00e9` in JSON, `%C3%A9` in an address. */
+const longestLetter = 6
+/** The longest part of a key of no secret that is listed, which by its shape alone is not one yet. */
+const longestShape = 64
 
 export interface JournalSourceOptions {
   readonly view: RunView
@@ -23,6 +27,9 @@ export interface JournalSourceOptions {
   readonly hasSchema?: boolean | undefined
   /** Nobody else tells of the run: what is read stands, also where an item is there already. */
   readonly isAlone: boolean
+  readonly redact: Redact
+  /** Of the secrets that `redact` looks for. */
+  readonly longestSecret: number
 }
 
 /** What the journal of a run has of its items. */
@@ -112,20 +119,28 @@ export class JournalSource implements TextSource {
   }
 
   preview(node: string, index: number): ReturnType<TextSource["preview"]> {
-    const { view } = this.#options
+    const { view, redact, longestSecret } = this.#options
+    // A key across the end of what is read is not found, but lies in this last part of it, which is not shown.
+    const unsure = Math.max(longestShape, longestSecret * longestLetter)
+    const mostRead = previewLength + unsure
+    const cut = (text: string): string => {
+      if (text.length <= previewLength) return text
+      const clean = redact(text)
+      return (text.length < mostRead ? clean : clean.slice(0, -unsure)).slice(0, previewLength)
+    }
     const item = view.at(node, index)
-    const found = item === undefined ? undefined : view.preview(item, previewLength)
+    const found = item === undefined ? undefined : view.preview(item, mostRead)
     if (!found) return undefined
     const { key, input, output } = found
     return {
-      ...(key !== null && { key: beginning(key, previewLength) }),
-      ...(input !== null && { input: plainPreview(input) }),
-      ...(output !== null && { output }),
+      ...(key !== null && { key: beginning(key, previewLength, redact) }),
+      ...(input !== null && { input: plainPreview(cut(input)) }),
+      ...(output !== null && { output: cut(output) }),
     }
   }
 
   texts(node: string, index: number): ItemTexts | undefined {
-    const { view, prompt, hasSchema } = this.#options
+    const { view, prompt, hasSchema, redact } = this.#options
     const number = view.at(node, index)
     if (number === undefined) return undefined
     const item = view.read(number)
@@ -137,8 +152,8 @@ export class JournalSource implements TextSource {
       return {
         ...(input !== undefined && { asked: asked(input, prompt) }),
         ...(output !== undefined && { answered: textOf(output) }),
-        ...(hasSchema && isMisfit && { schema: { fits: false, says: beginning(message, errorLength) } }),
-        error: beginning([message, ...errors.map((each) => each.message)].join("\n"), errorLength),
+        ...(hasSchema && isMisfit && { schema: { fits: false, says: beginning(message, errorLength, redact) } }),
+        error: beginning([message, ...errors.map((each) => each.message)].join("\n"), errorLength, redact),
         settledWallMs,
       }
     }

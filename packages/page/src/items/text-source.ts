@@ -22,13 +22,21 @@ export interface TextSource {
 /** So much of a text is shown at once: what is longer is asked for. */
 const shownLength = 200_000
 
-export function longText(text: string): LongText {
-  return { text: text.slice(0, shownLength), length: text.length }
+/** Takes keys out of a text. */
+export type Redact = (text: string) => string
+
+/** What is cut is redacted before: of a key that is cut in half nobody knows that it is one. */
+export function longText(text: string, redact: Redact): LongText {
+  const shown = text.length > shownLength ? redact(text).slice(0, shownLength) : text
+  return { text: shown, length: text.length }
 }
 
 /** More of an error says no more. */
 export const errorLength = 20_000
 
-export function beginning(text: string, length: number): string {
-  return text.length > length ? `${text.slice(0, length)}…` : text
+/** The same of a text whose rest nobody asks for. */
+export function beginning(text: string, length: number, redact: Redact): string {
+  if (text.length <= length) return text
+  const clean = redact(text)
+  return clean.length > length ? `${clean.slice(0, length)}…` : clean
 }

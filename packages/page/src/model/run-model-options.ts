@@ -1,4 +1,5 @@
 import type { Clock } from "@sluice/core"
+import type { Redact } from "../items/text-source.ts"
 import type { ControlAction } from "../wire.ts"
 
 export interface RunModelOptions {
@@ -8,4 +9,6 @@ export interface RunModelOptions {
   readonly actions: () => readonly ControlAction[]
   /** Whether items are read from the journal still. */
   readonly loading: () => boolean
+  /** For texts that are shortened. */
+  readonly redact?: Redact
 }

@@ -16,7 +16,7 @@ import { reasonWords, WaitingCalls } from "./waiting-calls.ts"
 
 /** Adds events up to what the page shows. Memory is 45 bytes an item, and what is in flight. */
 export class RunModel {
-  readonly columns: ItemColumns = new ItemColumns()
+  readonly columns: ItemColumns
   readonly index: RowIndex = new RowIndex()
   readonly series: LiveSeries = new LiveSeries()
   readonly marks: MarkList
@@ -48,6 +48,7 @@ export class RunModel {
 
   constructor(options: RunModelOptions, startWallMs?: number) {
     this.#options = options
+    this.columns = new ItemColumns(options.redact)
     this.#startMs = options.clock.now()
     this.startWallMs = startWallMs ?? options.clock.wallNow()
     this.#isRead = startWallMs !== undefined

@@ -37,6 +37,8 @@ export interface BulkRunOptions {
   readonly maxAttempts: number
   readonly interruption: Interruption
   readonly clock: Clock
+  /** Takes keys out of a text that is shortened. */
+  readonly redact: (text: string) => string
   readonly onEvent: EventSink
   /** An answer was cut by its length, whatever becomes of it. */
   readonly onCut?: (() => void) | undefined

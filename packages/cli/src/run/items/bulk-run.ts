@@ -57,7 +57,7 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
   const { keepGoing, hasAnswers, variants } = options
   const guards = variants.map(() => ({
     first: new FirstCall(clock, !lane && !hasAnswers),
-    refused: new RefusedAlike(keepGoing || hasAnswers || isToldWhen),
+    refused: new RefusedAlike(keepGoing || hasAnswers || isToldWhen, options.redact),
     ok: 0,
   }))
   const guardOf = ({ at }: BulkItem): (typeof guards)[number] => guards[at]!
