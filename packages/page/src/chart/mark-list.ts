@@ -1,11 +1,21 @@
 import type { ToldEvent } from "../told-event.ts"
 import type { Mark } from "../wire.ts"
 import { count, duration, limitWords, mostMarks } from "./mark-words.ts"
+import { refusedWords } from "./refusal-words.ts"
 
 type Told = ToldEvent<"throttle" | "limit-change" | "gate-close" | "gate-open" | "control" | "warning">
 
 /** The same again within this long is one mark. */
 const togetherMs = 5_000
+
+interface LimitSteps {
+  readonly mark: Mark
+  readonly sort: string
+  readonly from: number
+  readonly steps: number
+  /** Of the last step. */
+  readonly atMs: number
+}
 
 /** What the vendor said and what was changed for it, in words, by the moment. */
 export class MarkList {
@@ -15,6 +25,8 @@ export class MarkList {
   readonly #last = new Map<string, Mark>()
   /** Gates that are closed, by their quota. */
   readonly #closed = new Map<string, Mark>()
+  /** The last change of each limit. */
+  readonly #steps = new Map<string, LimitSteps>()
   #changed = new Set<number>()
   #next = 1
 
@@ -38,11 +50,8 @@ export class MarkList {
     switch (event.type) {
       case "throttle":
         return void this.#add(`${event.reason} ${event.dimension} ${event.cause}`, "refused", atMs, refusedWords(event))
-      case "limit-change": {
-        const { dimension, from, to, reason } = event
-        const words = `${limitWords(dimension)}: ${count(from)} → ${count(to)} (${reason}).`
-        return void this.#add(`${dimension} ${reason} ${Math.sign(to - from)}`, "limit", atMs, words)
-      }
+      case "limit-change":
+        return this.#change(event, atMs)
       case "gate-close": {
         const untilMs = this.#at(event.untilMs)
         const before = this.#closed.get(event.quota)
@@ -69,6 +78,23 @@ export class MarkList {
     }
   }
 
+  /** Steps of a limit in one direction, for a reason of one sort, are one change: from where it began to where it is. */
+  #change({ quota, dimension, from, to, reason }: ToldEvent<"limit-change">, atMs: number): void {
+    // Reasons differ in their numbers: "refused at 6 in flight", "refused above 4".
+    const sort = `${Math.sign(to - from)} ${/[a-z]+/.exec(reason)?.[0] ?? ""}`
+    const limit = `${quota} ${dimension}`
+    const before = this.#steps.get(limit)
+    const known =
+      before?.sort === sort && atMs - before.atMs < togetherMs && this.#marks.includes(before.mark) ? before : undefined
+    const [first, steps] = known ? [known.from, known.steps + 1] : [from, 1]
+    const way = `${count(first)} → ${count(to)}${steps > 1 ? ` in ${count(steps)} steps` : ""}`
+    const text = `${limitWords(dimension)}: ${way} (${reason}).`
+    const mark = known
+      ? this.#replace(known.mark, { ...known.mark, text })
+      : this.#add(`limit ${this.#next}`, "limit", atMs, text)
+    this.#steps.set(limit, { mark, sort, from: first, steps, atMs })
+  }
+
   #add(sort: string, kind: Mark["kind"], atMs: number, text: string, untilMs?: number): Mark {
     const last = this.#last.get(sort)
     if (last && atMs - last.atMs < togetherMs && this.#marks.includes(last)) {
@@ -92,22 +118,6 @@ export class MarkList {
     this.#changed.add(after.id)
     return after
   }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  rate: "too fast",
-  places: "too many calls at once",
-  ramp: "growing too fast",
-  overloaded: "no capacity",
-  daily: "the day's total is gone",
-  billing: "money or access",
-}
-
-function refusedWords({ reason, dimension, retryAfterMs, cause, observed }: ToldEvent<"throttle">): string {
-  const what = dimension === undefined ? "" : `, ${limitWords(dimension)}`
-  const later = retryAfterMs === undefined ? "" : `, "again in ${duration(retryAfterMs)}"`
-  const said = `The vendor refused: ${reasons[reason] ?? reason}${what}${later}.`
-  return cause === undefined ? said : `${said} Taken for ${cause}${observed === undefined ? "" : `: ${observed}`}.`
 }
 
 function controlWords({ action, by, changes }: ToldEvent<"control">): string {
