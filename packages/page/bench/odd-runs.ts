@@ -42,10 +42,10 @@ export async function oddRuns(): Promise<{ readonly runs: readonly OddRun[]; end
   empty.page.end("ok")
   await open("not-begun", ["#/", "#/items/all", "#/timeline"], { controls })
 
-  const one = await open("one-item", ["#/", "#/items/all", "#/item/0", "#/timeline"], { total: () => 1, controls })
+  const one = await open("one-item", ["#/", "#/items/all", "#/row/0", "#/timeline"], { total: () => 1, controls })
   tellRun(one.page.onEvent, 1)
 
-  const failed = await open("all-failed", ["#/", "#/items/failed", "#/item/3"], { total: () => 60, controls })
+  const failed = await open("all-failed", ["#/", "#/items/failed", "#/row/3"], { total: () => 60, controls })
   for (let index = 0; index < 60; index++) {
     const error = new Error(`Item ${index}: the vendor answered 400: the model does not know what "field_${index}" is.`)
     failed.say({ type: "item-start", node: "run", index, spanId: index + 1 })
@@ -153,7 +153,7 @@ export async function oddRuns(): Promise<{ readonly runs: readonly OddRun[]; end
   const folder = mkdtempSync(path.join(tmpdir(), "sluice-odd-"))
   closers.push(() => rmSync(folder, { recursive: true, force: true }))
   await writeTexts(path.join(folder, "a.journal"))
-  const items = [0, 1, 2, 3, 4, 5].map((row) => `#/item/${row}`)
+  const items = [0, 1, 2, 3, 4, 5].map((row) => `#/row/${row}`)
   const longTitle = "results-of-the-quarter-".repeat(6)
   const journal = path.join(folder, "a.journal")
   await open("texts", ["#/", "#/items/all", "#/items/failed", ...items], { journal, title: longTitle, hasSchema: true })

@@ -47,7 +47,7 @@ const views: readonly View[] = [
   },
   { name: "items", run: "command", hash: "#/items/all", inDocs: [[1280, "light"]] },
   { name: "failed", run: "command", hash: "#/items/failed" },
-  { name: "item", run: "command", hash: "#/item/41", inDocs: [[1280, "light"]] },
+  { name: "item", run: "command", hash: "#/row/41", inDocs: [[1280, "light"]] },
   { name: "timeline", run: "command", hash: "#/timeline", inDocs: [[1280, "light"]] },
   { name: "flow", run: "flow", hash: "#/flow", inDocs: [[1280, "light"]] },
   { name: "flow-timeline", run: "flow", hash: "#/timeline" },

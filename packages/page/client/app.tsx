@@ -30,7 +30,7 @@ export function App(): JSX.Element {
     ...(hello.isShared ? [{ name: "shared", title: "Shared" }] : []),
     ...(hello.fromJournal ? [] : [{ name: "timeline", title: "Timeline" }]),
   ]
-  const shown = view === "item" ? "items" : view
+  const shown = view === "row" ? "items" : view
   return (
     <>
       <header>
@@ -64,7 +64,7 @@ export function App(): JSX.Element {
       <main>
         {view === "items" ? (
           <Items />
-        ) : view === "item" ? (
+        ) : view === "row" ? (
           <Item row={Number(rest)} />
         ) : view === "flow" ? (
           <Flow />

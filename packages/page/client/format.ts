@@ -75,3 +75,8 @@ export function quotaWords(name: string, all: readonly { readonly name: string }
   const words = `${vendor}, ${model === "*" ? "all models" : model}`
   return likes.length > 1 ? `${words}, account ${account.slice(0, 6)}` : words
 }
+
+/** Whether `longer` has in whole what stands here, perhaps cut. */
+export function isSaid(text: string | undefined, longer: string | undefined): boolean {
+  return text !== undefined && longer !== undefined && longer.includes(text.replace(/…$/, ""))
+}

@@ -155,6 +155,8 @@ export interface ItemPage {
   readonly rows: readonly ItemRow[]
   /** A search that is not through yet: the share that was looked at. */
   readonly searched?: number
+  /** There are items of more than one node. */
+  readonly areOfSeveralNodes: boolean
   /** Items have changed since these were put in order, too shortly ago to do it again. */
   readonly isStale?: boolean
 }

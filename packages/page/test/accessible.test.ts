@@ -33,7 +33,7 @@ async function shown(): Promise<{ url: string; done: string[] }> {
   return { url: page.url, done }
 }
 
-const views = ["", "items", "item/0", "flow", "shared", "timeline"]
+const views = ["", "items", "row/0", "flow", "shared", "timeline"]
 
 test.skipIf(!hasBrowser).for([
   ["light", 1280],

@@ -1,7 +1,7 @@
 import type { JSX } from "preact"
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
 import type { ItemRow, ItemSort } from "../../src/wire.ts"
-import { dollars, duration, isOver, items, short } from "../format.ts"
+import { dollars, duration, isOver, isSaid, items, short } from "../format.ts"
 import { useLive } from "../live/hooks.ts"
 import { type ItemQuestion, useItemRows } from "../live/item-rows.ts"
 import { keepPlace, placeNow } from "../live/list-address.ts"
@@ -77,7 +77,7 @@ export function ItemTable({
     const row = rowAt(at)
     if (!row) return
     keepPlace({ focused: at, top: scroller.current!.scrollTop, on: "rows" })
-    location.hash = `#/item/${row.row}`
+    location.hash = `#/row/${row.row}`
   }
 
   const move = (to: number): void => {
@@ -111,7 +111,7 @@ export function ItemTable({
         {page?.searched !== undefined && `, ${Math.floor(page.searched * 100)} % looked through`}
       </p>
       <div
-        class="grid"
+        class={`grid ${page?.areOfSeveralNodes ? "named" : ""}`}
         role="grid"
         aria-label="Items"
         aria-rowcount={all + 1}
@@ -145,7 +145,14 @@ export function ItemTable({
         )}
         <div role="rowgroup" class="rows" style={{ height: `${all * rowHeight}px` }}>
           {shown.map((at) => (
-            <Row key={at} at={at} row={rowAt(at)} isFocused={at === focused} onOpen={open} />
+            <Row
+              key={at}
+              at={at}
+              row={rowAt(at)}
+              isFocused={at === focused}
+              isNamed={page?.areOfSeveralNodes === true}
+              onOpen={open}
+            />
           ))}
         </div>
       </div>
@@ -171,11 +178,13 @@ function Row({
   at,
   row,
   isFocused,
+  isNamed,
   onOpen,
 }: {
   at: number
   row: ItemRow | undefined
   isFocused: boolean
+  isNamed: boolean
   onOpen: (at: number) => void
 }): JSX.Element {
   const style = { transform: `translateY(${at * rowHeight}px)` }
@@ -196,7 +205,7 @@ function Row({
     output,
   } = row
   const cell = (kind: string, text: string | undefined): JSX.Element => (
-    <span class={kind} role="gridcell" dir="auto">
+    <span class={kind} role="gridcell" dir="auto" title={kind === "finish" ? text : undefined}>
       {text}
     </span>
   )
@@ -220,7 +229,8 @@ function Row({
         <span class="word">{status}</span>
       </span>
       <span class="index" role="gridcell" title={`${node}[${index}]`}>
-        <a href={`#/item/${row.row}`} tabIndex={-1}>
+        <a href={`#/row/${row.row}`} tabIndex={-1}>
+          {isNamed && <span class="node">{node.split("/").at(-1)}</span>}
           {key ?? index}
         </a>
       </span>
@@ -232,7 +242,7 @@ function Row({
       {cell("number input", inputTokens === undefined ? "" : short(inputTokens))}
       {cell("number output", outputTokens === undefined ? "" : short(outputTokens))}
       {cell("number usd", usd === undefined ? "" : dollars(usd))}
-      {cell("finish", finish)}
+      {cell("finish", isSaid(finish, output) ? undefined : finish)}
     </div>
   )
 }

@@ -13,16 +13,18 @@ interface PaneProps {
   readonly row: number
   readonly which: "asked" | "answered"
   readonly text: LongText | undefined
+  /** What is said where there is no text. */
+  readonly none: string
 }
 
 /** A text as it is, as Markdown or as JSON. It is never taken for markup. */
-export function TextPane({ title, row, which, text }: PaneProps): JSX.Element {
+export function TextPane({ title, row, which, text, none }: PaneProps): JSX.Element {
   const [chosen, choose] = useState<Way>()
   if (!text)
     return (
       <section class="pane" aria-label={title}>
         <h3>{title}</h3>
-        <p class="faint">Not kept.</p>
+        <p class="faint">{none}</p>
       </section>
     )
   const isWhole = text.text.length === text.length

@@ -1,7 +1,7 @@
 import type { JSX } from "preact"
 import { useEffect, useState } from "preact/hooks"
 import type { ItemDetail } from "../../src/wire.ts"
-import { count, dollars, duration, short } from "../format.ts"
+import { dollars, duration, isSaid, short } from "../format.ts"
 import { ask } from "../live/ask.ts"
 import { useLive } from "../live/hooks.ts"
 import { Steps } from "../parts/steps.tsx"
@@ -30,17 +30,19 @@ export function Item({ row }: { row: number }): JSX.Element {
   }, [])
   if (!item || item.row !== row) return <p class="faint">{wrong ?? "…"}</p>
   const { node, index, key, status, attempts, waitMs, latencyMs, inputTokens, outputTokens, usd, finish } = item
+  // As the list calls it.
+  const name = key ?? String(index)
   const facts: readonly (readonly [string, string | undefined])[] = [
     ["Status", status],
     ["Node", node],
-    ["Key", key],
+    ["Number", key === undefined ? undefined : String(index)],
     ["Tries", attempts > 0 ? String(attempts) : undefined],
     ["Waited", waitMs === undefined ? undefined : duration(waitMs)],
     ["Took", latencyMs === undefined ? undefined : duration(latencyMs)],
     ["Tokens", inputTokens === undefined ? undefined : `${short(inputTokens)} in, ${short(outputTokens ?? 0)} out`],
     ["Cost", usd === undefined ? undefined : dollars(usd)],
     // Not what the error says in whole.
-    ["End", item.error?.startsWith(finish?.replace(/…$/, "") ?? "") ? undefined : finish],
+    ["End", isSaid(finish, item.error) ? undefined : finish],
     ["Model", item.model],
     ["Request", item.requestId],
     ["Settled", item.settledWallMs === undefined ? undefined : new Date(item.settledWallMs).toLocaleString()],
@@ -53,7 +55,7 @@ export function Item({ row }: { row: number }): JSX.Element {
           ← Back
         </button>
         <h2>
-          <span class={`dot ${status.replace(" ", "-")}`} aria-hidden="true" /> Item {count(index)}
+          <span class={`dot ${status.replace(" ", "-")}`} aria-hidden="true" /> <span dir="auto">Item {name}</span>
         </h2>
       </div>
       <dl class="facts">
@@ -75,9 +77,16 @@ export function Item({ row }: { row: number }): JSX.Element {
         <p class="faint">How its time was spent is kept for the last few thousand items of a run that is watched.</p>
       )}
       <div class="panes">
-        <TextPane title="Asked" row={row} which="asked" text={item.asked} />
-        <TextPane title="Answered" row={row} which="answered" text={item.answered} />
+        <TextPane title="Asked" row={row} which="asked" text={item.asked} none="Not kept." />
+        <TextPane title="Answered" row={row} which="answered" text={item.answered} none={noAnswer(status)} />
       </div>
     </article>
   )
+}
+
+/** Of an item that has no answer here. */
+function noAnswer(status: ItemDetail["status"]): string {
+  return { failed: "No answer came.", "in flight": "Not yet.", cancelled: "It was stopped before.", ok: "Not kept." }[
+    status
+  ]
 }

@@ -87,7 +87,7 @@ function Waterfall({ view }: { view: View }): JSX.Element {
       </li>
       {shown.map((trace) => (
         <li key={trace.row}>
-          <a href={`#/item/${trace.row}`} title={`${trace.node}[${trace.index}]`}>
+          <a href={`#/row/${trace.row}`} title={`${trace.node}[${trace.index}]`}>
             {isNamed && <span>{trace.node.split("/").at(-1)}</span>}
             {trace.index}
           </a>
@@ -163,7 +163,7 @@ function LastMinute({ view: { lastMinute, critical, items: seen } }: { view: Vie
         <ol class="chain">
           {shown.map((step, at) => (
             <li key={at}>
-              <a href={`#/item/${step.row}`}>
+              <a href={`#/row/${step.row}`}>
                 {isNamed && `${step.node.split("/").at(-1)} `}
                 {step.index}
               </a>{" "}

@@ -56,6 +56,8 @@ export class ItemColumns {
   settledMs: Float32Array<ArrayBuffer> = new Float32Array(0)
   /** By status. */
   readonly counts: number[] = statuses.map(() => 0)
+  /** Whether items of more than one node are here: an index alone says little then. */
+  areOfSeveralNodes = false
   retried = 0
   cut = 0
   replayed = 0
@@ -70,6 +72,7 @@ export class ItemColumns {
     this.#status[row] = none
     this.attempts[row] = this.#flags[row] = 0
     this.#node[row] = this.code(node)
+    this.areOfSeveralNodes ||= this.#node[row] !== this.#node[0]
     this.index[row] = Math.max(0, index)
     this.reset(row)
     return row
@@ -78,6 +81,7 @@ export class ItemColumns {
   /** All are to be read anew. */
   clear(): void {
     this.version++
+    this.areOfSeveralNodes = false
     this.count = this.retried = this.cut = this.replayed = 0
     this.counts.fill(0)
   }

@@ -45,7 +45,15 @@ export class ItemList {
     const { rows, isStale } = this.#rows(question, search)
     const shown = Array.from(rows.subarray(offset, offset + limit), (row) => this.row(row))
     const searched = search?.share(this.#columns.count) ?? 1
-    return { count: rows.length, offset, rows: shown, ...(searched < 1 && { searched }), ...(isStale && { isStale }) }
+    const { areOfSeveralNodes } = this.#columns
+    return {
+      count: rows.length,
+      offset,
+      rows: shown,
+      areOfSeveralNodes,
+      ...(searched < 1 && { searched }),
+      ...(isStale && { isStale }),
+    }
   }
 
   row(row: number): ItemRow {

@@ -114,7 +114,8 @@ export class JournalSource implements TextSource {
       usd: facts.usd ?? Number.NaN,
       settledMs: settledAtMs - startWallMs,
     })
-    columns.setFinish(row, finishReason ?? undefined)
+    // Of one that a flow collected, which says no more than that it failed: its message says why.
+    columns.setFinish(row, finishReason === null || finishReason === "item-failed" ? undefined : finishReason)
     columns.setStatus(row, status)
   }
 

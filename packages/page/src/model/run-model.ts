@@ -1,5 +1,5 @@
 import type { ToldEvent } from "../told-event.ts"
-import type { QuotaState, SluiceEvent } from "@sluice/core"
+import { ItemError, type QuotaState, type SluiceEvent } from "@sluice/core"
 import { LiveSeries } from "../chart/live-series.ts"
 import { MarkList } from "../chart/mark-list.ts"
 import { ItemColumns } from "../items/item-columns.ts"
@@ -247,8 +247,10 @@ export class RunModel {
         this.#settles.add(atMs, 1)
       }
       this.#write(row, trace, event.attempts, atMs)
-      const { code } = (event.error ?? {}) as { code?: unknown }
-      if (status === "failed") trace.error = wordsOf(event.error) ?? "error"
+      // A flow that collects what fails wraps it: in what the item is, and how often it was tried, which stands beside it here.
+      const why = ItemError.isInstance(event.error) ? (event.error.cause ?? event.error) : event.error
+      const { code } = (why ?? {}) as { code?: unknown }
+      if (status === "failed") trace.error = wordsOf(why) ?? "error"
       const named = typeof code === "string" || typeof code === "number" ? String(code) : trace.error
       this.columns.setFinish(row, status === "failed" ? named : trace.finish)
     }
