@@ -22,7 +22,11 @@ export function Items(): JSX.Element {
     const descending = question.sort === sort ? !question.descending : sort !== "index" && sort !== "status"
     replaceList({ quick: chosen, question: { ...question, sort, descending } }, "head")
   }
-  const search = (text: string): void => replaceList({ quick: chosen, question: { ...question, text } })
+  // A moment after it was typed: another list may be there by then.
+  const search = (words: string): void => {
+    const now = listAt(location.hash)
+    replaceList({ quick: now.quick, question: { ...now.question, text: words } })
+  }
   return (
     <section class="items" aria-label="Items">
       <div class="toolbar">
@@ -49,11 +53,11 @@ export function Items(): JSX.Element {
 function SearchBox({ text, onSearch }: { text: string; onSearch: (text: string) => void }): JSX.Element {
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
   const box = useRef<HTMLInputElement>(null)
-  // The address says what is searched for, but for who is typing.
+  // The address says what is searched for, but to who is typing.
   useEffect(() => {
-    if (box.current!.value.trim() !== text) box.current!.value = text
-    return () => clearTimeout(timer.current)
+    if (timer.current === undefined && box.current!.value.trim() !== text) box.current!.value = text
   }, [text])
+  useEffect(() => () => clearTimeout(timer.current), [])
   return (
     <input
       type="search"
@@ -62,7 +66,10 @@ function SearchBox({ text, onSearch }: { text: string; onSearch: (text: string) 
       ref={box}
       onInput={({ currentTarget: { value } }) => {
         clearTimeout(timer.current)
-        timer.current = setTimeout(() => onSearch(value.trim()), 250)
+        timer.current = setTimeout(() => {
+          timer.current = undefined
+          onSearch(value.trim())
+        }, 250)
       }}
     />
   )
