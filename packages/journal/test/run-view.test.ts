@@ -32,8 +32,13 @@ test("facts come in pages, without texts; a failure has its code", async () => {
     { index: 3, status: "failed", attempts: 2, finishReason: "timeout" },
   ])
   const last = view.at("run", 3)!
-  expect(view.preview(last, 100)).toEqual({ key: null, input: '{"text":"why"}', output: "no" })
-  expect(view.preview(first[1]!.item, 8)).toEqual({ key: null, input: '{"text":', output: "answer 1" })
+  expect(view.preview(last, 100)).toEqual({ key: null, input: '{"text":"why"}', whole: '{"text":"why"}', output: "no" })
+  expect(view.preview(first[1]!.item, 8)).toEqual({
+    key: null,
+    input: '{"text":',
+    whole: '{"text":"prompt 1"}',
+    output: "answer 1",
+  })
   expect(view.read(last)).toMatchObject({ status: "failed", index: 3 })
   expect(view.at("run", 4)).toBeUndefined()
 })

@@ -36,8 +36,13 @@ export interface RunStand extends Pick<RunSummary, "status" | "startedAtMs" | "e
 export interface ItemPreview {
   readonly key: string | null
   readonly input: string | null
+  /** The whole input as JSON, where it is no longer than `wholeLength`. */
+  readonly whole: string | null
   readonly output: string | null
 }
+
+/** Characters: a longer input is not read whole for a line in a list. */
+const wholeLength = 20_000
 
 /**
  * Looks at one run a page at a time, whoever writes it meanwhile. Each question is answered in milliseconds: whoever looks through a
@@ -111,6 +116,7 @@ export class RunView {
     this.#preview ??= this.#database.prepare(
       `SELECT key, CASE status WHEN 'ok' THEN substr(value ->> '$.input', 1, :length)
           ELSE substr(value ->> '$.kept.input', 1, :length) END AS input,
+        iif(length(${wholeInput}) <= ${wholeLength}, ${wholeInput}, NULL) AS whole,
         CASE status WHEN 'ok' THEN substr(coalesce(value ->> '$.output', value), 1, :length)
           ELSE substr(value ->> '$.message', 1, :length) END AS output
       FROM items WHERE item = :item`,
@@ -151,6 +157,8 @@ export class RunView {
     throw new SluiceError("usage", `${this.#path} has no run "${this.#runId}".`, { details: { path: this.#path } })
   }
 }
+
+const wholeInput = "(value -> iif(status = 'ok', '$.input', '$.kept.input'))"
 
 /** Of the run's items; not of those that wait for an input that the last command did not have. */
 const selectFacts = `SELECT item, node, idx AS "index", status, attempts, settledAtMs,

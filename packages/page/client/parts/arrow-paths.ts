@@ -28,7 +28,10 @@ const clearance = 22
 // How large a label is about, and where along its curve it may stand, best first.
 const letterWidth = 7
 const [ascent, descent] = [12, 4]
+// A line is not under the tail of a letter either, nor under what is left free around it.
+const lift = 8
 const places = [0.5, 0.35, 0.65, 0.25, 0.75]
+const sides = ["above", "right", "left"] as const
 const samples = 40
 
 /** An arrow for each pair of nodes that an action joins: straight to a neighbour, else around what stands between. */
@@ -44,29 +47,22 @@ export function arrowsOf(boxes: ReadonlyMap<string, Box>, edges: Edges): Arrow[]
       arrows.push({ curve: route(a, b, [...boxes.values()]), label })
     }
   }
-  return arrows.map(({ curve, label }) =>
-    arrow(
-      curve,
-      label,
-      placeOf(
-        curve,
-        label,
-        arrows.map((each) => each.curve).filter((each) => each !== curve),
-      ),
-    ),
-  )
+  const curves = arrows.map((each) => each.curve)
+  return arrows.map(({ curve, label }) => arrow(curve, label, labelPointOf(curve, label, curves, [...boxes.values()])))
 }
 
-/** Where on its curve a label stands so that no other arrow goes through it. */
-function placeOf(own: Curve, label: string, others: readonly Curve[]): number {
-  if (label === "") return places[0]!
-  const passed = others.flatMap((each) => Array.from({ length: samples + 1 }, (_, at) => pointOf(each, at / samples)))
-  const isFree = (place: number): boolean => {
-    const [x, y] = labelPoint(own, place)
-    const half = (label.length * letterWidth) / 2
-    return !passed.some(([px, py]) => Math.abs(px - x) < half && py > y - ascent && py < y + descent)
-  }
-  return places.find(isFree) ?? places[0]!
+/** Where a label stands so that no arrow, its own neither, and no node is under it; else above the middle of its arrow. */
+function labelPointOf(own: Curve, label: string, all: readonly Curve[], boxes: readonly Box[]): Point {
+  const half = (label.length * letterWidth) / 2
+  const passed = all.flatMap((each) => Array.from({ length: samples + 1 }, (_, at) => pointOf(each, at / samples)))
+  const isFree = ([x, y]: Point): boolean =>
+    !passed.some(([px, py]) => Math.abs(px - x) < half && py > y - ascent && py < y + descent) &&
+    !boxes.some(
+      (box) =>
+        overlaps(x - half, x + half, box.left, right(box)) && overlaps(y - ascent, y + descent, box.top, bottom(box)),
+    )
+  const points = sides.flatMap((side) => places.map((place) => labelPoint(pointOf(own, place), side, half)))
+  return (label === "" ? undefined : points.find(isFree)) ?? points[0]!
 }
 
 function pointOf([from, bend, bend2, to]: Curve, at: number): Point {
@@ -75,10 +71,10 @@ function pointOf([from, bend, bend2, to]: Curve, at: number): Point {
   return [along(0), along(1)]
 }
 
-/** Above the line. */
-function labelPoint(own: Curve, place: number): Point {
-  const [x, y] = pointOf(own, place)
-  return [Math.round(x), Math.round(y) - 5]
+/** The middle of a label's foot: above a point of its line or, where the line is steep, beside it. */
+function labelPoint([x, y]: Point, side: (typeof sides)[number], half: number): Point {
+  if (side === "above") return [Math.round(x), Math.round(y) - lift]
+  return [Math.round(x + (side === "right" ? 1 : -1) * (half + 6)), Math.round(y) + 4]
 }
 
 const wordOf = (action: string): string => (action === "default" ? "then" : action)
@@ -139,14 +135,13 @@ function curve(from: Point, bend: Point, bend2: Point, to: Point): Curve {
   return [from, bend, bend2, to]
 }
 
-function arrow(own: Curve, label: string, place: number): Arrow {
+function arrow(own: Curve, label: string, [labelX, labelY]: Point): Arrow {
   const [from, bend, bend2, to] = own
   // Along the last piece of the curve.
   const before = bend2[0] === to[0] && bend2[1] === to[1] ? from : bend2
   const length = Math.hypot(to[0] - before[0], to[1] - before[1]) || 1
   const [dx, dy] = [((to[0] - before[0]) / length) * headLength, ((to[1] - before[1]) / length) * headLength]
   const [baseX, baseY] = [to[0] - dx, to[1] - dy]
-  const [labelX, labelY] = labelPoint(own, place)
   const points = (...all: readonly Point[]): string =>
     all.map(([x, y]) => `${Math.round(x)},${Math.round(y)}`).join(" ")
   return {

@@ -14,6 +14,9 @@ import { keepPlace, placeNow } from "../live/list-address.ts"
 const rowHeight = 30
 const mostRows = 1_100_000
 
+/** Columns whose texts may be cut, and are whole in their titles. */
+const texts = new Set(["asked", "answered", "finish"])
+
 const columns: readonly { readonly title: string; readonly class: string; readonly sort?: ItemSort }[] = [
   { title: "Status", class: "status", sort: "status" },
   { title: "#", class: "index", sort: "index" },
@@ -205,7 +208,7 @@ function Row({
     output,
   } = row
   const cell = (kind: string, text: string | undefined): JSX.Element => (
-    <span class={kind} role="gridcell" dir="auto" title={kind === "finish" ? text : undefined}>
+    <span class={kind} role="gridcell" dir="auto" title={texts.has(kind) ? text : undefined}>
       {text}
     </span>
   )
@@ -230,7 +233,7 @@ function Row({
       </span>
       <span class="index" role="gridcell" title={`${node}[${index}]`}>
         <a href={`#/row/${row.row}`} tabIndex={-1}>
-          {isNamed && <span class="node">{node.split("/").at(-1)}</span>}
+          {isNamed && <span class="whose">{node.split("/").at(-1)}</span>}
           {key ?? index}
         </a>
       </span>

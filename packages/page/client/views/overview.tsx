@@ -2,7 +2,7 @@ import type { JSX } from "preact"
 import { useState } from "preact/hooks"
 import { limitWords } from "../../src/chart/mark-words.ts"
 import type { PageState } from "../../src/wire.ts"
-import { about, clock, count, dollars, isOver, quotaWords, range, short } from "../format.ts"
+import { about, clock, count, dollars, duration, isOver, quotaWords, range, short } from "../format.ts"
 import { perMinute } from "../live/columns.ts"
 import type { Live } from "../live/connection.ts"
 import { useLive } from "../live/hooks.ts"
@@ -75,6 +75,7 @@ function FromJournal({ state }: { state: PageState }): JSX.Element {
 function Figures({ state, isWatched }: { state: PageState; isWatched: boolean }): JSX.Element {
   const { items, total, perMinute: rate, eta, calls, tokens, usd, budget, waiting } = state
   const settled = items.ok + items.failed
+  const isPast = isOver(state)
   const waits = waiting.reduce((sum, each) => sum + each.calls, 0)
   const earlier = items.replayed > 0 ? `${count(items.replayed)} from before` : undefined
   return (
@@ -101,8 +102,16 @@ function Figures({ state, isWatched }: { state: PageState; isWatched: boolean })
           />
         </>
       )}
-      <Figure name="Rate" value={`${short(rate)}/min`} more={`${count(calls.sent)} calls sent`} />
-      <Figure name="Time left" value={eta ? about(eta.ms) : "–"} more={eta && range(eta.lowMs, eta.highMs)} />
+      <Figure
+        name={isPast ? "Mean rate" : "Rate"}
+        value={`${short(isPast ? meanRate(state) : rate)}/min`}
+        more={`${count(calls.sent)} calls sent`}
+      />
+      {isPast ? (
+        <Figure name="Took" value={duration(state.elapsedMs)} />
+      ) : (
+        <Figure name="Time left" value={eta ? about(eta.ms) : "–"} more={eta && range(eta.lowMs, eta.highMs)} />
+      )}
       <Figure
         name="Tokens"
         value={short(tokens.input + tokens.output)}
@@ -122,6 +131,11 @@ function Figures({ state, isWatched }: { state: PageState; isWatched: boolean })
       {budget && <Figure name="Budget left" value={dollars(budget.left)} more={`of ${dollars(budget.limit)}`} />}
     </dl>
   )
+}
+
+/** Items a minute of a run that is over; those from an earlier run took none of its time. */
+function meanRate({ items: { ok, failed, replayed }, elapsedMs }: PageState): number {
+  return elapsedMs > 0 ? (Math.max(0, ok + failed - replayed) * 60_000) / elapsedMs : 0
 }
 
 function Charts({ live }: { live: Live }): JSX.Element | null {

@@ -120,7 +120,7 @@ export class JournalSource implements TextSource {
   }
 
   preview(node: string, index: number): ReturnType<TextSource["preview"]> {
-    const { view, redact, longestSecret } = this.#options
+    const { view, prompt, redact, longestSecret } = this.#options
     // A key across the end of what is read is not found, but lies in this last part of it, which is not shown.
     const unsure = Math.max(longestShape, longestSecret * longestLetter)
     const mostRead = previewLength + unsure
@@ -132,10 +132,13 @@ export class JournalSource implements TextSource {
     const item = view.at(node, index)
     const found = item === undefined ? undefined : view.preview(item, mostRead)
     if (!found) return undefined
-    const { key, input, output } = found
+    const { key, input, whole, output } = found
     return {
       ...(key !== null && { key: beginning(key, previewLength, redact) }),
-      ...(input !== null && { input: plainPreview(cut(input)) }),
+      ...(input !== null && {
+        input:
+          whole === null ? plainPreview(cut(input)) : cut(askedOf(JSON.parse(whole), key, prompt).slice(0, mostRead)),
+      }),
       ...(output !== null && { output: cut(output) }),
     }
   }
@@ -211,6 +214,19 @@ export class JournalSource implements TextSource {
   }
 }
 
+/** In a line: what of the input is asked, where that is known; not what the item is called, which stands beside it. */
+function askedOf(input: unknown, key: string | null, prompt: ((input: unknown) => string) | undefined): string {
+  if (typeof input !== "object" || input === null) return textOf(input)
+  const whole = prompt && asked(input, prompt)
+  const fields = Object.entries(input).map(([name, value]) => {
+    const text = typeof value === "string" ? value : JSON.stringify(value)
+    return { name, text }
+  })
+  const told = fields.filter(({ text }) => text !== key && text !== "" && (whole === undefined || whole.includes(text)))
+  if (told.length === 0) return whole ?? JSON.stringify(input)
+  return told.length === 1 ? told[0]!.text : told.map(({ name, text }) => `${name}: ${text}`).join(", ")
+}
+
 /** The beginning of an object without the marks of JSON. */
 function plainPreview(json: string): string {
   if (!json.startsWith("{")) return json
@@ -220,6 +236,8 @@ function plainPreview(json: string): string {
     .replaceAll(/,(?=\w)/g, ", ")
     .replaceAll(/"(?=,|\}?$)|(?<=: )"/g, "")
     .replace(/\}$/, "")
+    .replaceAll(/\\(["\\])/g, "$1")
+    .replaceAll(/\\[nrt]/g, " ")
 }
 
 function asked(input: unknown, prompt: ((input: unknown) => string) | undefined): string {

@@ -25,7 +25,7 @@ test("it swings around what stands between, back, and to the node itself", () =>
   expect(arrows(column, { b: { again: "a" } })).toMatchObject([{ path: "M100,110 C129,110 129,20 100,20" }])
   // Around what is wider, too: its middle, three quarters of the way to the bends, is 22 pixels beside.
   const wide = { ...column, b: { ...column.b, width: 220 } }
-  expect(arrows(wide, { a: { skip: "c" } })).toMatchObject([{ path: "M100,20 C289,20 289,200 100,200", labelX: 242 }])
+  expect(arrows(wide, { a: { skip: "c" } })).toMatchObject([{ path: "M100,20 C289,20 289,200 100,200", labelX: 262 }])
   expect(arrows(column, { b: { again: "b" } })).toMatchObject([{ path: "M67,130 C67,160 33,160 33,130" }])
 })
 
@@ -38,7 +38,7 @@ test("the head points where the arrow comes in; actions to one node share an arr
       head: "M170,20 L162,24 162,16 Z",
       label: "then, again",
       labelX: 135,
-      labelY: 15,
+      labelY: 12,
     },
   ])
   expect(arrows({ a: box(0, 0) }, edges)).toEqual([])
@@ -50,4 +50,31 @@ test("a label stands where no other arrow goes through it", () => {
   expect(label({ a: { none: "c" } })).toBe(220)
   // Straight through its middle.
   expect(label({ a: { none: "c" }, b: { default: "d" } })).toBe(146)
+})
+
+test("a label stands beside a line that is steep, and on no node", () => {
+  const [down] = arrows({ a: box(0, 0), b: box(0, 90) }, { a: { empty: "b" } })
+  // The line is at 50, and half of the word is 17 wide.
+  expect(down!.labelX).toBeGreaterThan(50 + 17)
+  expect(down!.labelY).toBeGreaterThan(40 + 12)
+  expect(down!.labelY).toBeLessThan(90)
+  // To the next row, at a slant: whether above or beside, the line does not go through the word.
+  const [slant] = arrows({ a: box(340, 0), b: box(0, 90) }, { a: { empty: "b" } })
+  const [x1, y1, x2, y2, x3, y3, x4, y4] = slant!.path.match(/-?\d+/g)!.map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
+  for (let at = 0; at <= 1; at += 0.01) {
+    const along = (a: number, b: number, c: number, d: number): number =>
+      a * (1 - at) ** 3 + b * 3 * at * (1 - at) ** 2 + c * 3 * at ** 2 * (1 - at) + d * at ** 3
+    const isBeside = Math.abs(along(x1, x2, x3, x4) - slant!.labelX) >= 17
+    const y = along(y1, y2, y3, y4)
+    expect(isBeside || y <= slant!.labelY - 12 || y >= slant!.labelY + 3).toBe(true)
+  }
 })
