@@ -1,9 +1,8 @@
+import { round, seconds } from "../quota/telling/in-words.ts"
 import type { Crowding } from "./crowding.ts"
 import type { Diagnosis } from "./diagnose.ts"
 import type { LimitFacts, RefusalFacts } from "./refusal-facts.ts"
 import type { LedgerState } from "./state.ts"
-
-const round = (value: number): string => (Math.round(value * 100) / 100).toLocaleString("en-US")
 
 const silence = "nothing since"
 
@@ -14,12 +13,12 @@ export function observedIn(
   { concurrency, crowding, limits }: LedgerState,
 ): string {
   const { retryAfterMs } = facts
-  const delay = retryAfterMs === undefined ? "no delay named" : `room in ${round(retryAfterMs / 1_000)} s`
+  const delay = retryAfterMs === undefined ? "no delay named" : `room in ${seconds(retryAfterMs)}`
   switch (diagnosis.cause) {
     case "account":
       return diagnosis.why === "never" ? "the vendor names a limit of 0" : "the account cannot pay, or may not call"
     case "day":
-      return `a day's total is gone, back in ${round(diagnosis.waitMs / 1_000)} s`
+      return `a day's total is gone, back in ${seconds(diagnosis.waitMs)}`
     case "growth":
       return "traffic rose too fast for the vendor"
     case "same-event":
@@ -54,7 +53,7 @@ function ofLimit(cause: Extract<Diagnosis, { limit: number }>["cause"], limit: L
       return `${round(recent)} of ${round(limit.limit)} used, ${admitted > 0 ? delay : silence}`
     case "bucket":
     case "doubt":
-      return `${round(level)} of ${round(limit.limit)} left in a ${limit.kind} window that has room in ${round(freedMs / 1_000)} s, ${delay}`
+      return `${round(level)} of ${round(limit.limit)} left in a ${limit.kind} window that has room in ${seconds(freedMs)}, ${delay}`
     case "depth":
       if (remaining !== undefined && remaining > amount)
         return `${round(remaining)} remain, and ${round(own)} had left together`
@@ -63,7 +62,7 @@ function ofLimit(cause: Extract<Diagnosis, { limit: number }>["cause"], limit: L
       if (limit.justFreed >= amount) return `the window had just made room for ${round(limit.justFreed)}, ${delay}`
       return `calls left one by one, ${delay}`
     case "rate":
-      return `${round(admitted)} passed in ${round(sinceMs / 1_000)} s, at most ${round(measured * windowMs)} in ${round(windowMs / 1_000)} s`
+      return `${round(admitted)} passed in ${seconds(sinceMs)}, at most ${round(measured * windowMs)} in ${seconds(windowMs)}`
     case "level":
       return `${round(level)} were taken to be left, ${delay}`
   }

@@ -1,35 +1,26 @@
 import { type Cost, SluiceError } from "@sluice/core"
 import { invalidOption } from "@sluice/core/internal"
+import { round, seconds } from "./telling/in-words.ts"
 
-const round = (value: number): string => (Math.round(value * 100) / 100).toLocaleString("en-US")
 const dollars = (usd: number): string => Math.max(0, usd).toFixed(4)
-const seconds = (ms: number): string => `${round(ms / 1_000)} s`
+
+const lowerBudget = "Raise budgetUsd, or lower max_tokens (without it the longest answer of the model counts)."
 
 export function closed(quota: string): SluiceError {
-  return new SluiceError(
-    "limiter-closed",
-    `${quota} is closed and admits no more calls. Create a new quota, or close it later.`,
-  )
+  return new SluiceError("limiter-closed", `${quota} is closed and admits no more calls. Close it later.`)
 }
 
 export function oversize(
   quota: string,
   { name, amount, largest }: { name: string; amount: number; largest: number },
 ): SluiceError {
-  if (name === "budgetUsd") {
-    return new SluiceError(
-      "cost-exceeds-limit",
-      `${quota}: this call may cost $${dollars(amount)}, and budgetUsd is $${dollars(largest)} in all. It was not sent. ` +
-        "Lower max_tokens (without it the longest answer of the model counts), or raise budgetUsd.",
-      { details: { limit: name, amount, largest } },
-    )
-  }
-  return new SluiceError(
-    "cost-exceeds-limit",
-    `${quota}: this call needs ${round(amount)} of ${name}, which allows ${round(largest)} in all, so it can never be sent. ` +
-      "Split the input, lower max_tokens, or raise the limit.",
-    { details: { limit: name, amount, largest } },
-  )
+  const why =
+    name === "budgetUsd"
+      ? `may cost $${dollars(amount)}, and budgetUsd is $${dollars(largest)} in all. It was not sent. ${lowerBudget}`
+      : `needs ${round(amount)} of ${name}, which allows ${round(largest)} in all, so it can never be sent. Split the input, lower max_tokens, or raise the limit.`
+  return new SluiceError("cost-exceeds-limit", `${quota}: this call ${why}`, {
+    details: { limit: name, amount, largest },
+  })
 }
 
 export function wrongCost(quota: string, cost: Cost): SluiceError {
@@ -80,8 +71,7 @@ export function exhausted(
 export function budget(quota: string, needsUsd: number, leftUsd: number): SluiceError {
   return new SluiceError(
     "budget-exhausted",
-    `${quota}: this call may cost $${dollars(needsUsd)} and $${dollars(leftUsd)} of budgetUsd is left. It was not sent. ` +
-      "Raise budgetUsd to go on, or lower max_tokens (without it the longest answer of the model counts).",
+    `${quota}: this call may cost $${dollars(needsUsd)} and $${dollars(leftUsd)} of budgetUsd is left. It was not sent. ${lowerBudget}`,
     { details: { needsUsd, leftUsd } },
   )
 }

@@ -15,6 +15,8 @@ const tailBytes = 4096
  * What the pieces of an answer say, while they go by. Never throws: the bytes are the caller's, whatever they say.
  */
 export class StreamReading {
+  /** All has come, though nobody has read that there is no more: a client of OpenAI's leaves at `[DONE]`. */
+  isWhole = false
   readonly #vendor: Vendor
   readonly #facts: CallAttempt["facts"]
   readonly #likelyInputTokens: number
@@ -27,7 +29,6 @@ export class StreamReading {
   #tail = new Uint8Array(0)
   #hasBegun = false
   #hasOutput = false
-  #isLast = false
   #unreadable: Error | undefined
 
   constructor({ prepared, facts, estimate }: CallAttempt, type: ReturnType<typeof contentTypeOf>) {
@@ -46,11 +47,6 @@ export class StreamReading {
   /** A piece of the answer has come. */
   get hasOutput(): boolean {
     return this.#hasOutput
-  }
-
-  /** All has come, though nobody has read that there is no more: a client of OpenAI's leaves at `[DONE]`. */
-  get isWhole(): boolean {
-    return this.#isLast && this.#hasOutput
   }
 
   /** Whether the vendor has counted everything that came. */
@@ -110,7 +106,7 @@ export class StreamReading {
         this.#facts?.event(event.data)
         if (fact?.error && !this.#vendor.takesAnything) return fact.error
         if (!fact?.prelude) this.#hasBegun = true
-        if (fact?.last) this.#isLast = true
+        if (fact?.last) this.isWhole = true
         if (fact?.output) {
           this.#hasOutput = true
           this.#uncounted++
