@@ -34,6 +34,7 @@ export {
 export { checkLimiter, concurrency, itemChecks, onError, order, policyChecks, retry } from "./items/item-checks.ts"
 export { OneItem } from "./items/one-item.ts"
 export { hashText } from "./hash-text.ts"
+export { hideKeyShapes } from "./key-shapes.ts"
 export { isLoopback, isSameOrigin } from "./same-machine.ts"
 export { nearest, nearestName } from "./nearest.ts"
 export { runWithin } from "./ports/event-sink.ts"

@@ -1,5 +1,6 @@
 import type { Attributes } from "@opentelemetry/api"
 import type { CallContent } from "@sluice/core"
+import { hideKeyShapes } from "@sluice/core/internal"
 
 interface MessagePart {
   readonly type: string
@@ -17,9 +18,9 @@ interface Message {
   readonly finish_reason?: string
 }
 
-/** Prompt and answer in the form of the conventions, out of any vendor's. What is neither text nor a tool is named without its content. */
+/** Prompt and answer in the form of the conventions, out of any vendor's. What is neither text nor a tool is named without its content; no key is in it. */
 export function messagesOf(
-  { request, answer, pieces }: CallContent,
+  { request, answer, pieces, hide = (text) => text }: CallContent,
   finishReasons: readonly string[] = [],
 ): Attributes {
   const asked = request === undefined ? undefined : parsed(request)
@@ -34,10 +35,11 @@ export function messagesOf(
     const reason = finishReasons[choice]
     return reason === undefined ? message : { ...message, finish_reason: reason }
   })
+  const told = (value: unknown): string => hideKeyShapes(hide(JSON.stringify(value)))
   return {
-    ...(system.length > 0 && { "gen_ai.system_instructions": JSON.stringify(system) }),
-    ...(input.length > 0 && { "gen_ai.input.messages": JSON.stringify(input) }),
-    ...(output.length > 0 && { "gen_ai.output.messages": JSON.stringify(output) }),
+    ...(system.length > 0 && { "gen_ai.system_instructions": told(system) }),
+    ...(input.length > 0 && { "gen_ai.input.messages": told(input) }),
+    ...(output.length > 0 && { "gen_ai.output.messages": told(output) }),
   }
 }
 

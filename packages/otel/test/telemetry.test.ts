@@ -152,6 +152,37 @@ it("a key in the address, or echoed by the vendor, is in nothing that is sent", 
   expect(set.sent.join("")).not.toContain(key)
 })
 
+it.each([false, true])(
+  "with content too, no key is in what is sent: neither the call's own, whatever its form and however a stream parts it, nor any that has a key's shape; stream: %s",
+  async (isStream) => {
+    const set = await setUp()
+    const other = `sk-proj-${"a".repeat(24)}`
+    const said = `own my-own-secret, another\n${other}`
+    const pieces = said.split(/(?<=my-own|sk-proj-a)/)
+    const echo = isStream
+      ? pieces.map((content) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`).join("")
+      : JSON.stringify({ choices: [{ message: { role: "assistant", content: said } }] })
+    const type = isStream ? "text/event-stream" : "application/json"
+    const fetch = limitedFetch({
+      onEvent: telemetry({ ...set.providers, content: true }),
+      fetch: async () => new Response(echo, { headers: { "content-type": type } }),
+    })
+    const asked = `is it my-own-secret or\n${other}`
+    const response = await fetch(url, {
+      ...init,
+      headers: { authorization: "Bearer my-own-secret" },
+      body: JSON.stringify({ model: "m", stream: isStream, messages: [{ role: "user", content: asked }] }),
+    })
+    await response.text()
+    await set.flush()
+    expect(set.spans.find(({ name }) => name === "chat m")!.attributes).toMatchObject({
+      "gen_ai.input.messages": expect.stringContaining("is it [redacted] or\\n[redacted]"),
+      "gen_ai.output.messages": expect.stringContaining("own [redacted], another\\n[redacted]"),
+    })
+    expect(set.sent.join("")).not.toMatch(/my-own-secret|sk-proj-a/)
+  },
+)
+
 it("events that are passed on by hand become spans too, only nothing nests inside them", async () => {
   const set = await setUp()
   const otel = telemetry(set.providers)

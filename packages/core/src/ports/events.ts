@@ -210,4 +210,6 @@ export interface CallContent {
   readonly answer?: unknown
   /** The data of a stream's events. */
   readonly pieces?: readonly string[]
+  /** Takes the call's own credentials out of a text that is to be shown: vendors echo them, and a stream may part them. */
+  readonly hide?: (text: string) => string
 }

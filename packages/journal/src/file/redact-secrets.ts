@@ -1,14 +1,5 @@
+import { hideKeyShapes } from "@sluice/core/internal"
 import { exactDigits } from "../values/exact-json.ts"
-
-// Where a key may begin: at a word's beginning, or after an escape of JSON or of an address, which ends in a letter or a digit.
-const start = String.raw`(?:\b|(?<=\\[bfnrt]|\\u[\da-fA-F]{4}|%[\da-fA-F]{2}))`
-// Keys as the vendors print them: OpenAI, Anthropic, Google, Groq, xAI, and whatever follows "Bearer".
-const shapes = [
-  String.raw`(?:sk|gsk|xai|pk|rk)-[\w-]{16,}`,
-  String.raw`AIza[\w-]{30,}`,
-  String.raw`Bearer(?:\s|\\+[nrt]|%(?:20|0[9AD]))+[\w.~+/-]{8,}=*`,
-]
-const keyShapes = new RegExp(shapes.map((shape) => start + shape).join("|"), "g")
 
 const mark = "[redacted]"
 const known = new WeakMap<readonly string[], readonly string[]>()
@@ -24,7 +15,7 @@ const known = new WeakMap<readonly string[], readonly string[]>()
  * ```
  */
 export function redactSecrets(text: string, secrets: readonly string[]): string {
-  return redactListed(text, formsOf(secrets)).replaceAll(keyShapes, mark)
+  return hideKeyShapes(redactListed(text, formsOf(secrets)))
 }
 
 /**

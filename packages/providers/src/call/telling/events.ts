@@ -117,7 +117,7 @@ export class CallEvents {
       ...(facts && facts.finishReasons.length > 0 ? { finishReasons: facts.finishReasons } : {}),
       ...(usage ? { usage } : {}),
       ...(onEvent.wantsContent
-        ? { content: { ...(text === undefined ? {} : { request: text }), ...facts?.content } }
+        ? { content: { ...(text === undefined ? {} : { request: text }), ...facts?.content, hide: prepared.hide } }
         : {}),
     })
   }
