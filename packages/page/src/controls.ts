@@ -14,6 +14,7 @@ export interface PageControls {
   readonly stop?: () => void
   /** New limits, by the names of `limitedFetch`; `fetch.update` takes them. Throws when one makes no sense. */
   readonly update?: (limits: Readonly<Record<string, number>>) => void
+  /** Asks failed items again, after the others. Once is enough: it is not wanted anew before that has begun (`begin`, or a run's `run-start`). */
   readonly retryFailed?: () => void
 }
 

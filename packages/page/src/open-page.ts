@@ -144,6 +144,7 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
 
   const control = (body: unknown): ControlEvent["action"] => {
     const { action, changes } = parseControl(body)
+    if (action === "retry-failed" && model.isRetryWanted) throw new Error("That is wanted already.")
     carryOut(controls, action, changes)
     const event: ControlEvent = {
       type: "control",

@@ -62,6 +62,8 @@ export interface PageState {
   readonly trouble?: string
   /** What the buttons may do. */
   readonly actions: readonly ControlAction[]
+  /** Somebody wants failed items asked again, and that has not begun. */
+  readonly isRetryWanted: boolean
   /** Changes whenever an item does. */
   readonly version: number
   /** Items that are read from the journal still. */

@@ -3,7 +3,7 @@ import path from "node:path"
 import type { Page } from "playwright-core"
 import { expect, test, vi } from "vitest"
 import { hasBrowser, openTab, startBrowser } from "./chromium.ts"
-import { type Run, soon, startRun, until } from "./command.ts"
+import { handsOn, type Run, soon, startRun, until } from "./command.ts"
 import { type ScriptedVendor, scriptedVendor } from "./scripted-vendor.ts"
 
 vi.setConfig({ testTimeout: 120_000 })
@@ -101,4 +101,27 @@ test.skipIf(!hasBrowser)("limits that were changed on the page hold for the retr
   await soon(() => status(page)).toContain("done")
   await browser.close()
   expect(await run.code).toBe(0)
+})
+
+test.skipIf(!hasBrowser)("“Retry failed” in the middle of a run is acknowledged, and wanted once", async () => {
+  const { vendor, run, page, close } = await inTheMiddle()
+  await press(page, "Retry 1 failed")
+  await soon(() => page.getByRole("button", { name: "Retry follows" }).isDisabled()).toBe(true)
+  const again = await page.evaluate(async () => {
+    const headers = { "content-type": "application/json" }
+    const response = await fetch("/api/control", { method: "POST", headers, body: '{"action":"retry-failed"}' })
+    return [response.status, await response.text()]
+  })
+  expect(again).toEqual([400, "That is wanted already."])
+  vendor.release()
+  // The next one, of what fails again, can be wanted.
+  await soon(() => vendor.prompts.length).toBe(21)
+  await soon(() => page.getByRole("button", { name: "Retry 1 failed" }).isEnabled()).toBe(true)
+  await close()
+  expect(await run.code).toBe(1)
+  expect((await handsOn(run.folder)).map(({ action }) => action)).toEqual(["retry-failed"])
+  const [first = "", second = ""] = run.said().split("Done. ").slice(1)
+  expect(first).toContain("Failed items are asked again now.")
+  expect(first).not.toContain("--retry-failed")
+  expect(second).toContain("--retry-failed tries the failed ones again.")
 })

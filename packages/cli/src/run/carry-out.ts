@@ -247,7 +247,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
     }
     const { places, path } = checked
     const facts = { out: isLeft ? places.out : out, failures: places.failed, journal: path, interrupted }
-    progress.summary(result, { ...facts, failing: marks?.failing })
+    progress.summary(result, { ...facts, failing: marks?.failing, again: checked.page?.isRetryWanted })
   }
   if (isLeft) return isUnread ? exitCodes.done : exitCodes.interrupted
   if (result.stopped) return exitCodes.stopped

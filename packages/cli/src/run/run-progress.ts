@@ -40,6 +40,8 @@ interface SummaryFacts {
   readonly interrupted: boolean
   /** Answers that fail a check of `--assert`; `undefined` where there is none. */
   readonly failing?: number | undefined
+  /** What failed is asked again at once, as somebody wants on the page. */
+  readonly again?: boolean | undefined
 }
 
 export interface ProgressOptions {
@@ -141,7 +143,15 @@ function plainError(value: unknown): unknown {
 
 function summaryOf(
   result: BulkRunResult | undefined,
-  { out, failures, journal, interrupted, failing, total: all }: SummaryFacts & { readonly total: number | undefined },
+  {
+    out,
+    failures,
+    journal,
+    interrupted,
+    failing,
+    again,
+    total: all,
+  }: SummaryFacts & { readonly total: number | undefined },
   { total }: Spending,
 ): string {
   const { ok = 0, failed = 0, replayed = 0, stopped } = result ?? {}
@@ -163,7 +173,8 @@ function summaryOf(
   ]
   if (journal !== undefined && (isLeft || (stopped && !stopsAgain(stopped))))
     parts.push("The same command goes on from here.")
-  if (journal !== undefined && failed > 0) parts.push("--retry-failed tries the failed ones again.")
+  if (journal !== undefined && failed > 0)
+    parts.push(again ? "Failed items are asked again now." : "--retry-failed tries the failed ones again.")
   return parts.join(" ")
 }
 

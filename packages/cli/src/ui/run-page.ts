@@ -36,7 +36,7 @@ export class RunPage {
   #total: number | undefined
   /** What runs now asks failed items alone; what is open is the same command's. */
   isRetry = false
-  #isRetryWanted = false
+  isRetryWanted = false
   #isInterrupted = false
   #isRunning = false
   readonly #later: ControlEvent[] = []
@@ -53,7 +53,7 @@ export class RunPage {
 
   /** Failed items are asked again once the others are through. */
   readonly retryFailed = (): void => {
-    this.#isRetryWanted = true
+    this.isRetryWanted = true
     this.#wake?.()
   }
 
@@ -64,7 +64,7 @@ export class RunPage {
     if (changed) run.hands.controls.update?.(changed)
     this.#shown = run
     this.#total = run.total
-    this.#isRetryWanted = false
+    this.isRetryWanted = false
     if (this.#page) this.#page.begin()
     else this.#page = await this.#open(run)
     this.#isRunning = true
@@ -79,21 +79,21 @@ export class RunPage {
   end(status: "ok" | "failed" | "cancelled", interrupted: boolean): void {
     this.#isRunning = false
     this.#page?.end(status)
-    if (!interrupted || !this.#isRetryWanted) return
+    if (!interrupted || !this.isRetryWanted) return
     // Whoever ends a run does not want it to begin again.
-    this.#isRetryWanted = false
+    this.isRetryWanted = false
     this.#print("Failed items are not asked again, as was wanted before: the run was ended.")
   }
 
   /** Resolves when nobody looks any more, at a Ctrl-C, or with `true` when failed items are to be asked again. */
   async linger(): Promise<boolean> {
-    if (this.#page && this.#page.viewers > 0 && !this.#isRetryWanted && !this.#isInterrupted) {
+    if (this.#page && this.#page.viewers > 0 && !this.isRetryWanted && !this.#isInterrupted) {
       this.#print("The page stays until its tab is closed, or Ctrl-C.")
       const controller = new AbortController()
       this.#wake = () => controller.abort()
       await untilUnseen(this.#page, this.#terminal.clock, controller.signal)
     }
-    this.isRetry = this.#isRetryWanted && !this.#isInterrupted
+    this.isRetry = this.isRetryWanted && !this.#isInterrupted
     return this.isRetry
   }
 

@@ -52,9 +52,14 @@ export function Controls(): JSX.Element | null {
           Stop…
         </button>
       )}
-      {can("retry-failed") && state.items.failed > 0 && (
-        <button type="button" disabled={isOff} onClick={() => act("retry-failed")}>
-          Retry {count(state.items.failed)} failed
+      {can("retry-failed") && state.items.failed > 0 && status !== "draining" && (
+        <button
+          type="button"
+          disabled={isOff || state.isRetryWanted}
+          onClick={() => act("retry-failed")}
+          title="Failed items are asked again, after the others"
+        >
+          {state.isRetryWanted ? "Retry follows" : `Retry ${count(state.items.failed)} failed`}
         </button>
       )}
       {wrong !== undefined && (

@@ -129,7 +129,7 @@ function controlWords({ action, by, changes }: ToldEvent<"control">): string {
     update: `Changed: ${Object.entries(changes ?? {})
       .map(([name, to]) => `${limitWords(name)} ${count(to)}`)
       .join(", ")}`,
-    "retry-failed": "Failed items are asked again",
+    "retry-failed": "Failed items are to be asked again",
   }
   return `${words[action]} (${by}).`
 }

@@ -10,7 +10,7 @@ import type { RunModelOptions } from "./run-model-options.ts"
 import type { RunSums } from "./run-sums.ts"
 import { forecast } from "./forecast.ts"
 import { NodeTally } from "./node-tally.ts"
-import { perMinute, WatchedQuotas } from "./watched-quotas.ts"
+import { perMinute, totalOf, WatchedQuotas } from "./watched-quotas.ts"
 import { RateWindow } from "./rate-window.ts"
 import { reasonWords, WaitingCalls } from "./waiting-calls.ts"
 
@@ -23,6 +23,7 @@ export class RunModel {
   readonly traces: Traces
   readonly startWallMs: number
   status: RunStatus = "running"
+  isRetryWanted = false
   readonly #options: RunModelOptions
   readonly #startMs: number
   /** From a journal, which has the wall's time alone: where a machine sleeps, that goes on and the other does not. */
@@ -52,9 +53,8 @@ export class RunModel {
     this.#startMs = options.clock.now()
     this.startWallMs = startWallMs ?? options.clock.wallNow()
     this.#isRead = startWallMs !== undefined
-    const at = (atMs: number): number => this.at(atMs)
-    this.marks = new MarkList(at)
-    this.traces = new Traces(at)
+    this.marks = new MarkList((atMs) => this.at(atMs))
+    this.traces = new Traces((atMs) => this.at(atMs))
   }
 
   /** On the page's clock. */
@@ -132,11 +132,13 @@ export class RunModel {
   /** It goes on again, after an end. */
   begin(): void {
     this.status = "running"
+    this.isRetryWanted = false
     this.#endedMs = undefined
   }
 
   end(status: "ok" | "failed" | "cancelled" | "interrupted", atMs: number = this.now()): void {
     this.status = status
+    this.isRetryWanted &&= status !== "cancelled"
     this.#endedMs = atMs
   }
 
@@ -164,7 +166,7 @@ export class RunModel {
     if (this.isOver) return
     const quotas = this.#quotas.now()
     this.series.close(this.now(), {
-      inFlight: this.#callsInFlight(),
+      inFlight: totalOf(this.#inFlight),
       requestLimit: perMinute(quotas, ["requests"]),
       tokenLimit: perMinute(quotas, ["tokens"]) ?? perMinute(quotas, ["inputTokens", "outputTokens"]),
       waiting: new Map(this.#waiting.now),
@@ -172,15 +174,14 @@ export class RunModel {
   }
 
   state(): PageState {
-    const { title, total: totalOf, actions, loading } = this.#options
+    const { title, total: itemsInAll, actions, loading } = this.#options
     const atMs = this.now()
     const { counts, replayed, retried, cut, version } = this.columns
     const [inFlight = 0, ok = 0, failed = 0, cancelled = 0] = counts
     const quotas = this.#quotas.now()
-    const total = totalOf()
+    const total = itemsInAll()
     const left = total === undefined ? 0 : Math.max(0, total - ok - failed)
-    const asked = Math.max(1, this.#asked)
-    const tokens = this.#input + this.#output
+    const [asked, tokens] = [Math.max(1, this.#asked), this.#input + this.#output]
     const [settles, startMs] = [this.#settles, this.#firstSettleMs]
     const each = { requestsEach: this.#sent / asked, tokensEach: tokens / asked }
     const isStill = this.isOver || this.status === "paused"
@@ -197,7 +198,7 @@ export class RunModel {
       items: { ok, failed, inFlight, cancelled, replayed, retried, cut },
       perMinute: this.isOver ? 0 : this.#settles.perMinute(atMs, 30_000, this.#firstSettleMs),
       ...(eta && { eta }),
-      calls: { inFlight: this.#callsInFlight(), sent: this.#sent, retried: this.#retried, refused: this.#refused },
+      calls: { inFlight: totalOf(this.#inFlight), sent: this.#sent, retried: this.#retried, refused: this.#refused },
       waiting: this.#waiting.list(),
       tokens: {
         input: this.#input,
@@ -211,14 +212,11 @@ export class RunModel {
       quotas,
       ...(this.#trouble !== undefined && !this.isOver && { trouble: this.#trouble }),
       actions: actions(),
+      isRetryWanted: this.isRetryWanted,
       version,
       loading: loading(),
       nodes: this.#nodes.state(atMs, this.isOver),
     }
-  }
-
-  #callsInFlight(): number {
-    return [...this.#inFlight.values()].reduce((sum, each) => sum + each, 0)
   }
 
   #startItem(event: ToldEvent<"item-start">): void {
@@ -292,6 +290,7 @@ export class RunModel {
   }
 
   #control(action: ControlAction): void {
+    if (action === "retry-failed") this.isRetryWanted = true
     if (this.isOver) return
     if (action === "pause") this.status = "paused"
     else if (action === "resume") this.status = "running"

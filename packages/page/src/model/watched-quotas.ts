@@ -32,3 +32,8 @@ export function perMinute(quotas: readonly QuotaView[], dimensions: readonly str
   )
   return known.length === 0 ? undefined : known.reduce((sum, { limit }) => sum + limit, 0)
 }
+
+/** Of all quotas together. */
+export function totalOf(each: ReadonlyMap<string, number>): number {
+  return [...each.values()].reduce((sum, count) => sum + count, 0)
+}
