@@ -1,5 +1,7 @@
+import { VirtualClock } from "@sluice/lab"
 import type { Locator, Page } from "playwright-core"
-import { expect, test, vi } from "vitest"
+import { expect, onTestFinished, test, vi } from "vitest"
+import { openPage } from "../src/index.ts"
 import { hasBrowser, openTab, startBrowser, type Tab } from "./chromium.ts"
 import { soon } from "./command.ts"
 import { journalPage } from "./told-journal.ts"
@@ -112,4 +114,35 @@ test.skipIf(!hasBrowser)("a list is put in order by the keyboard, which stays on
   await soon(() => grid.getByRole("row").nth(1).textContent()).toContain("Answer 0")
   expect(await focused()).toBe("# ↑")
   expect(await grid.getByRole("columnheader", { name: "#" }).getAttribute("aria-sort")).toBe("ascending")
+})
+
+test.skipIf(!hasBrowser)("who comes back to a list that has grown above is at the same item", async () => {
+  const clock = new VirtualClock()
+  const page = await openPage({ title: "told", clock })
+  onTestFinished(() => page.close())
+  const fail = async (index: number): Promise<void> => {
+    const told = { atMs: clock.now(), runId: "r", node: "n", index, spanId: index }
+    page.onEvent({ type: "item-start", ...told })
+    page.onEvent({ type: "item-end", status: "failed", error: new Error("no"), attempts: 1, ...told })
+    await clock.advance(1_000)
+  }
+  for (let index = 0; index < 60; index++) await fail(index)
+  const { page: tab } = await openTab(await startBrowser(), new URL("#/items/failed", page.url).href)
+  const grid = tab.getByRole("grid")
+  const selected = grid.locator("[aria-selected=true] .index")
+  await soon(() => selected.textContent()).toBe("59")
+  await grid.focus()
+  for (let n = 0; n < 40; n++) await tab.keyboard.press("ArrowDown")
+  await soon(() => selected.textContent()).toBe("19")
+  const where = await selected.boundingBox()
+  await tab.keyboard.press("Enter")
+  await soon(() => tab.getByRole("heading", { level: 2 }).textContent()).toContain("Item 19")
+  for (let index = 60; index < 65; index++) await fail(index)
+  await tab.keyboard.press("Escape")
+  // The latest stand first.
+  await soon(() => grid.getAttribute("aria-rowcount")).toBe("66")
+  await soon(() => selected.textContent()).toBe("19")
+  expect(await selected.boundingBox()).toEqual(where)
+  await tab.keyboard.press("ArrowDown")
+  await soon(() => selected.textContent()).toBe("18")
 })

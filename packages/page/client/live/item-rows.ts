@@ -18,7 +18,12 @@ export function useItemRows(
   first: number,
   visible: number,
   version: number,
-): { page: ItemPage | undefined; rowAt: (at: number) => ItemRow | undefined } {
+): {
+  page: ItemPage | undefined
+  rowAt: (at: number) => ItemRow | undefined
+  /** Where a row is among those around what is seen. */
+  placeOf: (row: number) => number | undefined
+} {
   const blocks = useRef(new Map<number, ItemPage>())
   const [page, setPage] = useState<ItemPage>()
   const from = Math.floor(first / blockSize)
@@ -48,5 +53,12 @@ export function useItemRows(
     for (let block = from; block <= to; block++) load(block).catch(() => {})
     return () => void (isGone = true)
   }, [from, to, version, round])
-  return { page, rowAt: (at) => blocks.current.get(Math.floor(at / blockSize))?.rows[at % blockSize] }
+  const placeOf = (row: number): number | undefined => {
+    for (const { offset, rows } of blocks.current.values()) {
+      const at = rows.findIndex((each) => each.row === row)
+      if (at !== -1) return offset + at
+    }
+    return undefined
+  }
+  return { page, rowAt: (at) => blocks.current.get(Math.floor(at / blockSize))?.rows[at % blockSize], placeOf }
 }

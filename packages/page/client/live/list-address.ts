@@ -43,6 +43,8 @@ export function addressOf({ quick, question: { sort, descending, text } }: ListA
 export interface ListPlace {
   /** Of the rows shown: the one that keys move. */
   readonly focused: number
+  /** The item that stood there: in a run that goes on others come before it. */
+  readonly row?: number
   readonly top: number
   /** What had the keyboard. */
   readonly on?: "rows" | "head"

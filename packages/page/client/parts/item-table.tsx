@@ -47,7 +47,7 @@ export function ItemTable({
   const { version } = state
   const first = Math.floor(top / rowHeight)
   const visible = Math.ceil(height / rowHeight) + 1
-  const { page, rowAt } = useItemRows(question, first, visible, version)
+  const { page, rowAt, placeOf } = useItemRows(question, first, visible, version)
   const all = Math.min(mostRows, page?.count ?? 0)
 
   useEffect(() => {
@@ -58,12 +58,15 @@ export function ItemTable({
   }, [])
 
   // Once there are rows enough to be where one was: a search that is not through yet has fewer.
-  const isBack = useRef(before.top === 0)
+  const isBack = useRef(before.top === 0 && before.row === undefined)
   useLayoutEffect(() => {
     const element = scroller.current!
     if (isBack.current || all === 0) return
-    element.scrollTop = before.top
-    isBack.current = element.scrollTop === before.top || page?.searched === undefined
+    const at = (before.row === undefined ? undefined : placeOf(before.row)) ?? before.focused
+    const wanted = before.top + (at - before.focused) * rowHeight
+    setFocused(at)
+    element.scrollTop = wanted
+    isBack.current = element.scrollTop === wanted || page?.searched === undefined
   }, [all, page])
   useEffect(() => {
     const element = scroller.current!
@@ -79,7 +82,7 @@ export function ItemTable({
   const open = (at: number): void => {
     const row = rowAt(at)
     if (!row) return
-    keepPlace({ focused: at, top: scroller.current!.scrollTop, on: "rows" })
+    keepPlace({ focused: at, row: row.row, top: scroller.current!.scrollTop, on: "rows" })
     location.hash = `#/row/${row.row}`
   }
 
