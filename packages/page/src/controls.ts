@@ -38,8 +38,11 @@ const doers: Readonly<Record<ControlAction, keyof PageControls>> = {
   "retry-failed": "retryFailed",
 }
 
-export function actionsOf(controls: PageControls): ControlAction[] {
-  return (Object.keys(doers) as ControlAction[]).filter((action) => controls[doers[action]])
+/** What can be done now: to a run that is over, only to ask its failed items again. */
+export function actionsOf(controls: PageControls, isOver: boolean): ControlAction[] {
+  return (Object.keys(doers) as ControlAction[]).filter(
+    (action) => controls[doers[action]] && (!isOver || action === "retry-failed"),
+  )
 }
 
 /** A request of the page, checked. Throws what is said to whoever made it. */
@@ -54,7 +57,10 @@ export function parseControl(body: unknown): { action: ControlAction; changes?: 
     if (!changeable.includes(name)) throw new Error(`There is no limit "${name}".`)
     if (typeof value !== "number" || !(value > 0) || value === Infinity)
       throw new Error(`${name} must be a number above 0.`)
-    if (name === "concurrency" && !Number.isInteger(value)) throw new Error("concurrency must be a whole number.")
+    if (name === "concurrency" && !Number.isSafeInteger(value))
+      throw new Error("concurrency must be a whole number of at least 1.")
+    // Below that nothing could ever be sent.
+    if (name !== "budgetUsd" && value < 1) throw new Error(`${name} must be at least 1.`)
   }
   return { action: known, changes: Object.fromEntries(entries) as Record<string, number> }
 }

@@ -13,6 +13,7 @@ import { wordsOf } from "./items/traces.ts"
 import { RunModel } from "./model/run-model.ts"
 import { checkPageOptions, type PageOptions } from "./options.ts"
 import { clientFiles } from "./server/client-files.ts"
+import { inTime } from "./server/in-time.ts"
 import { LiveStream } from "./server/live-stream.ts"
 import { pageServer } from "./server/page-server.ts"
 import { followRun, type FollowedRun, runOf } from "./follow-run.ts"
@@ -63,7 +64,7 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
       title,
       clock,
       total: () => safely(() => options.total?.()),
-      actions: () => (model.isOver && !controls.retryFailed ? [] : actionsOf(controls)),
+      actions: () => actionsOf(controls, model.isOver),
       loading: () => source?.isLoading ?? false,
       redact,
     },
@@ -145,6 +146,7 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
   const control = (body: unknown): ControlEvent["action"] => {
     const { action, changes } = parseControl(body)
     if (action === "retry-failed" && model.isRetryWanted) throw new Error("That is wanted already.")
+    if (model.isOver && action !== "retry-failed") throw new Error("The run is over.")
     carryOut(controls, action, changes)
     const event: ControlEvent = {
       type: "control",
@@ -168,9 +170,10 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
     hello,
     items: (question) => list.page(question),
     item: (row) => detailOf(row, model, list, source, redact),
-    text: (row, which) => source?.texts(columns.node(row), columns.index[row]!)?.[which],
+    text: (row, which) =>
+      row < columns.count ? source?.texts(columns.node(row), columns.index[row]!)?.[which] : undefined,
     timeline: (fromMs, toMs) => timelineOf(model.traces, columns, model.latestMs, { fromMs, toMs }),
-    ...(shared && { shared }),
+    ...(shared && { shared: inTime(clock, shared) }),
     control,
     redact,
   })

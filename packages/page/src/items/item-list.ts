@@ -23,6 +23,9 @@ interface OrderedRows {
 const freshMs = 500
 const mostSearches = 4
 
+/** Without a journal nothing has a text. */
+const noTexts: TextSearch = { found: new Set(), share: () => 1, goOn: () => {}, stop: () => {} }
+
 /** Answers what the table asks: a window of the items that fit, in order. */
 export class ItemList {
   readonly #columns: ItemColumns
@@ -104,8 +107,8 @@ export class ItemList {
     return { rows, isStale: false }
   }
 
-  #search(text: string): TextSearch | undefined {
-    if (!this.#source) return undefined
+  #search(text: string): TextSearch {
+    if (!this.#source) return noTexts
     let search = this.#searches.get(text)
     if (!search) {
       search = this.#source.search(text, (node, index) => this.#index.get(node, index))

@@ -63,7 +63,7 @@ export function pageServer(answers: PageAnswers): FastifyInstance {
 
   app.setErrorHandler((error, _request, reply) => {
     const { statusCode, message } = error as { statusCode?: number; message: string }
-    const status = statusCode !== undefined && statusCode >= 400 && statusCode < 500 ? statusCode : 500
+    const status = statusCode !== undefined && statusCode >= 400 && statusCode < 600 ? statusCode : 500
     void reply.code(status).type("text/plain; charset=utf-8").send(answers.redact(message))
   })
   app.setNotFoundHandler((_request, reply) => nothing(reply))
@@ -90,12 +90,15 @@ export function pageServer(answers: PageAnswers): FastifyInstance {
     json(reply, answers.items(questionOf(request.query))),
   )
   app.get<{ Params: { row: string } }>("/api/items/:row", (request, reply) => {
-    const item = answers.item(wholeOf(request.params.row, 0))
+    const row = wholeOf(request.params.row)
+    const item = row === undefined ? undefined : answers.item(row)
     return item ? json(reply, item) : nothing(reply)
   })
   app.get<{ Params: { row: string; which: string } }>("/api/items/:row/:which", (request, reply) => {
-    const { row, which } = request.params
-    const text = which === "asked" || which === "answered" ? answers.text(wholeOf(row, 0), which) : undefined
+    const { which } = request.params
+    const row = wholeOf(request.params.row)
+    const isText = which === "asked" || which === "answered"
+    const text = isText && row !== undefined ? answers.text(row, which) : undefined
     if (text === undefined) return nothing(reply)
     return reply.type("text/plain; charset=utf-8").send(answers.redact(text))
   })
@@ -127,13 +130,12 @@ function questionOf(query: Readonly<Record<string, string | undefined>>): ItemQu
     filter: filters.find((each) => each === filter) ?? "all",
     sort: sorts.find((each) => each === sort) ?? "index",
     descending: descending === "true",
-    offset: wholeOf(offset, 0),
-    limit: Math.min(500, wholeOf(limit, 100)),
+    offset: wholeOf(offset) ?? 0,
+    limit: Math.min(500, wholeOf(limit) ?? 100),
     text: text.slice(0, 1_000),
   }
 }
 
-function wholeOf(text: string | undefined, otherwise: number): number {
-  const value = Number(text)
-  return text !== undefined && Number.isSafeInteger(value) && value >= 0 ? value : otherwise
+function wholeOf(text = ""): number | undefined {
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
