@@ -48,7 +48,7 @@ test.skipIf(!hasBrowser).for([
     const { page, wrong } = await openTab(browser, url, { colorScheme, viewport: { width, height: 860 } })
     const found: string[] = []
     for (const view of views) {
-      await page.goto(new URL(`/#/${view}`, url).href)
+      await page.goto(new URL(`#/${view}`, url).href)
       await soon(() => page.locator("main > *").count()).toBeGreaterThan(0)
       await page.waitForTimeout(1_500)
       found.push(...(await faultsOf(page)).map((each) => `/${view} ${each}`))

@@ -32,16 +32,27 @@ function ask(
   })
 }
 
+/** The page itself, where its address leads. */
+async function read(page: Page): Promise<Answer> {
+  const { headers } = await ask(page.url)
+  return ask(new URL(String(headers["location"]), page.url).href)
+}
+
 const json = { "content-type": "application/json" }
 
 test("the address with its token opens the page and leaves a cookie that no script and no other site gets", async () => {
   const page = await opened()
-  const { status, headers, text } = await ask(page.url)
+  const { location } = (await ask(page.url)).headers
+  const { status, headers, text } = await read(page)
   expect(status).toBe(200)
   expect(text).toContain("<title>a run</title>")
   const { origin, port, searchParams } = new URL(page.url)
   const cookie = `sluice-${port}=${searchParams.get("token")}`
-  expect(headers["set-cookie"]).toEqual([`${cookie}; HttpOnly; SameSite=Strict; Path=/`])
+  const [, path] = /^(\/[\w-]{22}\/)\?token=/.exec(String(location))!
+  expect(headers["set-cookie"]).toEqual([`${cookie}; HttpOnly; SameSite=Strict; Path=${path}`])
+  expect(path).not.toContain(searchParams.get("token")!.slice(0, 8))
+  expect((await ask(origin + path, { cookie })).text).toContain("<title>a run</title>")
+  expect((await ask(origin + path)).status).toBe(401)
   expect(headers["content-security-policy"]).toContain("default-src 'none'")
   expect(headers["cache-control"]).toBe("no-store")
   expect((await ask(`${origin}/api/items`, { cookie: `other=1; ${cookie}` })).status).toBe(200)
@@ -159,7 +170,7 @@ test("the server listens on loopback alone, and what is asked for in its folders
 test("keys are in nothing that is told: those that were named, and what looks like one", async () => {
   const page = await opened({ title: "with sk-proj-abcdefghijklmnop1234", secrets: ["hunter2hunter2"] })
   page.onEvent({ type: "warning", atMs: 1, code: "x", message: 'said "hunter2hunter2" and Bearer abcdefgh12345678' })
-  const { text } = await ask(page.url)
+  const { text } = await read(page)
   expect(text).toContain("[redacted]")
   expect(text).not.toMatch(/abcdefghijklmnop1234|hunter2|abcdefgh12345678/)
 })
@@ -167,6 +178,6 @@ test("keys are in nothing that is told: those that were named, and what looks li
 test("what a run says ends no element of the page that it stands in", async () => {
   const page = await opened({ title: '</title><script>alert("x")</script>' })
   page.onEvent({ type: "warning", atMs: 1, code: "x", message: "</script><script>alert(1)</script><!--" })
-  const { text } = await ask(page.url)
+  const { text } = await read(page)
   expect(text).not.toMatch(/<script>|<!--/)
 })

@@ -39,7 +39,7 @@ test.skipIf(!hasBrowser)(
     expect(type).toContain("text/plain")
     // Opened in a tab it is text too.
     const tab = await page.context().newPage()
-    await tab.goto(new URL(whole!, url).href)
+    await tab.goto(new URL(whole!, page.url()).href)
     expect(await tab.locator("script, svg").count()).toBe(0)
     // The page answers as before.
     await page.keyboard.press("Escape")

@@ -25,7 +25,7 @@ test.skipIf(!hasBrowser)(
     const browser = await startBrowser()
     const { page, wrong } = await openTab(browser, first.url)
     const second = await page.context().newPage()
-    await second.goto(new URL("/#/items", first.url).href)
+    await second.goto(new URL("#/items", first.url).href)
     await soon(() => first.viewers).toBe(2)
     const pause = page.getByRole("button", { name: "Pause" })
     await soon(() => pause.isEnabled()).toBe(true)

@@ -9,7 +9,7 @@ export async function ask<T>(path: string): Promise<T> {
 /** Resolves to what went wrong, if anything did. */
 export async function control(action: ControlAction, changes?: Record<string, number>): Promise<string | undefined> {
   try {
-    const response = await fetch("/api/control", {
+    const response = await fetch("api/control", {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ action, ...(changes && { changes }) }),

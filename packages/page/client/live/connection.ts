@@ -25,7 +25,7 @@ export function connect(): void {
   // The token has become a cookie: in the address it would be in the history and over people's shoulders.
   if (location.search !== "") history.replaceState(null, "", location.pathname + location.hash)
   listen(
-    "/api/live",
+    "api/live",
     {
       hello: (told) => live.become(fromHello(told as Hello, "open")),
       tick(told) {
@@ -47,7 +47,7 @@ export function connect(): void {
 
 async function isRefused(): Promise<boolean> {
   try {
-    return (await fetch("/api/items?limit=0")).status === 401
+    return (await fetch("api/items?limit=0")).status === 401
   } catch {
     return false
   }

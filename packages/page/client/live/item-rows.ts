@@ -42,7 +42,7 @@ export function useItemRows(
         offset: String(block * blockSize),
         limit: String(blockSize),
       })
-      const answer = await ask<ItemPage>(`/api/items?${query.toString()}`)
+      const answer = await ask<ItemPage>(`api/items?${query.toString()}`)
       if (isGone) return
       blocks.current.set(block, answer)
       for (const known of blocks.current.keys()) if (known < from - 2 || known > to + 2) blocks.current.delete(known)

@@ -64,7 +64,7 @@ export function TextPane({ title, row, which, text, none }: PaneProps): JSX.Elem
       {!isWhole && (
         <p class="faint">
           The first {count(text.text.length)} of {count(text.length)} characters.{" "}
-          <a href={`/api/items/${row}/${which}`} target="_blank" rel="noreferrer">
+          <a href={`api/items/${row}/${which}`} target="_blank" rel="noreferrer">
             All of it as plain text
           </a>
         </p>

@@ -14,7 +14,7 @@ export function Item({ row }: { row: number }): JSX.Element {
   const isSettled = item?.row === row && item.status !== "in flight"
   useEffect(() => {
     let isGone = false
-    ask<ItemDetail>(`/api/items/${row}`).then(
+    ask<ItemDetail>(`api/items/${row}`).then(
       (answer) => !isGone && setItem(answer),
       (error: Error) => !isGone && setWrong(error.message),
     )

@@ -19,7 +19,7 @@ export function Shared(): JSX.Element {
     let isOpen = true
     const look = async (): Promise<void> => {
       try {
-        const known = await ask<readonly SharedQuota[]>("/api/shared")
+        const known = await ask<readonly SharedQuota[]>("api/shared")
         if (isOpen) setQuotas(known)
         if (isOpen) setHeardAt(new Date().toISOString().slice(11, 19))
         if (isOpen) setTrouble(undefined)

@@ -182,7 +182,7 @@ function useTimeline(fromMs: number, toMs: number): View | undefined {
   const [view, setView] = useState<View>()
   useEffect(() => {
     let isGone = false
-    ask<View>(`/api/timeline?from=${Math.round(fromMs)}&to=${Math.round(toMs)}`).then(
+    ask<View>(`api/timeline?from=${Math.round(fromMs)}&to=${Math.round(toMs)}`).then(
       (next) => {
         if (!isGone) setView(next)
       },

@@ -13,9 +13,15 @@ const headers: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
 }
 
+/** Where a page with this token lives: a path that nobody guesses, and that does not tell the token. */
+export function pathOf(token: string): string {
+  return `/${createHash("sha256").update(`path of ${token}`).digest("base64url").slice(0, 22)}/`
+}
+
 /**
  * Lets in whoever has the token, as the address has it or as the cookie that it became, or in a header. A page that has its own name resolve to this
  * machine gives itself away by `Host`; one that asks across by `Origin` or by what browsers say of where a request comes from.
+ * Cookies know no ports: a browser would send one for all paths to every server of this machine, so it is for the page's own path alone.
  */
 export function guard(app: FastifyInstance, token: string, port: () => number): void {
   const cookie = (): string => `sluice-${port()}`
@@ -38,7 +44,9 @@ export function guard(app: FastifyInstance, token: string, port: () => number): 
     if (request.method === "GET" && request.url.startsWith("/assets/")) return
     const given = (request.query as { token?: unknown }).token
     if (typeof given === "string" && equal(given, token)) {
-      reply.header("set-cookie", `${cookie()}=${token}; HttpOnly; SameSite=Strict; Path=/`)
+      // With the token still: what another site links to brings no cookie along.
+      if (request.originalUrl.startsWith("/?")) return reply.redirect(`${pathOf(token)}?token=${token}`)
+      reply.header("set-cookie", `${cookie()}=${token}; HttpOnly; SameSite=Strict; Path=${pathOf(token)}`)
       return
     }
     if (equal(cookieOf(request, cookie()) ?? bearerOf(request) ?? "", token)) return

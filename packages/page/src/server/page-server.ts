@@ -3,7 +3,7 @@ import type { ControlAction, ItemDetail, ItemFilter, ItemPage, ItemSort, Timelin
 import type { SharedQuota } from "../shared-quota.ts"
 import type { ItemQuestion } from "../items/item-list.ts"
 import type { ClientFiles } from "./client-files.ts"
-import { guard } from "./guard.ts"
+import { guard, pathOf } from "./guard.ts"
 import type { LiveStream } from "./live-stream.ts"
 import { pageHtml } from "./page-html.ts"
 
@@ -49,7 +49,10 @@ const noSchemas = {
 
 /** The page's server, which listens nowhere yet. */
 export function pageServer(answers: PageAnswers): FastifyInstance {
+  const own = pathOf(answers.token)
   const app = fastify({
+    // The same with and without it, for whoever sends the token in a header.
+    rewriteUrl: ({ url = "/" }) => (url.startsWith(own) ? url.slice(own.length - 1) : url),
     forceCloseConnections: true,
     exposeHeadRoutes: false,
     bodyLimit: 2 ** 16,
