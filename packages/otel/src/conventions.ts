@@ -1,5 +1,9 @@
 import type { Attributes } from "@opentelemetry/api"
 import type { CallFacts } from "@sluice/core"
+import { hideKeyShapes } from "@sluice/core/internal"
+
+/** What the conventions call that which has no name of its own. */
+export const otherName = "_OTHER"
 
 /**
  * Names and values of OpenTelemetry's semantic conventions for generative AI, all in development.
@@ -65,11 +69,22 @@ export function callAttributes(call: CallFacts, { withOlder }: Conventions): Att
   }
 }
 
-/** An error by its code or name. Never its message, which may quote a prompt or a key. */
+// As long as the longest codes of vendors, and too short for a sentence.
+const identifier = /^[\w.-]{1,60}$/
+
+/**
+ * An error by its code or name, where that is an identifier: anything may be thrown. Never its message, nor a text that was thrown,
+ * which may quote a prompt or a key. Else the conventions' own word for what has no name.
+ */
 export function errorType(error: unknown): string {
-  if (typeof error === "string") return error
-  if (typeof error !== "object" || error === null) return "error"
-  const { code, name } = error as { readonly code?: unknown; readonly name?: unknown }
-  if (typeof code === "string") return code
-  return typeof name === "string" ? name : "error"
+  const isIdentifier = (text: unknown): text is string =>
+    typeof text === "string" && identifier.test(text) && hideKeyShapes(text) === text
+  try {
+    if (isIdentifier(error)) return error
+    const { code, name } = error as { readonly code?: unknown; readonly name?: unknown }
+    return [code, name].find(isIdentifier) ?? otherName
+  } catch {
+    // Neither null nor what throws as it is read has a name.
+    return otherName
+  }
 }

@@ -62,8 +62,14 @@ it.each([
   [Object.assign(new Error("a secret"), { code: "timeout" }), "timeout"],
   [new TypeError("a secret"), "TypeError"],
   ["rate_limit_exceeded", "rate_limit_exceeded"],
-  [{ code: 7 }, "error"],
-  [null, "error"],
-])("an error is told by its code or name: %s", (error, type) => {
+  [{ code: 7 }, "_OTHER"],
+  [null, "_OTHER"],
+  ["No answer to: my secret prompt", "_OTHER"],
+  [`sk-proj-${"a".repeat(24)}`, "_OTHER"],
+  ["a".repeat(61), "_OTHER"],
+  [Object.assign(new Error("m"), { code: "" }), "Error"],
+  [Object.assign(new TypeError("m"), { code: `sk-proj-${"a".repeat(24)}` }), "TypeError"],
+  [Object.assign(new Error("m"), { name: `Bearer ${"a".repeat(24)}` }), "_OTHER"],
+])("an error is told by its code or name, where that is an identifier: %s", (error, type) => {
   expect(errorType(error)).toBe(type)
 })

@@ -183,6 +183,32 @@ it.each([false, true])(
   },
 )
 
+it("whatever is thrown, its attempt ends and has an error.type that tells nothing else", async () => {
+  const set = await setUp()
+  const refusing = { get: () => expect.unreachable("read") }
+  const thrown: readonly unknown[] = [
+    "No answer to: my secret prompt",
+    new Proxy({}, refusing),
+    Object.defineProperty(new Error("m"), "code", refusing),
+  ]
+  const node = batch({
+    name: "node",
+    prep: () => [0, 1, 2],
+    exec: (n) => {
+      throw thrown[n]
+    },
+    onError: "collect",
+  })
+  await node.run({}, { onEvent: telemetry(set.providers) })
+  await set.flush()
+  const failed = set.spans.filter(({ name }) => name === "attempt" || name === "item node")
+  expect(failed.map(({ name, status, attributes }) => [name, status, attributes["error.type"]]).toSorted()).toEqual([
+    ...Array.from({ length: 3 }, () => ["attempt", 2, "_OTHER"]),
+    ...Array.from({ length: 3 }, () => ["item node", 2, "_OTHER"]),
+  ])
+  expect(set.sent.join("")).not.toContain("my secret prompt")
+})
+
 it("events that are passed on by hand become spans too, only nothing nests inside them", async () => {
   const set = await setUp()
   const otel = telemetry(set.providers)
