@@ -8,6 +8,7 @@ import {
   trace,
 } from "@opentelemetry/api"
 import type { BegunWork, CallFacts } from "@sluice/core"
+import { hideKeyShapes } from "@sluice/core/internal"
 import { callAttributes, type Conventions } from "./conventions.ts"
 import type { EventOf } from "./event-of.ts"
 import { messagesOf } from "./messages.ts"
@@ -76,7 +77,7 @@ export class CallSpans {
       "http.request.method": "POST",
       ...(status !== undefined && { "http.response.status_code": status }),
       ...(attempt > 1 && { "http.request.resend_count": attempt - 1 }),
-      ...(requestId !== undefined && { "sluice.request_id": requestId }),
+      ...(requestId !== undefined && { "sluice.request_id": hideKeyShapes(requestId) }),
       "sluice.decision": decision,
     }
     const span = this.#inside(call, event, "POST", startMs, attributes, SpanKind.CLIENT)
@@ -150,9 +151,9 @@ function answerAttributes(event: EventOf<"call-end">, { isLatest }: Conventions)
   const { responseModel, responseId, finishReasons, usage, firstChunkMs, attempts } = event
   return {
     "sluice.attempts": attempts,
-    ...(responseModel !== undefined && { "gen_ai.response.model": responseModel }),
-    ...(responseId !== undefined && { "gen_ai.response.id": responseId }),
-    ...(finishReasons && { "gen_ai.response.finish_reasons": [...finishReasons] }),
+    ...(responseModel !== undefined && { "gen_ai.response.model": hideKeyShapes(responseModel) }),
+    ...(responseId !== undefined && { "gen_ai.response.id": hideKeyShapes(responseId) }),
+    ...(finishReasons && { "gen_ai.response.finish_reasons": finishReasons.map(hideKeyShapes) }),
     ...(firstChunkMs !== undefined && { "gen_ai.response.time_to_first_chunk": firstChunkMs / 1000 }),
     ...(usage && {
       "gen_ai.usage.input_tokens": usage.inputTokens,

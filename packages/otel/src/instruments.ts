@@ -1,11 +1,25 @@
 import type { Attributes, Counter, Histogram, Meter } from "@opentelemetry/api"
 import type { Cost } from "@sluice/core"
-import { callAttributes, type Conventions } from "./conventions.ts"
+import { hideKeyShapes } from "@sluice/core/internal"
+import { callAttributes, type Conventions, errorType, otherName } from "./conventions.ts"
 import type { EventOf } from "./event-of.ts"
 
 // The boundaries that the conventions ask for.
 const seconds = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
 const tokens = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864]
+
+// OpenTelemetry's SDK keeps 2,000 series of an instrument and throws the rest together: two attributes of 40 values make 1,600 of a model.
+const mostNames = 40
+
+/** Names that a vendor's answers bring, the first ones of them: a vendor does not decide how many series there are. */
+class FewNames {
+  readonly #known = new Set<string>()
+
+  of(name: string): string {
+    if (this.#known.size < mostNames) this.#known.add(name)
+    return this.#known.has(name) ? name : otherName
+  }
+}
 
 /** Of one kind of calls. */
 interface CallInstruments {
@@ -23,6 +37,8 @@ export class Instruments {
   readonly #items: Counter
   readonly #cost: Counter
   readonly #refused: Counter
+  readonly #models = new FewNames()
+  readonly #errors = new FewNames()
   /** Costs that were counted: a run and a call may both tell of one. */
   readonly #counted = new WeakSet<Cost>()
 
@@ -69,9 +85,9 @@ export class Instruments {
     const { status, error, responseModel, usage, startMs, atMs, firstChunkMs } = event
     const attributes: Attributes = {
       ...callAttributes(event, this.#conventions),
-      ...(responseModel !== undefined && { "gen_ai.response.model": responseModel }),
+      ...(responseModel !== undefined && { "gen_ai.response.model": this.#models.of(hideKeyShapes(responseModel)) }),
     }
-    const failed = status === "ok" ? {} : { "error.type": error ?? status }
+    const failed = status === "ok" ? {} : { "error.type": this.#errors.of(errorType(error ?? status)) }
     const isEmbeddings = attributes["gen_ai.operation.name"] === "embeddings"
     const { duration, firstChunk, input, output } = isEmbeddings ? this.#embeddings : this.#inference
     duration.record((atMs - startMs) / 1000, { ...attributes, ...failed })
