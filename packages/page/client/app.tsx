@@ -53,7 +53,8 @@ export function App(): JSX.Element {
       </header>
       {connection === "lost" && !isFirst() && (
         <p class="notice" role="alert">
-          The run's process does not answer. This is what it told last; the page goes on by itself when it is back.
+          The run's process does not answer: it has ended, or is held up. This is what it told last. Where it was held
+          up, the page goes on by itself.
         </p>
       )}
       {connection === "refused" && (

@@ -11,7 +11,7 @@ async function opened(title: string, port?: number, secret = token): Promise<Pag
     title,
     token: secret,
     ...(port !== undefined && { port }),
-    controls: { pause: () => {} },
+    controls: { pause() {}, stop() {}, update() {}, retryFailed() {} },
   })
   onTestFinished(() => page.close())
   return page
@@ -29,11 +29,20 @@ test.skipIf(!hasBrowser)(
     await soon(() => first.viewers).toBe(2)
     const pause = page.getByRole("button", { name: "Pause" })
     await soon(() => pause.isEnabled()).toBe(true)
+    const at = { atMs: 0, runId: "r", spanId: 1, node: "run", index: 0 }
+    first.onEvent({ type: "item-start", ...at })
+    first.onEvent({ type: "item-end", ...at, status: "failed", attempts: 1, replayed: false, error: new Error("no") })
+    await soon(() => page.getByRole("button", { name: "Retry 1 failed" }).count()).toBe(1)
+    const limits = page.getByRole("button", { name: "Limits…" })
+    await limits.click()
 
     await first.close()
     for (const tab of [page, second])
       await soon(() => tab.getByRole("alert").textContent()).toContain("does not answer")
-    expect(await pause.isEnabled()).toBe(false)
+    // Of what stands in dialogs too, only what closes them.
+    const enabled = page.locator(".controls button:enabled")
+    expect(await enabled.allTextContents()).toEqual(["Leave as they are", "Go on"])
+    await page.getByRole("button", { name: "Leave as they are" }).click()
     // What was told last stays.
     expect(await page.getByRole("heading", { level: 1 }).textContent()).toBe("before")
 

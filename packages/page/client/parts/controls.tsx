@@ -68,7 +68,7 @@ export function Controls(): JSX.Element | null {
         </p>
       )}
       <dialog ref={limits} aria-label="Limits">
-        <LimitsForm act={(changes) => act("update", changes)} close={() => limits.current?.close()} />
+        <LimitsForm isOff={isOff} act={(changes) => act("update", changes)} close={() => limits.current?.close()} />
       </dialog>
       <dialog ref={stop} aria-label="Stop the run">
         <p>
@@ -77,7 +77,7 @@ export function Controls(): JSX.Element | null {
         </p>
         <form method="dialog">
           <button type="submit">Go on</button>
-          <button type="submit" class="danger" onClick={() => act("stop")}>
+          <button type="submit" class="danger" disabled={isOff} onClick={() => act("stop")}>
             Stop now
           </button>
         </form>
@@ -87,9 +87,11 @@ export function Controls(): JSX.Element | null {
 }
 
 function LimitsForm({
+  isOff,
   act,
   close,
 }: {
+  isOff: boolean
   act: (changes: Record<string, number>) => void
   close: () => void
 }): JSX.Element {
@@ -124,7 +126,7 @@ function LimitsForm({
         <button type="button" onClick={close}>
           Leave as they are
         </button>
-        <button type="submit" class="primary">
+        <button type="submit" class="primary" disabled={isOff}>
           Change
         </button>
       </div>
