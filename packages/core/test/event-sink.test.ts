@@ -158,3 +158,42 @@ test("a sink that puts nothing around work, or none, leaves it as it is", () => 
   const work: BegunWork = { type: "attempt", atMs: 0, runId: "r", spanId: 1, node: "ask", index: 0, attempt: 1 }
   expect([runWithin(undefined, work, () => 1), runWithin(listener(), work, () => 2)]).toEqual([1, 2])
 })
+
+test.each<[string, <R>(fn: () => R) => R]>([
+  ["calls it twice", (fn) => (fn(), fn())],
+  ["never calls it", () => undefined as never],
+  ["never calls it and returns something", () => "else" as never],
+  ["keeps what it returned to itself", (fn) => (fn(), undefined as never)],
+  [
+    "calls it again when it threw",
+    (fn) => {
+      try {
+        return fn()
+      } catch {
+        return fn()
+      }
+    },
+  ],
+  [
+    "keeps what it threw to itself",
+    (fn) => {
+      try {
+        return fn()
+      } catch {
+        return undefined as never
+      }
+    },
+  ],
+])("work runs once, and what it returned or threw counts, though the sink %s", (_name, around) => {
+  const work: BegunWork = { type: "attempt", atMs: 0, runId: "r", spanId: 1, node: "ask", index: 0, attempt: 1 }
+  const sink = listener((_work, fn) => around(fn))
+  let runs = 0
+  expect(runWithin(sink, work, () => ++runs)).toBe(1)
+  const boom = new Error("boom")
+  const failing = (): never => {
+    runs++
+    throw boom
+  }
+  expect(() => runWithin(sink, work, failing)).toThrow(boom)
+  expect(runs).toBe(2)
+})

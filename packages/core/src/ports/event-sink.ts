@@ -19,22 +19,27 @@ export interface EventSink {
   readonly wantsContent?: boolean
 }
 
-/** Runs `fn` once, inside what the sink puts around it, whatever the sink does. */
+/** Runs `fn` once, inside what the sink puts around it, whatever the sink does. Of one that throws, or returns nothing, what `fn` did counts. */
 export function runWithin<R>(sink: EventSink | undefined, work: BegunWork, fn: () => R): R {
   if (!sink?.within) return fn()
-  let begun = false
-  let done: { readonly value: R } | undefined
-  try {
-    return sink.within(work, () => {
-      begun = true
-      const value = fn()
-      done = { value }
-      return value
-    })
-  } catch (error) {
-    if (done) return done.value
-    // Thrown by the work itself.
-    if (begun) throw error
-    return fn()
+  let end: (() => R) | undefined
+  const once = (): R => {
+    if (!end)
+      try {
+        const value = fn()
+        end = () => value
+      } catch (error) {
+        end = () => {
+          throw error
+        }
+      }
+    return end()
   }
+  try {
+    const told = sink.within(work, once)
+    if (end && told !== undefined) return told
+  } catch {
+    // Thrown by the sink, or by the work, which throws it again.
+  }
+  return once()
 }
