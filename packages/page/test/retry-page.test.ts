@@ -109,7 +109,7 @@ test.skipIf(!hasBrowser)("“Retry failed” in the middle of a run is acknowled
   await soon(() => page.getByRole("button", { name: "Retry follows" }).isDisabled()).toBe(true)
   const again = await page.evaluate(async () => {
     const headers = { "content-type": "application/json" }
-    const response = await fetch("/api/control", { method: "POST", headers, body: '{"action":"retry-failed"}' })
+    const response = await fetch("api/control", { method: "POST", headers, body: '{"action":"retry-failed"}' })
     return [response.status, await response.text()]
   })
   expect(again).toEqual([400, "That is wanted already."])
