@@ -1,6 +1,7 @@
 import { SluiceError } from "@sluice/core"
 import type { RunStand, RunSummary, RunView, SqliteJournal } from "@sluice/journal"
 import { notedControls } from "./controls.ts"
+import { MeanInFlight } from "./chart/mean-in-flight.ts"
 import type { JournalSource } from "./items/journal-source.ts"
 import type { RunModel } from "./model/run-model.ts"
 
@@ -26,7 +27,11 @@ export function runOf(journal: SqliteJournal, runId: string | undefined, mustBe:
   const runs = journal.runs()
   const found = runId === undefined ? runs[0] : runs.find((run) => run.runId === runId)
   if (found || !mustBe) return found
-  const names = runs.map((run) => run.runId).join(", ") || "none"
+  if (runs.length === 0) {
+    const remedy = "Open its page when a run has begun, or give openPage the open journal that the run is given."
+    throw new SluiceError("usage", `${journal.path} has no run yet. ${remedy}`)
+  }
+  const names = runs.map((run) => run.runId).join(", ")
   throw new SluiceError("usage", `${journal.path} has no run "${runId ?? ""}". It has: ${names}.`)
 }
 
@@ -63,7 +68,7 @@ export function followRun({ view, source, model, noted }: Following): FollowedRu
     if (isAnew) source.forget()
     if (!isOver && !wasRunning) model.begin()
     void source.load().then(() => {
-      knownMs = draw(model, knownMs)
+      knownMs = draw(model, knownMs, isOver)
       const { status, startedAtMs, endedAtMs } = now
       if (status !== "running") model.end(status, endedAtMs === undefined ? knownMs : endedAtMs - startedAtMs)
     })
@@ -73,7 +78,7 @@ export function followRun({ view, source, model, noted }: Following): FollowedRu
 }
 
 /** The charts and sums out of what items tell: when each was settled, and what it took. Answers when the last one was. */
-function draw(model: RunModel, knownMs: number): number {
+function draw(model: RunModel, knownMs: number, isOver: boolean): number {
   const { columns, series } = model
   const { count, settledMs, attempts, inputTokens, outputTokens, latencyMs, usd } = columns
   let lastMs = 0
@@ -92,27 +97,26 @@ function draw(model: RunModel, knownMs: number): number {
   const endMs = Math.max(1_000, lastMs)
   const spanMs = Math.max(1_000, Math.ceil(endMs / moments / 1_000) * 1_000)
   const length = Math.floor(endMs / spanMs) + 1
-  const [requests, tokens, flights] = [0, 0, 0].map(() => new Float64Array(length + 1))
+  const [requests, tokens] = [new Float64Array(length), new Float64Array(length)]
+  const flights = new MeanInFlight(length)
   for (let row = 0; row < count; row++) {
     const atMs = settledMs[row]!
     if (Number.isNaN(atMs) || atMs < 0) continue
     if (atMs > Math.max(knownMs, lastMs - 60_000)) fresh.push(atMs)
     const at = Math.min(length - 1, Math.floor(atMs / spanMs))
-    requests![at]!++
-    tokens![at]! += (inputTokens[row]! || 0) + (outputTokens[row]! || 0)
-    const from = Math.max(0, Math.floor((atMs - (latencyMs[row]! || 0)) / spanMs))
-    flights![from]!++
-    flights![at + 1]!--
+    requests[at]!++
+    tokens[at]! += (inputTokens[row]! || 0) + (outputTokens[row]! || 0)
+    flights.add(Math.max(0, atMs - (latencyMs[row]! || 0)) / spanMs, atMs / spanMs)
   }
   model.take(
     sums,
     fresh.toSorted((a, b) => a - b),
   )
   series.clear()
-  let inFlight = 0
-  for (let at = 0; at < length; at++) {
-    inFlight += flights![at]!
-    series.put((at + 1) * spanMs, spanMs, requests![at]!, tokens![at]!, inFlight)
+  for (const [at, inFlight] of flights.means().entries()) {
+    series.put((at + 1) * spanMs, spanMs, requests[at]!, tokens[at]!, inFlight)
   }
+  // Of a run that is over nothing is with the vendor.
+  if (isOver) series.put(length * spanMs + 1, 1, 0, 0, 0)
   return lastMs
 }

@@ -49,7 +49,7 @@ export interface Page extends AsyncDisposable {
  */
 export async function openPage(options: PageOptions = {}): Promise<Page> {
   checkPageOptions(options)
-  const { clock = systemClock, controls = {}, secrets = [], flow, shared, onEvent: other } = options
+  const { clock = systemClock, controls = {}, secrets = [], flow, shared, total, onEvent: other } = options
   const token = options.token ?? randomBytes(24).toString("base64url")
   const redact = (text: string): string => redactSecrets(text, secrets)
   const files = await clientFiles()
@@ -63,7 +63,7 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
     {
       title,
       clock,
-      total: () => safely(() => options.total?.()),
+      total: () => safely(() => (typeof total === "function" ? total() : total)),
       actions: () => actionsOf(controls, model.isOver),
       loading: () => source?.isLoading ?? false,
       redact,
@@ -80,25 +80,38 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
     }
   }
   const { columns, index } = model
-  if (journal && run) {
-    const view = journal.look(run.runId)
+  const sourceOf = (runId: string): JournalSource => {
     const { prompt, hasSchema } = options
-    const { startWallMs } = model
-    const isAlone = typeof options.journal === "string"
-    source = new JournalSource({
-      view,
+    return new JournalSource({
+      view: journal!.look(runId),
       columns,
       index,
       clock,
-      startWallMs,
+      startWallMs: model.startWallMs,
       prompt,
       hasSchema,
-      isAlone,
+      isAlone: typeof options.journal === "string",
       redact,
       longestSecret: Math.max(0, ...secrets.map(({ length }) => length)),
     })
   }
-  const list = new ItemList(columns, index, source, () => clock.now())
+  let shownRun = run?.runId
+  if (run) source = sourceOf(run.runId)
+  /** A page may be open before its run is in the journal: the run says its name when it begins. */
+  const meet = (runId: string): void => {
+    if (!journal || typeof options.journal === "string" || runId === shownRun) return
+    if (options.runId !== undefined && runId !== options.runId) return
+    source?.close()
+    list.close()
+    source = sourceOf(runId)
+    shownRun = runId
+  }
+  const list = new ItemList(
+    columns,
+    index,
+    () => source,
+    () => clock.now(),
+  )
 
   let sentSeries = 0
   let sentEdition = 0
@@ -132,6 +145,7 @@ export async function openPage(options: PageOptions = {}): Promise<Page> {
   const tell = (): void => safely(tellNews)
   const hear: EventSink = (event) => {
     other?.(event)
+    if (event.type === "run-start") safely(() => meet(event.runId))
     model.hear(event)
   }
   const onEvent: EventSink = Object.assign(hear, {

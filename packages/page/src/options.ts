@@ -23,13 +23,14 @@ export interface PageOptions {
   readonly port?: number
   /** The secret in the address, at least 16 letters and digits. Default: drawn anew for each page. */
   readonly token?: string
-  /** How many items there will be, once that is known. */
-  readonly total?: () => number | undefined
+  /** How many items there will be; a function where that is known later. */
+  readonly total?: number | (() => number | undefined)
   /** The flow whose graph is shown. */
   readonly flow?: { readonly toJSON: () => NodeJSON }
   /**
    * Where prompts and answers are kept: an open journal whose run writes in this process, or the path of one that is read only, whoever writes
-   * it meanwhile.
+   * it meanwhile. An open one may be given before its run begins; in the file of a path there is a run already. What an item returned is its
+   * answer; of `{ input, output }` the one is shown as asked, the other as answered.
    */
   readonly journal?: SqliteJournal | string
   /** Which run of the journal. Default: its only one, or the latest. */
@@ -58,7 +59,9 @@ const checks: Shape<PageOptions> = {
     (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) < 65_536,
   ),
   token: be("at least 16 letters and digits", (value) => typeof value === "string" && /^[\w-]{16,}$/.test(value)),
-  total: callable,
+  total: be("a number of items, from 0, or a function that returns it", (value) => {
+    return typeof value === "function" || (typeof value === "number" && value >= 0 && value < Infinity)
+  }),
   flow: having("a flow", "toJSON"),
   journal: be("an open journal or the path of one", (value) => {
     return typeof value === "string" ? value !== "" : typeof (value as { look?: unknown } | null)?.look === "function"

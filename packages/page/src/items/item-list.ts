@@ -30,12 +30,12 @@ const noTexts: TextSearch = { found: new Set(), share: () => 1, goOn: () => {}, 
 export class ItemList {
   readonly #columns: ItemColumns
   readonly #index: RowIndex
-  readonly #source: TextSource | undefined
+  readonly #source: () => TextSource | undefined
   readonly #now: () => number
   readonly #searches = new Map<string, TextSearch>()
   #answered: OrderedRows[] = []
 
-  constructor(columns: ItemColumns, index: RowIndex, source: TextSource | undefined, now: () => number) {
+  constructor(columns: ItemColumns, index: RowIndex, source: () => TextSource | undefined, now: () => number) {
     this.#columns = columns
     this.#index = index
     this.#source = source
@@ -64,7 +64,7 @@ export class ItemList {
     const node = this.#columns.node(row)
     const status = this.#columns.status(row)
     const finish = this.#columns.finish(row)
-    const preview = this.#source?.preview(node, index[row]!)
+    const preview = this.#source()?.preview(node, index[row]!)
     return {
       row,
       node,
@@ -86,6 +86,8 @@ export class ItemList {
   /** Ends searches that go on. */
   close(): void {
     for (const search of this.#searches.values()) search.stop()
+    this.#searches.clear()
+    this.#answered = []
   }
 
   #rows(
@@ -108,10 +110,11 @@ export class ItemList {
   }
 
   #search(text: string): TextSearch {
-    if (!this.#source) return noTexts
+    const source = this.#source()
+    if (!source) return noTexts
     let search = this.#searches.get(text)
     if (!search) {
-      search = this.#source.search(text, (node, index) => this.#index.get(node, index))
+      search = source.search(text, (node, index) => this.#index.get(node, index))
       this.#searches.set(text, search)
       const [oldest] = this.#searches
       if (oldest && this.#searches.size > mostSearches) {

@@ -40,12 +40,22 @@ test("the row of a failed item has what it failed with, also where no journal ha
     columns.setFinish(row, finish)
     columns.setStatus(row, status)
   }
-  const told = new ItemList(columns, new RowIndex(), undefined, () => 0)
+  const told = new ItemList(
+    columns,
+    new RowIndex(),
+    () => undefined,
+    () => 0,
+  )
   expect([failed, ok].map((row) => told.row(row).output)).toEqual(["overloaded", undefined])
   const journal = { preview: () => ({ output: "503: overloaded, three times" }) } as unknown as TextSource
-  expect(new ItemList(columns, new RowIndex(), journal, () => 0).row(failed).output).toBe(
-    "503: overloaded, three times",
-  )
+  expect(
+    new ItemList(
+      columns,
+      new RowIndex(),
+      () => journal,
+      () => 0,
+    ).row(failed).output,
+  ).toBe("503: overloaded, three times")
 })
 
 test("an answer's end of a megabyte keeps its beginning", () => {

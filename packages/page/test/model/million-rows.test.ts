@@ -69,7 +69,12 @@ test.each([
 
 test("a window of the list is answered in order, and again without being sorted anew as long as little time has passed", () => {
   let now = 0
-  const list = new ItemList(columns, index, undefined, () => now)
+  const list = new ItemList(
+    columns,
+    index,
+    () => undefined,
+    () => now,
+  )
   const ask = { filter: "all", sort: "index", descending: true, text: "", limit: 3 } as const
   expect(list.page({ ...ask, offset: 0 })).toMatchObject({
     count: million,
