@@ -1,5 +1,5 @@
 import type { SluiceEvent } from "@sluice/core"
-import type { ControlAction } from "./wire.ts"
+import type { ControlAction, RunStatus } from "./wire.ts"
 
 export type ControlEvent = Extract<SluiceEvent, { type: "control" }>
 
@@ -36,6 +36,14 @@ const doers: Readonly<Record<ControlAction, keyof PageControls>> = {
   stop: "stop",
   update: "update",
   "retry-failed": "retryFailed",
+}
+
+/** How a run does after what somebody did to it; what is absent changes nothing of that. */
+export const statusAfter: Readonly<Partial<Record<ControlAction, RunStatus>>> = {
+  pause: "paused",
+  resume: "running",
+  drain: "draining",
+  stop: "draining",
 }
 
 /** What can be done now: to a run that is over, only to ask its failed items again. */

@@ -40,7 +40,7 @@ export interface FrameState {
   readonly rates: readonly {
     /** `requests`, `tokens`, … */
     readonly name: string
-    /** Of the last seconds; above the limit only where the last minute was. */
+    /** Of the last seconds, as much as was sent: a burst is above the limit. */
     readonly perMinute: number
     /** The quota, when it is known. */
     readonly limitPerMinute?: number

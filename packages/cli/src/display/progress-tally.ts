@@ -1,4 +1,5 @@
 import type { Cost, SluiceEvent } from "@sluice/core"
+import { PaceClock } from "@sluice/core/internal"
 import { BatchTally } from "./batch-tally.ts"
 import type { FrameState } from "./frame-state.ts"
 import { changesOf, closedFor, pauseOf, type QuotaReading, type RateDimension, waitingIn } from "./quota-reading.ts"
@@ -7,6 +8,8 @@ import { timeLeft } from "./time-left.ts"
 
 /** How far back rates look: long enough to be steady, short enough to show a change. */
 const rateWindowMs = 15_000
+/** At the beginning a rate is made of this much at least: of a first second alone it would be anything. */
+const leastRateMs = 5_000
 /** What limits by the minute compare with. */
 const minuteMs = 60_000
 /** The ETA's rate looks further back, so that it does not jump about; still further where so few items would be a matter of luck. */
@@ -42,7 +45,9 @@ export class ProgressTally {
   readonly #rates = new Map<RateDimension, DimensionMeters>()
   /** Items that were asked about, and not replayed: what one of them takes tells what the rest will. */
   #asked = 0
+  /** On the pace's clock, as the meters of what settles. */
   #settledMs = 0
+  readonly #pace = new PaceClock()
   /** Per quota, from events: the fallback where no snapshot is at hand. */
   readonly #flights = new Map<
     string,
@@ -118,6 +123,7 @@ export class ProgressTally {
         this.#batches.observe(event)
         return
       case "control":
+        this.#pace.hear(event.action, event.atMs)
         this.#pausedBy = event.action === "pause" ? event.by : event.action === "update" ? this.#pausedBy : undefined
         if (event.changes) this.note(`${changesOf(event.changes)} (${event.by})`)
         return
@@ -135,7 +141,7 @@ export class ProgressTally {
     const { title, unit, total, cut = this.#cut } = frame
     const quotas = frame.quotas ?? this.#quotasFromEvents(nowMs)
     const settled = this.#succeeded + this.#failed
-    const left = total === undefined ? {} : this.#left(total - settled, nowMs, quotas)
+    const left = total === undefined ? {} : this.#left(total - settled, this.#pace.of(nowMs), quotas)
     const gate = this.#gateOf(quotas)
     const batches = this.#batches.state()
     return {
@@ -183,9 +189,9 @@ export class ProgressTally {
     }
     // A replayed item cost no time: it would make the ETA a fairy tale.
     if (!event.replayed) {
-      for (const meter of this.#settles) meter.add(event.atMs, 1)
       this.#asked++
-      this.#settledMs = event.atMs
+      this.#settledMs = this.#pace.of(event.atMs)
+      for (const meter of this.#settles) meter.add(this.#settledMs, 1)
     }
     if (event.status === "ok") {
       this.#succeeded++
@@ -202,15 +208,13 @@ export class ProgressTally {
   #take(dimension: RateDimension, atMs: number, count: number): void {
     const meters = this.#meters(dimension)
     meters.pace.add(atMs, count)
-    meters.minute.add(atMs, count)
     meters.total += count
   }
 
   #meters(dimension: RateDimension): DimensionMeters {
     let meters = this.#rates.get(dimension)
     if (!meters) {
-      const meter = (windowMs: number): RateMeter => new RateMeter(windowMs, this.#startMs)
-      this.#rates.set(dimension, (meters = { pace: meter(rateWindowMs), minute: meter(minuteMs), total: 0 }))
+      this.#rates.set(dimension, (meters = { pace: new RateMeter(rateWindowMs, this.#startMs), total: 0 }))
     }
     return meters
   }
@@ -258,10 +262,8 @@ export class ProgressTally {
     const dimensions: RateDimension[] = apart ? ["requests", "inputTokens", "outputTokens"] : ["requests", "tokens"]
     return dimensions.map((dimension) => {
       const limitPerMinute = limitOf(dimension, quotas)
-      const { pace, minute } = this.#meters(dimension)
-      // Seconds of a burst, multiplied, would read as more than the quota: no minute has seen that.
-      const most = Math.max(limitPerMinute ?? Infinity, minute.counted(nowMs))
-      const perMinute = Math.min(pace.perMinute(nowMs), most)
+      const { pace } = this.#meters(dimension)
+      const perMinute = pace.perMinute(nowMs, leastRateMs)
       const name = {
         requests: "requests",
         tokens: "tokens",
@@ -280,7 +282,6 @@ function keepLast(notes: string[], text: string): void {
 
 interface DimensionMeters {
   readonly pace: RateMeter
-  readonly minute: RateMeter
   /** Since the start. */
   total: number
 }

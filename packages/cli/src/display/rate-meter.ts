@@ -25,11 +25,12 @@ export class RateMeter {
     return this.#slots.reduce((sum, count) => sum + count, 0)
   }
 
-  perMinute(nowMs: number): number {
+  /** `leastMs`: of no less time, also at the beginning; the first call of a second would read as thousands. */
+  perMinute(nowMs: number, leastMs: number = this.#slotMs): number {
     const slot = this.#advance(nowMs)
     const firstSlot = Math.max(0, slot - this.#slots.length + 1)
-    // The running slot counts for the part of it that has passed; a second at least, or the first call reads as thousands.
-    const coveredMs = Math.max(this.#slotMs, nowMs - this.#startMs - firstSlot * this.#slotMs)
+    // The running slot counts for the part of it that has passed.
+    const coveredMs = Math.max(leastMs, nowMs - this.#startMs - firstSlot * this.#slotMs)
     return (this.#slots.reduce((sum, count) => sum + count, 0) * 60_000) / coveredMs
   }
 

@@ -105,7 +105,7 @@ describe("a display on a terminal", () => {
       `${"░".repeat(36)}  0/4 documents done  0%`,
       "1 document and 1 call in flight, 0 failed",
       "3 calls waiting for tokens",
-      "requests     60/min",
+      "requests     12/min",
       "tokens        0/min",
     ])
     observe({ type: "item-end", node: "perFile", index: 0, status: "ok", attempts: 1 })
@@ -119,7 +119,7 @@ describe("a display on a terminal", () => {
       `${"█".repeat(34)}  4/4 documents done  100%`,
       "0 documents and 0 calls in flight, 1 failed",
       "2 calls waiting for tokens",
-      "requests    120/min",
+      "requests     24/min",
       "tokens        0/min",
       "! perFile[3]: no such model",
     ])
@@ -181,8 +181,8 @@ describe("a display on a terminal", () => {
       "7 calls waiting for requests per minute",
       "gate closed: the vendor said retry-after, opens in 0:04",
       `requests           0/min of  600  ${"░".repeat(20)}`,
-      `input tokens     30k/min of  30k  ${"█".repeat(20)}`,
-      `output tokens   3.0k/min of 8.0k  ${"█".repeat(7)}${"░".repeat(13)}`,
+      `input tokens     12k/min of  30k  ${"█".repeat(8)}${"░".repeat(12)}`,
+      `output tokens    600/min of 8.0k  ${"█".repeat(1)}${"░".repeat(19)}`,
     ])
   })
 })
@@ -380,24 +380,43 @@ describe("what a frame promises", () => {
     { type: "item-end", atMs, runId: "r", spanId: index + 1, node: "run", index, status: "ok", attempts: 1 },
   ]
 
-  it("an ETA that the limits allow, and no pace above them, after a burst of 20 in two seconds", () => {
+  it("an ETA that the limits allow after a burst of 20 in two seconds, and the pace that the burst had", () => {
     const tally = new ProgressTally(0, "run")
     for (let index = 0; index < 20; index++) for (const event of settled(index * 100, index)) tally.observe(event)
     const state = tally.state(2_000, { title: "t", unit: "item", total: 1_600, quotas: quotas() })
     // 1,580 items of 500 tokens, 12,000 a minute: 66 minutes, where the burst alone would say 3.
     expect(state.etaMs).toBeCloseTo((1_580 * 500 * 60_000) / 12_000, -3)
-    // 10,000 tokens have gone in two seconds: no 300,000 a minute.
+    // Of the first five seconds.
     expect(state.rates).toEqual([
-      { name: "requests", perMinute: 60, limitPerMinute: 60 },
-      { name: "tokens", perMinute: 12_000, limitPerMinute: 12_000 },
+      { name: "requests", perMinute: 240, limitPerMinute: 60 },
+      { name: "tokens", perMinute: 120_000, limitPerMinute: 12_000 },
     ])
   })
 
-  it("a minute that did see more than the limit says so", () => {
+  it("what was sent where that is more than the limit", () => {
     const tally = new ProgressTally(0, "run")
     for (let index = 0; index < 90; index++) for (const event of settled(index * 500, index)) tally.observe(event)
     const [requests] = tally.state(45_000, { title: "t", unit: "item", total: 1_000, quotas: quotas() }).rates
-    expect(requests).toMatchObject({ perMinute: 90, limitPerMinute: 60 })
+    expect(requests!.limitPerMinute).toBe(60)
+    expect(requests!.perMinute).toBeCloseTo(120, -1)
+  })
+
+  it("time left after a pause: of the pace before it and after it, as if it had not been", () => {
+    const tally = new ProgressTally(0, "run")
+    const told = (action: string, atMs: number): void =>
+      tally.observe({ type: "control", atMs, action, by: "anna, terminal" } as SluiceEvent)
+    const count = 120
+    for (let index = 0; index < count; index++) for (const event of settled(index * 100, index)) tally.observe(event)
+    const leftAt = (atMs: number): ReturnType<typeof tally.state> =>
+      tally.state(atMs, { title: "t", unit: "item", total: 1_280, quotas: [] })
+    const before = leftAt(12_000)
+    told("pause", 12_000)
+    expect(leftAt(22_000).etaMs).toBe(before.etaMs)
+    told("resume", 32_000)
+    const after = leftAt(32_000)
+    expect([after.etaMs, after.etaRangeMs]).toEqual([before.etaMs, before.etaRangeMs])
+    // 1,160 at ten a second.
+    expect(after.etaMs).toBeCloseTo(116_000, -4)
   })
 
   it("the pace where no limit is known, and what the pace says where that is slower than the limits", () => {

@@ -40,21 +40,9 @@ export function appended(columns: Columns, series: Series): Columns {
   return { ...columns }
 }
 
-/**
- * Per minute over the last quarter of a minute at each moment. Seconds of a burst, multiplied, would read as more than the limit: no more
- * than the last minute really had is above it.
- */
-export function perMinute(
-  counts: readonly number[],
-  spanMs: readonly number[],
-  limits: readonly (number | null)[],
-): number[] {
-  const pace = overLast(counts, spanMs, 15_000)
-  const minute = overLast(counts, spanMs, 60_000)
-  return counts.map((_, at) => {
-    const perMinute = (pace[at]!.sum * 60_000) / Math.max(5_000, pace[at]!.covered)
-    return Math.min(perMinute, Math.max(limits[at] ?? Infinity, minute[at]!.sum))
-  })
+/** Per minute over the last quarter of a minute at each moment, as much as it was: a burst is above the limit. */
+export function perMinute(counts: readonly number[], spanMs: readonly number[]): number[] {
+  return overLast(counts, spanMs, 15_000).map(({ sum, covered }) => (sum * 60_000) / Math.max(5_000, covered))
 }
 
 function overLast(

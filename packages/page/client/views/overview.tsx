@@ -94,7 +94,11 @@ function Figures({ state, isWatched }: { state: PageState; isWatched: boolean })
       />
       {isWatched && (
         <>
-          <Figure name="In flight" value={count(items.inFlight)} more={`${count(calls.inFlight)} with the vendor`} />
+          <Figure
+            name="In flight"
+            value={count(calls.inFlight)}
+            more={`${count(items.inFlight)} item${items.inFlight === 1 ? "" : "s"} begun`}
+          />
           <Figure
             name="Waiting"
             value={count(waits)}
@@ -149,8 +153,8 @@ function Charts({ live }: { live: Live }): JSX.Element | null {
     )
   const lastMs = series.atMs.at(-1)!
   const fromMs = Math.max(0, lastMs - span)
-  const requests = perMinute(series.requests, series.spanMs, series.requestLimit)
-  const tokens = perMinute(series.tokens, series.spanMs, series.tokenLimit)
+  const requests = perMinute(series.requests, series.spanMs)
+  const tokens = perMinute(series.tokens, series.spanMs)
   const shared = { atMs: series.atMs, marks, fromMs }
   const now = (values: readonly (number | null)[]): string => short(values.findLast((each) => each !== null) ?? 0)
   const limited = (limit: readonly (number | null)[]): boolean => limit.some((each) => each !== null)

@@ -1,11 +1,13 @@
 import type { ToldEvent } from "../told-event.ts"
 import { ItemError, type QuotaState, type SluiceEvent } from "@sluice/core"
+import { PaceClock } from "@sluice/core/internal"
 import { LiveSeries } from "../chart/live-series.ts"
 import { MarkList } from "../chart/mark-list.ts"
 import { ItemColumns } from "../items/item-columns.ts"
 import { RowIndex } from "../items/row-index.ts"
 import { spanOf, type Trace, Traces, wordsOf } from "../items/traces.ts"
-import type { ControlAction, PageState, RunStatus } from "../wire.ts"
+import type { PageState, RunStatus } from "../wire.ts"
+import { statusAfter } from "../controls.ts"
 import type { RunModelOptions } from "./run-model-options.ts"
 import type { RunSums } from "./run-sums.ts"
 import { forecast } from "./forecast.ts"
@@ -31,7 +33,9 @@ export class RunModel {
   readonly #quotas = new WatchedQuotas()
   readonly #waiting = new WaitingCalls()
   readonly #nodes = new NodeTally()
+  /** On the pace's clock, as is all that is made of it. */
   readonly #settles = new RateWindow()
+  readonly #pace = new PaceClock()
   /** Steps that have begun: only their nodes count by themselves, others by their items. */
   readonly #steps = new Set<string>()
   readonly #inFlight = new Map<string, number>()
@@ -53,14 +57,12 @@ export class RunModel {
     this.#startMs = options.clock.now()
     this.startWallMs = startWallMs ?? options.clock.wallNow()
     this.#isRead = startWallMs !== undefined
-    this.marks = new MarkList((atMs) => this.at(atMs))
-    this.traces = new Traces((atMs) => this.at(atMs))
+    this.marks = new MarkList(this.at)
+    this.traces = new Traces(this.at)
   }
 
   /** On the page's clock. */
-  at(atMs: number): number {
-    return atMs - this.#startMs
-  }
+  readonly at = (atMs: number): number => atMs - this.#startMs
 
   /** What `at` takes, of what is known by the wall's clock. */
   clockOf(wallMs: number): number {
@@ -114,7 +116,9 @@ export class RunModel {
         this.#refused++
         return this.marks.hear(event)
       case "control":
-        this.#control(event.action)
+        this.#pace.hear(event.action, this.at(event.atMs))
+        if (event.action === "retry-failed") this.isRetryWanted = true
+        if (!this.isOver) this.status = statusAfter[event.action] ?? this.status
         return this.marks.hear(event)
       case "limit-change":
       case "gate-close":
@@ -133,6 +137,7 @@ export class RunModel {
   begin(): void {
     this.status = "running"
     this.isRetryWanted = false
+    this.#pace.hear("resume", this.now())
     this.#endedMs = undefined
   }
 
@@ -158,7 +163,7 @@ export class RunModel {
     this.#input = sums.inputTokens
     this.#output = sums.outputTokens
     this.#usd = sums.usd
-    for (const atMs of settledMs) this.#settles.add(atMs, 1)
+    for (const atMs of settledMs) this.#settles.add(this.#pace.of(atMs), 1)
   }
 
   /** Ends a moment of the charts. */
@@ -182,10 +187,10 @@ export class RunModel {
     const total = itemsInAll()
     const left = total === undefined ? 0 : Math.max(0, total - ok - failed)
     const [asked, tokens] = [Math.max(1, this.#asked), this.#input + this.#output]
-    const [settles, startMs] = [this.#settles, this.#firstSettleMs]
+    const [settles, startMs, paceMs] = [this.#settles, this.#firstSettleMs, this.#pace.of(atMs)]
     const each = { requestsEach: this.#sent / asked, tokensEach: tokens / asked }
     const isStill = this.isOver || this.status === "paused"
-    const eta = isStill ? undefined : forecast({ atMs, startMs, left, settles, quotas, ...each })
+    const eta = isStill ? undefined : forecast({ atMs: paceMs, startMs, left, settles, quotas, ...each })
     const budget = quotas.flatMap(({ limits }) => limits).find(({ dimension }) => dimension === "usd")
     const isForeseen = total !== undefined && this.#asked > 0 && !this.isOver
     return {
@@ -196,7 +201,7 @@ export class RunModel {
       elapsedMs: Math.round(this.#endedMs ?? atMs),
       ...(total !== undefined && { total }),
       items: { ok, failed, inFlight, cancelled, replayed, retried, cut },
-      perMinute: this.isOver ? 0 : this.#settles.perMinute(atMs, 30_000, this.#firstSettleMs),
+      perMinute: isStill ? 0 : settles.perMinute(paceMs, 30_000, startMs),
       ...(eta && { eta }),
       calls: { inFlight: totalOf(this.#inFlight), sent: this.#sent, retried: this.#retried, refused: this.#refused },
       waiting: this.#waiting.list(),
@@ -241,8 +246,8 @@ export class RunModel {
     this.columns.setReplayed(row, replayed)
     if (!replayed) {
       if (status !== "cancelled") {
-        if (this.#asked++ === 0) this.#firstSettleMs = Math.max(0, trace.startMs)
-        this.#settles.add(atMs, 1)
+        if (this.#asked++ === 0) this.#firstSettleMs = Math.max(0, this.#pace.of(trace.startMs))
+        this.#settles.add(this.#pace.of(atMs), 1)
       }
       this.#write(row, trace, event.attempts, atMs)
       // A flow that collects what fails wraps it: in what the item is, and how often it was tried, which stands beside it here.
@@ -287,13 +292,5 @@ export class RunModel {
     if (usd !== undefined) this.#usd = (this.#usd ?? 0) + usd
     this.series.take(0, inputTokens + outputTokens)
     this.traces.used(event)
-  }
-
-  #control(action: ControlAction): void {
-    if (action === "retry-failed") this.isRetryWanted = true
-    if (this.isOver) return
-    if (action === "pause") this.status = "paused"
-    else if (action === "resume") this.status = "running"
-    else if (action === "drain" || action === "stop") this.status = "draining"
   }
 }

@@ -100,6 +100,25 @@ test("time left: by the pace, with a range around it; nothing while paused or ov
   expect(model.state().eta).toBeUndefined()
 })
 
+test("a pause is no part of the pace: time left and its range are after it as they were before", async () => {
+  const { model, clock, tell } = opened(1_280)
+  for (let index = 0; index < 120; index++) {
+    tell({ type: "item-start", node: "n", index, spanId: index })
+    tell({ type: "item-end", node: "n", index, status: "ok", attempts: 1, spanId: index })
+    await clock.advance(100)
+  }
+  const before = model.state()
+  tell({ type: "control", action: "pause", by: "anna, page" })
+  await clock.advance(20_000)
+  expect(model.state()).toMatchObject({ status: "paused", perMinute: 0 })
+  tell({ type: "control", action: "resume", by: "anna, page" })
+  const after = model.state()
+  expect([after.eta, after.perMinute]).toEqual([before.eta, before.perMinute])
+  // 1,160 at ten a second.
+  expect(after.eta!.ms).toBeGreaterThan(100_000)
+  expect(after.eta!.ms).toBeLessThan(135_000)
+})
+
 test("marks say in words what the vendor said and what changed for it; the same again is one mark with a count", async () => {
   const { model, clock, tell } = opened()
   const refusal = { type: "throttle", quota, reason: "rate", dimension: "tokensPerMinute", retryAfterMs: 20_000 }
