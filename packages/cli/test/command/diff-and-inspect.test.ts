@@ -27,7 +27,8 @@ test("inspect --key shows prompt, answer, attempts and waits of one item", async
   expect((await sluice(args, { clock: fastClock(20) })).code).toBe(1)
   const { stdout } = await sluice(["inspect", out, "--key", "a-2"])
   expect(stdout).toContain("item a-2 (number 1): ok after 2 attempts, 5 input and 7 output tokens\n")
-  expect(Number(/waited (\d+) ms to be sent/.exec(stdout)?.[1])).toBeGreaterThanOrEqual(1_000)
+  // The second that the vendor named began at its answer, and each millisecond until the call waits counts for 20 of this clock.
+  expect(Number(/waited (\d+) ms to be sent/.exec(stdout)?.[1])).toBeGreaterThan(500)
   expect(stdout).toMatch(/answered in \d+ ms\nby x-2026, finish reason stop\nrequest req-7\n/)
   expect(stdout).toContain(
     "[system]\nBe brief.\n\n[user]\nSay two\n\n[attempts]\nattempt 1: 429 invalid_request_error\n\n[answer]\nfine ",
