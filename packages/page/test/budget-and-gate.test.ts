@@ -72,7 +72,8 @@ test.skipIf(!hasBrowser)(
     for (const title of ["Requests a minute", "Tokens a minute", "Calls in flight"]) {
       expect(await paint(tab, title, 10, 20, endS)).toBeGreaterThan(25)
       expect(await paint(tab, title, 1.5, 4, endS)).toBeLessThan(12)
-      expect(await paint(tab, title, 28, 38, endS)).toBeLessThan(12)
+      // What the last minute had is filled below its line.
+      expect(await paint(tab, title, 28, 38, endS)).toBeLessThan(title === "Calls in flight" ? 12 : 20)
     }
     expect(wrong).toEqual([])
   },

@@ -40,9 +40,9 @@ export function appended(columns: Columns, series: Series): Columns {
   return { ...columns }
 }
 
-/** Per minute over the last quarter of a minute at each moment, as much as it was: a burst is above the limit. */
-export function perMinute(counts: readonly number[], spanMs: readonly number[]): number[] {
-  return overLast(counts, spanMs, 15_000).map(({ sum, covered }) => (sum * 60_000) / Math.max(5_000, covered))
+/** What the last minute had at each moment, as much as it was: what a limit of a minute is compared with. */
+export function inLastMinute(counts: readonly number[], spanMs: readonly number[]): number[] {
+  return overLast(counts, spanMs, 60_000).map(({ sum, covered }) => (sum * 60_000) / Math.max(60_000, covered))
 }
 
 function overLast(

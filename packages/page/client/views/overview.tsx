@@ -3,7 +3,7 @@ import { useState } from "preact/hooks"
 import { limitWords } from "../../src/chart/mark-words.ts"
 import type { PageState } from "../../src/wire.ts"
 import { about, clock, count, dollars, duration, isOver, quotaWords, range, short } from "../format.ts"
-import { perMinute } from "../live/columns.ts"
+import { inLastMinute } from "../live/columns.ts"
 import type { Live } from "../live/connection.ts"
 import { useLive } from "../live/hooks.ts"
 import { BarTable } from "../parts/bar-table.tsx"
@@ -153,8 +153,8 @@ function Charts({ live }: { live: Live }): JSX.Element | null {
     )
   const lastMs = series.atMs.at(-1)!
   const fromMs = Math.max(0, lastMs - span)
-  const requests = perMinute(series.requests, series.spanMs)
-  const tokens = perMinute(series.tokens, series.spanMs)
+  const requests = inLastMinute(series.requests, series.spanMs)
+  const tokens = inLastMinute(series.tokens, series.spanMs)
   const shared = { atMs: series.atMs, marks, fromMs }
   const now = (values: readonly (number | null)[]): string => short(values.findLast((each) => each !== null) ?? 0)
   const limited = (limit: readonly (number | null)[]): boolean => limit.some((each) => each !== null)
@@ -182,7 +182,7 @@ function Charts({ live }: { live: Live }): JSX.Element | null {
           title={`${what} a minute`}
           says={`${what} a minute: ${now(requests)} now${limited(series.requestLimit) ? `, the limit is believed to be ${now(series.requestLimit)}` : ""}`}
           lines={[
-            { label: hello.fromJournal ? "settled" : "sent", color: "--accent", values: requests, isFilled: true },
+            { label: "in the last minute", color: "--accent", values: requests, isFilled: true },
             ...(limited(series.requestLimit)
               ? [{ label: "limit as believed", color: "--limit", values: series.requestLimit, isDashed: true }]
               : []),
@@ -193,7 +193,7 @@ function Charts({ live }: { live: Live }): JSX.Element | null {
           title="Tokens a minute"
           says={`Tokens a minute: ${now(tokens)} now${limited(series.tokenLimit) ? `, the limit is believed to be ${now(series.tokenLimit)}` : ""}`}
           lines={[
-            { label: "used", color: "--accent", values: tokens, isFilled: true },
+            { label: "in the last minute", color: "--accent", values: tokens, isFilled: true },
             ...(limited(series.tokenLimit)
               ? [{ label: "limit as believed", color: "--limit", values: series.tokenLimit, isDashed: true }]
               : []),

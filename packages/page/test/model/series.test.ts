@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { appended, columnsOf, perMinute } from "../../client/live/columns.ts"
+import { appended, columnsOf, inLastMinute } from "../../client/live/columns.ts"
 import { LiveSeries, type SeriesGauges } from "../../src/chart/live-series.ts"
 
 const gauges = (waiting: Readonly<Record<string, number>> = {}, requestLimit?: number): SeriesGauges => ({
@@ -59,10 +59,10 @@ test("a run of days keeps its sums and its peaks in memory that does not grow, a
   expect(atMs).toEqual(atMs.toSorted((a, b) => a - b))
 })
 
-test("what is drawn by the minute is what was sent, also above the limit; of a first second alone no rate is made", () => {
-  const spanMs = Array.from({ length: 60 }, () => 1_000)
-  const burst = spanMs.map((_, at) => (at < 20 ? 30 : 0))
-  const rates = perMinute(burst, spanMs)
-  expect([rates[9], rates[19], rates.at(-1)]).toEqual([1_800, 1_800, 0])
-  expect(perMinute([1], [1_000])).toEqual([12])
+test("what is drawn by the minute is what the last minute had, also above the limit; longer spans count by the minute", () => {
+  const spanMs = Array.from({ length: 120 }, () => 1_000)
+  const burst = spanMs.map((_, at) => (at < 20 ? 30 : 1))
+  const had = inLastMinute(burst, spanMs)
+  expect([had[0], had[9], had[59], had[79], had[119]]).toEqual([30, 300, 640, 60, 60])
+  expect(inLastMinute([240], [120_000])).toEqual([120])
 })
