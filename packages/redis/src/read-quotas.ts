@@ -1,4 +1,5 @@
 import { SluiceError } from "@sluice/core"
+import { unlessLate } from "@sluice/core/internal"
 import { systemClock } from "@sluice/scheduler"
 import { showLua } from "./scripts/show.lua.ts"
 import { tellLua } from "./scripts/tell.lua.ts"
@@ -170,14 +171,7 @@ async function withStore<T>(redis: IoredisLike | NodeRedisLike, use: (store: Sto
 }
 
 /** Whoever asks is told of a server that says nothing. */
-export async function unlessSilent<T>(answer: Promise<T>): Promise<T> {
-  const { promise: silence, reject } = Promise.withResolvers<never>()
-  const heard = systemClock.setTimer(silenceMs, () => {
-    reject(new SluiceError("store-unreachable", `Redis has not answered for ${silenceMs / 1_000} s.`))
-  })
-  try {
-    return await Promise.race([answer, silence])
-  } finally {
-    heard()
-  }
+export function unlessSilent<T>(answer: Promise<T>): Promise<T> {
+  const late = (): Error => new SluiceError("store-unreachable", `Redis has not answered for ${silenceMs / 1_000} s.`)
+  return unlessLate(systemClock, silenceMs, answer, late)
 }

@@ -4,19 +4,12 @@ import { testLimiter } from "@sluice/lab"
 import { afterAll, describe, it } from "vitest"
 import { member, RestingClock } from "./kit.ts"
 import { MemberProcess } from "./member-process.ts"
-import { findServer, startServer } from "./redis-server.ts"
-import { type SyncStore, syncStore } from "./sync-store.ts"
+import { realStore } from "./real-store.ts"
 
-const program = findServer()
-const server = program === undefined ? undefined : await startServer(program)
-const store = (server && (await syncStore(server.url))) as SyncStore
+const { server, store } = await realStore()
 const other = (server && (await MemberProcess.start(server.url))) as MemberProcess
 
-afterAll(async () => {
-  other?.stop()
-  await store?.end()
-  await server?.stop()
-})
+afterAll(() => other?.stop())
 
 describe.skipIf(!server)("places of a quota that is kept in a real server", () => {
   testLimiter(

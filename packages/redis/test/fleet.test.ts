@@ -1,16 +1,8 @@
-import { afterAll, describe, expect, test } from "vitest"
-import { findServer, startServer } from "./redis-server.ts"
-import { type SyncStore, syncStore } from "./sync-store.ts"
+import { describe, expect, test } from "vitest"
+import { realStore } from "./real-store.ts"
 import { virtualFleet } from "./virtual-fleet.ts"
 
-const program = findServer()
-const server = program === undefined ? undefined : await startServer(program)
-const store = (server && (await syncStore(server.url))) as SyncStore
-
-afterAll(async () => {
-  await store?.end()
-  await server?.stop()
-})
+const { server, store } = await realStore()
 
 /** 50 calls a second, 500 of them at once. */
 const truth = { limit: 3_000, burst: 500 }

@@ -2,19 +2,12 @@ import { randomUUID } from "node:crypto"
 import type { LimitReading, Permit, Settlement } from "@sluice/core"
 import { seededRandom } from "@sluice/lab"
 import type { Quota, QuotaOptions } from "@sluice/scheduler"
-import { afterAll, describe, expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import { member, RestingClock, type SetUp } from "./kit.ts"
-import { findServer, startServer } from "./redis-server.ts"
-import { type SyncStore, syncStore } from "./sync-store.ts"
+import { realStore } from "./real-store.ts"
+import type { SyncStore } from "./sync-store.ts"
 
-const program = findServer()
-const server = program === undefined ? undefined : await startServer(program)
-const store = (server && (await syncStore(server.url))) as SyncStore
-
-afterAll(async () => {
-  await store?.end()
-  await server?.stop()
-})
+const { server, store } = await realStore()
 
 /** So many processes with the same options, on one virtual clock. */
 function processes(

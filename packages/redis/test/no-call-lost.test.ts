@@ -1,20 +1,12 @@
 import { seededRandom, type VendorOptions } from "@sluice/lab"
 import type { QuotaOptions } from "@sluice/scheduler"
-import { afterAll, describe, expect, test } from "vitest"
-import { findServer, startServer } from "./redis-server.ts"
-import { type SyncStore, syncStore } from "./sync-store.ts"
+import { describe, expect, test } from "vitest"
+import { realStore } from "./real-store.ts"
 import { type FleetOptions, virtualFleet } from "./virtual-fleet.ts"
 
-const program = findServer()
-const server = program === undefined ? undefined : await startServer(program)
-const store = (server && (await syncStore(server.url))) as SyncStore
+const { server, store } = await realStore()
 // SLUICE_SEEDS=1-2000 for a long run.
 const [from, to] = (process.env["SLUICE_SEEDS"] ?? "1-12").split("-").map(Number) as [number, number]
-
-afterAll(async () => {
-  await store?.end()
-  await server?.stop()
-})
 
 /** Some processes before a vendor of which they know something, all or nothing; limits change, it fails for a while, and who learns dies. */
 function drawn(seed: number): Omit<FleetOptions, "store"> {

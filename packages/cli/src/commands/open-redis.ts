@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis"
+import { unlessLate } from "@sluice/core/internal"
 import { systemClock } from "@sluice/scheduler"
 import { usageError } from "../usage-error.ts"
 
@@ -11,18 +12,15 @@ export async function openRedis(url: string): Promise<Redis> {
     throw usageError("--redis needs the package ioredis beside @sluice/cli: npm install ioredis")
   })
   let redis: Redis | undefined
-  const { promise: silence, reject } = Promise.withResolvers<never>()
-  const answered = systemClock.setTimer(silenceMs, () => reject(new Error(`nothing came for ${silenceMs / 1_000} s`)))
   let trouble: unknown
   try {
     redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 })
     redis.on("error", (error) => (trouble = error))
-    await Promise.race([redis.connect(), silence])
+    const late = (): Error => new Error(`nothing came for ${silenceMs / 1_000} s`)
+    await unlessLate(systemClock, silenceMs, redis.connect(), late)
   } catch (error) {
     redis?.disconnect()
     throw usageError(`No Redis answers at ${withoutPassword(url)}: ${whyNot(trouble ?? error, url)}`)
-  } finally {
-    answered()
   }
   // From here on a connection that breaks comes back.
   redis.options.retryStrategy = (attempt) => Math.min(200, 20 * attempt)

@@ -42,23 +42,16 @@ export function appended(columns: Columns, series: Series): Columns {
 
 /** What the last minute had at each moment, as much as it was: what a limit of a minute is compared with. */
 export function inLastMinute(counts: readonly number[], spanMs: readonly number[]): number[] {
-  return overLast(counts, spanMs, 60_000).map(({ sum, covered }) => (sum * 60_000) / Math.max(60_000, covered))
-}
-
-function overLast(
-  counts: readonly number[],
-  spanMs: readonly number[],
-  windowMs: number,
-): { readonly sum: number; readonly covered: number }[] {
+  const minuteMs = 60_000
   let [sum, covered, first] = [0, 0, 0]
   return counts.map((count, at) => {
     sum += count
     covered += spanMs[at]!
-    while (covered - spanMs[first]! >= windowMs && first < at) {
+    while (covered - spanMs[first]! >= minuteMs && first < at) {
       sum -= counts[first]!
       covered -= spanMs[first]!
       first++
     }
-    return { sum, covered }
+    return (sum * minuteMs) / Math.max(minuteMs, covered)
   })
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "@sluice/core"
+import { unlessLate } from "@sluice/core/internal"
 
 /** Who looks should not wonder for longer. */
 const mostMs = 3_000
@@ -9,18 +10,10 @@ const mostMs = 3_000
  */
 export function inTime<T>(clock: Clock, ask: () => Promise<T>): () => Promise<T> {
   let asked: Promise<T> | undefined
-  return async () => {
+  const late = (): Error => withStatus(504, `No answer within ${mostMs / 1_000} seconds.`)
+  return () => {
     asked ??= askOnce(ask).finally(() => (asked = undefined))
-    let cancel: (() => void) | undefined
-    const late = new Promise<never>((_resolve, reject) => {
-      const fail = (): void => reject(withStatus(504, `No answer within ${mostMs / 1_000} seconds.`))
-      cancel = clock.setTimer(mostMs, fail)
-    })
-    try {
-      return await Promise.race([asked, late])
-    } finally {
-      cancel?.()
-    }
+    return unlessLate(clock, mostMs, asked, late)
   }
 }
 

@@ -4,10 +4,26 @@ import { expect, test } from "vitest"
 import { RunModel } from "../../src/model/run-model.ts"
 import type { PageState } from "../../src/wire.ts"
 
-function opened(total?: number): { model: RunModel; clock: VirtualClock; tell: (event: object) => void } {
+interface Opened {
+  readonly model: RunModel
+  readonly clock: VirtualClock
+  readonly tell: (event: object) => void
+  /** So many items are done, one every so many milliseconds. */
+  readonly settle: (count: number, everyMs: number) => Promise<void>
+}
+
+function opened(total?: number): Opened {
   const clock = new VirtualClock()
   const model = new RunModel({ title: "a run", clock, total: () => total, actions: () => [], loading: () => false })
-  return { model, clock, tell: (event) => model.hear({ atMs: clock.now(), runId: "r", ...event } as SluiceEvent) }
+  const tell = (event: object): void => model.hear({ atMs: clock.now(), runId: "r", ...event } as SluiceEvent)
+  const settle = async (count: number, everyMs: number): Promise<void> => {
+    for (let index = 0; index < count; index++) {
+      tell({ type: "item-start", node: "n", index, spanId: index })
+      tell({ type: "item-end", node: "n", index, status: "ok", attempts: 1, spanId: index })
+      await clock.advance(everyMs)
+    }
+  }
+  return { model, clock, tell, settle }
 }
 
 const quota = "q"
@@ -79,12 +95,8 @@ test("usage that the run and the fetch both tell counts once", () => {
 })
 
 test("time left: by the pace, with a range around it; nothing while paused or over", async () => {
-  const { model, clock, tell } = opened(100)
-  for (let index = 0; index < 40; index++) {
-    tell({ type: "item-start", node: "n", index, spanId: index })
-    tell({ type: "item-end", node: "n", index, status: "ok", attempts: 1, spanId: index })
-    await clock.advance(1_000)
-  }
+  const { model, tell, settle } = opened(100)
+  await settle(40, 1_000)
   const { eta, perMinute } = model.state()
   expect(perMinute).toBeCloseTo(60, -1)
   expect(eta!.ms).toBeGreaterThan(50_000)
@@ -101,12 +113,8 @@ test("time left: by the pace, with a range around it; nothing while paused or ov
 })
 
 test("a pause is no part of the pace: time left and its range are after it as they were before", async () => {
-  const { model, clock, tell } = opened(1_280)
-  for (let index = 0; index < 120; index++) {
-    tell({ type: "item-start", node: "n", index, spanId: index })
-    tell({ type: "item-end", node: "n", index, status: "ok", attempts: 1, spanId: index })
-    await clock.advance(100)
-  }
+  const { model, clock, tell, settle } = opened(1_280)
+  await settle(120, 100)
   const before = model.state()
   tell({ type: "control", action: "pause", by: "anna, page" })
   await clock.advance(20_000)
