@@ -51,6 +51,8 @@ const sometimes = {
   "cli-table3": "plans",
   tinyglobby: "globs",
   "@sluice/lab": "--model lab:",
+  "@sluice/page": "--ui",
+  fastify: "--ui",
   "@sluice/redis": "--redis",
   ioredis: "--redis",
   "@ai-sdk/openai": "--model openai:",
