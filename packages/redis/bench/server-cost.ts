@@ -1,7 +1,8 @@
 import { Redis } from "ioredis"
 import { turnLua } from "../src/scripts/turn.lua.ts"
 import { keysOf } from "../src/store/quota-keys.ts"
-import type { Turn, TurnTold, Want } from "../src/wire/turn.ts"
+import { nothing, plus } from "../src/wire/amounts.ts"
+import type { Amounts, Turn, TurnTold, Want } from "../src/wire/turn.ts"
 import { startServer } from "../test/redis-server.ts"
 
 const limits = [
@@ -33,13 +34,13 @@ export async function serverCost(program: string): Promise<string[]> {
     const { keys, bus } = keysOf("0123456789abcdef")
     const want: Want = [1, 100, 100, 0, 1, 0]
     let number = 0
+    let granted: Amounts = nothing
     // Limits are told to who does not know them as they are.
     let pv = 0
     const turn = async (member: string, wants: readonly Want[], introduces: boolean): Promise<void> => {
       const message: Turn = {
         p: member,
-        t: ++number,
-        r: number - 1,
+        g: granted,
         nb: "a",
         ls: 600_000,
         hz: 500,
@@ -51,7 +52,7 @@ export async function serverCost(program: string): Promise<string[]> {
         w: wants.length,
         T: {},
         W: wants,
-        s: number,
+        s: ++number,
         S: wants.map(() => [100, 0, 10, 10, 0, 0]),
         R: [],
         ok: wants.length,
@@ -61,6 +62,7 @@ export async function serverCost(program: string): Promise<string[]> {
       }
       const answer = await redis.evalsha(sha, keys.length, ...keys, JSON.stringify(message), "0", bus)
       pv = (JSON.parse(answer as string) as { readonly pv: number }).pv
+      for (const [requests, input, output, usd] of wants) granted = plus(granted, [requests, input, output, usd])
     }
     for (let each = 0; each < members; each++) await turn(`m${each}`, [], true)
     const wants = Array.from({ length: calls }, () => want)

@@ -27,7 +27,7 @@ export interface Party {
   /** Calls wait that no ticket is for. */
   readonly asks: boolean
   /** What is said of the present: places, dated tickets, who waits. */
-  state(nowMs: number, mayAsk: boolean): Pick<Turn, "h" | "o" | "O" | "w" | "T" | "W">
+  state(nowMs: number, mayAsk: boolean): Pick<Turn, "g" | "h" | "o" | "O" | "w" | "T" | "W">
   /** The answer to a turn with these wants. */
   hear(answer: TurnAnswer, wants: readonly Want[], nowMs: number): void
   /** Nobody has answered for longer than a lease. */
@@ -58,8 +58,6 @@ export interface ConversationOptions {
 export class Conversation {
   readonly #options: ConversationOptions
   readonly #party: Party
-  #turn = 0
-  #heard = 0
   #born: string | undefined
   #version = -1
   /** The limits were told, and not changed since. */
@@ -125,11 +123,6 @@ export class Conversation {
   introduceAgain(): void {
     this.#introduced = false
     this.askNow()
-  }
-
-  /** What the answer grants is declined: it came too late. The next turn says so. */
-  decline(): void {
-    this.#heard = -1
   }
 
   /** Says goodbye, if there is anybody to say it to. */
@@ -230,8 +223,6 @@ export class Conversation {
     return {
       p: member,
       ...(!leaves && this.#serverTime.at(nowMs)),
-      t: ++this.#turn,
-      r: this.#heard,
       ...(this.#born !== undefined && { b: this.#born }),
       nb: newName(),
       ...(!this.#introduced && { told: told() }),
@@ -260,7 +251,6 @@ export class Conversation {
     }
     this.#serverTime.heard(answer.now, nowMs)
     this.#introduced = true
-    this.#heard = turn.t
     this.#party.outbox.arrived()
     this.#answeredMs = sentMs
     this.#born = answer.born

@@ -12,7 +12,7 @@ import type {
   Consequence,
 } from "@sluice/scheduler"
 import { Absence } from "./absence.ts"
-import { amountsOf, less, wantOf } from "./wire/amounts.ts"
+import { amountsOf, less, nothing, plus, wantOf } from "./wire/amounts.ts"
 import { Conversation, type Party } from "./conversation.ts"
 import { KeptLimits } from "./kept-limits.ts"
 import type { Learner } from "./learner.ts"
@@ -23,7 +23,7 @@ import { tenantName } from "./wire/tenant-name.ts"
 import { Standing } from "./standing.ts"
 import { type Ticket, Tickets } from "./tickets.ts"
 import { toldLimits } from "./wire/told-limits.ts"
-import { type TurnAnswer, listOf, type TurnTold, type Turn, type Want } from "./wire/turn.ts"
+import { type Amounts, type TurnAnswer, listOf, type TurnTold, type Turn, type Want } from "./wire/turn.ts"
 
 /** Wants of one turn. */
 const mostWants = 64
@@ -48,6 +48,7 @@ export class SharedLedger implements Ledger, Party {
   readonly #standing = new Standing()
   #running = 0
   #calls = 0
+  #granted: Amounts = nothing
   #fatalAt = -1
   #wake: () => void = () => {}
   #end: (error: SluiceError, untilMs?: number) => void = () => {}
@@ -212,7 +213,7 @@ export class SharedLedger implements Ledger, Party {
     return this.#learner?.cursor
   }
 
-  state(nowMs: number, mayAsk: boolean): Pick<Turn, "h" | "o" | "O" | "w" | "T" | "W"> {
+  state(nowMs: number, mayAsk: boolean): Pick<Turn, "g" | "h" | "o" | "O" | "w" | "T" | "W"> {
     const { uncovered, spare } = this.#tickets.match(this.#asks, mostWants)
     // What nobody waits for any more goes back, and what was not taken in time.
     const surplus = new Set(spare)
@@ -220,6 +221,7 @@ export class SharedLedger implements Ledger, Party {
     const tenants: Record<string, number> = {}
     for (const { key = "" } of uncovered) tenants[tenantName(key)] = this.#quota.weights?.[key] ?? 1
     return {
+      g: this.#granted,
       h: this.#running + this.#tickets.places,
       o: this.#tickets.size,
       O: this.#tickets.amounts,
@@ -251,8 +253,7 @@ export class SharedLedger implements Ledger, Party {
     if (answer.df !== undefined) this.#events.toldDifferently(answer.df)
     this.#limits.heard(listOf(answer.l), nowMs)
     if (wasLost) {
-      // Granted to a process that was not there.
-      this.#talk.decline()
+      // Granted to a process that was not there: it is declined, as it is not counted.
       this.#talk.askNow()
     } else this.#hearStarts(answer, wants, nowMs)
     if (answer.F && answer.F[3] !== this.#fatalAt) {
@@ -266,7 +267,7 @@ export class SharedLedger implements Ledger, Party {
 
   #hearStarts({ s, by, r }: TurnAnswer, wants: readonly Want[], nowMs: number): void {
     const starts = listOf(s)
-    this.#tickets.grant(starts, wants, nowMs)
+    this.#granted = plus(this.#granted, this.#tickets.grant(starts, wants, nowMs))
     const next = wants[starts.length]
     if (!by?.startsWith("!") || !next) return
     const name = by.slice(1)

@@ -29,13 +29,16 @@ export class Tickets {
     return this.#list.reduce((sum, { amounts }) => plus(sum, amounts), nothing)
   }
 
-  /** The first of `wants` may start in so many milliseconds each. */
-  grant(startsInMs: readonly number[], wants: readonly Want[], nowMs: number): void {
+  /** The first of `wants` may start in so many milliseconds each. Returns what they hold together. */
+  grant(startsInMs: readonly number[], wants: readonly Want[], nowMs: number): Amounts {
+    let granted = nothing
     for (const [index, inMs] of startsInMs.entries()) {
       const [requests, input, output, usd, place, priority] = wants[index]!
       const amounts: Amounts = [requests, input, output, usd]
       this.add({ startMs: nowMs + inMs, amounts, place: place === 1, priority })
+      granted = plus(granted, amounts)
     }
+    return granted
   }
 
   add(ticket: Ticket): void {

@@ -3,7 +3,7 @@ import type { LimitReading, Permit, Settlement } from "@sluice/core"
 import { seededRandom } from "@sluice/lab"
 import type { Quota, QuotaOptions } from "@sluice/scheduler"
 import { describe, expect, test } from "vitest"
-import { member, RestingClock, type SetUp } from "./kit.ts"
+import { member, noBeats, RestingClock, type SetUp } from "./kit.ts"
 import { realStore } from "./real-store.ts"
 import type { SyncStore } from "./sync-store.ts"
 
@@ -370,6 +370,40 @@ describe.skipIf(!server)("processes that share a quota", () => {
       await clock.advance(4_000)
       expect(refused).toBe(0)
       expect(arrived - before).toBeGreaterThanOrEqual(0.95 * (39 + 80))
+    },
+    120_000,
+  )
+
+  // A process of three may be granted by the replica what the two others had been granted meanwhile, before they say so: 2/3 of the rate.
+  test.each([
+    [50, 1],
+    [150, 2],
+    [400, 6],
+  ])(
+    "believe of a replica that it has not got the last turns: what they had granted is told to it (%i ms behind: at most %i refused)",
+    async (behindMs, bound) => {
+      const { clock, quotas } = processes(3, { requestsPerMinute: bucket(1_200, 40) }, { beats: noBeats })
+      const floods = quotas.map((quota) => flood(quota, clock, 20))
+      await clock.advance(6_051)
+      const keys = store.commandNow("KEYS", "sluice:1:*") as string[]
+      for (const key of keys) store.commandNow("COPY", key, `got:${key}`, "REPLACE")
+      await clock.advance(behindMs)
+      const { run: real } = store
+      store.run = () => Promise.reject(new Error("gone"))
+      await clock.advance(1_000)
+      store.run = real
+      for (const key of keys) store.commandNow("RENAME", `got:${key}`, key)
+      await clock.advance(5_000)
+      const starts = floods.flatMap((each) => each.starts).toSorted((a, b) => a - b)
+      let [level, levelMs, refused] = [40, 5_000, 0]
+      for (const ms of starts) {
+        level = Math.min(40, level + (ms - levelMs) / 50)
+        levelMs = ms
+        if (level < 1) refused++
+        else level--
+      }
+      expect(refused).toBeLessThanOrEqual(bound)
+      expect(starts.filter((ms) => ms > 12_500).length).toBeGreaterThanOrEqual(0.95 * 20 * 3.5)
     },
     120_000,
   )

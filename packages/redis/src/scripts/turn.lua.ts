@@ -12,9 +12,12 @@ if m.b and m.b ~= s.born and not s.rm then
   if not isFirst then s.ep = s.ep + 1; for i = 1, #L do if L[i].kd == 'bucket' then L[i].v = math.min(0, L[i].v) end end end
 end
 
--- The answer to its last turn never arrived: what that granted never started.
-if r.g and m.r ~= r.t then
-  for i = 1, #L do local a = amount(L[i], r.g); give(L[i], a, now, now); if L[i].kd == 'total' then L[i].o = L[i].o - a end end
+-- All that it was ever granted, as it heard: of more an answer never arrived, and that never started; of less nothing is known here, as this
+-- is a replica that has not got it.
+local unheard, differs = {}, false
+for i = 1, 4 do unheard[i] = (r.g or m.g)[i] - m.g[i]; differs = differs or math.abs(unheard[i]) > 1e-9 end
+if differs then
+  for i = 1, #L do local a = amount(L[i], unheard); give(L[i], a, now, now); if L[i].kd == 'total' then L[i].o = L[i].o - a end end
 end
 s.n = s.n - r.h + m.h
 -- Taken here and not started yet, as far as anybody told: at the vendor it stands ready still.
@@ -228,8 +231,8 @@ r.sa = now - r.j >= m.ls and math.floor(s.f / alive * 1e6) / 1e6 or 0
 -- w: calls that wait, with a date (o) or for what is said (by).
 r.o = dated; r.w = math.max(0, (m.w or 0) - #starts + dated - m.o)
 if asked then r.by = by and by:gsub('^!', '') or nil end
-r.h = mine; r.t = m.t; r.g = #starts > 0 and got or nil
-local op = {}; for i = 1, 4 do op[i] = m.O[i] + got[i] end; open(r, op)
+r.h = mine; r.g = {}
+local op = {}; for i = 1, 4 do op[i] = m.O[i] + got[i]; r.g[i] = m.g[i] + got[i] end; open(r, op)
 if m.bye then
   forget(m.p, r)
 else redis.call('HSET', MEMBERS, m.p, cmsgpack.pack(r)) end

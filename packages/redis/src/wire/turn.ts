@@ -44,9 +44,8 @@ export interface Turn {
   readonly p: string
   /** When it left, by the server's clock as far as it is known: everything in it is as old as that. */
   readonly at?: number
-  /** Number of this turn, and of the last one whose answer arrived: what another one granted is taken back. */
-  readonly t: number
-  readonly r: number
+  /** All that it was ever granted: what an answer granted that never arrived is taken back. */
+  readonly g: Amounts
   /** The life of the data that this member knows, and the name of a new one. */
   readonly b?: string
   readonly nb: string
