@@ -1,3 +1,5 @@
-import { a } from "./cycle-a.ts"
+import type { a } from "./cycle-a.ts"
 
-export const b = (): number => a() + 1
+export const b = (): number => 1
+
+export type A = typeof a
