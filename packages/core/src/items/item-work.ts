@@ -12,7 +12,7 @@ import type { Work } from "../scope/work.ts"
 export interface ItemTask<Item, Result> {
   readonly name: string
   readonly exec: (item: Item, context: ItemContext) => MaybePromise<Result>
-  /** What the executor has to know about; absent when one plain call does. */
+  /** How the executor tries it; absent where one plain call is all. */
   readonly policy?: ItemOptions<Item, Result>
   readonly key?: (item: Item) => string
   readonly version?: string
@@ -22,7 +22,7 @@ export interface ItemTask<Item, Result> {
   readonly kept?: (item: Item, index: number) => Outcome<Result> | undefined
 }
 
-/** The items of a batch as the executor sees them. `work` is the batch node's; `count` is told of each outcome once it counts. */
+/** The items of a batch as the executor sees them. `work` is the batch's scope; `count` is told of each outcome once it counts. */
 export function itemWork<Item, Result>(
   task: ItemTask<Item, Result>,
   work: Work,

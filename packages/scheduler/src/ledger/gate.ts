@@ -2,7 +2,7 @@ import { tuned } from "../limits/tuned.ts"
 
 /**
  * One gate per quota. A refusal closes it for everybody until the vendor's delay has passed; then one call probes, and the number of
- * starts allowed doubles every step after it: never a herd. Refusals of calls that had left before it closed belong to the same
+ * starts allowed doubles every `probeDoublingMs` after it: never a herd. Refusals of calls that had left before it closed belong to the same
  * congestion event.
  */
 export class Gate {

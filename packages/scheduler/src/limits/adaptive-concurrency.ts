@@ -115,7 +115,7 @@ export class AdaptiveConcurrency {
     return this.#ceiling
   }
 
-  /** Takes in one success; answers why the limit changed, if it did. */
+  /** Takes in one success; returns why the limit changed, if it did. */
   sample(sample: Sample): string | undefined {
     // What left under an older, higher limit is no reason to cut again.
     const rise = sample.inFlight <= this.#limit * 1.1 ? this.#latency.add(sample) : undefined
@@ -143,7 +143,7 @@ export class AdaptiveConcurrency {
     return this.#set(this.#limit + step, rounds > 1 ? `${rounds} clean rounds` : "clean round")
   }
 
-  /** The server refused while `accepted` others ran. Once per episode. */
+  /** The server refused while `accepted` others ran. Once per congestion event. */
   refused(accepted: number): string | undefined {
     const floor = Math.max(this.#min, Math.floor(accepted))
     const probe = this.isProbe(accepted) || accepted >= this.#limit * nearlyAll
@@ -166,7 +166,7 @@ export class AdaptiveConcurrency {
     return this.#grewTo > 0 && accepted >= this.#grewTo - 1 && this.#clean <= probeAnswers
   }
 
-  /** A further refusal of an episode: no more than `accepted` had room. */
+  /** A further refusal of a congestion event: no more than `accepted` had room. */
   lower(accepted: number): string | undefined {
     this.#ceiling = Math.max(this.#min, Math.min(accepted, this.#ceiling ?? Infinity))
     return this.#set(Math.min(this.#limit, this.#ceiling), `refused above ${this.#ceiling}`)

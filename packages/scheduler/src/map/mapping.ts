@@ -18,6 +18,7 @@ export class Mapping<I, O> implements ParallelMap<O> {
   readonly #source: PullSource<I>
   readonly #job: Job<I, O>
   readonly #slots: Slots
+  /** For maps made by hand: core stops a batch itself, and asks to collect. */
   readonly #policy: FailurePolicy
   readonly #signal: AbortSignal | undefined
   readonly #out: OutcomeStream<O>

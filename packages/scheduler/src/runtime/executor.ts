@@ -6,7 +6,7 @@ import { singleMap } from "../map/single-map.ts"
 import { systemClock, systemRandom } from "./system-clock.ts"
 
 /**
- * The executor that runs flows in parallel under limits: its `map` is `parallelMap`.
+ * The executor that runs flows in parallel under limits: its `map` is that of `parallelMap`.
  *
  * @example
  * ```ts

@@ -3,8 +3,9 @@ import { tuned } from "../tuned.ts"
 /**
  * A number of the vendor's that nobody tells: at least what passed, at most what was refused, until that has stood for a while.
  *
- * `at(t)` is `high` for 10 s × 2^confirmed after the refusal; then `high × e^(1 % × s × (1 + s / 10))`, s seconds after that. While
- * it searches between a sure and a possible value it is `start × 2^(s / 3)` up to `high`, and then goes on the same way.
+ * `at(t)` is `high` for 10 s × 2^confirmed after the refusal; then `high × e^(1 % × s × (1 + s / 10))`, s seconds after that (of a slow
+ * limit, calls' times), and 8 times at most. While it searches between a sure and a possible value it is `start × 2^(s / 3)` up to
+ * `high`, and then goes on the same way.
  *
  * @example
  * ```ts

@@ -188,7 +188,7 @@ export abstract class RateTerms {
   }
 
   protected headroom(amount: number, seen: number): number {
-    const cushion = this.coTenants.headroom(this.limit / this.windowMs)
-    return Math.min(cushion, Math.max(0, seen * tuned.othersRoom - amount))
+    const headroom = this.coTenants.headroom(this.limit / this.windowMs)
+    return Math.min(headroom, Math.max(0, seen * tuned.othersRoom - amount))
   }
 }
