@@ -133,7 +133,7 @@ export class ModelRequest {
     // Who is refused keeps its place in time; after a failure it queues anew, or one call would be every probe of an outage.
     const since = this.#context.clock.now()
     for (let refusals = 0, unsent = 0; ; refusals++) {
-      const turn = this.#context.turns.take()
+      const turn = this.#context.turns.take(this.#signal)
       if (turn) await turn
       const estimate = estimateOf(this.#prepared)
       const permit = await this.#admission.permit(estimate, refusals > 0 || unsent > 0 ? since : undefined)
