@@ -1,32 +1,26 @@
-import { onAbort } from "@sluice/scheduler"
+import { waitInLine } from "../http/wait-in-line.ts"
 
 /** Holds back calls that have not been sent; those that are with the vendor go on. */
 export class Pause {
-  #opened: Promise<void> | undefined
-  #open: (() => void) | undefined
+  #isOn = false
+  readonly #waiting = new Set<() => void>()
 
   get isOn(): boolean {
-    return this.#opened !== undefined
+    return this.#isOn
   }
 
   begin(): void {
-    this.#opened ??= new Promise((resolve) => (this.#open = resolve))
+    this.#isOn = true
   }
 
   end(): void {
-    this.#open?.()
-    this.#opened = this.#open = undefined
+    this.#isOn = false
+    for (const go of this.#waiting) go()
   }
 
   /** Resolves when calls may be sent; rejects with the reason when `signal` is aborted first. */
   async over(signal: AbortSignal): Promise<void> {
-    while (this.#opened) {
-      signal.throwIfAborted()
-      const { promise: aborted, resolve } = Promise.withResolvers<void>()
-      const forget = onAbort(signal, resolve)
-      await Promise.race([this.#opened, aborted])
-      forget()
-    }
+    while (this.#isOn) await waitInLine(this.#waiting, signal)
     signal.throwIfAborted()
   }
 }

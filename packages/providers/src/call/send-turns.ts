@@ -1,5 +1,5 @@
 import type { Clock } from "@sluice/core"
-import { onAbort } from "@sluice/scheduler"
+import { waitInLine } from "../http/wait-in-line.ts"
 
 /** A call costs an SDK a millisecond or two to send: so many keep the event loop from its sockets for a few tens of milliseconds. */
 const mostPerTurn = 16
@@ -11,7 +11,7 @@ const mostPerTurn = 16
 export class SendTurns {
   readonly #clock: Clock
   #taken = 0
-  #waiting: (() => void)[] = []
+  readonly #waiting = new Set<() => void>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -19,25 +19,20 @@ export class SendTurns {
 
   /**
    * Nothing while this turn has room; otherwise a wait of as many turns as are full, a millisecond or two each, and far more of a
-   * process that gets little of its processor: an abort ends it at once. Its place then passes unused.
+   * process that gets little of its processor. An abort ends it at once.
    */
   take(signal?: AbortSignal): Promise<void> | undefined {
-    if (this.#taken === mostPerTurn)
-      return new Promise((resolve, reject) => {
-        const forget = signal && onAbort(signal, () => reject(signal.reason))
-        this.#waiting.push(() => {
-          forget?.()
-          resolve()
-        })
-      })
+    if (this.#taken === mostPerTurn) return waitInLine(this.#waiting, signal)
     if (this.#taken++ === 0) this.#clock.setTimer(0, this.#next)
     return undefined
   }
 
   readonly #next = (): void => {
-    const next = this.#waiting.splice(0, mostPerTurn)
-    this.#taken = next.length
-    if (next.length > 0) this.#clock.setTimer(0, this.#next)
-    for (const go of next) go()
+    this.#taken = 0
+    for (const go of this.#waiting) {
+      if (this.#taken++ === 0) this.#clock.setTimer(0, this.#next)
+      go()
+      if (this.#taken === mostPerTurn) break
+    }
   }
 }

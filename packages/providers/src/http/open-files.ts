@@ -1,5 +1,5 @@
 import type { Permit } from "@sluice/core"
-import { onAbort } from "@sluice/scheduler"
+import { waitInLine } from "./wait-in-line.ts"
 
 /** What the system says when this process, or the machine, may open no more connections. Nothing has reached the vendor. */
 const codes = new Set(["EMFILE", "ENFILE", "ENOBUFS", "EADDRNOTAVAIL"])
@@ -28,7 +28,7 @@ export class OpenFiles {
   #taken = 0
   #good = 0
   #isAsked = false
-  #waiting = new Set<() => void>()
+  readonly #waiting = new Set<() => void>()
 
   /** `limit`: files that the process may open. Asked once, when it begins to matter. */
   constructor(limit: () => number = processLimit) {
@@ -49,31 +49,17 @@ export class OpenFiles {
 
   /** Resolves with a place taken. */
   wait(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason)
-      const forget =
-        signal &&
-        onAbort(signal, () => {
-          this.#waiting.delete(go)
-          reject(signal.reason)
-        })
-      const go = (): void => {
-        forget?.()
-        resolve()
-      }
-      this.#waiting.add(go)
-    })
+    return waitInLine(this.#waiting, signal)
   }
 
   /** The call has ended: whoever is next goes. */
   give(): void {
     this.#taken--
     if (this.#ceiling < this.#most && ++this.#good % callsPerStep === 0) this.#ceiling++
-    while (this.#waiting.size > 0 && this.#taken < this.#ceiling) {
-      const [next] = this.#waiting
-      this.#waiting.delete(next!)
+    for (const next of this.#waiting) {
+      if (this.#taken >= this.#ceiling) break
       this.#taken++
-      next!()
+      next()
     }
   }
 
