@@ -20,19 +20,28 @@ export interface Circumstances {
 
 /** Changes the one number that a diagnosis blames. Places are the learner's, and so are the account and the day. */
 export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circumstances: Circumstances): Change[] {
-  const { nowMs, call, fruitless, reason } = circumstances
-  const { retryAfterMs } = circumstances.end
-  const limit = "limit" in diagnosis ? state.limits[diagnosis.limit] : undefined
-  if (!limit) {
+  const { nowMs, call, end, fruitless, reason } = circumstances
+  const { retryAfterMs } = end
+  if (!("limit" in diagnosis)) {
     if (diagnosis.cause === "growth") return grow(state, nowMs, reason)
     if (diagnosis.cause === "same-event") {
       const { closedAtMs } = state.gate
-      if (circumstances.end.reason === "ramp") state.limits.find((one) => one instanceof GrowthLimit)?.refusedToo(nowMs)
-      for (const one of state.limits) if (one.early.sinceMs === closedAtMs) forgive(state, one, circumstances)
+      for (const one of state.limits) {
+        if (end.reason === "ramp" && one instanceof GrowthLimit) one.refusedToo(nowMs)
+        if (one.early.sinceMs === closedAtMs) forgive(state, one, circumstances)
+        if (one.kind === "bucket" && one.eventMs === closedAtMs && nowMs - closedAtMs > tuned.backoffMs) {
+          // It was sent late, and nothing stands ready: what flowed in until now went to others like it.
+          const amount = amountOf(call.cost, one.dimension)
+          const left = Math.min(one.level(nowMs), amount - one.perMs(nowMs) * (retryAfterMs ?? 0))
+          one.setLevel(nowMs, left)
+          one.span.begin(nowMs, retryAfterMs)
+        }
+      }
     }
     const isUnknown = diagnosis.cause === "unknown-rate" || diagnosis.cause === "unknown-window"
     return isUnknown ? guess(state, diagnosis, circumstances) : []
   }
+  const limit = state.limits[diagnosis.limit]!
   const amount = amountOf(call.cost, limit.dimension)
   // As far below what the call needs as flows in until the vendor would take it.
   // Refused again just when it should have fitted: the vendor charges what it refuses.
@@ -54,14 +63,10 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
       limit.doubts++
       break
     case "bucket":
-      limit.becomes(nowMs, "bucket")
-      limit.depth.refused(nowMs, diagnosis.depth, limit.callMs(nowMs, amount))
-      limit.setLevel(nowMs, left)
-      limit.span.begin(nowMs, retryAfterMs)
-      break
     case "depth":
+      if (diagnosis.cause === "bucket") limit.becomes(nowMs, "bucket")
       limit.depth.refused(nowMs, diagnosis.depth, limit.callMs(nowMs, amount))
-      if (diagnosis.low !== undefined) limit.rate.search(nowMs, diagnosis.low, limit.fullPerMs(nowMs))
+      if ("low" in diagnosis) limit.rate.search(nowMs, diagnosis.low, limit.fullPerMs(nowMs))
       limit.setLevel(nowMs, left)
       limit.span.begin(nowMs, retryAfterMs)
       break
@@ -93,16 +98,6 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
       if (limit.span.peak === Infinity || nowMs - limit.span.fromMs > limit.windowMs)
         limit.span.begin(nowMs, retryAfterMs)
       break
-    case "account":
-    case "day":
-    case "growth":
-    case "same-event":
-    case "luck":
-    case "places":
-    case "unknown-rate":
-    case "unknown-window":
-    case "unknown":
-      return []
   }
   limit.refused(nowMs)
   const to = limit.fullPerMs(nowMs) * limit.windowMs
@@ -177,8 +172,7 @@ function grow(state: LedgerState, nowMs: number, reason: string): Change[] {
   const known = state.limits.find((one) => one.isGrowth)
   const from = known ? known.fullPerMs(nowMs) * known.windowMs : Infinity
   const { admitted, sinceMs } = state.event
-  const elapsedMs = nowMs - sinceMs
-  const limit = known ?? new GrowthLimit(nowMs, admitted, Math.max(1, elapsedMs))
+  const limit = known ?? new GrowthLimit(nowMs, admitted, Math.max(1, nowMs - sinceMs))
   if (known) limit.refused(nowMs)
   else state.addLimit(limit)
   return [{ dimension: "growth", from, to: limit.fullPerMs(nowMs) * limit.windowMs, reason }]

@@ -208,16 +208,13 @@ export class QuotaLearning {
     if (found.fatal) return
     const { retryAfterMs, reason } = end
     switch (diagnosis.cause) {
-      case "account":
-        return
       case "day":
         return this.#close(nowMs, diagnosis.waitMs, call.admittedMs, "daily", found)
       case "luck":
       case "places":
         if (reason === "overloaded") return this.#failed(nowMs, call.admittedMs, retryAfterMs, found)
-        if (retryAfterMs !== undefined) this.#close(nowMs, retryAfterMs, call.admittedMs, "places", found)
-        else if (this.#state.concurrency.running === 0)
-          this.#close(nowMs, this.#backoffMs, call.admittedMs, "places", found)
+        if (retryAfterMs !== undefined || this.#state.concurrency.running === 0)
+          this.#close(nowMs, retryAfterMs ?? this.#backoffMs, call.admittedMs, "places", found)
         return
       case "same-event":
         if (retryAfterMs !== undefined) this.#close(nowMs, retryAfterMs, call.admittedMs, reason, found)
