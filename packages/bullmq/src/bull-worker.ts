@@ -5,7 +5,7 @@ import { tellWarning } from "@sluice/core/internal"
 import { KeptOutcomes } from "./kept-outcomes.ts"
 import { mapAll, type Semaphore, semaphore, systemClock, systemRuntime } from "@sluice/scheduler"
 import { type ConnectionOptions, Worker } from "bullmq"
-import { batchName, cancelledKey, prefix, queueName } from "./redis/queue-name.ts"
+import { batchName, cancelledKey, prefix, print, queueName } from "./redis/queue-name.ts"
 import { RedisWatch } from "./redis/redis-watch.ts"
 import { ageKeys, queueKeys } from "./redis/scripts.ts"
 import { otherVersions, tellEveryMs } from "./redis/versions.ts"
@@ -210,8 +210,9 @@ async function doItems(
       const options = { runtime: systemRuntime, signal, ...(onEvent && { onEvent }) }
       const fromMs = systemClock.now()
       try {
+        const asked = print(item)
         const outcome = await runPlace(root, place, item, index, options)
-        kept.ended(toWire(item, outcome, systemClock.now() - fromMs), permit)
+        kept.ended(toWire(asked, outcome, systemClock.now() - fromMs), permit)
       } catch (error) {
         permit.settle({ outcome: "success" })
         // What has ended by then is kept, should the run be taken up again.

@@ -80,7 +80,8 @@ export class Jobs {
 
   /** Sends items as the job of this name. */
   send(id: string, batch: SentBatch, sent: readonly Sent[], isAlone = false): void {
-    const data: JobData = { ...batch.data, items: sent.map(({ index, item }) => [index, item] as const) }
+    const entries = sent.map(({ index, item }) => (item === undefined ? ([index] as const) : ([index, item] as const)))
+    const data: JobData = { ...batch.data, items: entries }
     const items = new Map(sent.map((each) => [each.index, each]))
     this.#open.set(id, { batch, items, isAlone, lookedMs: this.#clock.now() })
     this.#toAdd.push({ name: data.path, data, opts: { jobId: id } })
@@ -208,13 +209,14 @@ export class Jobs {
     }
     if (job.isAlone) batch.suspects.tried(false)
     const outcomes = (typeof returned === "string" ? JSON.parse(returned) : returned) as readonly WireOutcome[]
-    if (batch.earlier.has(id)) batch.earlier.ended(id, new Map(outcomes.map((outcome) => [outcome.index, outcome])))
+    const isEarlier = batch.earlier.has(id)
+    if (isEarlier) batch.earlier.ended(id, new Map(outcomes.map((outcome) => [outcome.index, outcome])))
     const { items } = job
     let count = 0
     for (const outcome of outcomes) {
       const sent = items.get(outcome.index)
-      // A source that has changed since never gets a foreign result.
-      if (sent?.print !== outcome.print) continue
+      // A source that has changed since never gets a foreign result; what this process sent is its own, whatever it says of itself by now.
+      if (!sent || (isEarlier && sent.print !== outcome.print)) continue
       items.delete(outcome.index)
       count++
       sent.resolve(outcome, id)

@@ -1,5 +1,4 @@
 import { type Outcome, SluiceError, type SluiceErrorCode } from "@sluice/core"
-import { print } from "./redis/queue-name.ts"
 
 /** An item or a result beyond this is passed by reference: a path, an id, a URL. */
 export const mostBytes = 262_144
@@ -12,7 +11,8 @@ export interface JobData {
   readonly params: Readonly<Record<string, unknown>>
   /** What names nothing, and is in `params` all the same. */
   readonly also?: Readonly<Record<string, unknown>>
-  readonly items: readonly (readonly [index: number, item: unknown])[]
+  /** `undefined` is left out: JSON would make `null` of it. */
+  readonly items: readonly (readonly [index: number, item?: unknown])[]
 }
 
 /** How one item of a job ended. `print` names the item it is of, `ms` is how long it took. */
@@ -41,6 +41,10 @@ export function checkPayload(
   } catch (cause) {
     throw new SluiceError("not-serialisable", `${what} cannot be sent as JSON: ${String(cause)}.`, { cause })
   }
+  if (text === undefined && value !== undefined) {
+    const kind = typeof value === "object" ? `an object whose toJSON returns nothing` : `a ${typeof value}`
+    throw new SluiceError("not-serialisable", `${what} cannot be sent as JSON: it is ${kind}.`)
+  }
   const bytes = text === undefined ? 0 : Buffer.byteLength(text)
   if (bytes <= mostBytes) return { text, bytes }
   throw new SluiceError(
@@ -50,9 +54,10 @@ export function checkPayload(
   )
 }
 
-export function toWire(item: unknown, outcome: Outcome<unknown>, ms: number): WireOutcome {
+/** `print` is the item's from before its work, which may have changed it. */
+export function toWire(print: string, outcome: Outcome<unknown>, ms: number): WireOutcome {
   const { index, attempts } = outcome
-  const which = { index, print: print(item), attempts, ms: Math.round(ms) }
+  const which = { index, print, attempts, ms: Math.round(ms) }
   if (outcome.status === "failed") return { ...which, status: "failed", error: errorToWire(outcome.error) }
   try {
     checkPayload(`The result of item ${index}`, outcome.value)

@@ -204,6 +204,66 @@ describe.skipIf(program === undefined)("a batch over workers", () => {
     expect(String((outcomes[0] as { error: Error }).error)).toContain("300002 bytes")
   }, 60_000)
 
+  test("an item is done once, whatever its exec makes of it, and whatever it says of itself; no item is an item too", async () => {
+    const { createDefine } = await import("@sluice/core")
+    const { systemRuntime } = await import("@sluice/scheduler")
+    const { batch } = createDefine(systemRuntime)<object>()
+    let told = 0
+    const items: unknown[] = [{ text: " changed " }, undefined, null, { toJSON: () => ({ text: `${told++}` }) }]
+    const enough = new AbortController()
+    let calls = 0
+    const values: unknown[] = []
+    const app = batch({
+      name: "change",
+      prep: () => items,
+      exec: (item) => {
+        if (++calls > 20) enough.abort(new Error("done again and again"))
+        if (item === undefined || item === null) return String(item)
+        const row = item as { text: string }
+        row.text = row.text.trim()
+        return typeof row.text
+      },
+      post: (_shared, _items, results) => void values.push(...results),
+    })
+    const connection = { url: redis.url }
+    await using _worker = bullWorker(app, { connection })
+    const executor = bullExecutor(app, { connection })
+    await app.run({}, { executor, runId: "change", signal: enough.signal })
+    await executor.close()
+    expect([values, calls]).toEqual([["string", "undefined", "null", "string"], 4])
+  }, 60_000)
+
+  test("what JSON has no word for fails by itself, as an item and as a result", async () => {
+    const { createDefine } = await import("@sluice/core")
+    const { systemRuntime } = await import("@sluice/scheduler")
+    const { batch } = createDefine(systemRuntime)<object>()
+    const errors: string[] = []
+    const enough = new AbortController()
+    let calls = 0
+    const app = batch({
+      name: "wordless",
+      onError: "collect",
+      prep: (): unknown[] => [() => 1, Symbol("one"), "function"],
+      exec: (item) => {
+        if (++calls > 20) enough.abort(new Error("done again and again"))
+        return item === "function" ? () => 1 : item
+      },
+      post: (_shared, _items, outcomes) => {
+        for (const outcome of outcomes) errors.push(outcome.status === "failed" ? String(outcome.error) : "ok")
+      },
+    })
+    const connection = { url: redis.url }
+    await using _worker = bullWorker(app, { connection })
+    const executor = bullExecutor(app, { connection })
+    await app.run({}, { executor, runId: "wordless", signal: enough.signal })
+    await executor.close()
+    expect(errors).toEqual([
+      expect.stringContaining('Item 0 of "wordless" cannot be sent as JSON: it is a function'),
+      expect.stringContaining('Item 1 of "wordless" cannot be sent as JSON: it is a symbol'),
+      expect.stringContaining("The result of item 2 cannot be sent as JSON: it is a function"),
+    ])
+  }, 60_000)
+
   test("a run that is cancelled ends at once and takes its jobs back", async () => {
     const app = countFlow()
     const executor = bullExecutor(app, { connection: { url: redis.url } })
