@@ -91,7 +91,9 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
       prefix,
       concurrency: jobsFor(concurrency, itemsOfJob),
       lockDuration: lockMs,
-      stalledInterval: lockMs,
+      // What is lost is marked at one look, and given to others at a next one that finds no lock: with looks as far apart as locks are long, that
+      // is up to two locks after the death.
+      stalledInterval: lockMs / 10,
       maxStalledCount: mostLost,
       autorun: false,
     },

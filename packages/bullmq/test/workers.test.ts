@@ -94,6 +94,16 @@ describe.skipIf(program === undefined)("a batch over workers", () => {
     expect(repeated).toBeLessThanOrEqual(8)
   }, 120_000)
 
+  test("the jobs of a worker that has died are looked for often: its lock has run out at most a tenth of its time before", async () => {
+    await using _worker = bullWorker(countFlow(), { connection: { url: redis.url }, lockMs: 30_000 })
+    const client = new Redis(redis.url)
+    const key = `${prefix}:${queueName(countFlow())}:stalled-check`
+    let leftMs = -2
+    while (leftMs === -2) leftMs = await client.pttl(key)
+    client.disconnect()
+    expect(leftMs).toBeLessThanOrEqual(3_000)
+  }, 60_000)
+
   test.each([
     ["many to a job", 4],
     ["each a job", 1],
