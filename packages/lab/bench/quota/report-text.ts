@@ -153,6 +153,7 @@ function method({ scale }: RunFacts, rows: readonly Row[]): string[] {
     "",
     "- The vendor is the lab's HTTP server on loopback, in a process of its own for each run, speaking OpenAI's chat completions; every contestant is a process of its own too. The vendor counts refusals, answers and repeats; the contestant counts the answers it has in hand, and its time runs from its first call to its last answer.",
     "- The oracle knows every limit, moment and answer in advance and sends first come, first served, over a network without delay.",
+    "- Where a minute is fixed, the oracle sends all prompts that fit at its beginning; what their answers take beyond the limit is forgiven with the minute. Who reserves answers before they come does not overdraw, and takes 1.09 to 1.10 times as long.",
     `- Scale: rates are ${scale.speed} times the lab's, told and in headers alike per real minute; standing bursts, windows and the moments at which things happen shrink with it, latencies are divided by ${scale.speed}. Delays that are built into a library (retry backoff) are not scaled: they weigh more than in a run at full length.`,
     "- A time *in brackets* belongs to a contestant that lost calls: it says how long the others took, and cannot be compared.",
     `- Waiting for the processor: in the contestant's process that waited most, 99 of 100 timers were less than ${Math.ceil(latest)} ms late.`,
