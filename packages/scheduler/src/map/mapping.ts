@@ -101,23 +101,25 @@ export class Mapping<I, O> implements ParallelMap<O> {
     if (!this.#life.isStopped) this.#life.atEnd(lendPermit(plan.policy.limiter, parent))
   }
 
-  get #isOver(): boolean {
+  // Methods: a private getter is a call into V8's runtime each time, 50 ns an item.
+
+  #isOver(): boolean {
     return this.#source.isExhausted || this.#life.isStopped
   }
 
   /** Nobody may pull now: an item is on its way already, or the consumer has to take something first. */
-  get #isBlocked(): boolean {
+  #isBlocked(): boolean {
     return this.#source.isPulling || this.#out.isFull(this.#pulled, Math.max(this.#slots.floor, this.#running))
   }
 
   /** A worker could go on, if there is room. */
-  get #hasWorker(): boolean {
+  #hasWorker(): boolean {
     return this.#parked.length > 0 || this.#slots.mayStart(this.#beginning, this.#running)
   }
 
   /** Gets workers going while there is room for them. */
   #pump(): void {
-    if (this.#isPumping || !this.#isStarted || !this.#hasWorker || this.#isOver || this.#isBlocked) return
+    if (this.#isPumping || !this.#isStarted || !this.#hasWorker() || this.#isOver() || this.#isBlocked()) return
     this.#isPumping = true
     // Not in the context of whoever made the room.
     this.#inContext(this.#fill)
@@ -131,7 +133,7 @@ export class Mapping<I, O> implements ParallelMap<O> {
       if (!worker) this.#begin()
       else if (this.#slots.mayStay()) this.#pull(worker)
       else worker.leave()
-    } while (this.#hasWorker && !this.#isOver && !this.#isBlocked)
+    } while (this.#hasWorker() && !this.#isOver() && !this.#isBlocked())
   }
 
   #begin(): void {
@@ -145,8 +147,8 @@ export class Mapping<I, O> implements ParallelMap<O> {
 
   /** Hands the worker its next item. It parks while there is no room, and leaves when there are too many. */
   #goOn(worker: MapWorker<I, O>): void {
-    if (this.#isOver || !this.#slots.mayStay()) return worker.leave()
-    if (this.#isBlocked) this.#parked.push(worker)
+    if (this.#isOver() || !this.#slots.mayStay()) return worker.leave()
+    if (this.#isBlocked()) this.#parked.push(worker)
     else this.#pull(worker)
   }
 
@@ -170,7 +172,7 @@ export class Mapping<I, O> implements ParallelMap<O> {
     const stop = outcome && this.#policy(outcome)
     if (outcome && stop?.code !== "item-failed") this.#out.put(position, outcome)
     if (stop) this.#stop("failed", stop)
-    else if (this.#isOver) this.#wind()
+    else if (this.#isOver()) this.#wind()
     this.#goOn(worker)
   }
 
