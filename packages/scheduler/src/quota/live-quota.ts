@@ -16,7 +16,7 @@ import { LivePermit } from "./permit.ts"
 import { nextCall } from "../queue/next-call.ts"
 import { lateBy } from "./late-by.ts"
 import { QueuedCall } from "./queued-call.ts"
-import type { Ask, Block, Ledger } from "./ledger.ts"
+import type { Block, Ledger } from "./ledger.ts"
 import { sends } from "../ledger/state.ts"
 import * as errors from "./errors.ts"
 import { QuotaEnd } from "./quota-end.ts"
@@ -83,9 +83,8 @@ export class LiveQuota implements Quota {
     if (!isCost(cost)) throw errors.wrongCost(this.name, cost)
     if ((this.#queue.size > 0 && sends(cost)) || this.#ended.error() || options?.signal?.aborted) return undefined
     const nowMs = this.#clock.now()
-    const scope = currentScope()
-    const ask: Ask = { cost, place: options?.place !== false, priority: options?.priority ?? scope?.priority ?? 0 }
-    return this.#ledger.fits(nowMs, ask) ? this.#grant(nowMs, nowMs, ask, options?.tenant, scope) : undefined
+    const permit = this.#permit(nowMs, cost, options, currentScope())
+    return this.#ledger.fits(nowMs, permit) ? this.#grant(nowMs, nowMs, permit, options?.tenant) : undefined
   }
 
   admit(cost: Cost = oneRequest, options?: AdmitOptions): Promise<Permit> {
@@ -97,12 +96,12 @@ export class LiveQuota implements Quota {
     const ended = this.#ended.error()
     if (ended) return Promise.reject(ended)
     const nowMs = this.#clock.now()
-    const ask: Ask = { cost, place: options?.place !== false, priority: options?.priority ?? scope?.priority ?? 0 }
-    if (this.#queue.size === 0 && this.#ledger.fits(nowMs, ask))
-      return Promise.resolve(this.#grant(nowMs, nowMs, ask, options?.tenant, scope))
+    const permit = this.#permit(nowMs, cost, options, scope)
+    if (this.#queue.size === 0 && this.#ledger.fits(nowMs, permit))
+      return Promise.resolve(this.#grant(nowMs, nowMs, permit, options?.tenant))
     const oversize = this.#ledger.oversize(options?.certain ?? cost)
     if (oversize) return Promise.reject(errors.oversize(this.name, oversize))
-    return this.#enqueue(nowMs, ask, options, scope, signal)
+    return this.#enqueue(nowMs, permit, options, signal)
   }
 
   snapshot(): QuotaSnapshot {
@@ -171,15 +170,15 @@ export class LiveQuota implements Quota {
 
   #enqueue(
     nowMs: number,
-    ask: Ask,
+    permit: LivePermit,
     options: AdmitOptions | undefined,
-    scope: TaskScope | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Permit> {
     if (this.#queue.size >= this.#maxQueue) return Promise.reject(errors.queueFull(this.name, this.#maxQueue))
     const { certain, maxWaitMs } = options ?? {}
-    const cost = certain ? this.#ledger.within(ask.cost) : ask.cost
-    const waiter = new QueuedCall({ ...ask, cost }, options, nowMs, scope)
+    const { place, priority, scope } = permit
+    const cost = certain ? this.#ledger.within(permit.cost) : permit.cost
+    const waiter = new QueuedCall({ cost, place, priority }, options, nowMs, scope)
     const late = lateBy(this.name, this.#queue, this.#ledger, { nowMs, waiter, maxWaitMs })
     if (late) return Promise.reject(late)
     try {
@@ -219,7 +218,9 @@ export class LiveQuota implements Quota {
       const { waiter, hopeless, soonestMs } = nextCall(this.#queue, this.#ledger, nowMs, this.#endsQueue)
       if (waiter) {
         this.#queue.admitted(waiter)
-        waiter.admit(this.#grant(nowMs, waiter.enqueuedMs, waiter, waiter.key, waiter.scope, waiter.told))
+        const { cost, place, priority, scope, enqueuedMs, key, told } = waiter
+        const permit = new LivePermit(this, cost, place, priority, scope, nowMs)
+        waiter.admit(this.#grant(nowMs, enqueuedMs, permit, key, told))
         if (++admitted < mostPerTurn || this.#queue.size === 0) continue
         this.#alarm.set(nowMs, nowMs)
         return
@@ -254,17 +255,16 @@ export class LiveQuota implements Quota {
     )
   }
 
-  #grant(
-    nowMs: number,
-    sinceMs: number,
-    ask: Ask,
-    tenant: string | undefined,
-    scope: TaskScope | undefined,
-    told?: ToldWait,
-  ): Permit {
-    const taken = this.#ledger.take(nowMs, ask, this.#queue.size)
-    if (tenant !== undefined && this.#queue.size > 0) this.#queue.charge(tenant, this.#ledger.weighMs(ask.cost))
-    const permit = new LivePermit(this, ask, nowMs, scope, taken)
+  /** What a call asks for, which is its permit once that is granted. */
+  #permit(nowMs: number, cost: Cost, options: AdmitOptions | undefined, scope: TaskScope | undefined): LivePermit {
+    const priority = options?.priority ?? scope?.priority ?? 0
+    return new LivePermit(this, cost, options?.place !== false, priority, scope, nowMs)
+  }
+
+  #grant(nowMs: number, sinceMs: number, permit: LivePermit, tenant: string | undefined, told?: ToldWait): Permit {
+    const { cost, scope } = permit
+    permit.taken = this.#ledger.take(nowMs, permit, this.#queue.size)
+    if (tenant !== undefined && this.#queue.size > 0) this.#queue.charge(tenant, this.#ledger.weighMs(cost))
     this.#held.add(permit)
     if (scope) countInScope(scope, "holding", 1)
     this.#events?.admitted(nowMs, permit, tenant ?? "", sinceMs, told)

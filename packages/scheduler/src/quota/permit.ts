@@ -1,42 +1,52 @@
 import type { Settlement, Cost, Permit, TaskScope } from "@sluice/core"
-import type { Ask, SentCall, Taken } from "./ledger.ts"
+import type { SentCall, Taken } from "./ledger.ts"
 
 /** Whoever hands out permits and takes them back. */
 interface Issuer {
   settled(permit: LivePermit, end: Settlement): void
 }
 
-/** A permit that is held, in its quota's list of those. */
+const nothing: Taken = Object.freeze({ inFlight: 0, anchors: [] })
+
+/** A permit: first what its call asks for, then, once that is taken, one of those that its quota has in its list. */
 export class LivePermit implements Permit, SentCall {
   readonly cost: Cost
   readonly place: boolean
-  readonly admittedMs: number
+  readonly priority: number
   readonly scope: TaskScope | undefined
+  readonly admittedMs: number
   /** Its neighbours among those that are held. */
   previous: LivePermit | undefined = undefined
   next: LivePermit | undefined = undefined
-  readonly #taken: Taken
+  taken: Taken = nothing
   #issuer: Issuer | undefined
 
-  constructor(issuer: Issuer, { cost, place }: Ask, admittedMs: number, scope: TaskScope | undefined, taken: Taken) {
+  constructor(
+    issuer: Issuer,
+    cost: Cost,
+    place: boolean,
+    priority: number,
+    scope: TaskScope | undefined,
+    admittedMs: number,
+  ) {
     this.#issuer = issuer
     this.cost = cost
     this.place = place
-    this.admittedMs = admittedMs
+    this.priority = priority
     this.scope = scope
-    this.#taken = taken
+    this.admittedMs = admittedMs
   }
 
   get inFlight(): number {
-    return this.#taken.inFlight
+    return this.taken.inFlight
   }
 
   get anchors(): readonly number[] {
-    return this.#taken.anchors
+    return this.taken.anchors
   }
 
   get openedAfterMs(): number | undefined {
-    return this.#taken.openedAfterMs
+    return this.taken.openedAfterMs
   }
 
   settle(end: Settlement): void {

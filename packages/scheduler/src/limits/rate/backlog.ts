@@ -5,7 +5,7 @@
  * @example
  * ```ts
  * const backlog = new Backlog(0)
- * backlog.add(0, 3, 0.001)
+ * backlog.put(3)
  * backlog.at(1_000, 0.001) // => 2
  * ```
  */
@@ -41,14 +41,11 @@ export class Backlog {
     this.#amount = this.held + amount
   }
 
-  /** Returns what it holds now. */
-  add(nowMs: number, amount: number, perMs: number): number {
-    let held = this.#amount
-    if (nowMs > this.#atMs) {
-      held -= perMs * (nowMs - this.#atMs)
-      this.#atMs = nowMs
-    }
-    return (this.#amount = (held > 0 ? held : 0) + amount)
+  /** Another that holds the same. */
+  copy(): Backlog {
+    const copy = new Backlog(this.#atMs)
+    copy.#amount = this.#amount
+    return copy
   }
 
   set(nowMs: number, amount: number): void {
@@ -58,14 +55,11 @@ export class Backlog {
 
   /** Keeps what drained until now at this rate. Returns what more would have drained, had there been anything. */
   drain(nowMs: number, perMs: number, idle: number): number {
-    const before = this.#amount
-    let drained = 0
-    if (nowMs > this.#atMs) {
-      drained = perMs * (nowMs - this.#atMs)
-      this.#atMs = nowMs
-    }
-    const left = before - drained
-    this.#amount = left > -idle ? left : idle === 0 ? 0 : -idle
-    return drained > before ? (before > 0 ? -left : drained) : 0
+    if (nowMs <= this.#atMs) return 0
+    const drained = perMs * (nowMs - this.#atMs)
+    const left = this.#amount - drained
+    this.#atMs = nowMs
+    this.#amount = left > -idle ? left : -idle
+    return left < 0 ? Math.min(drained, -left) : 0
   }
 }

@@ -1,11 +1,12 @@
-/** Windows in which what passed is remembered. */
-const kept = 3
+/** Windows before this one in which what passed is remembered. */
+const kept = 2
 
-/** What passed in each of the last windows, the newest first. */
+/** What passed in this window, and in each of the last, the newest first. */
 export class PassedWindows {
   readonly #windowMs: number
   #fromMs: number
-  #amounts: number[] = new Array<number>(kept).fill(0)
+  #amount = 0
+  readonly #before: number[] = []
 
   constructor(windowMs: number, nowMs: number) {
     this.#windowMs = windowMs
@@ -13,15 +14,15 @@ export class PassedWindows {
   }
 
   get most(): number {
-    return Math.max(...this.#amounts)
+    return Math.max(this.#amount, ...this.#before)
   }
 
   add(amount: number): void {
-    this.#amounts[0]! += amount
+    this.#amount += amount
   }
 
   forget(): void {
-    this.#amounts.fill(0)
+    this.#amount = this.#before.length = 0
   }
 
   /** Whether the window has ended that it counts in. */
@@ -33,6 +34,10 @@ export class PassedWindows {
   turn(nowMs: number): void {
     const windows = Math.floor((nowMs - this.#fromMs) / this.#windowMs)
     this.#fromMs += windows * this.#windowMs
-    for (let i = 0; i < Math.min(windows, kept); i++) this.#amounts = [0, ...this.#amounts.slice(0, kept - 1)]
+    for (let i = 0; i < Math.min(windows, kept + 1); i++) {
+      this.#before.unshift(this.#amount)
+      this.#amount = 0
+    }
+    this.#before.length = Math.min(this.#before.length, kept)
   }
 }

@@ -29,8 +29,8 @@ export abstract class RateLevel extends RateTerms implements Budget {
   protected readonly start: SlowStart = new SlowStart()
   protected readonly backlog: Backlog
   protected readonly window: WindowCount
-  /** Of our own calls alone, never corrected: what slow start and the depth are measured in. */
-  readonly #own: Backlog
+  /** Of our own calls alone, never corrected: what slow start and the depth are measured in. Kept where it is another. */
+  #own: Backlog | undefined
   /** When a call last left, or had others waiting behind it. */
   #takenMs = Infinity
 
@@ -39,7 +39,6 @@ export abstract class RateLevel extends RateTerms implements Budget {
     const { windowMs, nowMs, kind } = options
     this.window = new WindowCount({ windowMs, marginMs: options.jitterMs, nowMs })
     this.backlog = new Backlog(nowMs)
-    this.#own = new Backlog(nowMs)
     this.span = new MeasuredSpan(nowMs)
     this.passed = new PassedWindows(windowMs, nowMs)
     if (kind === "fixed" && options.resetAtMs !== undefined) this.window.fix(nowMs, options.resetAtMs)
@@ -70,7 +69,7 @@ export abstract class RateLevel extends RateTerms implements Budget {
       ms = this.backlog.msUntil(nowMs, most, perMs)
     }
     if (this.isRamping) {
-      const own = this.#own.at(nowMs, perMs) + amount
+      const own = (this.#own ?? this.backlog).at(nowMs, perMs) + amount
       const rampMs = this.start.msUntil(nowMs, own, perMs, this.limit)
       if (rampMs > ms) ms = Math.min(rampMs, own / perMs)
     }
@@ -109,10 +108,11 @@ export abstract class RateLevel extends RateTerms implements Budget {
   /** Returns our own calls' backlog. */
   take(nowMs: number, amount: number): number {
     const perMs = this.perMs(nowMs)
-    if (amount === 0) return this.#own.at(nowMs, perMs)
-    this.#advance(nowMs, perMs)
+    if (amount === 0) return (this.#own ?? this.backlog).at(nowMs, perMs)
+    this.#drain(nowMs, perMs)
     this.backlog.put(amount)
-    const own = this.#own.add(nowMs, amount, perMs)
+    this.#own?.put(amount)
+    const own = (this.#own ?? this.backlog).held
     this.start.took(nowMs, own, amount)
     // In a pause nothing contradicts a depth: it is what it was.
     const pauseMs = nowMs - this.#takenMs
@@ -133,10 +133,9 @@ export abstract class RateLevel extends RateTerms implements Budget {
   }
 
   give(nowMs: number, amount: number, takenMs: number): void {
-    const perMs = this.perMs(nowMs)
-    this.#advance(nowMs, perMs)
+    this.drain(nowMs)
     this.backlog.set(nowMs, Math.max(0, this.backlog.held - amount))
-    this.#own.set(nowMs, Math.max(0, this.#own.at(nowMs, perMs) - amount))
+    this.#own?.set(nowMs, Math.max(0, this.#own.held - amount))
     this.window.give(nowMs, amount, takenMs)
     this.taken -= amount
     if (takenMs >= this.span.fromMs) this.span.admitted -= amount
@@ -164,14 +163,14 @@ export abstract class RateLevel extends RateTerms implements Budget {
   /** Somebody else used so much (or less was used than we thought). */
   correct(nowMs: number, error: number): void {
     this.drain(nowMs)
-    this.backlog.set(nowMs, Math.max(0, this.backlog.held - error))
+    this.recount(nowMs, this.backlog.held - error)
     if (this.kind !== "bucket") this.window.correct(nowMs, error)
   }
 
   setLevel(nowMs: number, level: number): void {
     this.drain(nowMs)
     const depth = this.depthAt(nowMs)
-    if (depth !== Infinity) this.backlog.set(nowMs, Math.max(0, depth - level))
+    if (depth !== Infinity) this.recount(nowMs, depth - level)
     if (this.kind !== "bucket") this.correct(nowMs, level - this.level(nowMs))
   }
 
@@ -180,15 +179,19 @@ export abstract class RateLevel extends RateTerms implements Budget {
     return this.fullPerMs(nowMs) * this.windowMs - this.window.used(nowMs - this.early.at(nowMs))
   }
 
-  /** Keeps what drained until now, before anything changes. */
-  protected drain(nowMs: number, isPressed = false): void {
-    const perMs = this.perMs(nowMs)
-    this.#own.drain(nowMs, perMs, 0)
-    this.#advance(nowMs, perMs, isPressed)
+  /** The backlog is not what our own calls make it. */
+  protected recount(nowMs: number, backlog: number): void {
+    this.#own ??= this.backlog.copy()
+    this.backlog.set(nowMs, Math.max(0, backlog))
   }
 
-  /** The same but for our own calls, which are counted anew. */
-  #advance(nowMs: number, perMs: number, isPressed = false): void {
+  /** Keeps what drained until now, before anything changes. */
+  protected drain(nowMs: number, isPressed = false): void {
+    this.#drain(nowMs, this.perMs(nowMs), isPressed)
+  }
+
+  #drain(nowMs: number, perMs: number, isPressed = false): void {
+    this.#own?.drain(nowMs, perMs, 0)
     const idled = this.backlog.drain(nowMs, perMs, perMs * this.early.at(nowMs))
     if (!isPressed) this.span.idled += idled
     if (this.span.peak !== Infinity) this.span.saw(this.depthAt(nowMs) - this.backlog.held)

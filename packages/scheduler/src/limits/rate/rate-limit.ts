@@ -89,7 +89,7 @@ export class RateLimit extends RateLevel {
       // The level stays what it is: a shallower bucket was never so full.
       const perMs = this.perMs(nowMs)
       const backlog = this.backlog.at(nowMs, perMs) - Math.max(0, before - after)
-      this.backlog.set(nowMs, Math.max(0, backlog))
+      this.recount(nowMs, backlog)
     } else if (kind !== this.kind) this.becomes(nowMs, kind, resetAtMs)
     else if (resetAtMs !== undefined) this.window.hearReset(nowMs, sentMs + reading.resetMs!, resetAtMs)
   }
@@ -173,7 +173,7 @@ export class RateLimit extends RateLevel {
       return
     }
     this.headerDepth = undefined
-    this.backlog.set(nowMs, Math.min(this.backlog.at(nowMs, this.perMs(nowMs)), this.log.inWindow(nowMs)))
+    this.recount(nowMs, Math.min(this.backlog.at(nowMs, this.perMs(nowMs)), this.log.inWindow(nowMs)))
     if (kind === "fixed" && resetAtMs !== undefined) this.window.fix(nowMs, resetAtMs)
   }
 

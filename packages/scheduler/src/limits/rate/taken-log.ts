@@ -29,6 +29,8 @@ export class TakenLog {
   readonly #baseMs: number
   readonly #amounts: Float64Array = new Float64Array(ring)
   #newest = 0
+  /** Where the newest slot is in the ring. */
+  #here = 0
   /** What the slots from `#oldest` to the newest hold. */
   #sum = 0
   #oldest = 0
@@ -44,7 +46,7 @@ export class TakenLog {
 
   take(nowMs: number, amount: number): void {
     if (nowMs >= this.#sameUntilMs) this.#advance(nowMs)
-    this.#amounts[this.#newest % ring]! += amount
+    this.#amounts[this.#here]! += amount
     this.#sum += amount
   }
 
@@ -134,6 +136,7 @@ export class TakenLog {
     if (current - this.#newest >= ring) this.#amounts.fill(0)
     else for (let slot = this.#newest + 1; slot <= current; slot++) this.#amounts[slot % ring] = 0
     this.#newest = current
+    this.#here = current % ring
     // A little sooner: rounding must not keep a slot that is over.
     this.#sameUntilMs = Math.min(this.#expiresMs(this.#oldest), this.#baseMs + (current + 1) * this.#slotMs) - 1e-6
   }
