@@ -47,3 +47,14 @@ test.each([3, 6])(
     expect(times).toBeLessThan(1.005)
   },
 )
+
+test.each([3, 6, 12])(
+  "what flowed in before a call arrived is in what remained by then: answers of calls that were sent late raise no level (%i ms)",
+  async (sendMs) => {
+    const told: QuotaOptions = { requestsPerMinute: { limit: 3_000, kind: "bucket", burst: 500 } }
+    const { refused, times } = await batch(told, { limits, latency }, { calls: 1_200, sendMs })
+    // 28, 77 and 0 when it was counted from when they were admitted.
+    expect(refused).toBeLessThanOrEqual(2)
+    expect(times).toBeLessThan(1.05)
+  },
+)

@@ -30,6 +30,8 @@ export class HeardLevel {
   atMs: number = -Infinity
   /** The most that an answer ever said remains: nobody has seen more stand ready. */
   seen = 0
+  /** The least time in which an answer came: what took longer may have been sent as much later, and what flowed in before is in what remained. */
+  leastMs: number = Infinity
   /** When the call left whose answer last corrected the level. */
   #correctedMs = -Infinity
   #raises = 0
@@ -38,6 +40,10 @@ export class HeardLevel {
   /** Since when an answer whose call left at `sentMs` tells anything new: what was missing by then has been seen. */
   sinceMs(sentMs: number): number {
     return Math.max(this.atMs, sentMs - tuned.trustMs)
+  }
+
+  took(ms: number): void {
+    this.leastMs = Math.min(this.leastMs, ms)
   }
 
   /** The level is right as of what left then: answers to calls that left before it say nothing of it. */

@@ -106,6 +106,7 @@ export class RateLimit extends RateLevel {
     const level = this.level(nowMs)
     if (level === Infinity || remaining === undefined) return
     const isBucket = this.kind === "bucket"
+    this.heard.took(nowMs - sentMs)
     // What had just left our window may have been in the vendor's still.
     const flowed = isBucket
       ? perMs * (nowMs - sentMs)
@@ -117,7 +118,7 @@ export class RateLimit extends RateLevel {
       since: this.taken - anchor,
       reordered: this.log.since(sentMs - tuned.orderMs) - (this.taken - anchor),
       flowed,
-      sureFlow: isBucket ? flowed : 0,
+      sureFlow: isBucket ? perMs * this.heard.leastMs : 0,
       uncharged,
       tolerance: (roundedTo ?? 0) / 2 + perMs * this.jitterMs + 1,
       // A window forgets small errors by itself.
