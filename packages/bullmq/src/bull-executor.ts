@@ -46,6 +46,9 @@ export interface BullExecutor extends Executor {
   close(): Promise<void>
 }
 
+/** BullMQ puts what a job returned into its event, too: with its own 10,000 a long run's answers would fill the memory. One that is lost is looked for. */
+const keptEvents = 1_000
+
 /**
  * An executor whose items are done by other processes: `app.run(shared, { executor, journal })`, and `bullWorker(app, …)` in each worker. Batches
  * travel; steps, `prep`, `post` and the walk itself stay here, as do order, failure policy, journal and events.
@@ -67,7 +70,7 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
   const { connection, chunk = "auto", window = 4_096, onEvent } = options
   const clock = systemClock
   const name = queueName(root)
-  const queue = new Queue(name, { connection, prefix })
+  const queue = new Queue(name, { connection, prefix, streams: { events: { maxLen: keptEvents } } })
   const events = new QueueEvents(name, { connection, prefix })
   // Connections come back by themselves; what was lost meanwhile is looked for.
   queue.on("error", () => {})
@@ -163,6 +166,8 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
       const inOrder = async (): Promise<void> => {
         await locks.close()
         await events.close()
+        // The events have answers in them. Who else listens looks for what it did not read.
+        await (await queue.getBackend().client).del(queue.toKey("events"))
         await queue.close()
       }
       await redis.unlessLost(inOrder())

@@ -243,6 +243,28 @@ describe.skipIf(program === undefined)("a batch over workers", () => {
     expect([values, calls]).toEqual([["string", "undefined", "null", "string"], 4])
   }, 60_000)
 
+  test("no answer is left in Redis after a run that has them all", async () => {
+    const { createDefine } = await import("@sluice/core")
+    const { systemRuntime } = await import("@sluice/scheduler")
+    const { batch } = createDefine(systemRuntime)<object>()
+    const app = batch({ name: "secret", prep: () => [1, 2, 3], exec: (item) => `answer ${item}` })
+    const connection = { url: redis.url }
+    await using _worker = bullWorker(app, { connection })
+    const executor = bullExecutor(app, { connection })
+    const client = new Redis(redis.url)
+    const kept = async (): Promise<string> =>
+      JSON.stringify(await client.xrange(`${prefix}:${queueName(app)}:events`, "-", "+"))
+    await app.run({}, { executor, runId: "secret" })
+    expect(await kept()).toContain("answer 1")
+    await executor.close()
+    expect(await kept()).not.toContain("answer")
+    // Nor are all of a long run there meanwhile.
+    expect(Number(await client.hget(`${prefix}:${queueName(app)}:meta`, "opts.maxLenEvents"))).toBeLessThanOrEqual(
+      1_000,
+    )
+    client.disconnect()
+  }, 60_000)
+
   test("what JSON has no word for fails by itself, as an item and as a result", async () => {
     const { createDefine } = await import("@sluice/core")
     const { systemRuntime } = await import("@sluice/scheduler")
