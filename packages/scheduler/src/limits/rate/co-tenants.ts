@@ -20,6 +20,11 @@ export class CoTenantShare {
     return this.#perMs
   }
 
+  /** What they leave us of a rate. */
+  leave(perMs: number): number {
+    return Math.max(perMs * (1 - tuned.othersMost), perMs - this.#perMs)
+  }
+
   /** A call took so long: that is how late their bursts are heard of. */
   held(ms: number): void {
     this.#heldMs += (ms - this.#heldMs) * 0.1

@@ -22,6 +22,11 @@ export class MeasuredSpan {
     this.calls++
   }
 
+  /** Whether it began with an event: before the first, all may have stood ready. */
+  get isMeasured(): boolean {
+    return this.peak !== Infinity
+  }
+
   /** So much stood ready. */
   saw(ready: number): void {
     if (ready > this.peak) this.peak = ready

@@ -127,7 +127,9 @@ export abstract class RateLevel extends RateTerms implements Budget {
 
   /** Others wait behind who leaves now: what ran over until now was held back by something else, and not for want of calls. */
   pressed(nowMs: number): void {
-    this.drain(nowMs, true)
+    const { idled } = this.span
+    this.drain(nowMs)
+    this.span.idled = idled
     this.#takenMs = nowMs
     this.span.crowded++
   }
@@ -186,16 +188,19 @@ export abstract class RateLevel extends RateTerms implements Budget {
   }
 
   /** Keeps what drained until now, before anything changes. */
-  protected drain(nowMs: number, isPressed = false): void {
-    this.#drain(nowMs, this.perMs(nowMs), isPressed)
+  protected drain(nowMs: number): void {
+    this.#drain(nowMs, this.perMs(nowMs))
   }
 
-  #drain(nowMs: number, perMs: number, isPressed = false): void {
+  #drain(nowMs: number, perMs: number): void {
     this.#own?.drain(nowMs, perMs, 0)
-    const idled = this.backlog.drain(nowMs, perMs, perMs * this.early.at(nowMs))
-    if (!isPressed) this.span.idled += idled
-    if (this.span.peak !== Infinity) this.span.saw(this.depthAt(nowMs) - this.backlog.held)
+    this.span.idled += this.backlog.drain(nowMs, perMs, perMs * this.early.at(nowMs))
+    if (this.span.isMeasured) this.#measure(nowMs)
     if (this.passed.isOver(nowMs)) this.#turn(nowMs)
+  }
+
+  #measure(nowMs: number): void {
+    this.span.saw(this.depthAt(nowMs) - this.backlog.held)
   }
 
   #turn(nowMs: number): void {

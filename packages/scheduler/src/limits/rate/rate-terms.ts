@@ -100,8 +100,7 @@ export abstract class RateTerms {
   /** The same without what others take. */
   perMs(nowMs: number): number {
     const full = this.fullPerMs(nowMs)
-    const others = this.coTenants.perMs
-    return others === 0 ? full : Math.max(full * (1 - tuned.othersMost), full - others)
+    return this.coTenants.perMs === 0 ? full : this.coTenants.leave(full)
   }
 
   /** What may leave at once. */

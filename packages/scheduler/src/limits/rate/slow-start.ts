@@ -32,11 +32,13 @@ export class SlowStart {
 
   /** A call of `amount` left, and made our own backlog this large. */
   took(nowMs: number, backlog: number, amount: number): void {
+    const typical = this.#typical
+    const peak = this.#peak
     if (backlog <= amount || this.#busyMs === -Infinity) this.#busyMs = nowMs
-    this.#typical += (amount - this.#typical) * (this.#typical === 0 ? 1 : 0.05)
+    this.#typical = typical === 0 ? amount : typical + (amount - typical) * 0.05
     // A refusal would have been back by then.
-    if (this.#peak > this.passed && nowMs - this.#peakMs > tuned.rampStepMs) this.passed = this.#peak
-    if (backlog <= this.#peak) return
+    if (peak > this.passed && nowMs - this.#peakMs > tuned.rampStepMs) this.passed = peak
+    if (backlog <= peak) return
     this.#peak = backlog
     this.#peakMs = nowMs
   }
