@@ -49,7 +49,7 @@ export class LiveQuota implements Quota {
   readonly #maxQueue: number
   readonly #failsDaily: boolean
   readonly #queue: CallQueue
-  readonly #held = new HeldPermits()
+  readonly #held = new HeldPermits(this.#permit(0, oneRequest, undefined, undefined))
   readonly #alarm: Alarm
   readonly #ended: QuotaEnd
   #told: QuotaLimits
