@@ -11,6 +11,7 @@ export async function openRedis(url: string): Promise<Redis> {
   const { Redis } = await import("ioredis").catch(() => {
     throw usageError("--redis needs the package ioredis beside @sluice/cli: npm install ioredis")
   })
+  checkAddress(url)
   let redis: Redis | undefined
   let trouble: unknown
   try {
@@ -20,11 +21,37 @@ export async function openRedis(url: string): Promise<Redis> {
     await unlessLate(systemClock, silenceMs, redis.connect(), late)
   } catch (error) {
     redis?.disconnect()
+    const { message } = (trouble ?? error) as Error
+    if (/^(?:WRONGPASS|NOAUTH) /.test(message))
+      throw usageError(
+        `Redis at ${withoutPassword(url)} refuses the user and password: ${message.replace(/\.$/, "")}. They stand in the address, as in redis://USER:PASSWORD@HOST:PORT, with %-codes for what is no letter or digit.`,
+      )
     throw usageError(`No Redis answers at ${withoutPassword(url)}: ${whyNot(trouble ?? error, url)}`)
+  }
+  // Else it would go on in database 0, with what is others'.
+  if (trouble instanceof Error && trouble.message.includes("DB index")) {
+    redis.disconnect()
+    throw usageError(
+      `Redis has no database ${redis.options.db} at ${withoutPassword(url)}: ${trouble.message.replace(/\.$/, "")}.`,
+    )
   }
   // From here on a connection that breaks comes back.
   redis.options.retryStrategy = (attempt) => Math.min(200, 20 * attempt)
   return redis
+}
+
+/** What the client would take for something else, or end the process with. */
+function checkAddress(url: string): void {
+  const bare = withoutPassword(url)
+  const scheme = /^(\w+):\/\//.exec(bare)?.[1]
+  if (scheme === undefined) return
+  if (scheme !== "redis" && scheme !== "rediss")
+    throw usageError(`--redis must be redis://HOST:PORT, or rediss://HOST:PORT with TLS (got "${bare}").`)
+  const [, database = ""] = /^\w+:\/\/[^/?]*([^?]*)/.exec(bare)!
+  if (!/^\/?\d*$/.test(database))
+    throw usageError(
+      `--redis must end with the number of a database, as in redis://HOST:PORT/3, or with none (got "${database}").`,
+    )
 }
 
 function withoutPassword(url: string): string {

@@ -91,7 +91,10 @@ export async function setQuota(
   } finally {
     redis.disconnect()
   }
-  stdout.write(`${printable(quota)}: ${assignments.join(", ")}, for all processes from now on\n`)
+  const said = Object.entries(limits).map(([name, to]) =>
+    to === 0 ? `${name} as it was before it was set` : `${name}=${to}`,
+  )
+  stdout.write(`${printable(quota)}: ${said.join(", ")}, for all processes from now on\n`)
   return exitCodes.done
 }
 

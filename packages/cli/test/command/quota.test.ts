@@ -44,10 +44,16 @@ describe.skipIf(program === undefined)("quotas on Redis", () => {
 
     expect(await sluice(["quota", "set", state.tag, "requestsPerMinute=60", "--redis", server.url])).toMatchObject({
       code: 0,
+      stdout: `${state.tag}: requestsPerMinute=60, for all processes from now on\n`,
     })
     const { stdout } = await sluice(["quota", "show", "--redis", server.url])
     expect(stdout).toContain(`(${state.tag}): gate open, 2 started, 0 refused`)
     expect(stdout).toMatch(/requestsPerMinute.*60.*600/)
+    const back = await sluice(["quota", "set", state.tag, "requestsPerMinute=0", "--redis", server.url])
+    expect([back.code, back.stdout]).toEqual([
+      0,
+      `${state.tag}: requestsPerMinute as it was before it was set, for all processes from now on\n`,
+    ])
   }, 60_000)
 
   test("quota show tells how many calls wait, by what for, and what each process holds", async () => {
@@ -100,6 +106,26 @@ describe.skipIf(program === undefined)("quotas on Redis", () => {
     expect(nobody.stderr).not.toContain("secret")
     const odder = await sluice(["quota", "show", "--redis", "redis://:se/cr@et@127.0.0.1:1"])
     expect([odder.code, odder.stderr]).toEqual([2, expect.stringContaining("No Redis answers at redis://127.0.0.1:1:")])
+    const said = async (url: string): Promise<unknown[]> => {
+      const { code, stderr } = await sluice(["quota", "show", "--redis", url])
+      return [code, stderr.trim()]
+    }
+    expect(await said(`${server.url}/three`)).toEqual([
+      2,
+      `sluice: --redis must end with the number of a database, as in redis://HOST:PORT/3, or with none (got "/three").`,
+    ])
+    expect(await said(`${server.url}/99`)).toEqual([
+      2,
+      `sluice: Redis has no database 99 at ${server.url}/99: ERR DB index is out of range.`,
+    ])
+    expect(await said("http://127.0.0.1:1")).toEqual([
+      2,
+      'sluice: --redis must be redis://HOST:PORT, or rediss://HOST:PORT with TLS (got "http://127.0.0.1:1").',
+    ])
+    expect(await said(server.url.replace("//", "//nobody:secret@"))).toEqual([
+      2,
+      `sluice: Redis at ${server.url} refuses the user and password: WRONGPASS invalid username-password pair or user is disabled. They stand in the address, as in redis://USER:PASSWORD@HOST:PORT, with %-codes for what is no letter or digit.`,
+    ])
     const unknown = await sluice(["quota", "set", "nobody", "requestsPerMinute=1", "--redis", server.url])
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('no quota is called "nobody"')])
     const odd = await sluice(["quota", "set", "nobody", "much", "--redis", server.url])
