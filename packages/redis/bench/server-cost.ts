@@ -41,24 +41,20 @@ export async function serverCost(program: string): Promise<string[]> {
       const message: Turn = {
         p: member,
         g: granted,
-        nb: "a",
         ls: 600_000,
         hz: 500,
         off: 0,
         pv,
         h: 0,
         o: 0,
-        O: [0, 0, 0, 0],
         w: wants.length,
-        T: {},
-        W: wants,
+        W: wants.flat(),
         s: ++number,
-        S: wants.map(() => [100, 0, 10, 10, 0, 0]),
-        R: [],
+        S: wants.flatMap(() => [0, 10, 10, 0, 100, 0]),
         ok: wants.length,
         oka: 100,
         le: 0,
-        ...(introduces && { told }),
+        ...(introduces && { told, nb: "a" }),
       }
       const answer = await redis.evalsha(sha, keys.length, ...keys, JSON.stringify(message), "0", bus)
       pv = (JSON.parse(answer as string) as { readonly pv: number }).pv
@@ -77,7 +73,7 @@ export async function serverCost(program: string): Promise<string[]> {
     const us = rounds.toSorted((a, b) => a - b)[rounds.length / 10]!
     const memory =
       calls === 1 && members === 1_000
-        ? `; ${Math.round((await redis.memory("USAGE", keys[2]!))! / members)} bytes a member`
+        ? `; ${Math.round((await redis.memory("USAGE", keys[0]!))! / members)} bytes a member`
         : ""
     rows.push(`| ${calls} | ${members}${memory} | ${us.toFixed(0)} | ${(us / calls).toFixed(1)} |`)
     process.stdout.write(`${rows.at(-1)}\n`)

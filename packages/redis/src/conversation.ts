@@ -5,7 +5,7 @@ import type { Outbox } from "./outbox.ts"
 import { ServerTime } from "./wire/server-time.ts"
 import { turnLua } from "./scripts/turn.lua.ts"
 import { script, type Store } from "./store/store.ts"
-import type { TurnAnswer, TurnTold, Turn, Want } from "./wire/turn.ts"
+import { listOf, type TurnAnswer, type TurnTold, type Turn, type Want } from "./wire/turn.ts"
 
 const turnScript = script(turnLua)
 
@@ -26,8 +26,11 @@ export interface Party {
   readonly isActive: boolean
   /** Calls wait that no ticket is for. */
   readonly asks: boolean
-  /** What is said of the present: places, dated tickets, who waits. */
-  state(nowMs: number, mayAsk: boolean): Pick<Turn, "g" | "h" | "o" | "O" | "w" | "T" | "W">
+  /** What is said of the present: places, dated tickets, who waits; and what is wanted. */
+  state(
+    nowMs: number,
+    mayAsk: boolean,
+  ): Pick<Turn, "g" | "h" | "o" | "O" | "w" | "T"> & { readonly wants: readonly Want[] }
   /** The answer to a turn with these wants. */
   hear(answer: TurnAnswer, wants: readonly Want[], nowMs: number): void
   /** Nobody has answered for longer than a lease. */
@@ -58,6 +61,8 @@ export interface ConversationOptions {
 export class Conversation {
   readonly #options: ConversationOptions
   readonly #party: Party
+  /** Of the turn that is under way. */
+  #wants: readonly Want[] = []
   #born: string | undefined
   #version = -1
   /** The limits were told, and not changed since. */
@@ -163,9 +168,8 @@ export class Conversation {
     }
     const hasEnds = this.#hasEnds(nowMs)
     const { asks } = this.#party
-    const learns = nowMs >= this.#party.learnAtMs
     const beats = this.#isMember && isActive && nowMs - this.#lastSentMs >= leaseMs / 3 - 1
-    if ((asks && nowMs >= this.#mayAskMs) || hasEnds || learns || beats || !this.#introduced)
+    if ((asks && nowMs >= this.#mayAskMs) || hasEnds || nowMs >= this.#party.learnAtMs || beats || !this.#introduced)
       return void (this.#underway = this.#send(false))
     if (!isActive && outbox.isEmpty) return this.#rest(nowMs)
     this.#restingSinceMs = undefined
@@ -189,8 +193,7 @@ export class Conversation {
   #rest(nowMs: number): void {
     if (!this.#isMember) return
     this.#restingSinceMs ??= nowMs
-    const { leaseMs } = this.#options
-    if (nowMs - this.#restingSinceMs >= leaseMs) this.#underway = this.#send(true)
+    if (nowMs - this.#restingSinceMs >= this.#options.leaseMs) this.#underway = this.#send(true)
     else this.#beat()
   }
 
@@ -219,18 +222,19 @@ export class Conversation {
   #compose(nowMs: number, leaves: boolean): Turn {
     const { member, newName, told, leaseMs, horizonMs, offlineMs, learns } = this.#options
     const { cursor, outbox } = this.#party
-    const state = this.#party.state(nowMs, !leaves && nowMs + roundingMs >= this.#mayAskMs)
+    const { wants, ...state } = this.#party.state(nowMs, !leaves && nowMs + roundingMs >= this.#mayAskMs)
+    this.#wants = wants
     return {
       p: member,
       ...(!leaves && this.#serverTime.at(nowMs)),
       ...(this.#born !== undefined && { b: this.#born }),
-      nb: newName(),
-      ...(!this.#introduced && { told: told() }),
+      ...(!this.#introduced && { told: told(), nb: newName() }),
       ls: leaseMs,
       hz: horizonMs,
       off: offlineMs,
       pv: this.#version,
       ...state,
+      W: wants.flat(),
       ...outbox.seal(nowMs),
       le: learns ? 1 : 0,
       ...(cursor !== undefined && { lc: cursor }),
@@ -262,9 +266,8 @@ export class Conversation {
       if (this.#party.isActive) this.kick()
       return
     }
-    const granted = answer.s.length ?? 0
-    this.#mayAskMs = answer.r >= 0 ? nowMs + answer.r : granted < turn.W.length ? nowMs + 5 : -Infinity
-    this.#party.hear(answer, turn.W, nowMs)
+    this.#mayAskMs = nowMs + (answer.r ?? (listOf(answer.s).length < this.#wants.length ? 5 : -Infinity))
+    this.#party.hear(answer, this.#wants, nowMs)
     this.kick()
   }
 

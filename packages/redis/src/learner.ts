@@ -211,16 +211,17 @@ export class Learner {
       changed.push({ id, nm: name, d: dimensions.indexOf(dimension), w: windowMs, j, v: level, ...facts })
     }
     const places = ledger.places().limit
-    const isPlaces = places === Infinity ? answer.c < 0 : places === answer.c
+    const isPlaces = places === (answer.c ?? Infinity)
     const gateMs = this.#gateUntilMs - nowMs
+    const { g: shutMs = 0 } = answer
     const memory = JSON.stringify(Object.fromEntries(limits.map((limit) => [idOf(limit), limit.effective])))
     const message = {
       p: this.#member,
       ...(Object.keys(corrections).length > 0 && { d: corrections }),
       ...(changed.length > 0 && { P: changed, me: (this.#memory = memory) }),
       ...(!isPlaces && { c: places === Infinity ? 0 : places }),
-      ...(gateMs > answer.g + 1 && { gate: gateMs }),
-      ...(answer.ramping && gate.state === "open" && answer.g <= 0 && { open: 1 }),
+      ...(gateMs > shutMs + 1 && { gate: gateMs }),
+      ...(answer.ramping && gate.state === "open" && shutMs <= 0 && { open: 1 }),
     }
     if (Object.keys(message).length === 1) return
     this.#isTelling = true

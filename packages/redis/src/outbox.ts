@@ -125,8 +125,8 @@ export class Outbox {
     const { returns, refused, heard, stated, answers, newestMs, fatal, alone, clear } = this.#underway ?? parcel()
     return {
       s: this.#sequence,
-      S: returns.map(({ startMs, back, reservedUsd }): Return => [nowMs - startMs, ...back, reservedUsd]),
-      R: refused.map(({ startMs, waitMs }): Refused => [nowMs - startMs, waitMs]),
+      S: returns.flatMap(({ startMs, back, reservedUsd }): Return => [...back, nowMs - startMs, reservedUsd]),
+      ...(refused.length > 0 && { R: refused.map(({ startMs, waitMs }): Refused => [nowMs - startMs, waitMs]) }),
       ok: answers,
       oka: answers > 0 ? nowMs - newestMs : 0,
       ...(stated.length > 0 && { X: stated }),

@@ -23,7 +23,7 @@ import { tenantName } from "./wire/tenant-name.ts"
 import { Standing } from "./standing.ts"
 import { type Ticket, Tickets } from "./tickets.ts"
 import { toldLimits } from "./wire/told-limits.ts"
-import { type Amounts, type TurnAnswer, listOf, type TurnTold, type Turn, type Want } from "./wire/turn.ts"
+import { type Amounts, type TurnAnswer, listOf, type TurnTold, type Want } from "./wire/turn.ts"
 
 /** Wants of one turn. */
 const mostWants = 64
@@ -213,7 +213,7 @@ export class SharedLedger implements Ledger, Party {
     return this.#learner?.cursor
   }
 
-  state(nowMs: number, mayAsk: boolean): Pick<Turn, "g" | "h" | "o" | "O" | "w" | "T" | "W"> {
+  state(nowMs: number, mayAsk: boolean): ReturnType<Party["state"]> {
     const { uncovered, spare } = this.#tickets.match(this.#asks, mostWants)
     // What nobody waits for any more goes back, and what was not taken in time.
     const surplus = new Set(spare)
@@ -224,10 +224,10 @@ export class SharedLedger implements Ledger, Party {
       g: this.#granted,
       h: this.#running + this.#tickets.places,
       o: this.#tickets.size,
-      O: this.#tickets.amounts,
+      ...(this.#tickets.size > 0 && { O: this.#tickets.amounts }),
       w: this.#asks.size,
-      T: tenants,
-      W: mayAsk && !this.#absence.isLost ? uncovered.map(wantOf) : [],
+      ...(uncovered.length > 0 && { T: tenants }),
+      wants: mayAsk && !this.#absence.isLost ? uncovered.map(wantOf) : [],
     }
   }
 
@@ -265,7 +265,7 @@ export class SharedLedger implements Ledger, Party {
     this.#wake()
   }
 
-  #hearStarts({ s, by, r }: TurnAnswer, wants: readonly Want[], nowMs: number): void {
+  #hearStarts({ s, by, r = 0 }: TurnAnswer, wants: readonly Want[], nowMs: number): void {
     const starts = listOf(s)
     this.#granted = plus(this.#granted, this.#tickets.grant(starts, wants, nowMs))
     const next = wants[starts.length]

@@ -27,12 +27,12 @@ export class Standing {
     this.share = answer.sa
     this.#running = answer.n
     this.#oursThen = ours
-    this.#places = answer.c
+    this.#places = answer.c ?? -1
     this.sharers = answer.T ?? {}
     this.#isRamping = answer.ramping === 1
     this.#hopeless = undefined
     if (answer.by !== undefined) this.blockedBy = answer.by.replace(/^!/, "")
-    if (answer.g <= 0) return undefined
+    if (answer.g === undefined) return undefined
     const untilMs = nowMs + answer.g
     const isNews = this.#gateSinceMs === undefined || untilMs > this.#gateUntilMs + 1
     this.#gateSinceMs ??= nowMs

@@ -3,22 +3,18 @@ import { limitsLua } from "./limits.lua.ts"
 /** The first part of a turn: the state, who is there and who is gone, and what they tell of the limits. */
 export const membersLua: string = `${limitsLua}
 local m = cjson.decode(ARGV[1])
-local SEEN, MEMBERS, TOLD, PLACES, HEARD, LOST, ASKING, BUS = KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], ARGV[3]
+local SEEN, TOLD, PLACES, HEARD, LOST, ASKING, BUS = KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], ARGV[3]
 -- Ages are told as they were when it left: after a long way they are wrong, and so is what it says of now.
 if m.at and now - m.at > m.ls / 3 then return cjson.encode({ late = 1, now = now }) end
-local raw = redis.call('GET', KEYS[1])
-local s = raw and cmsgpack.unpack(raw)
-local rec = redis.call('HGET', MEMBERS, m.p)
-local r = rec and cmsgpack.unpack(rec)
+local s, r = load(m.p)
 -- Who is not known, or not known to this life of the data, introduces itself.
 if not m.told and (not s or not r) then return '{"who":1}' end
 local isFirst = not s
 if isFirst then
-  s = { born = m.nb, pv = 0, ep = 1, at = now, f = 1, L = {}, g = 0, gc = 0, sh = 0, rf = now, rb = m.told.ramp, bt = m.told.wave, ra = 0, rs = 0, st = 250, pr = 0,
-    c = -1, n = 0, ds = {}, tn = {}, tw = 0, rv = {}, la = {}, vm = 0, op = { 0, 0, 0, 0 }, lr = '', lu = 0, nm = m.told.name, refused = 0, episodes = 0, started = 0, turns = 0 }
-  if m.b then s.rb = 0 end
-  -- fr: it begins with few calls, and no gate was closed yet.
-  s.fr = s.rb > 0 and 1 or nil
+  s = { born = m.nb, pv = 0, ep = 1, at = now, f = 1, L = {}, g = 0, gc = 0, st = 250,
+    c = -1, n = 0, ds = {}, tn = {}, tw = 0, rv = {}, la = {}, vm = 0, as = true, op = { 0, 0, 0, 0 }, lr = '', lu = 0, nm = m.told.name, refused = 0, episodes = 0, started = 0, turns = 0 }
+  -- It begins with few calls, and no gate was closed yet.
+  if m.told.ramp > 0 and not m.b then s.ramp = { isFirst = true, base = m.told.ramp, wave = m.told.wave, since = now, started = 0, answered = 0 } end
 end
 local L = s.L
 forward(s)
@@ -33,7 +29,7 @@ end
 s.turns = s.turns + 1
 -- What is dated: by slots of 50 ms and by priority.
 if #s.ds > 0 then local ds = {}; for _, x in ipairs(s.ds) do if x[1] > now then ds[#ds + 1] = x end end; s.ds = ds end
-local function ahead(l, below) local sum = 0; for _, x in ipairs(s.ds) do if x[3] < below then sum = sum + amount(l, x[2]) end end; return sum end
+local function ahead(l, below) local sum = 0; for _, x in ipairs(s.ds) do if x[3] < below then sum = sum + amount(l, x[2], 0) end end; return sum end
 
 -- Tenants: each has a share, whoever has its calls.
 local function tenants(before, after)
@@ -59,8 +55,8 @@ local function forget(p, x)
   open(x, { 0, 0, 0, 0 })
   if x.T then tenants(x.T, {}) end
   -- What it had reserved of a total is spent, as far as anybody knows.
-  for i = 1, #L do if L[i].kd == 'total' then L[i].o = math.max(0, L[i].o - (x.os or 0)) end end
-  redis.call('HDEL', MEMBERS, p); redis.call('HDEL', TOLD, p); redis.call('ZREM', SEEN, p); redis.call('ZREM', PLACES, p); redis.call('ZREM', ASKING, p)
+  for i = 1, #L do if L[i].kd == 'total' then L[i].o = max(0, L[i].o - (x.os or 0)) end end
+  redis.call('HDEL', KEYS[1], p); redis.call('HDEL', TOLD, p); redis.call('ZREM', SEEN, p); redis.call('ZREM', PLACES, p); redis.call('ZREM', ASKING, p)
   redis.call('XADD', HEARD, 'MAXLEN', '~', 1024, '*', 'e', cjson.encode({ t = now, gone = p }))
   retell = true
 end
@@ -75,7 +71,7 @@ if now >= (s.nx or 0) then
   s.nx = #silent == 0 and tonumber(redis.call('ZRANGE', SEEN, 0, 0, 'WITHSCORES')[2]) + m.ls or 0
 end
 for _, p in ipairs(silent) do
-  local v = redis.call('HGET', MEMBERS, p)
+  local v = redis.call('HGET', KEYS[1], p)
   local x = v and cmsgpack.unpack(v) or { h = 0 }
   forget(p, x)
   if (x.sa or 0) > 0 and (x.off or 0) > 0 then s.lo = true; redis.call('ZADD', LOST, now + x.off, p .. ':' .. x.sa .. ':' .. x.off) end
@@ -94,7 +90,7 @@ if s.lo or isFirst then
     else lostShare = lostShare + tonumber(share) end
   end
 end
-s.f = math.max(0.01, 1 - lostShare)
+s.f = max(0.01, 1 - lostShare)
 local alive = redis.call('ZCARD', SEEN)
 
 if m.told then redis.call('HSET', TOLD, m.p, cjson.encode(m.told)); retell = true end
@@ -111,7 +107,7 @@ if retell then
       if one and one.limit ~= l.limit then s.df = l.nm end
       if not one or l.limit < one.limit then told[l.id] = l end
     end
-    if x.c and x.c > 0 then if c and c ~= x.c then s.df = 'concurrency' end; c = math.min(c or x.c, x.c) end
+    if x.c and x.c > 0 then if c and c ~= x.c then s.df = 'concurrency' end; c = min(c or x.c, x.c) end
     if x.ci and x.ci > 0 and not s.cl then s.cl = x.ci end
   end
   local changed = c ~= s.ct

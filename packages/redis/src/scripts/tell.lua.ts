@@ -7,9 +7,8 @@ import { limitsLua } from "./limits.lua.ts"
 export const tellLua: string = `${limitsLua}
 local m = cjson.decode(ARGV[1])
 local BUS = ARGV[3]
-local raw = redis.call('GET', KEYS[1])
-if not raw then return 0 end
-local s = cmsgpack.unpack(raw)
+local s = load('')
+if not s then return 0 end
 if m.p and s.lr ~= m.p then return -1 end
 local L = s.L
 forward(s)
@@ -26,12 +25,12 @@ for _, x in ipairs(m.P or {}) do
     l.lm = x.lm; l.ef = x.ef; l.bu = x.bu; l.lk = x.kd
     tune(l, now)
     -- What was taken and is not started yet stands ready at the vendor still.
-    correct(l, x.v - amount(l, s.op) - level(l), now); l.k = 0
+    correct(l, x.v - amount(l, s.op, 0) - level(l), now); l.k = 0
   else
-    local rate = l.r
+    local before = l.lim
     l.lm = x.lm; l.ef = x.ef; l.bu = x.bu; l.lk = x.kd
     tune(l, now)
-    if l.r < rate * 0.9 then fell = true end
+    if l.lim < before * 0.9 then fell = true end
   end
   s.pv = s.pv + 1
 end
@@ -40,20 +39,21 @@ for name, limit in pairs(m.set or {}) do
   elseif not byId[name] then return -2
   else
     local l = byId[name]
-    local rate = l.r
+    local before = l.lim
     l.ts = limit > 0 and limit or nil; l.lm = nil; l.ef = nil; l.bu = nil
     tune(l, now)
-    if l.r < rate then fell = true end
+    if l.lim < before then fell = true end
     s.pv = s.pv + 1
   end
 end
 if m.c then s.cl = m.c > 0 and m.c or nil; s.c = placesOf(s); s.pv = s.pv + 1 end
-if m.open then s.rb = s.sh == 1 and s.rb or 0 end
+-- A probe that is out begins it anew when it is answered.
+if m.open and s.ramp and not s.ramp.isShut then if s.ramp.probes then s.ramp.base = 0 else s.ramp = nil end end
 if m.gate and now + m.gate > s.g + 1 then
   close(s, now + m.gate)
   fell = true
 end
-if m.me then s.me = m.me end
+if m.me then redis.call('HSET', KEYS[1], 'memory', m.me) end
 if fell then s.ep = s.ep + 1; s.ds = {}; redis.call('PUBLISH', BUS, 'gate ' .. s.ep) end
 keep(s)
 return 1

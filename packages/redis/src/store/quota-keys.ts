@@ -16,7 +16,7 @@ export function quotaKeys(identity: string, secret: string | undefined): QuotaKe
 }
 
 export function keysOf(tag: string): QuotaKeys {
-  const own = ["q", "seen", "members", "told", "places", "heard", "lost", "asking"]
+  const own = ["q", "seen", "told", "places", "heard", "lost", "asking"]
   return {
     tag,
     keys: own.map((name) => `sluice:${format}:{${tag}}:${name}`),

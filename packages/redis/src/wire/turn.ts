@@ -33,7 +33,7 @@ export type Amounts = readonly [number, number, number, number]
 /** A call that waits: amounts, whether it takes a place, its priority. */
 export type Want = readonly [number, number, number, number, 0 | 1, number]
 
-/** What a call gives back: for how long it was out, amounts, dollars that it had reserved. */
+/** What a call gives back: amounts, for how long it was out, dollars that it had reserved. */
 export type Return = readonly [number, number, number, number, number, number]
 
 /** How long ago a refused call left, and for how long the gate is to close (-1: not at all). */
@@ -46,10 +46,11 @@ export interface Turn {
   readonly at?: number
   /** All that it was ever granted: what an answer granted that never arrived is taken back. */
   readonly g: Amounts
-  /** The life of the data that this member knows, and the name of a new one. */
+  /** The life of the data that this member knows. */
   readonly b?: string
-  readonly nb: string
+  /** Who introduces itself: its limits, and how a new life would be called. */
   readonly told?: TurnTold
+  readonly nb?: string
   /** Lease, horizon of dates, and for how long this member may go on alone. */
   readonly ls: number
   readonly hz: number
@@ -59,17 +60,18 @@ export interface Turn {
   /** Places that it holds, and dated tickets: absolute, so that a lost turn costs nothing. */
   readonly h: number
   readonly o: number
-  /** What those tickets hold. */
-  readonly O: Amounts
+  /** What those tickets hold, if there are any. */
+  readonly O?: Amounts
   /** Calls that wait. */
   readonly w: number
   /** Tenants that wait, with their weights. */
-  readonly T: Readonly<Record<string, number>>
-  readonly W: readonly Want[]
-  /** Number of the settlements below: each is counted once. */
+  readonly T?: Readonly<Record<string, number>>
+  /** The wants, one after the other in one list: many lists are what a server takes longest to read. */
+  readonly W: readonly number[]
+  /** Number of what follows: each is counted once. The returns are one list too. */
   readonly s: number
-  readonly S: readonly Return[]
-  readonly R: readonly Refused[]
+  readonly S: readonly number[]
+  readonly R?: readonly Refused[]
   /** Answers that were no refusal, and how long ago the newest of those calls left. */
   readonly ok: number
   readonly oka: number
@@ -112,20 +114,21 @@ export interface TurnAnswer {
   readonly now: number
   /** In how many milliseconds each of the wants may start, in order, as far as granted. */
   readonly s: readonly number[]
-  /** When to ask again (-1: nothing is in the way), and what is in the way (`!` before what time alone does not cure). */
-  readonly r: number
+  /** When to ask again, where something is in the way, and what (`!` before what time alone does not cure). */
+  readonly r?: number
   readonly by?: string
   readonly ep: number
   readonly born: string
   readonly N: number
   /** Share of every limit that this member may use when it cannot ask. */
   readonly sa: number
-  readonly g: number
+  /** For how long the gate is closed, if it is. */
+  readonly g?: number
+  /** Places that are taken, and how many there are, where there is a limit. */
   readonly n: number
-  readonly c: number
+  readonly c?: number
   /** Levels, in the order of the limits. */
   readonly l: readonly number[]
-  readonly f: number
   readonly pv: number
   readonly P?: readonly KeptLimit[]
   /** A limit that members tell differently. */
