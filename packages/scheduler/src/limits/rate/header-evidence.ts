@@ -32,7 +32,7 @@ export class HeaderEvidence {
   /** Answers in a row that no bucket would give. */
   #windows = 0
   /** Answers that named the same end, which lies between these two. */
-  #ends = { fromMs: -Infinity, toMs: Infinity, firstMs: 0, count: 0 }
+  #ends = { fromMs: Infinity, toMs: -Infinity, firstMs: 0, count: 0 }
   /** Answers that agree with the first of them on `remaining + rate × reset`. */
   #full: { fromMs: number; first: number; depth: number; least: number; most: number; count: number } | undefined
 

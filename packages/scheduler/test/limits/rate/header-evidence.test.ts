@@ -9,12 +9,13 @@ function found(
   vendor: { readonly limit: number; readonly model?: "sliding" | "fixed"; readonly burst?: number },
   kind: RateKind,
   everyMs = 100,
+  startMs = 0,
 ): { readonly finding: WindowFinding | undefined; readonly answers: number } {
   const model = createLimitModel({ anchorMs: 40_000, ...vendor })
   const log = new TakenLog({ windowMs: 60_000, marginMs: 0 })
   const evidence = new HeaderEvidence("requests", 60_000)
   for (let i = 0; i < 400; i++) {
-    const sentMs = i * everyMs
+    const sentMs = startMs + i * everyMs
     if (!model.tryTake(sentMs, 1)) continue
     log.take(sentMs, 1)
     const reading = {
@@ -42,6 +43,11 @@ describe("what headers say of a limit that was taken for a bucket", () => {
     const { finding, answers } = found({ limit: 600, model: "sliding" }, "bucket")
     expect(finding).toEqual({ kind: "sliding" })
     expect(answers).toBeLessThanOrEqual(10)
+  })
+
+  it("a sliding minute, also where the first answer comes long after the clock's beginning", () => {
+    expect(found({ limit: 600, model: "sliding" }, "bucket", 100, 3_600_000).finding).toEqual({ kind: "sliding" })
+    expect(found({ limit: 600, model: "sliding" }, "sliding", 100, 3_600_000).finding).toBeUndefined()
   })
 
   it("a bucket of its whole limit is one, and stays one", () => {
