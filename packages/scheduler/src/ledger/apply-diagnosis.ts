@@ -1,7 +1,7 @@
 import { amountOf } from "../limits/budget.ts"
 import { GrowthLimit } from "../limits/growth-limit.ts"
 import { RateLimit } from "../limits/rate/rate-limit.ts"
-import { tuned } from "../limits/tuned.ts"
+import * as tuned from "../limits/tuned.ts"
 import type { Change, SentCall } from "../quota/ledger.ts"
 import type { Diagnosis } from "./diagnose.ts"
 import { isOf, type Throttled } from "./refusal-facts.ts"

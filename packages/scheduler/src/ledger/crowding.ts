@@ -1,4 +1,4 @@
-import { tuned } from "../limits/tuned.ts"
+import * as tuned from "../limits/tuned.ts"
 
 /** What one more refusal for want of capacity means: bad luck, a limit of calls at once that is too high, or one more of a burst. */
 export type Crowd = "luck" | "crowded" | "burst"
@@ -78,10 +78,11 @@ export class Crowding {
 
   /** Whether one call after the other was refused, so often that neither luck nor places explain it: there fewer run each time. */
   isRow(sentMs: number): boolean {
-    return this.#rowWith(sentMs) >= tuned.fewCalls
+    return this.rowWith(sentMs) >= tuned.fewCalls
   }
 
-  #rowWith(sentMs: number): number {
+  /** How many calls in a row, with this one, were refused, each the first to leave after the one before. */
+  rowWith(sentMs: number): number {
     if (sentMs === this.#firstMs) return this.#row + 1
     // That of the first would have been back: it was let through.
     return sentMs - this.#firstMs > tuned.orderMs ? 1 : this.#row
@@ -91,7 +92,7 @@ export class Crowding {
   refused(nowMs: number, sentMs: number, crowd: Crowd, running: number, isWithin = false): void {
     this.#refused++
     if (isWithin && crowd === "luck" && sentMs > this.#cutMs && this.#cutMs > -Infinity) this.#within++
-    const row = this.#rowWith(sentMs)
+    const row = this.rowWith(sentMs)
     if (row !== this.#row || sentMs - this.#firstMs > tuned.orderMs) this.#firstMs = Infinity
     this.#row = row
     if (this.#areFew(running + 1)) this.#fewRefused++

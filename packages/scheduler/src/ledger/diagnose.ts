@@ -1,5 +1,5 @@
 import type { Dimension } from "../limits/budget.ts"
-import { tuned } from "../limits/tuned.ts"
+import * as tuned from "../limits/tuned.ts"
 import type { LimitFacts, RefusalFacts } from "./refusal-facts.ts"
 
 /** What a refusal means. */
@@ -39,7 +39,7 @@ export function diagnose(facts: RefusalFacts): Diagnosis {
   const isUnnamed = facts.dimension === undefined && retryAfterMs === undefined
   const limit = limits[facts.suspect]
   if (!limit) {
-    if (isUnnamed && !facts.hasPlaces) return crowded(facts)
+    if (isUnnamed && facts.mayWantPlaces) return crowded(facts)
     return isNew ? ofUnknownRate(facts) : { cause: "same-event" }
   }
   if (!isNew) return { cause: "same-event" }
@@ -65,8 +65,10 @@ function ofUnknownRate({
   const isLong = waitedMs > tuned.windowExcess * 60_000 && waitedMs <= 66_000
   if (isLong && (3 * amount) / waitedMs < recent / 60_000)
     return { cause: "unknown-window", dimension, admitted: recent, agoMs: silentMs, isFixed: facts.endsBeforeWindow }
-  // What passed before the first refusal may all have stood ready; and where nothing passed since, nothing is measured.
-  if (!since || silentMs > 0) return { cause: "unknown" }
+  // What passed before the first refusal may all have stood ready; and where nothing passed since, nothing is measured, nor by calls
+  // whose refusals may still come, as no gate was closed.
+  const isEarly = retryAfterMs === undefined && since !== undefined && since.ms < tuned.rampStepMs
+  if (!since || silentMs > 0 || isEarly) return { cause: "unknown" }
   // What was refused may have been charged.
   return { cause: "unknown-rate", dimension, perMs: (since.admitted + since.refused + amount) / since.ms }
 }

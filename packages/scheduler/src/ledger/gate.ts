@@ -1,4 +1,4 @@
-import { tuned } from "../limits/tuned.ts"
+import * as tuned from "../limits/tuned.ts"
 
 /**
  * One gate per quota. A refusal closes it for everybody until the vendor's delay has passed; then one call probes, and the number of
@@ -32,11 +32,6 @@ export class Gate {
   /** Whether a refusal of a call that left at `sentMs` begins a new congestion event. */
   isNew(sentMs: number): boolean {
     return sentMs > this.#closedAtMs
-  }
-
-  /** A congestion event begins, whether or not the gate closes for it. */
-  begin(nowMs: number): void {
-    this.#closedAtMs = nowMs
   }
 
   /** Closes until `untilMs`, or longer if it is closed longer already. Returns whether it was open. */

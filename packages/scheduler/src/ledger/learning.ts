@@ -2,12 +2,13 @@ import type { Cost, LimitReading, Settlement } from "@sluice/core"
 import { AdaptiveConcurrency, adaptiveDefaults } from "../limits/adaptive-concurrency.ts"
 import { amountOf, type Dimension } from "../limits/budget.ts"
 import type { RateKind } from "../limits/rate/rate-limit-options.ts"
-import { RateLimit } from "../limits/rate/rate-limit.ts"
-import { tuned } from "../limits/tuned.ts"
+import type { RateLimit } from "../limits/rate/rate-limit.ts"
+import * as tuned from "../limits/tuned.ts"
 import type { Change, SentCall, Consequence } from "../quota/ledger.ts"
 import { quotaDefaults } from "../quota/options.ts"
 import { applyDiagnosis, fullByReset } from "./apply-diagnosis.ts"
 import { diagnose, type Diagnosis } from "./diagnose.ts"
+import { learnLimit } from "./learn-limit.ts"
 import { observedIn } from "./observed.ts"
 import { isOf, refusalFacts, type Throttled } from "./refusal-facts.ts"
 import { type LedgerState, sends } from "./state.ts"
@@ -27,7 +28,6 @@ const nothing: Consequence = Object.freeze({ changes: [] })
 const none: Cost = Object.freeze({ requests: 0 })
 /** Each settled call moves the average of estimates' errors by this share. */
 const estimateWeight = 0.05
-const dayMs = 86_400_000
 
 /** What a quota learns as its calls settle: headers, refusals, failures and latency in, changed state out. */
 export class QuotaLearning {
@@ -70,13 +70,21 @@ export class QuotaLearning {
       if (call.admittedMs > gate.closedAtMs) this.#fruitless = 0
       // What left before the trouble began says nothing about it.
       if (call.admittedMs >= this.#failingSinceMs) this.#failures = this.#outages = 0
-      const isBack = crowding.served(nowMs, call.admittedMs, call.inFlight)
+      // Of those that left with it some may have been refused.
+      const ran = Math.min(call.inFlight, state.concurrency.running + 1)
+      const isBack = crowding.served(nowMs, call.admittedMs, ran)
       if (!isBack && !end.limits && !state.adaptive) return nothing
       const found: Finding = { changes: [] }
       if (isBack) this.#back("the server is back", found)
       if (end.limits) this.#hear(nowMs, call, end.limits, end, found)
-      const reason = state.adaptive?.sample({ inFlight: call.inFlight, ...end.latency })
+      const reason = state.adaptive?.sample({
+        inFlight: call.inFlight,
+        totalMs: nowMs - call.admittedMs,
+        ...end.latency,
+      })
       if (reason) this.#adapt(reason, found)
+      else if (state.adaptive && state.adaptive.limit > state.concurrency.limit)
+        this.#adapt("one more was tried", found)
       return found
     }
     const found: Finding = { changes: [] }
@@ -127,7 +135,7 @@ export class QuotaLearning {
       const limit = this.#state.limits[index]
       if (!limit) {
         if (reading.limit !== undefined && reading.limit > 0)
-          this.#learnLimit(nowMs, reading, call, end.outcome === "throttled", found)
+          found.changes.push(learnLimit(this.#state, nowMs, reading, call, end.outcome === "throttled"))
         continue
       }
       const from = limit.limit
@@ -143,33 +151,6 @@ export class QuotaLearning {
           reason: "the vendor's headers say so",
         })
       }
-    }
-  }
-
-  #learnLimit(nowMs: number, reading: LimitReading, call: SentCall, isRefusal: boolean, found: Finding): void {
-    const state = this.#state
-    const { dimension, windowMs = 60_000 } = reading
-    const stated = reading.limit!
-    const isDay = windowMs >= dayMs
-    const limit = new RateLimit({
-      name: `${dimension} per ${windowMs === 60_000 ? "minute" : isDay ? "day" : `${windowMs / 1_000} s`}`,
-      dimension,
-      stated,
-      windowMs,
-      nowMs,
-      jitterMs: Math.min(state.jitterMs, windowMs / 100),
-      ...(isDay && { kind: "fixed" as const, resetAtMs: nowMs + (reading.resetMs ?? windowMs) }),
-    })
-    state.addLimit(limit)
-    // Calls in flight beyond the one that settles: the vendor may not have counted them.
-    const unseen = dimension === "requests" ? state.concurrency.running : 0
-    limit.correct(nowMs, Math.max(0, (reading.remaining ?? stated) - unseen) - stated)
-    limit.hear(nowMs, reading, undefined, call.admittedMs, 0, isRefusal)
-    found.changes.push({ dimension: limit.name, from: Infinity, to: stated, reason: "the vendor's headers say so" })
-    // A known rate bounds what runs better than a guessed concurrency does.
-    if (state.options.concurrency === undefined && state.adaptive && !isDay) {
-      state.adaptive = undefined
-      state.concurrency.retune(Infinity)
     }
   }
 
@@ -189,13 +170,21 @@ export class QuotaLearning {
     const diagnosis = diagnose(facts)
     found.cause = diagnosis.cause
     found.observed = observedIn(diagnosis, facts, this.#state)
-    if (isNew) this.#fruitless = this.#state.event.admitted < 1 ? this.#fruitless + 1 : 0
+    const isCrowd = diagnosis.cause === "luck" || diagnosis.cause === "places"
+    if (isNew && !isCrowd) this.#fruitless = this.#state.event.admitted < 1 ? this.#fruitless + 1 : 0
     if (diagnosis.cause === "account") found.fatal = { why: diagnosis.why }
     else if (diagnosis.cause === "day" && this.#state.options.onExhausted !== "pause")
       found.fatal = { why: "daily", resetMs: diagnosis.waitMs }
     else if (diagnosis.cause === "luck") this.#crowded(nowMs, call.admittedMs, "luck", found)
-    else if (diagnosis.cause === "places") this.#crowded(nowMs, call.admittedMs, diagnosis.crowd, found)
-    else {
+    else if (diagnosis.cause === "places") {
+      const { crowd } = diagnosis
+      this.#crowded(nowMs, call.admittedMs, crowd, found)
+      if (facts.isWordless) {
+        this.#state.adaptive!.doubted(nowMs, crowd === "burst")
+        // Where it was for a rate, that is measured from here.
+        if (crowd === "crowded") this.#state.began(nowMs, this.#fruitless > 0, true)
+      }
+    } else {
       const why = `refused: ${found.observed}`
       found.changes.push(
         ...applyDiagnosis(this.#state, diagnosis, { nowMs, call, end, fruitless: this.#fruitless, reason: why }),
@@ -290,6 +279,6 @@ export class QuotaLearning {
     const from = concurrency.limit
     const to = adaptive!.limit
     concurrency.retune(to)
-    found.changes.push({ dimension: "concurrency", from, to, reason })
+    if (to !== from) found.changes.push({ dimension: "concurrency", from, to, reason })
   }
 }

@@ -2,7 +2,7 @@ import type { LimitReading, Refusal, Settlement } from "@sluice/core"
 import { amountOf } from "../limits/budget.ts"
 import type { RateKind } from "../limits/rate/rate-limit-options.ts"
 import type { RateLimit } from "../limits/rate/rate-limit.ts"
-import { tuned } from "../limits/tuned.ts"
+import * as tuned from "../limits/tuned.ts"
 import type { SentCall } from "../quota/ledger.ts"
 import type { Crowd } from "./crowding.ts"
 import type { LedgerState } from "./state.ts"
@@ -74,11 +74,11 @@ export interface RefusalFacts {
   readonly limits: readonly LimitFacts[]
   /** The limit of these that most likely refused. */
   readonly suspect: number
+  /** Nothing says what was short, and no limit is known that it might have been. */
+  readonly isWordless: boolean
   readonly crowd: Crowd
   /** Places can be what is short: not where more ran lately and were served. */
   readonly mayWantPlaces: boolean
-  /** Told or found: fewer run than the places that there are. */
-  readonly hasPlaces: boolean
   /** What the call took of what the vendor names. */
   readonly amount: number
   /** What was admitted in the last minute, where no limit is known. */
@@ -103,6 +103,10 @@ export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, 
   const places = adaptive ? adaptive.ceiling : concurrency.limit
   const suspect = suspectOf(limits, facts, end)
   const isRow = crowding.isRow(call.admittedMs)
+  const isWordless = suspect < 0 && end.reason === "rate"
+  // Whoever takes the last place is refused, time after time.
+  const isTop = isWordless && crowding.rowWith(call.admittedMs) >= tuned.topRow
+  const isEnough = places !== undefined && places < Infinity && asked < places * tuned.nearlyAll
   const endsMs = log.firstSince(nowMs - 60_000) + 60_000 * (1 - tuned.room)
   return {
     reason: end.reason,
@@ -113,9 +117,9 @@ export function refusalFacts(state: LedgerState, nowMs: number, call: SentCall, 
     isNew: gate.isNew(call.admittedMs),
     limits: facts,
     suspect,
-    crowd: crowding.judge(call.admittedMs, adaptive?.isProbe(running) ?? false),
-    mayWantPlaces: !isRow && crowding.mayBeShort(nowMs, running),
-    hasPlaces: isRow || (places !== undefined && places < Infinity && asked < places * tuned.nearlyAll),
+    isWordless,
+    crowd: crowding.judge(call.admittedMs, (adaptive?.isProbe(running) ?? false) || isTop),
+    mayWantPlaces: !isEnough && !isRow && !adaptive?.isRefuted(nowMs) && crowding.mayBeShort(nowMs, running),
     amount,
     recent: log.since(nowMs - 60_000),
     endsBeforeWindow: nowMs + (end.retryAfterMs ?? Infinity) < endsMs,
@@ -158,7 +162,7 @@ function limitFacts(
     isCrowded: span.crowded * 2 > span.calls,
     passed: limit.passedPerMs(nowMs),
     sinceMs: nowMs - span.fromMs,
-    inARow: nowMs - limit.eventMs < tuned.stands.holdMs ? limit.inARow : 0,
+    inARow: nowMs - limit.eventMs < tuned.holdMs ? limit.inARow : 0,
     isDepthTold: limit.isDepthTold,
     earlyMs: limit.early.at(nowMs),
     remaining: end.limits?.find((one) => isOf(one, limit))?.remaining,

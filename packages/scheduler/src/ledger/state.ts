@@ -70,8 +70,8 @@ export class LedgerState {
       const isPlaces = budget === this.concurrency
       if (isPlaces && !place) continue
       const ms =
-        isPlaces && (isAhead || isFew) && this.adaptive
-          ? this.adaptive.msAhead(nowMs, this.concurrency.running, isAhead)
+        isPlaces && this.adaptive
+          ? this.adaptive.msUntil(nowMs, this.concurrency.running, isAhead || isFew ? isAhead : undefined)
           : budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone)
       if (ms <= 0 || (worst !== undefined && ms <= worst.ms)) continue
       const total = totalOf(budget, ms)
@@ -117,7 +117,7 @@ export class LedgerState {
       anchors[2 * i] = limit.taken
     }
     // Where places alone are scarce, those who wait leave in the same moment as far as there are any: they run beside this one.
-    const together = limits.length === 0 ? Math.min(waiting, this.concurrency.level()) : 0
+    const together = limits.length === 0 ? Math.max(0, Math.min(waiting, this.concurrency.level())) : 0
     const opens = sends(cost) && this.#send(nowMs, cost)
     return {
       inFlight: this.concurrency.running + together,

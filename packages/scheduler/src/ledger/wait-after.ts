@@ -1,4 +1,4 @@
-import { tuned } from "../limits/tuned.ts"
+import * as tuned from "../limits/tuned.ts"
 
 /** What is known of when a refused call may go. */
 export interface AfterRefusal {

@@ -1,6 +1,7 @@
 import { checkOptions, count } from "@sluice/core/internal"
 import { LatencyByLoad, type Sample } from "./latency-by-load.ts"
-import { tuned } from "./tuned.ts"
+import { PlaceDoubt } from "./place-doubt.ts"
+import * as tuned from "./tuned.ts"
 
 /** Bounds of a concurrency limit that finds itself. */
 export interface AdaptiveOptions {
@@ -79,6 +80,10 @@ export class AdaptiveConcurrency {
   #peakMs = -Infinity
   #stood = 0
   readonly #latency = new LatencyByLoad()
+  /** Where refusals name nothing: whether places are what is short. */
+  #doubt: PlaceDoubt | undefined
+  /** How long calls take. */
+  #usualMs: number = tuned.apartMs
 
   constructor(options: Required<AdaptiveOptions>) {
     this.#min = options.min
@@ -92,6 +97,10 @@ export class AdaptiveConcurrency {
 
   /** A call left, and `running` are in flight. */
   started(nowMs: number, running: number): void {
+    if (this.#doubt?.started(nowMs, running, this.limit)) {
+      this.#limit = this.#grewTo = running
+      this.#clean = 0
+    }
     if (running <= this.#peak) return
     if (nowMs - this.#peakMs >= tuned.rampStepMs) this.#stood = this.#peak
     this.#peak = running
@@ -99,15 +108,28 @@ export class AdaptiveConcurrency {
   }
 
   /**
-   * Milliseconds until one that comes alone, or goes before others, may leave beside `running`. In slow start, where the next round
-   * trip would double the limit anyway, that is twice what ran when a refusal of it would have been back; before others as many as the
-   * limit beyond it at once.
+   * Milliseconds until one may leave beside `running`; `isBefore`: it goes before others, or, `false`, comes alone. In slow start, where
+   * the next round trip would double the limit anyway, that is twice what ran when a refusal of it would have been back; before others
+   * as many as the limit beyond it at once. Where refusals name nothing, one more than the limit is tried now and then.
    */
-  msAhead(nowMs: number, running: number, isBefore: boolean): number {
+  msUntil(nowMs: number, running: number, isBefore: boolean | undefined): number {
     if (running < this.limit) return 0
-    if (!this.#slowStart || running >= this.#max) return Infinity
+    if (running >= this.#max) return Infinity
+    if (this.#doubt) return this.#doubt.msUntil(nowMs, running, this.limit, this.#usualMs)
+    if (!this.#slowStart || isBefore === undefined) return Infinity
     const most = 2 * Math.max(this.#stood, isBefore ? this.limit : 0)
     return running < most ? 0 : Math.max(0, this.#peakMs + tuned.rampStepMs - nowMs)
+  }
+
+  /** What was refused named nothing: whether places are what is short, is looked into. `isBurst`: so were others that left with it. */
+  doubted(nowMs: number, isBurst: boolean): void {
+    this.#doubt ??= new PlaceDoubt()
+    this.#doubt.refused(nowMs, this.limit, isBurst)
+  }
+
+  /** More ran since than ran as calls were refused. */
+  isRefuted(nowMs: number): boolean {
+    return this.#doubt?.isRefuted(nowMs) ?? false
   }
 
   /** What was accepted when the server last refused, if it ever did. */
@@ -117,6 +139,7 @@ export class AdaptiveConcurrency {
 
   /** Takes in one success; returns why the limit changed, if it did. */
   sample(sample: Sample): string | undefined {
+    if (sample.totalMs !== undefined) this.#usualMs += (sample.totalMs - this.#usualMs) * tuned.usual
     // What left under an older, higher limit is no reason to cut again.
     const rise = sample.inFlight <= this.#limit * 1.1 ? this.#latency.add(sample) : undefined
     if (rise?.isSure) {
@@ -131,6 +154,7 @@ export class AdaptiveConcurrency {
     if (sample.inFlight < this.#limit * (this.#slowStart ? usedInSlowStart : used)) return undefined
     this.#clean++
     if (this.#slowStart && !rise) return this.#set(this.#limit + 1, "slow start")
+    if (this.#doubt) return undefined
     // Where latency seems to rise, but may do so by chance, more of them are waited for.
     if (this.#clean < this.#limit * this.#patience * (rise ? 2 : 1)) return undefined
     const rounds = this.#patience
@@ -175,6 +199,7 @@ export class AdaptiveConcurrency {
   /** Takes a cut back. */
   restore(limit: number, why: string): string | undefined {
     this.#ceiling = undefined
+    this.#doubt = undefined
     this.#patience = 1
     return this.#set(limit, why)
   }
@@ -182,6 +207,7 @@ export class AdaptiveConcurrency {
   /** Refusals turned out to come from a rate: slots were not the limit. */
   release(): void {
     this.#ceiling = undefined
+    this.#doubt = undefined
     this.#limit = this.#max
     this.#slowStart = false
   }

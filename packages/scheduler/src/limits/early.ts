@@ -1,4 +1,4 @@
-import { tuned } from "./tuned.ts"
+import * as tuned from "./tuned.ts"
 
 /**
  * How much closer together than they left calls reach the vendor, as far as refusals showed. A bound like the others, for three times as long:
@@ -32,8 +32,8 @@ export class Early {
   /** A call came too early by so much more. `callMs`: how long one call's worth takes. */
   refused(nowMs: number, byMs: number, callMs: number): void {
     const ms = this.at(nowMs)
-    this.#holdMs = tuned.slowHolds * tuned.stands.holdMs * Math.max(1, callMs / 1_000)
-    if (ms < this.#ms) this.#confirmed = Math.min(tuned.stands.holdDoublings, this.#confirmed + 1)
+    this.#holdMs = tuned.slowHolds * tuned.holdMs * Math.max(1, callMs / 1_000)
+    if (ms < this.#ms) this.#confirmed = Math.min(tuned.holdDoublings, this.#confirmed + 1)
     this.#ms = Math.min(tuned.mostJitterMs, ms + byMs)
     this.sinceMs = nowMs
   }

@@ -1,7 +1,7 @@
 import { Estimate } from "./rate/estimate.ts"
 import { RateLimit } from "./rate/rate-limit.ts"
 import { TakenLog } from "./rate/taken-log.ts"
-import { tuned } from "./tuned.ts"
+import * as tuned from "./tuned.ts"
 
 const windowMs = 10_000
 /** The minute before the window, and the window. */

@@ -125,6 +125,19 @@ describe("refusals for want of capacity", () => {
     expect(crowding.isRow(2_300), "the first was let through").toBe(false)
   })
 
+  it("are counted in a row from the first of them", () => {
+    const crowding = new Crowding()
+    serve(crowding, 40)
+    const rows = Array.from({ length: 4 }, (_, i) => {
+      const sentMs = 1_000 + 50 * i
+      crowding.started(sentMs, 20)
+      const row = crowding.rowWith(sentMs)
+      refuse(crowding, sentMs + 40, sentMs, 20)
+      return row
+    })
+    expect(rows).toEqual([1, 2, 3, 4])
+  })
+
   it("of one burst are no row", () => {
     const crowding = new Crowding()
     for (let i = 0; i < 40; i++) crowding.started(0, i)

@@ -46,7 +46,7 @@ const refusal: RefusalFacts = {
   suspect: 0,
   crowd: "crowded",
   mayWantPlaces: false,
-  hasPlaces: false,
+  isWordless: false,
   amount: 1,
   recent: 0,
   endsBeforeWindow: false,
@@ -88,8 +88,13 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
 
   [
     "nothing known, nothing named",
-    { ...refusal, ...unknown, dimension: undefined },
+    { ...refusal, ...unknown, dimension: undefined, mayWantPlaces: true },
     { cause: "places", crowd: "crowded" },
+  ],
+  [
+    "nothing known, nothing named, where more ran lately and were served",
+    { ...refusal, ...unknown, dimension: undefined },
+    { cause: "unknown" },
   ],
   ["nothing known, one more of a burst", { ...refusal, ...unknown, isNew: false }, { cause: "same-event" }],
   [
@@ -101,6 +106,16 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
     "nothing known, and nothing has passed since the last",
     { ...refusal, ...unknown, since: { admitted: 0, refused: 2, ms: 1_000 } },
     { cause: "unknown" },
+  ],
+  [
+    "nothing known, so soon after the last refusal that those of what left since may still come",
+    { ...refusal, ...unknown, since: { admitted: 7, refused: 0, ms: 60 } },
+    { cause: "unknown" },
+  ],
+  [
+    "nothing known, as soon, where the vendor named the delay",
+    { ...refusal, ...unknown, since: { admitted: 17, refused: 2, ms: 200 }, retryAfterMs: 200 },
+    { cause: "unknown-rate", dimension: "requests", perMs: 0.1 },
   ],
   [
     "nothing known: what came since the last, the refused ones too",

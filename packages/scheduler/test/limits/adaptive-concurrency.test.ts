@@ -40,26 +40,26 @@ describe("a concurrency limit that finds itself", () => {
     const limit = start({ max: 30 })
     limit.started(0, 40)
     const ahead = (): number =>
-      Array.from({ length: 40 }, (_, i) => i).filter((n) => limit.msAhead(0, n, true) === 0).length
+      Array.from({ length: 40 }, (_, i) => i).filter((n) => limit.msUntil(0, n, true) === 0).length
     expect(ahead()).toBe(20)
     round(limit)
     expect([limit.limit, ahead()]).toEqual([20, 30])
     limit.refused(15)
-    expect(limit.msAhead(0, limit.limit, true)).toBe(Infinity)
+    expect(limit.msUntil(0, limit.limit, true)).toBe(Infinity)
   })
 
   it("lets also who comes alone take as many again as ran for as long as a refusal needs, without an answer", () => {
     const limit = start()
     for (let running = 1; running <= 10; running++) limit.started(1_000, running)
-    expect(limit.msAhead(1_000, 9, false)).toBe(0)
-    expect(limit.msAhead(1_100, 10, false)).toBe(150)
+    expect(limit.msUntil(1_000, 9, false)).toBe(0)
+    expect(limit.msUntil(1_100, 10, false)).toBe(150)
     for (let running = 11; running <= 20; running++) {
-      expect(limit.msAhead(1_250, running - 1, false)).toBe(0)
+      expect(limit.msUntil(1_250, running - 1, false)).toBe(0)
       limit.started(1_250, running)
     }
-    expect(limit.msAhead(1_300, 20, false)).toBe(200)
+    expect(limit.msUntil(1_300, 20, false)).toBe(200)
     limit.refused(20)
-    expect(limit.msAhead(2_000, 21, false)).toBe(Infinity)
+    expect(limit.msUntil(2_000, 21, false)).toBe(Infinity)
   })
 
   it("grows to its bound and no further", () => {

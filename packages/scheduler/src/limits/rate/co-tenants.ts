@@ -1,4 +1,4 @@
-import { tuned } from "../tuned.ts"
+import * as tuned from "../tuned.ts"
 
 /**
  * What others take from the same limit, seen as remaining that falls faster than ours, and how much they take at once.

@@ -1,4 +1,4 @@
-import { tuned } from "../tuned.ts"
+import * as tuned from "../tuned.ts"
 
 /**
  * A number of the vendor's that nobody tells: at least what passed, at most what was refused, until that has stood for a while.
@@ -48,12 +48,11 @@ export class Estimate {
       // Not refused all the way: from here it is a bound like any other.
       sinceMs -= searchMs
     }
-    const { holdMs, doublingS, most } = tuned.stands
-    const s = sinceMs / this.#unitMs - (holdMs / 1_000) * this.#holds * 2 ** this.#confirmed
+    const s = sinceMs / this.#unitMs - (tuned.holdMs / 1_000) * this.#holds * 2 ** this.#confirmed
     if (s <= 0) return this.high
     return Math.min(
-      most * Math.max(this.high, this.low),
-      this.high * Math.exp(tuned.growthPerS * s * (1 + s / doublingS)),
+      tuned.mostGrown * Math.max(this.high, this.low),
+      this.high * Math.exp(tuned.growthPerS * s * (1 + s / tuned.doublingS)),
     )
   }
 
@@ -71,7 +70,7 @@ export class Estimate {
     // The same as before, however far it had grown meanwhile: that bound stands.
     const isNews =
       this.#start !== undefined || !(high <= this.high * tuned.changed && high * tuned.changed >= this.high)
-    this.#confirmed = isNews ? 0 : Math.min(tuned.stands.holdDoublings, this.#confirmed + 1)
+    this.#confirmed = isNews ? 0 : Math.min(tuned.holdDoublings, this.#confirmed + 1)
     this.high = high
     this.#refusedMs = nowMs
     this.#start = undefined

@@ -1,7 +1,7 @@
 import type { LimitReading } from "@sluice/core"
 import type { RateKind } from "./rate-limit-options.ts"
 import type { TakenLog } from "./taken-log.ts"
-import { tuned } from "../tuned.ts"
+import * as tuned from "../tuned.ts"
 
 /** What the answer's call and limit were when it was heard. */
 export interface HeaderReading {

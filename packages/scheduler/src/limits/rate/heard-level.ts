@@ -1,4 +1,4 @@
-import { tuned } from "../tuned.ts"
+import * as tuned from "../tuned.ts"
 
 /** What an answer says remains, and what went on while its call was out. */
 export interface RemainingReading {

@@ -9,10 +9,8 @@ import type { RateLimitOptions } from "./rate-limit-options.ts"
 import { RateTerms } from "./rate-terms.ts"
 import { SlowStart } from "./slow-start.ts"
 import type { TakenLog } from "./taken-log.ts"
-import { tuned } from "../tuned.ts"
+import * as tuned from "../tuned.ts"
 import { WindowCount } from "./window-count.ts"
-
-const { holdMs } = tuned.stands
 
 /**
  * What was taken of a limit, and so what may leave: over any span t the vendor admits at most depth + rate × t. What was taken is the
@@ -116,7 +114,7 @@ export abstract class RateLevel extends RateTerms implements Budget {
     this.start.took(nowMs, own, amount)
     // In a pause nothing contradicts a depth: it is what it was.
     const pauseMs = nowMs - this.#takenMs
-    if (pauseMs > holdMs) this.depth.pause(pauseMs)
+    if (pauseMs > tuned.holdMs) this.depth.pause(pauseMs)
     this.#takenMs = nowMs
     this.window.take(nowMs, amount)
     this.taken += amount

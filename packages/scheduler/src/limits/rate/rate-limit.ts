@@ -1,5 +1,5 @@
 import type { LimitReading } from "@sluice/core"
-import { tuned } from "../tuned.ts"
+import * as tuned from "../tuned.ts"
 import { HeaderEvidence } from "./header-evidence.ts"
 import { RateLevel } from "./rate-level.ts"
 import type { RateKind, RateLimitOptions } from "./rate-limit-options.ts"
@@ -133,7 +133,7 @@ export class RateLimit extends RateLevel {
 
   /** A congestion event was this limit's. */
   refused(nowMs: number): void {
-    this.inARow = nowMs - this.eventMs < tuned.stands.holdMs ? this.inARow + 1 : 1
+    this.inARow = nowMs - this.eventMs < tuned.holdMs ? this.inARow + 1 : 1
     this.eventMs = nowMs
   }
 

@@ -1,5 +1,5 @@
 import type { Dimension } from "../budget.ts"
-import { tuned } from "../tuned.ts"
+import * as tuned from "../tuned.ts"
 import { CoTenantShare } from "./co-tenants.ts"
 import { Estimate } from "./estimate.ts"
 import type { RateKind, RateLimitOptions } from "./rate-limit-options.ts"

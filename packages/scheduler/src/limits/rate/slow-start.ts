@@ -1,4 +1,4 @@
-import { tuned } from "../tuned.ts"
+import * as tuned from "../tuned.ts"
 
 /**
  * The depth of a limit whose depth nobody vouched for: since our own backlog was last empty it may reach what is known to pass, or a

@@ -1,4 +1,4 @@
-import { tuned } from "../tuned.ts"
+import * as tuned from "../tuned.ts"
 
 const slotsPerWindow = 600
 const ring = 2 * slotsPerWindow + 2

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { Estimate } from "../../../src/limits/rate/estimate.ts"
-import { tuned } from "../../../src/limits/tuned.ts"
+import * as tuned from "../../../src/limits/tuned.ts"
 
 describe("an estimate", () => {
   it("is unbounded until something was refused", () => {
