@@ -35,7 +35,9 @@ const alone = { sequence: { groupOrder: 1 }, maxWorkers: 2 }
  * Packages whose test files share a process, one after the other: to load a package anew for each took a third of their time, or more.
  * Their tests leave nothing behind that another would see. The other packages look at all that their process holds, or start the command.
  */
-const sharing = new Set(["core", "scheduler", "providers", "pocketflow", "otel"])
+const sharing = new Set(["core", "scheduler", "providers", "pocketflow", "otel", "lab"])
+/** Of those packages, what looks at all that its process holds, and has one of its own. */
+const withProcess: Readonly<Record<string, string>> = { lab: "test/process/*.test.ts" }
 
 export default defineConfig({
   test: {
@@ -60,6 +62,7 @@ export default defineConfig({
           isolate: !sharing.has(name),
           root: `packages/${name}`,
           include: ["test/**/*.test.ts"],
+          ...(withProcess[name] !== undefined && { exclude: [withProcess[name]] }),
           typecheck: {
             enabled: globSync(`packages/${name}/test/**/*.test-d.ts`).length > 0,
             checker: "tsc",
@@ -69,6 +72,10 @@ export default defineConfig({
             ignoreSourceErrors: true,
           },
         },
+      })),
+      ...Object.entries(withProcess).map(([name, include]) => ({
+        ssr,
+        test: { ...patience, ...quiet, name: `${name} process`, root: `packages/${name}`, include: [include] },
       })),
       {
         ssr,

@@ -1,7 +1,6 @@
-import { connect, type Socket } from "node:net"
+import { connect } from "node:net"
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import { startVendor } from "../src/index.ts"
 import { post, vendorFor } from "./started-vendor.ts"
 
 // Bytes as no HTTP client sends them.
@@ -68,32 +67,3 @@ test("a head without end is cut off, and a body beyond the limit is not read to 
   form.set("file", new Blob(["x".repeat(2_000)]), "large.jsonl")
   expect((await fetch(`${url}/v1/files`, { method: "POST", body: form })).status).toBe(413)
 })
-
-test("stop leaves no socket: idle ones, half a head, half a body, a call that hangs", async () => {
-  const vendor = await startVendor({ faults: { rates: { hang: 1 } } })
-  const sent = [
-    "",
-    `POST ${path} HT`,
-    `${head(`content-length: ${body.length}`)}{"mod`,
-    head(`content-length: ${body.length}`) + body,
-  ]
-  const open = await Promise.all(sent.map((bytes) => opened(vendor.port, bytes)))
-  await expect.poll(() => vendor.stats().inFlight).toBe(1)
-  const closed = Promise.all(open.map((socket) => new Promise((resolve) => socket.once("close", resolve))))
-  await vendor.stop()
-  await closed
-  await expect.poll(sockets).toEqual([])
-})
-
-function opened(port: number, bytes: string): Promise<Socket> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => socket.write(bytes, () => resolve(socket)))
-    socket.on("error", () => {})
-    socket.resume()
-  })
-}
-
-/** Servers and connections that this process holds. */
-function sockets(): string[] {
-  return process.getActiveResourcesInfo().filter((kind) => kind.startsWith("TCP"))
-}
