@@ -8,7 +8,14 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import path from "node:path"
 import { parseArgs } from "node:util"
 import { createQuota } from "@sluice/scheduler"
-import { limiterContestant, runScenario, scenarioNamed, scenarios, type ScenarioResult } from "../../src/index.ts"
+import {
+  type LimiterContestantOptions,
+  limiterContestant,
+  runScenario,
+  scenarioNamed,
+  scenarios,
+  type ScenarioResult,
+} from "../../src/index.ts"
 import { isBusy, machineLine } from "../machine.ts"
 import { reportFolder } from "../report-folder.ts"
 import { benchScenario, type Scale } from "./bench-scenario.ts"
@@ -59,7 +66,18 @@ async function lane(): Promise<void> {
 /** Of the same vendor and calls, over a network of a millisecond. */
 async function onVirtualClock(name: string): Promise<ScenarioResult> {
   const { vendor, told } = benchScenario(name, scale)
-  const contestant = limiterContestant((env) => createQuota({ ...env.told, clock: env.clock, random: env.random }))
+  // How long an answer gets nobody knows before: reserved is a tenth more.
+  const estimate: NonNullable<LimiterContestantOptions["estimate"]> = (
+    { inputTokens, outputTokens, maxTokens },
+    env,
+  ) => ({
+    requests: 1,
+    inputTokens,
+    outputTokens: env.chargesMaxTokens && maxTokens !== undefined ? maxTokens : Math.ceil(outputTokens * 1.1),
+  })
+  const contestant = limiterContestant((env) => createQuota({ ...env.told, clock: env.clock, random: env.random }), {
+    estimate,
+  })
   return await runScenario({ ...scenarioNamed(name), vendor, told }, contestant, { networkMs: 1 })
 }
 

@@ -132,14 +132,18 @@ function byHowMuch({ retryAfterMs }: RefusalFacts, limit: LimitFacts, index: num
   return { cause: "early", limit: index, byMs: Math.max(25, limit.earlyMs, byMs) }
 }
 
-/** No window of this length has room again in a moment, or is full when we have used less than half of it. */
+/**
+ * No window of this length is full when we have used less than half of it, or has room again in a moment: where a good part of it was
+ * left, for a little is how far off a count may be.
+ */
 function isDoubtful(
   { retryAfterMs }: RefusalFacts,
   { kind, windowMs, amount, perMs, limit, ...facts }: LimitFacts,
 ): boolean {
   if (kind === "bucket" || windowMs >= 86_400_000) return false
   if (retryAfterMs === undefined) return facts.level >= limit / 2
-  return retryAfterMs <= (2 * amount) / perMs && (facts.level >= amount || facts.freedMs > 2 * retryAfterMs)
+  const isRoomy = facts.level >= Math.max(amount, limit * tuned.windowExcess)
+  return retryAfterMs <= (2 * amount) / perMs && (isRoomy || facts.freedMs > 2 * retryAfterMs)
 }
 
 /** A bucket that is at most one refused call in debt has room for one after two calls' time. */

@@ -223,6 +223,12 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
     { cause: "bucket", limit: 0, depth: 18 },
   ],
 
+  [
+    "told a window, room again in a moment, and we believed no more than a little of it left",
+    of({ kind: "sliding", isKindTold: true, own: 20, level: 90, amount: 1, recent: 510 }, { retryAfterMs: 40 }),
+    { cause: "level", limit: 0 },
+  ],
+
   ["one by one, and 40 ms too soon", of({ earlyMs: 0 }, { retryAfterMs: 40 }), { cause: "early", limit: 0, byMs: 40 }],
   [
     "one by one, too soon, and charged",
