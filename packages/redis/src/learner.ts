@@ -43,7 +43,9 @@ export class Learner {
   /** The numbers that it was told. */
   #numbers: QuotaLimits = {}
   #clockMs = 0
-  readonly #running = new Map<string, SentCall>()
+  readonly #running = new Map<string, SentCall & { readonly askedMs: number }>()
+  /** When the last event was here, and when the others could hear of it: what was asked for before that belongs to it. */
+  #event = { atMs: -Infinity, toldMs: -Infinity }
   readonly #differences = new LevelDifferences()
   readonly #told = new Map<string, string>()
   #gateUntilMs = 0
@@ -164,15 +166,19 @@ export class Learner {
       const nowMs = (this.#clockMs = Math.max(this.#clockMs, atMs - ageMs))
       const call = `${member} ${id}`
       if (what === "s") {
-        const [, , , amounts, place, waiting] = event
+        const [, , , amounts, place, waiting, leadMs] = event
         const ask = { cost: costOf(amounts), place: place === 1 }
-        this.#running.set(call, { ...ask, ...ledger.take(nowMs, ask, waiting), admittedMs: nowMs })
+        const taken = ledger.take(nowMs, ask, waiting)
+        this.#running.set(call, { ...ask, ...taken, admittedMs: nowMs, askedMs: atMs - ageMs - leadMs })
         continue
       }
       const sent = this.#running.get(call)
       this.#running.delete(call)
       if (!sent) continue
-      const { closed } = ledger.settle(nowMs, sent, event[3])
+      const { atMs: eventMs, toldMs } = this.#event
+      const admittedMs = sent.askedMs <= toldMs ? Math.min(sent.admittedMs, eventMs) : sent.admittedMs
+      const { closed, cause } = ledger.settle(nowMs, { ...sent, admittedMs }, event[3])
+      if (cause !== undefined && cause !== "same-event") this.#event = { atMs: nowMs, toldMs: atMs }
       if (closed) this.#gateUntilMs = Math.max(this.#gateUntilMs, closed.untilMs)
     }
   }
@@ -190,7 +196,7 @@ export class Learner {
     this.#holdWhatWasFound(ledger, answer, kept, nowMs)
     // Lets what is learned grow.
     ledger.block(nowMs, { cost: { requests: 1, inputTokens: 1, outputTokens: 1 }, place: false })
-    const { limits, gate } = ledger.snapshot(nowMs)
+    const { limits } = ledger.snapshot(nowMs)
     const corrections: Record<string, number> = {}
     const changed: Record<string, unknown>[] = []
     const shared = new Map(listOf(answer.K).map(([id, sum, level]) => [id, { sum, level }]))
@@ -221,7 +227,6 @@ export class Learner {
       ...(changed.length > 0 && { P: changed, me: (this.#memory = memory) }),
       ...(!isPlaces && { c: places === Infinity ? 0 : places }),
       ...(gateMs > shutMs + 1 && { gate: gateMs }),
-      ...(answer.ramping && gate.state === "open" && shutMs <= 0 && { open: 1 }),
     }
     if (Object.keys(message).length === 1) return
     this.#isTelling = true

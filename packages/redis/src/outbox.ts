@@ -12,12 +12,12 @@ interface SentTurn {
 
 /** Something that the learner is to hear: a start or an end of a call. */
 export type HeardTurn =
-  | readonly ["s", number, number, Amounts, 0 | 1, number]
+  | readonly ["s", number, number, Amounts, 0 | 1, number, number]
   | readonly ["e", number, number, Settlement]
 
 interface Parcel {
   readonly returns: SentTurn[]
-  readonly refused: { readonly startMs: number; readonly waitMs: number }[]
+  readonly refused: { readonly startMs: number; readonly waitMs: number; readonly askedMs: number }[]
   readonly heard: HeardTurn[]
   answers: number
   newestMs: number
@@ -67,7 +67,7 @@ export class Outbox {
     // Nobody's words are kept; whoever learns needs none.
     if (sends && isHeard) this.#next.heard.push(["e", call.anchors[0]!, nowMs, withoutWords(end)])
     if (isAnswer) this.answered(call.admittedMs)
-    if (end.outcome === "throttled" || gateMs !== undefined) this.refused(call.admittedMs, gateMs)
+    if (end.outcome === "throttled" || gateMs !== undefined) this.refused(call, gateMs)
     if (fatal) this.end(fatal.why, fatal.resetMs, said)
     return fatal
   }
@@ -77,8 +77,8 @@ export class Outbox {
       this.#next.returns.push({ startMs, back, reservedUsd })
   }
 
-  refused(startMs: number, waitMs: number | undefined): void {
-    this.#next.refused.push({ startMs, waitMs: waitMs ?? -1 })
+  refused({ admittedMs, anchors: [, askedMs = admittedMs] }: SentCall, waitMs: number | undefined): void {
+    this.#next.refused.push({ startMs: admittedMs, waitMs: waitMs ?? -1, askedMs })
     this.isUrgent = true
   }
 
@@ -126,7 +126,9 @@ export class Outbox {
     return {
       s: this.#sequence,
       S: returns.flatMap(({ startMs, back, reservedUsd }): Return => [...back, nowMs - startMs, reservedUsd]),
-      ...(refused.length > 0 && { R: refused.map(({ startMs, waitMs }): Refused => [nowMs - startMs, waitMs]) }),
+      ...(refused.length > 0 && {
+        R: refused.map(({ startMs, waitMs, askedMs }): Refused => [nowMs - startMs, waitMs, nowMs - askedMs]),
+      }),
       ok: answers,
       oka: answers > 0 ? nowMs - newestMs : 0,
       ...(stated.length > 0 && { X: stated }),
@@ -164,5 +166,7 @@ function parcel(): Parcel {
 
 function aged(event: HeardTurn, nowMs: number): HeardTurn {
   const ageMs = Math.round((nowMs - event[2]) * 100) / 100
-  return event[0] === "s" ? ["s", event[1], ageMs, event[3], event[4], event[5]] : ["e", event[1], ageMs, event[3]]
+  return event[0] === "s"
+    ? ["s", event[1], ageMs, event[3], event[4], event[5], event[6]]
+    : ["e", event[1], ageMs, event[3]]
 }

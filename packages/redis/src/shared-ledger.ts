@@ -106,19 +106,21 @@ export class SharedLedger implements Ledger, Party {
   take(nowMs: number, ask: Ask, waiting: number): Taken {
     const id = ++this.#calls
     const amounts = amountsOf(ask.cost)
+    let askedMs = nowMs
     if (ask.place) this.#running++
     if (this.#absence.alone) this.#absence.alone.take(ask)
     else {
       const ticket = this.#tickets.take(nowMs, ask)
       if (!ticket) throw new Error("A call was taken that no ticket is for.")
+      ;({ askedMs } = ticket)
       this.outbox.giveBack(nowMs, less(ticket.amounts, amounts), ticket.amounts[3] - amounts[3])
-      if (this.#learner) this.outbox.hear(["s", id, nowMs, amounts, ask.place ? 1 : 0, waiting])
+      if (this.#learner) this.outbox.hear(["s", id, nowMs, amounts, ask.place ? 1 : 0, waiting, nowMs - askedMs])
     }
     const openedAfterMs = this.#standing.opened(nowMs)
     return {
       inFlight: this.places().running,
-      // What the shared levels were is the learner's to know; this names the call to it.
-      anchors: [id],
+      // What the shared levels were is the learner's to know; this names the call to it, and says since when it may be refused for what came before.
+      anchors: [id, askedMs],
       ...(openedAfterMs !== undefined && { openedAfterMs }),
     }
   }
@@ -267,7 +269,7 @@ export class SharedLedger implements Ledger, Party {
 
   #hearStarts({ s, by, r = 0 }: TurnAnswer, wants: readonly Want[], nowMs: number): void {
     const starts = listOf(s)
-    this.#granted = plus(this.#granted, this.#tickets.grant(starts, wants, nowMs))
+    this.#granted = plus(this.#granted, this.#tickets.grant(starts, wants, nowMs, this.#talk.answeredMs))
     const next = wants[starts.length]
     if (!by?.startsWith("!") || !next) return
     const name = by.slice(1)

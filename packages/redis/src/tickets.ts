@@ -8,6 +8,8 @@ export interface Ticket {
   readonly amounts: Amounts
   readonly place: boolean
   readonly priority: number
+  /** It was asked for then. */
+  readonly askedMs: number
 }
 
 /** Clocks and timers are this exact. */
@@ -30,12 +32,12 @@ export class Tickets {
   }
 
   /** The first of `wants` may start in so many milliseconds each. Returns what they hold together. */
-  grant(startsInMs: readonly number[], wants: readonly Want[], nowMs: number): Amounts {
+  grant(startsInMs: readonly number[], wants: readonly Want[], nowMs: number, askedMs: number): Amounts {
     let granted = nothing
     for (const [index, inMs] of startsInMs.entries()) {
       const [requests, input, output, usd, place, priority] = wants[index]!
       const amounts: Amounts = [requests, input, output, usd]
-      this.add({ startMs: nowMs + inMs, amounts, place: place === 1, priority })
+      this.add({ startMs: nowMs + inMs, amounts, place: place === 1, priority, askedMs })
       granted = plus(granted, amounts)
     }
     return granted

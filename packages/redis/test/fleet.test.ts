@@ -38,4 +38,37 @@ describe.skipIf(!server)("processes in virtual time that send their calls late",
     // A fifth of the limit; 213 when each answer let two more go whatever was on its way.
     expect(refused).toBeLessThanOrEqual(120)
   }, 120_000)
+
+  const silent = { limits: { requests: truth }, latency, headers: "none", retryAfter: "none" } as const
+
+  test("nothing told and no headers: a refusal lets nobody open the gate for all at once", async () => {
+    const { ends, refused, times } = await virtualFleet({
+      store,
+      processes: 4,
+      calls: 600,
+      told: {},
+      vendor: silent,
+    })
+    expect(ends).toEqual({ answered: 2_400 })
+    // 548 when whoever learns opened it for all that waited.
+    expect(refused).toBeLessThanOrEqual(60)
+    expect(times).toBeLessThanOrEqual(1.05)
+  }, 120_000)
+
+  test("no headers: what was asked for before anybody could hear of a refusal is of the same event", async () => {
+    const { ends, refused, times } = await virtualFleet({
+      store,
+      processes: 4,
+      calls: 600,
+      told: { requestsPerMinute: truth.limit },
+      vendor: silent,
+      sendMs: 20,
+      firstMs: 1_000,
+    })
+    expect(ends).toEqual({ answered: 2_400 })
+    // One burst.
+    expect(refused).toBeLessThanOrEqual(truth.burst)
+    // 1.057 when it was another event, and 1.70 when what was sent late was taken for a lower rate.
+    expect(times).toBeLessThanOrEqual(1.03)
+  }, 120_000)
 })

@@ -47,8 +47,6 @@ for name, limit in pairs(m.set or {}) do
   end
 end
 if m.c then s.cl = m.c > 0 and m.c or nil; s.c = placesOf(s); s.pv = s.pv + 1 end
--- A probe that is out begins it anew when it is answered.
-if m.open and s.ramp and not s.ramp.isShut then if s.ramp.probes then s.ramp.base = 0 else s.ramp = nil end end
 if m.gate and now + m.gate > s.g + 1 then
   close(s, now + m.gate)
   fell = true

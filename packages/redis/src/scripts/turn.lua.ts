@@ -54,8 +54,8 @@ if m.s > r.s then
   for _, x in ipairs(m.R or {}) do
     s.refused = s.refused + 1
     if x[2] >= 0 then
-      local left = now - x[1]
-      if left > s.gc then
+      -- What was asked for before the gate closed, and left before that was heard, is of the same event.
+      if now - x[3] > s.gc then
         s.gc = now; s.ep = s.ep + 1; s.ds = {}; s.episodes = s.episodes + 1; closed = true
         s.st = max(250, 2 * min(5000, x[1]))
         close(s, now + x[2])
@@ -145,7 +145,6 @@ for from = 0, #W - 1, 6 do
   if sends and now < s.g then retry = s.g - now; by = 'gate'; break end
   if takesPlace and s.c >= 0 and not place(prio) then wantsPlace = prio; retry = 250; by = 'concurrency'; break end
   local ramp = sends and s.ramp
-  if ramp and ramp.base == 0 then ramp = nil end
   if ramp and not ramp.isShut and s.n > 0 then
     if ramp.probes then
       local left = ramp.since + s.st - now
@@ -158,9 +157,9 @@ for from = 0, #W - 1, 6 do
     -- No more are unanswered than were answered, or the first wave.
     local allowed = (ramp.answered + max(ramp.wave, ramp.answered)) * 2 ^ min(60, max(0, patience / 2000))
     -- It is over with so many starts, or when time alone would allow them.
-    if k > 4096 or allowed >= 4096 and now >= ramp.since + s.st * math.log(4096 / ramp.base) / math.log(2) then s.ramp = nil; ramp = nil
+    if k > 4096 or allowed >= 4096 and now >= ramp.since + 250 * math.log(4096 / ramp.base) / math.log(2) then s.ramp = nil; ramp = nil
     elseif k > allowed + 1e-9 then retry = 50; by = 'gate'; break
-    elseif k > ramp.base then t = max(t, ramp.since + s.st * math.log(k / ramp.base) / math.log(2)) end
+    elseif k > ramp.base then t = max(t, ramp.since + 250 * math.log(k / ramp.base) / math.log(2)) end
   end
   local blocked, passes = nil, false
   for i = 1, #L do

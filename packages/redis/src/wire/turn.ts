@@ -36,8 +36,8 @@ export type Want = readonly [number, number, number, number, 0 | 1, number]
 /** What a call gives back: amounts, for how long it was out, dollars that it had reserved. */
 export type Return = readonly [number, number, number, number, number, number]
 
-/** How long ago a refused call left, and for how long the gate is to close (-1: not at all). */
-export type Refused = readonly [number, number]
+/** How long ago a refused call left, for how long the gate is to close (-1: not at all), and how long ago the call was asked for. */
+export type Refused = readonly [number, number, number]
 
 /** One turn of one member. */
 export interface Turn {
