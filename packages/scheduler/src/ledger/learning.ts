@@ -182,7 +182,7 @@ export class QuotaLearning {
       if (facts.isWordless) {
         this.#state.adaptive!.doubted(nowMs, crowd === "burst")
         // Where it was for a rate, that is measured from here.
-        if (crowd === "crowded") this.#state.began(nowMs, this.#fruitless > 0, true)
+        if (!this.#state.event.isOfUnknown) this.#state.began(nowMs, false, true)
       }
     } else {
       const why = `refused: ${found.observed}`
