@@ -1,4 +1,4 @@
-import type { TrafficStream, VendorOptions } from "@sluice/lab"
+import { randomTraffic, simulate, type TrafficStream, type VendorOptions } from "@sluice/lab"
 import { describe, expect, it } from "vitest"
 import { runs } from "../fixtures/traffic-runs.ts"
 
@@ -62,5 +62,12 @@ describe("a vendor that says no more than 429, no rate told", () => {
       for (const { ratio } of await runs(batch(120, 0), { limits, latency, ...wordless }, network))
         expect(ratio, JSON.stringify(latency)).toBeLessThanOrEqual(1.35)
     }
+  })
+
+  it("draw 8672: 60 a minute in slices, answers of half a minute, refusals charged", async () => {
+    const { shape, vendor, options } = randomTraffic(8672)
+    const { ratio, refusedRatio } = await simulate(shape, vendor, options)
+    expect(ratio).toBeLessThanOrEqual(2.5)
+    expect(refusedRatio).toBeLessThanOrEqual(0.25)
   })
 })
