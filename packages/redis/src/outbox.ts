@@ -98,7 +98,7 @@ export class Outbox {
   }
 
   end(why: string, resetMs: number | undefined, message: string | undefined): void {
-    this.#next.fatal = [why, resetMs ?? -1, message ?? ""]
+    this.#next.fatal = [why, resetMs ?? -1, (message ?? "").toWellFormed()]
     this.isUrgent = true
   }
 

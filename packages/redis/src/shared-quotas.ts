@@ -78,7 +78,9 @@ export function sharedQuotas(options: SharedQuotasOptions): SharedQuotas {
   const named = new Map<string, Quota>()
   const ledgers = new Set<SharedLedger>()
   const tags = new Set<string>()
-  const make = (identity: string, label: string, quota: QuotaOptions): Quota => {
+  const make = (identity: string, name: string, quota: QuotaOptions): Quota => {
+    // Half a letter is none to Redis: it would take no turn that has one.
+    const label = name.toWellFormed()
     // Says what is wrong with them.
     createQuota(quota)
     const keys = quotaKeys(identity, secret)
