@@ -19,12 +19,19 @@ export class Absence {
   readonly #offline: Offline
   readonly #events: LedgerEvents
   #sinceMs: number | undefined
+  /** Since when it has been told of. */
+  #toldMs: number | undefined
   #alone: Alone | undefined
   #over: Alone | undefined
 
   constructor(offline: Offline, events: LedgerEvents) {
     this.#offline = offline
     this.#events = events
+  }
+
+  /** Lost, or refused. */
+  get isTold(): boolean {
+    return this.#toldMs !== undefined
   }
 
   get isLost(): boolean {
@@ -37,7 +44,14 @@ export class Absence {
   }
 
   get fails(): boolean {
-    return this.isLost && this.#offline.does === "fail"
+    return this.isTold && this.#offline.does === "fail"
+  }
+
+  /** Redis says no: that is told at once. What others leave to this process is its own only when they take it to be gone. */
+  refused(nowMs: number): void {
+    if (this.isTold) return
+    this.#toldMs = nowMs
+    this.#events.refused(this.#offline.does)
   }
 
   /** No answer for longer than a lease; `share` of the limits is left to this process. Returns whether that is news. */
@@ -47,7 +61,8 @@ export class Absence {
     const mine = does === "share" ? Math.min(share, this.#offline.share) : 0
     if (isNews) {
       this.#sinceMs = nowMs
-      this.#events.lost(mine, does)
+      if (!this.isTold || mine > 0) this.#events.lost(mine, does)
+      this.#toldMs ??= nowMs
       if (mine > 0) this.#alone = new Alone(nowMs, limits, mine, places)
     }
     if (this.#alone && nowMs - answeredMs > forMs - marginMs) {
@@ -60,8 +75,8 @@ export class Absence {
   /** Redis answers. Returns what was started meanwhile. */
   back(nowMs: number): Alone | undefined {
     const alone = this.#alone ?? this.#over
-    this.#events.back(nowMs - this.#sinceMs!, alone?.calls ?? 0)
-    this.#sinceMs = this.#alone = this.#over = undefined
+    this.#events.back(nowMs - this.#toldMs!, alone?.calls ?? 0)
+    this.#sinceMs = this.#toldMs = this.#alone = this.#over = undefined
     return alone
   }
 }

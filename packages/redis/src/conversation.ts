@@ -3,11 +3,13 @@ import type { QuotaKeys } from "./store/quota-keys.ts"
 import type { LedgerEvents } from "./ledger-events.ts"
 import type { Outbox } from "./outbox.ts"
 import { ServerTime } from "./wire/server-time.ts"
+import { mendLua } from "./scripts/mend.lua.ts"
 import { turnLua } from "./scripts/turn.lua.ts"
 import { script, type Store } from "./store/store.ts"
 import { listOf, type TurnAnswer, type TurnTold, type Turn, type Want } from "./wire/turn.ts"
 
 const turnScript = script(turnLua)
+const mendScript = script(mendLua)
 
 /** One call at most is under way; a server that has not answered for so long is looked for on a new connection. */
 const silenceMs = 10_000
@@ -33,8 +35,8 @@ export interface Party {
   ): Pick<Turn, "g" | "h" | "o" | "O" | "w" | "T"> & { readonly wants: readonly Want[] }
   /** The answer to a turn with these wants. */
   hear(answer: TurnAnswer, wants: readonly Want[], nowMs: number): void
-  /** Nobody has answered for longer than a lease. */
-  lost(nowMs: number): void
+  /** Nobody has answered for longer than a lease; or Redis says no, which does not pass by itself. */
+  lost(nowMs: number, isRefused: boolean): void
   /** When to take part in learning although nothing else is to be said. */
   readonly learnAtMs: number
   readonly cursor: string | undefined
@@ -151,12 +153,12 @@ export class Conversation {
 
   #next(): void {
     if (this.#isClosed) return
-    const { clock, store, leaseMs } = this.#options
-    // A timer may fire a rounding error early.
-    const nowMs = clock.now() + roundingMs
+    const { clock, store, leaseMs, events } = this.#options
+    const nowMs = clock.now() + roundingMs // A timer may fire early by so much.
     const { outbox, isActive } = this.#party
     const isSilent = this.#isFailing || this.#busySinceMs !== undefined || !store.isReady
-    if (isActive && nowMs - this.#answeredMs > leaseMs && isSilent) this.#party.lost(nowMs)
+    if (isActive && isSilent && events.isRefused) this.#party.lost(nowMs, true)
+    if (isActive && nowMs - this.#answeredMs > leaseMs && isSilent) this.#party.lost(nowMs, false)
     if (this.#busySinceMs !== undefined) {
       if (nowMs - this.#busySinceMs > silenceMs) store.reconnect()
       return this.#beat()
@@ -212,6 +214,8 @@ export class Conversation {
       this.#take(answer, turn, nowMs, leaves)
     } catch (error) {
       events.failed(error)
+      // Another program has written to our keys.
+      if (String(error).includes("WRONGTYPE")) await store.run(mendScript, keys.keys, []).catch(() => {})
       this.#isFailing = true
       // It may have arrived or not: the next turn says which answer was the last.
       this.#busySinceMs = undefined

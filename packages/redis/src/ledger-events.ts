@@ -1,5 +1,6 @@
 import { type Clock, type EventSink, SluiceError } from "@sluice/core"
 import { tellWarning } from "@sluice/core/internal"
+import { refusalOf } from "./store/refusal.ts"
 
 /** A turn that takes longer is slow; so many in a row are no accident. */
 const slowMs = 100
@@ -50,10 +51,34 @@ export class LedgerEvents {
         : share > 0
           ? `This process goes on with ${percent} of the limits, which the others leave to it`
           : "This process waits until it is back"
-    const trouble = this.#trouble()
-    const silent = trouble === undefined ? "does not answer" : `cannot be reached (${trouble})`
-    const answers = this.#said === undefined ? silent : `does no turn (${this.#said})`
-    this.warn("store-lost", `Redis ${answers}. ${goesOn}.`)
+    this.warn("store-lost", `Redis ${this.#state}. ${goesOn}.`)
+  }
+
+  /** Redis is there, and says no to what it is asked. */
+  get isRefused(): boolean {
+    return refusalOf(this.#words) !== undefined
+  }
+
+  refused(does: "share" | "wait" | "fail"): void {
+    const goesOn = {
+      fail: "Calls are rejected until then",
+      share: "This process goes on with the share of the limits that it was told, if any, and waits",
+      wait: "This process waits until then",
+    }
+    this.warn("store-lost", `Redis ${this.#state}. ${goesOn[does]}.`)
+  }
+
+  /** What came instead of an answer, or stands in the way of one. */
+  get #words(): string | undefined {
+    return this.#said ?? this.#trouble()
+  }
+
+  get #state(): string {
+    const words = this.#words
+    const toDo = refusalOf(words)
+    if (toDo !== undefined) return `refuses what it is asked (${words!.replace(/\.$/, "")}). ${toDo}`
+    if (this.#said !== undefined) return `does no turn (${this.#said})`
+    return words === undefined ? "does not answer" : `cannot be reached (${words})`
   }
 
   /** What came instead of an answer. */
@@ -65,6 +90,7 @@ export class LedgerEvents {
 
   /** A turn took so long to Redis and back. */
   took(ms: number): void {
+    this.#said = undefined
     if (ms <= slowMs) this.#slow = []
     if (ms <= slowMs || !this.#slow) return
     this.#slow.push(ms)
@@ -112,8 +138,8 @@ export class LedgerEvents {
   }
 
   unreachable(): SluiceError {
-    const message = `${this.#quota}: Redis, which keeps the shared quota, does not answer. Check it, or choose whenUnreachable: "share" or "wait".`
-    return new SluiceError("store-unreachable", message, { retryable: true })
+    const message = `${this.#quota}: Redis, which keeps the shared quota, ${this.#state}. Check it, or choose whenUnreachable: "share" or "wait".`
+    return new SluiceError("store-unreachable", message, { retryable: !this.isRefused })
   }
 
   #tell(event: Parameters<EventSink>[0]): void {

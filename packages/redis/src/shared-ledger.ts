@@ -240,7 +240,7 @@ export class SharedLedger implements Ledger, Party {
 
   hear(answer: TurnAnswer, wants: readonly Want[], nowMs: number): void {
     const wasLost = this.#absence.isLost
-    if (wasLost) {
+    if (this.#absence.isTold) {
       const alone = this.#absence.back(nowMs)
       if (alone) this.outbox.startedAlone(alone.started)
     }
@@ -276,11 +276,12 @@ export class SharedLedger implements Ledger, Party {
     this.#standing.hearHopeless(next, name, this.#limits.named(name)?.kd === "total", r)
   }
 
-  lost(nowMs: number): void {
-    // The places and amounts of tickets are given to others by now.
-    this.#tickets.remove(() => true)
+  lost(nowMs: number, isRefused: boolean): void {
     const { share, limitOfPlaces } = this.#standing
-    if (this.#absence.lost(nowMs, this.#talk.answeredMs, share, this.#limits.all, limitOfPlaces)) this.#wake()
+    // The places and amounts of tickets are given to others after a lease.
+    if (!isRefused) this.#tickets.remove(() => true)
+    if (isRefused) this.#absence.refused(nowMs)
+    else if (this.#absence.lost(nowMs, this.#talk.answeredMs, share, this.#limits.all, limitOfPlaces)) this.#wake()
     if (this.#absence.fails) this.#end(this.#events.unreachable(), nowMs + unreachableMs)
   }
 

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import type { SluiceEvent } from "@sluice/core"
+import { Redis } from "ioredis"
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
+import { sharedQuotas, type SharedQuotasOptions } from "../src/index.ts"
+import type { Quota } from "@sluice/scheduler"
+import { findServer, type RedisServer, startServer } from "./redis-server.ts"
+
+const found = findServer()
+const program = found?.includes("://") ? undefined : found
+const rights = ["~sluice:1:*", "&sluice:1:*", "+@all"]
+
+describe.skipIf(program === undefined)("a Redis that is there and says no", () => {
+  let server: RedisServer
+  let admin: Redis
+  beforeAll(async () => {
+    server = await startServer(program!)
+    admin = new Redis(server.url)
+  })
+  afterAll(async () => {
+    admin?.disconnect()
+    await server?.stop()
+  })
+  const allow = (...rules: string[]) => admin.call("ACL", "SETUSER", "one", "reset", "on", ">pw", ...rules)
+  const share = async (whenUnreachable: NonNullable<SharedQuotasOptions["whenUnreachable"]>, ...rules: string[]) => {
+    await admin.flushall()
+    await allow(...rules)
+    const redis = new Redis(server.url, { username: "one", password: "pw", lazyConnect: true })
+    const shared = sharedQuotas({ redis, whenUnreachable })
+    onTestFinished(() => shared.close())
+    const warnings: string[] = []
+    const onEvent = (event: SluiceEvent): void => {
+      if (event.type === "warning") warnings.push(`${event.code} ${event.message}`)
+    }
+    const quota = shared.quota("of the test", { requestsPerMinute: 6_000, onEvent })
+    return { quota, warnings, shared }
+  }
+  const call = async (quota: Quota): Promise<void> => (await quota.admit()).settle({ outcome: "success" })
+  const until = async (is: () => boolean): Promise<void> => {
+    while (!is()) await sleep(5)
+  }
+
+  test("its user may not use the keys: told once, with the rights that it needs, and a call that waits is aborted; granted, it goes on", async () => {
+    const { quota, warnings } = await share("wait", "~other:*", "&*", "+@all")
+    const leaving = new AbortController()
+    const waiting = quota.admit({}, { signal: leaving.signal })
+    const first = call(quota)
+    await until(() => warnings.length > 0)
+    leaving.abort(new Error("left"))
+    await expect(waiting).rejects.toThrow("left")
+    await sleep(300)
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^store-lost of the test: Redis refuses .*NOPERM.*scale-out.md.*~sluice:1:\* .*waits until/,
+      ),
+    ])
+    // Not after a lease alone.
+    await allow(...rights)
+    await first
+    expect(warnings.slice(1)).toEqual([expect.stringMatching(/^store-back/)])
+  }, 20_000)
+
+  test("fail: calls are rejected at once, with its words", async () => {
+    const { quota } = await share("fail", "~other:*", "&*", "+@all")
+    const error: unknown = await call(quota).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: "store-unreachable", message: expect.stringContaining("NOPERM") as string })
+  }, 20_000)
+
+  test("its scripts are refused later on: share goes on with its own after a lease, and is told before", async () => {
+    const { quota, warnings } = await share("share", ...rights)
+    // Who has just come has no share yet.
+    for (let each = 0; each < 20; each++) await Promise.all([call(quota), sleep(200)])
+    await allow("~sluice:1:*", "&*", "+@all", "-@scripting")
+    const next = call(quota)
+    await until(() => warnings.length > 0)
+    expect(warnings).toEqual([expect.stringMatching(/^store-lost.*refuses.*NOPERM.*goes on with the share/)])
+    await next
+    expect(warnings[1]).toMatch(/^store-lost.*NOPERM.*goes on with 100 % of the limits/)
+  }, 20_000)
+
+  test("its password is another one by now", async () => {
+    const { quota, warnings } = await share("wait", ...rights)
+    await call(quota)
+    await admin.call("ACL", "SETUSER", "one", "resetpass", ">other")
+    await admin.call("CLIENT", "KILL", "USER", "one")
+    const next = call(quota)
+    await until(() => warnings.length > 0)
+    expect(warnings).toEqual([expect.stringMatching(/^store-lost.*refuses.*WRONGPASS.*password/)])
+    await admin.call("ACL", "SETUSER", "one", ">pw")
+    await next
+  }, 20_000)
+
+  test("its keys were overwritten by another program: the quota begins anew", async () => {
+    for (const name of ["q", "seen", "told", "places", "heard", "lost", "asking"]) {
+      const { quota, warnings, shared } = await share("wait", ...rights)
+      await call(quota)
+      const [key] = await admin.keys("sluice:1:*:q")
+      await admin.set(key!.replace(/q$/, name), "other")
+      // A turn of several calls reads and writes all keys that it has.
+      await Promise.all(Array.from({ length: 20 }, () => call(quota)))
+      await sleep(50)
+      const told = warnings.map((text) => /^(\S+) .*?(WRONGTYPE|answers|lost)/.exec(text)?.slice(1).join(" "))
+      const healed = ["store-lost WRONGTYPE", "store-back answers", "store-empty lost"]
+      expect([name, told]).toEqual([name, told.length === 0 && name !== "q" ? [] : expect.arrayContaining(healed)])
+      await shared.close()
+    }
+  }, 30_000)
+
+  test("names that are no whole text are names", async () => {
+    const { quota, shared } = await share("fail", ...rights)
+    await call(quota)
+    await call(shared.quota("half \ud800 a letter", { requestsPerMinute: 60 }))
+    await call(shared({ name: "x", requestsPerMinute: 60 }, { vendor: "v", account: "a\ud800", model: "m\udfff" }))
+    const names = (await shared.read()).map(({ name }) => name)
+    expect(names).toEqual(expect.arrayContaining(["half \ufffd a letter", "v/m\ufffd"]))
+  }, 20_000)
+})
