@@ -35,6 +35,14 @@ describe("the scope of an item", () => {
     expect([alone.site, alone.runId, alone.priority, alone.spend]).toEqual(["parallelMap[0]", undefined, 0, undefined])
   })
 
+  test("has followers where its batch is watched, or one around it is", () => {
+    const item = new Scope(around, 0, signal)
+    const inside = new Scope(item.again(2, signal), 0, signal)
+    expect([item.hasFollowers, inside.hasFollowers]).toEqual([false, false])
+    item.watcher = { update: () => {} }
+    expect([item.hasFollowers, inside.hasFollowers]).toEqual([true, true])
+  })
+
   test("holds the limiter of its permit while that is not lent, and tells who watches", () => {
     const limiter: Limiter = { admit: () => Promise.reject(new Error("full")), tryAdmit: () => undefined }
     const item = new Scope(around, 0, signal, 9, 11)

@@ -67,6 +67,10 @@ export class Scope implements TaskScope, AttemptContext {
     return this.item === this ? `${this.parent?.site ?? "parallelMap"}[${this.index}]` : this.item.site
   }
 
+  get hasFollowers(): boolean {
+    return this.watcher !== undefined || this.parent?.hasFollowers === true
+  }
+
   get runId(): string | undefined {
     return this.parent?.runId
   }

@@ -29,7 +29,7 @@ export function nextCall(
   const waiter = queue.next((candidate) => {
     if (blocked && uses(candidate.cost, blocked)) return "skip"
     candidate.isAhead = candidate.priority > queue.lowest
-    candidate.isFew = isFew
+    candidate.isFew = isFew && candidate.scope?.hasFollowers !== true
     candidate.isDue = queue.isAgeing
     const block = ledger.block(nowMs, candidate)
     if (!block) return "take"

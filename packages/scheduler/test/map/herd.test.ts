@@ -1,0 +1,51 @@
+import { VirtualClock } from "@sluice/lab"
+import { expect, it } from "vitest"
+import { createQuota } from "../../src/index.ts"
+import { parallelMap } from "../../src/map/parallel-map.ts"
+import { sleep } from "../../src/runtime/sleep.ts"
+
+/** How many calls of a quota that is told nothing are in flight at most until `untilMs`, where each is answered after 3 s. */
+async function mostInFlight(
+  untilMs: number,
+  run: (work: () => Promise<void>, clock: VirtualClock) => Promise<unknown>,
+): Promise<number> {
+  const clock = new VirtualClock()
+  const quota = createQuota({ clock })
+  let running = 0
+  let most = 0
+  const work = async (): Promise<void> => {
+    const permit = await quota.admit()
+    running++
+    if (clock.now() <= untilMs) most = Math.max(most, running)
+    await sleep(clock, 3_000)
+    running--
+    permit.settle({ outcome: "success" })
+  }
+  await clock.run(run(work, clock))
+  return most
+}
+
+const items = Array.from({ length: 600 }, (_, index) => index)
+
+it("a batch that is fed as it goes grows as one that asks for all at once: a server that queues gets no thousand calls", async () => {
+  // 10 at first, about twice as many with each round of answers.
+  const together = await mostInFlight(11_900, (work) => Promise.all(items.map(work)))
+  expect(together).toBeLessThanOrEqual(80)
+  const fed = await mostInFlight(11_900, (work, clock) =>
+    Array.fromAsync(parallelMap(items, work, { concurrency: "auto", clock })),
+  )
+  expect(fed).toBeLessThanOrEqual(together)
+  expect(fed).toBeGreaterThan(40)
+})
+
+it("the same where each item is a map of its own", async () => {
+  const fed = await mostInFlight(11_900, (work, clock) =>
+    Array.fromAsync(
+      parallelMap(items, () => Array.fromAsync(parallelMap([0], work, { concurrency: 1, clock })), {
+        concurrency: "auto",
+        clock,
+      }),
+    ),
+  )
+  expect(fed).toBeLessThanOrEqual(80)
+})
