@@ -1,15 +1,16 @@
 // Declared for who compiles against this: no `lib` of a target has it yet.
 /// <reference lib="esnext.disposable" preserve="true" />
-import { type EventSink, type ItemPlace, type Node, runPlace } from "@sluice/core"
+import { type EventSink, type ItemPlace, type Node, runInScope, runPlace } from "@sluice/core"
 import { tellWarning } from "@sluice/core/internal"
 import { KeptOutcomes } from "./kept-outcomes.ts"
 import { mapAll, type Semaphore, semaphore, systemClock, systemRuntime } from "@sluice/scheduler"
 import { type ConnectionOptions, Worker } from "bullmq"
-import { batchName, cancelledKey, prefix, print, queueName } from "./redis/queue-name.ts"
+import { batchName, cancelledKey, prefix, print, queueName, withdrawnMark } from "./redis/queue-name.ts"
 import { RedisWatch } from "./redis/redis-watch.ts"
 import { ageKeys, queueKeys } from "./redis/scripts.ts"
 import { otherVersions, tellEveryMs } from "./redis/versions.ts"
 import { type JobData, toWire, type WireOutcome } from "./wire-outcome.ts"
+import { left, WorkedBatch } from "./worked-batch.ts"
 
 export interface BullWorkerOptions {
   /** As BullMQ takes it: `{ host, port }`, `{ url }`, or a client. */
@@ -27,7 +28,7 @@ export interface BullWorkerOptions {
 
 /** A worker that takes jobs until it is closed. */
 export interface BullWorker extends AsyncDisposable {
-  /** Takes no new job; resolves when the running ones have ended, or when Redis, which would be told of it, does not answer: then they are aborted. */
+  /** Takes no new job, and leaves items whose calls wait for a quota to others; resolves when the running ones have ended, or when Redis, which would be told of it, does not answer: then they are aborted. */
   close(): Promise<void>
 }
 
@@ -36,7 +37,6 @@ const mostLost = 2
 /** A batch that was cancelled is noticed at most so much later. */
 const lookEveryMs = 1_000
 const cancelled = new Error("The batch was cancelled.")
-const left = new Error("The worker has left, as Redis does not answer.")
 
 /**
  * Does items of the batches inside `root` for a coordinator that runs the same flow with `bullExecutor`. Attempts, time limits and fallbacks
@@ -55,7 +55,7 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
   const places = semaphore({ limit: concurrency, maxQueue: Infinity })
   /** Of late jobs. */
   let itemsOfJob: number | undefined
-  const running = new Map<string, { readonly abort: AbortController; count: number }>()
+  const running = new Map<string, WorkedBatch>()
   /** Of jobs that are not told as ended. */
   const kept = new Map<string, KeptOutcomes>()
   const told = (id = ""): void => {
@@ -66,22 +66,25 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
     queueName(root),
     async (job, _token, signal) => {
       const batch = batchName(job.data)
-      const mine = running.get(batch) ?? { abort: new AbortController(), count: 0 }
+      const mine = running.get(batch) ?? new WorkedBatch()
       running.set(batch, mine)
       mine.count++
+      if (isClosed) mine.leaveWaiting()
       lookSoon()
       itemsOfJob =
         itemsOfJob === undefined ? job.data.items.length : itemsOfJob + (job.data.items.length - itemsOfJob) / 4
       worker.concurrency = jobsFor(concurrency, itemsOfJob)
-      const { signal: cancelled } = mine.abort
+      const { signal: cancelled } = mine
       try {
         const outcomes = await KeptOutcomes.of(worker, job)
         told(job.id)
         kept.set(job.id!, outcomes)
         const signals = signal ? AbortSignal.any([signal, cancelled]) : cancelled
-        return await doItems(root, job.data, { places, kept: outcomes, signal: signals, onEvent }).finally(() => {
-          outcomes.overMs = systemClock.now()
-        })
+        return await doItems(root, job.data, { places, kept: outcomes, batch: mine, signal: signals, onEvent }).finally(
+          () => {
+            outcomes.overMs = systemClock.now()
+          },
+        )
       } finally {
         if (--mine.count === 0) running.delete(batch)
       }
@@ -135,8 +138,10 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
     for (const [id, { overMs = Infinity }] of kept) if (nowMs - overMs > lockMs) told(id)
     await ageKeys(worker, queueKeys)
     const client = await worker.getBackend().client
-    for (const [batch, { abort }] of running) {
-      if ((await client.get(worker.toKey(cancelledKey(batch)))) !== null) abort.abort(cancelled)
+    for (const [name, batch] of running) {
+      const how = await client.get(worker.toKey(cancelledKey(name)))
+      if (how === withdrawnMark) batch.leaveWaiting()
+      else if (how !== null) batch.abort(cancelled)
     }
   }
   const toldOf = new Set<string>()
@@ -158,13 +163,14 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
   const leave = async (): Promise<void> => {
     isClosed = true
     stopTelling()
+    for (const batch of running.values()) batch.leaveWaiting()
     await worker.pause(true)
     await watch.unlessLost(Promise.all([stopWaiting(worker), ran]))
     const { since } = watch
     if (since !== undefined) {
       const what = inFlight() === 0 ? "" : `: ${items(inFlight())} left in flight, for other workers to do again`
       warn("items-left", `Left without Redis, which has not answered since ${since}${what}.`)
-      for (const { abort } of running.values()) abort.abort(left)
+      for (const batch of running.values()) batch.abort(left)
     }
     watch.stop()
     for (const id of kept.keys()) told(id)
@@ -193,6 +199,7 @@ function jobsFor(items: number, itemsOfJob: number | undefined): number {
 interface Surroundings {
   readonly places: Semaphore
   readonly kept: KeptOutcomes
+  readonly batch: WorkedBatch
   readonly signal: AbortSignal
   readonly onEvent: EventSink | undefined
 }
@@ -200,7 +207,7 @@ interface Surroundings {
 async function doItems(
   root: Node<never>,
   { items, path, visit, runId, params, also }: JobData,
-  { places, kept, signal, onEvent }: Surroundings,
+  { places, kept, batch, signal, onEvent }: Surroundings,
 ): Promise<readonly WireOutcome[]> {
   const place: ItemPlace = { path, visit, runId, params: { ...params, ...also } }
   const { done } = kept
@@ -209,16 +216,20 @@ async function doItems(
     async ([index, item]) => {
       if (signal.aborted) return
       const permit = await places.admit()
-      const options = { runtime: systemRuntime, signal, ...(onEvent && { onEvent }) }
+      const working = batch.begin(`${path}[${index}]`, signal)
+      const options = { runtime: systemRuntime, signal: working.signal, ...(onEvent && { onEvent }) }
       const fromMs = systemClock.now()
       try {
+        if (batch.isLeaving) throw left
         const asked = print(item)
-        const outcome = await runPlace(root, place, item, index, options)
+        const outcome = await runInScope(working.scope, () => runPlace(root, place, item, index, options))
         kept.ended(toWire(asked, outcome, systemClock.now() - fromMs), permit)
       } catch (error) {
         permit.settle({ outcome: "success" })
         // What has ended by then is kept, should the run be taken up again.
         if (error !== cancelled && error !== left) throw error
+      } finally {
+        working.end()
       }
     },
     { concurrency: items.length },

@@ -1,7 +1,7 @@
 import { type Clock, SluiceError } from "@sluice/core"
 import type { Queue, QueueEvents } from "bullmq"
 import { EarlierJobs } from "./earlier-jobs.ts"
-import { cancelledKey } from "./redis/queue-name.ts"
+import { cancelledKey, withdrawnMark } from "./redis/queue-name.ts"
 import type { Sent } from "./sent.ts"
 import { Suspects } from "./suspects.ts"
 import type { RedisWatch } from "./redis/redis-watch.ts"
@@ -46,6 +46,7 @@ export class Jobs {
   #adding = false
   #agedMs = -Infinity
   #cancelSweep: (() => void) | undefined
+  #withdrawn: { readonly reason: unknown } | undefined
   #isClosed = false
 
   constructor(queue: Queue, events: QueueEvents, clock: Clock, redis: RedisWatch) {
@@ -126,12 +127,23 @@ export class Jobs {
 
   /** Takes back what no worker has begun; its items reject with `reason`. */
   async withdraw(reason: unknown): Promise<void> {
+    this.#withdrawn = { reason }
     const removing = [...this.#open].map(async ([id, { batch, items, isAlone }]) => {
       if ((await this.#queue.remove(id).catch(() => 0)) === 0 || !this.#open.delete(id)) return
       if (isAlone) batch.suspects.tried(false)
       for (const sent of items.values()) sent.reject(reason)
     })
-    await this.#redis.unlessLost(Promise.all(removing))
+    await this.#redis.unlessLost(Promise.all(removing).then(() => this.#leaveWaiting().catch(() => {})))
+  }
+
+  /** Workers finish what is with a vendor, and leave what waits for its turn. */
+  async #leaveWaiting(): Promise<void> {
+    const names = new Set([...this.#open.values()].map(({ batch }) => batch.name))
+    const client = await this.#queue.getBackend().client
+    for (const name of names) {
+      const key = this.#queue.toKey(cancelledKey(name))
+      await client.set(key, withdrawnMark, { PX: cancelledMs }).catch(() => {})
+    }
   }
 
   /** No longer waits for what workers are at; returns how many items that were. */
@@ -223,7 +235,8 @@ export class Jobs {
     }
     if (count > 0) this.#unsettled.set(id, count)
     else this.settled(id, batch)
-    if (items.size > 0) this.send(`${id}+`, batch, [...items.values()])
+    if (this.#withdrawn) for (const sent of items.values()) sent.reject(this.#withdrawn.reason)
+    else if (items.size > 0) this.send(`${id}+`, batch, [...items.values()])
   }
 
   /** The job ended without outcomes: workers died of it, or could not do it. */

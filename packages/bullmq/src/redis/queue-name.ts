@@ -27,6 +27,9 @@ export function batchName({ runId, path, visit, params }: ItemPlace): string {
   return `${runId.replaceAll(":", "_")}-${print([runId, path, visit, params])}`
 }
 
+/** What stands there while no more than what waits is taken back. */
+export const withdrawnMark = "waiting"
+
 /** Where workers read that nobody waits for the batch any more. */
 export function cancelledKey(batch: string): string {
   return `cancelled:${batch}`

@@ -1,0 +1,61 @@
+import { currentScope, type TaskScope } from "@sluice/core"
+
+/** Why an item was left: it goes to another worker, or stays open. */
+export const left: Error = new Error(
+  "The worker has left, or the run ends; the item had not begun or waited for its turn.",
+)
+
+interface WorkedItem {
+  readonly scope: TaskScope
+  readonly signal: AbortSignal
+  readonly end: () => void
+}
+
+/** What a worker is at of one batch. Whose calls wait can be told to leave, and others are finished. */
+export class WorkedBatch {
+  /** Jobs. */
+  count = 0
+  readonly #abort = new AbortController()
+  readonly #looks = new Set<() => void>()
+  #isLeaving = false
+
+  /** Aborted: nothing of it is wanted any more. */
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  /** What has not begun is not begun. */
+  get isLeaving(): boolean {
+    return this.#isLeaving
+  }
+
+  abort(reason: Error): void {
+    this.#abort.abort(reason)
+  }
+
+  /** From now on no call waits for a quota, or for its next attempt. */
+  leaveWaiting(): void {
+    this.#isLeaving = true
+    for (const look of this.#looks) look()
+  }
+
+  begin(site: string, signal: AbortSignal): WorkedItem {
+    const leaving = new AbortController()
+    const look = (): void => {
+      const { waiting, resting = 0, holding } = scope
+      if (this.#isLeaving && waiting + resting > 0 && holding === 0) leaving.abort(left)
+    }
+    const scope: TaskScope = {
+      parent: currentScope(),
+      site,
+      waiting: 0,
+      holding: 0,
+      // Whoever counts is in the middle of it.
+      onChange: () => {
+        if (this.#isLeaving) queueMicrotask(look)
+      },
+    }
+    this.#looks.add(look)
+    return { scope, signal: AbortSignal.any([signal, leaving.signal]), end: () => this.#looks.delete(look) }
+  }
+}
