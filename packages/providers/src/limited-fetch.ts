@@ -1,4 +1,4 @@
-import { currentLane, type LaneScope } from "@sluice/core"
+import { currentLane } from "@sluice/core"
 import {
   type QuotaLimits,
   type QuotaOptions,
@@ -12,7 +12,7 @@ import type { BatchLanes } from "./vendor-batch/batch-lanes.ts"
 import type { FoundCall } from "./vendors/find-vendor.ts"
 import { checkLimitedFetchOptions, checkLimits } from "./check-options.ts"
 import { type LimitedFetchOptions, limitedFetchDefaults } from "./options.ts"
-import { isBesideModels } from "./call/beside/is-beside-models.ts"
+import { mayBeBeside } from "./call/beside/may-be-beside.ts"
 import { isWorthALook } from "./call/beside/is-worth-a-look.ts"
 import type { FetchContext } from "./call/context.ts"
 import { ModelRequest } from "./call/model-request.ts"
@@ -86,7 +86,7 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
     checkRequest()
     const url = urlOf(input)
     const found = url && recognise(url, input, init)
-    const isBeside = url !== undefined && !found && isBesideModels(url)
+    const isBeside = url !== undefined && !found && mayBeBeside(url) && (await onDemand()).isBesideModels(url)
     if ((found || isBeside) && !isPlainRequest(url, init)) (await onDemand()).checkSendable(url, init)
     if (!found) {
       if (url && mayBeModelCall(url, input, init) && isWorthALook(context, url))
@@ -94,7 +94,11 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
       return isBeside ? (await onDemand()).sendBeside(context, url, input, init) : context.fetch(input, init)
     }
     const lane = currentLane()
-    if (lane) return sendInLane(lane, found, url, input, init)
+    if (lane) {
+      const { BatchLanes } = await onDemand()
+      lanes ??= new BatchLanes(context, vendorBatches)
+      return lanes.sendOr(sendOnline, lane, found, url, input, init)
+    }
     return sendOnline(found, url, input, init)
   }
   const sendOnline = async (
@@ -106,20 +110,6 @@ export function limitedFetch(options: LimitedFetchOptions = {}): LimitedFetch {
     context.keys.length > 0 || context.fallback.length > 0
       ? (await onDemand()).sendByFallback(context, vendor, to, url, input, init)
       : new ModelRequest(context, vendor, to, url, input, init).run()
-  const sendInLane = async (
-    lane: LaneScope,
-    found: FoundCall,
-    url: URL,
-    input: FetchInput,
-    init?: RequestInit,
-  ): Promise<Response> => {
-    const { BatchLanes, plainRequest } = await onDemand()
-    const { init: plain, json, isRewritable } = await plainRequest(context, input, init)
-    lanes ??= new BatchLanes(context, vendorBatches)
-    // Into a batch it would be written anew.
-    const answer = json && isRewritable() && (await lanes.send(lane, { ...found, url, init: plain, json }))
-    return answer || sendOnline(found, url, url.href, plain)
-  }
   const limited = Object.assign(call, {
     snapshot: () => context.accounts.snapshot(),
     explain: (count = 20) => context.accounts.explain(count),
@@ -183,11 +173,11 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     keys: keys.map((key) => key.trim()),
     fallback: fallback.map((each) => (each.key === undefined ? each : { ...each, key: each.key.trim() })),
     prices: { ...prices, ...overrides },
-    ...(keyBy ? { keyBy } : {}),
-    ...(priority !== undefined ? { priority } : {}),
-    ...(maxWaitMs !== undefined ? { maxWaitMs } : {}),
-    ...(retry ? { retry } : {}),
-    ...(onEvent ? { onEvent } : {}),
+    keyBy,
+    priority,
+    maxWaitMs,
+    retry,
+    onEvent,
     isLimited: quota !== undefined || Object.keys(all).length > 0,
     accounts: new Accounts(all, { clock, random, ...(onEvent ? { onEvent } : {}) }, quota),
     budget: retry?.budget ?? retryBudget({ reserve: limitedFetchDefaults.savedRetries }),

@@ -3,13 +3,14 @@
  * and no vendor's batch, and would begin with a sixth more. One module, not one for each: bundlers would cut what they share into many
  * small files, which weigh more than they save.
  */
+export { isBesideModels } from "./call/beside/is-beside-models.ts"
 export { sendBeside } from "./call/beside/send-beside.ts"
 export { warnOfAnswer } from "./call/beside/warn-of-answer.ts"
 export { warnOfHole } from "./call/beside/warn-of-hole.ts"
 export { warnOfManyFetches } from "./call/beside/warn-of-many-fetches.ts"
 export { warnOfPrice } from "./call/beside/warn-of-price.ts"
 export { warnOfStack } from "./call/beside/warn-of-stack.ts"
-export { plainRequest, sendByFallback } from "./call/elsewhere/fallback.ts"
+export { sendByFallback } from "./call/elsewhere/fallback.ts"
 export { followRedirects } from "./http/sending/follow-redirects.ts"
 export { checkSendable } from "./http/sending/unsendable.ts"
 export { SlowAnswers } from "./call/slow-answers.ts"

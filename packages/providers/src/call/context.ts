@@ -1,3 +1,4 @@
+import type { EventSink } from "@sluice/core"
 import type { RetryBudget } from "@sluice/scheduler"
 import type { Accounts } from "../accounts/accounts.ts"
 import type { FetchInput } from "../http/request.ts"
@@ -8,15 +9,17 @@ import type { SendTurns } from "./send-turns.ts"
 import type { SlowAnswers } from "./slow-answers.ts"
 
 /** What all calls of one `limitedFetch` share. */
-export interface FetchContext
-  extends
-    Required<
-      Pick<
-        LimitedFetchOptions,
-        "clock" | "random" | "fetch" | "timeoutMs" | "idleTimeoutMs" | "maxAnswerBytes" | "prices" | "keys" | "fallback"
-      >
-    >,
-    Pick<LimitedFetchOptions, "keyBy" | "priority" | "maxWaitMs" | "retry" | "onEvent"> {
+export interface FetchContext extends Required<
+  Pick<
+    LimitedFetchOptions,
+    "clock" | "random" | "fetch" | "timeoutMs" | "idleTimeoutMs" | "maxAnswerBytes" | "prices" | "keys" | "fallback"
+  >
+> {
+  readonly keyBy: LimitedFetchOptions["keyBy"] | undefined
+  readonly priority: LimitedFetchOptions["priority"] | undefined
+  readonly maxWaitMs: number | undefined
+  readonly retry: LimitedFetchOptions["retry"] | undefined
+  readonly onEvent?: EventSink | undefined
   /** Whether any limit was told. */
   readonly isLimited: boolean
   /** Sends a request under the same limits, without another fallback. */

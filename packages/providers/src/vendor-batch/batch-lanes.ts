@@ -4,6 +4,9 @@ import type { Account } from "../accounts/account.ts"
 import { CallEvents } from "../call/telling/events.ts"
 import type { FetchContext } from "../call/context.ts"
 import { costOf, learnFrom } from "../accounts/accounting.ts"
+import { plainRequest } from "../call/elsewhere/fallback.ts"
+import type { FetchInput } from "../http/request.ts"
+import type { FoundCall } from "../vendors/find-vendor.ts"
 import { putKey } from "../call/elsewhere/key-ring.ts"
 import { prepareCall, type PreparedCall } from "../call/prepare.ts"
 import type { ModelCall, Usage, Vendor } from "../vendors/vendor.ts"
@@ -20,7 +23,7 @@ import { VendorLane } from "./engine/vendor-lane.ts"
 import { laneVendors } from "./vendors/lane-vendors.ts"
 
 /** A model call that can be read: where it goes, and its JSON. */
-export interface LaneCall {
+interface LaneCall {
   readonly vendor: Vendor
   readonly call: ModelCall
   readonly url: URL
@@ -49,8 +52,23 @@ export class BatchLanes {
     this.#dollars = new DollarsAhead(context.accounts)
   }
 
+  /** Through the lane where that can be, else by `online`, which gets the call with a body that can be read again. */
+  async sendOr(
+    online: (found: FoundCall, url: URL, input: string, init: RequestInit) => Promise<Response>,
+    lane: LaneScope,
+    found: FoundCall,
+    url: URL,
+    input: FetchInput,
+    init: RequestInit | undefined,
+  ): Promise<Response> {
+    const { init: plain, json, isRewritable } = await plainRequest(this.#context, input, init)
+    // Into a batch it would be written anew.
+    const answer = json && isRewritable() && (await this.#send(lane, { ...found, url, init: plain, json }))
+    return answer || online(found, url, url.href, plain)
+  }
+
   /** The answer, or `undefined` when the call has to go online. Rejects with the caller's `signal.reason`. */
-  async send(lane: LaneScope, { vendor, call, url, init, json }: LaneCall): Promise<Response | undefined> {
+  async #send(lane: LaneScope, { vendor, call, url, init, json }: LaneCall): Promise<Response | undefined> {
     const open = laneVendors.get(vendor.name)?.(call, url)
     if (!open) return undefined
     const scope = currentScope()
