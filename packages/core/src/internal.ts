@@ -30,6 +30,7 @@ export {
   type Shape,
   show,
   text,
+  wrongName,
 } from "./options.ts"
 export { checkLimiter, concurrency, itemChecks, onError, order, policyChecks, retry } from "./items/item-checks.ts"
 export { OneItem } from "./items/one-item.ts"

@@ -26,8 +26,23 @@ export function checkOptions<T extends object>(where: string, options: T, shape:
   if (!fault) return
   const { path, wanted, got, known = [] } = fault
   if (wanted !== undefined) throw invalidOption(where, path || "options", wanted, got)
+  throw unknownOption(where, path, known, got)
+}
+
+/** The error of an option that there is not: which was meant, if one is near, else which there are. */
+function unknownOption(where: string, path: string, known: readonly string[], got: unknown): SluiceError {
   const advice = nearest(path.slice(path.lastIndexOf(".") + 1), known) || ` Known: ${known.join(", ")}.`
-  throw new SluiceError("invalid-option", `${where}: unknown option "${path}".${advice}`, { details: { path, got } })
+  return new SluiceError("invalid-option", `${where}: unknown option "${path}".${advice}`, { details: { path, got } })
+}
+
+/** The error of a name that is not known, where options come with every call: nothing is made as long as all are. */
+export function wrongName<T extends object>(
+  where: string,
+  options: T | undefined,
+  known: { readonly [Name in keyof Required<T>]: unknown },
+): SluiceError | undefined {
+  for (const name in options) if (!(name in known)) return unknownOption(where, name, Object.keys(known), options[name])
+  return undefined
 }
 
 /** One argument, in the words that an option is checked by: a function that is missing, above all. */

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, test } from "vitest"
 import {
   anything,
   between,
@@ -19,6 +19,7 @@ import {
   recordOf,
   type Shape,
   text,
+  wrongName,
 } from "../src/options.ts"
 
 interface Options {
@@ -135,5 +136,16 @@ describe("an argument", () => {
 
   it.each([[[]], [new Set()], [(async function* () {})()]])("%o passes", (value) => {
     expect(() => checkArgument("thing", "items", value, iterable)).not.toThrow()
+  })
+})
+
+test("of options that come with every call the names are looked at", () => {
+  const known = { maxWaitMs: 1, signal: 1 }
+  expect(wrongName("admit", { maxWaitMs: 5 } as object, known as object)).toBeUndefined()
+  expect(wrongName("admit", undefined, known as object)).toBeUndefined()
+  expect(wrongName("admit", { maxWait: 5 } as object, known as object)).toMatchObject({
+    code: "invalid-option",
+    message: 'admit: unknown option "maxWait". Did you mean "maxWaitMs"?',
+    details: { path: "maxWait", got: 5 },
   })
 })

@@ -1,5 +1,6 @@
 import {
   adaptive,
+  attemptLoop,
   bottleneckLimiter,
   createQuota,
   keyed,
@@ -7,6 +8,8 @@ import {
   parallelMap,
   retryBudget,
   semaphore,
+  systemClock,
+  systemRandom,
   throttle,
 } from "@sluice/scheduler"
 import { expect, test } from "vitest"
@@ -94,4 +97,43 @@ test.each<[string, () => unknown, string]>([
   ],
 ])("%s", (_name, make, message) => {
   expect(make).toThrow(message)
+})
+
+const perTenant = keyed(() => two)
+const bottleneck = bottleneckLimiter({ on: () => {}, schedule: () => new Promise(() => {}) })
+const limiters = {
+  createQuota: createQuota({}),
+  semaphore: two,
+  "keyed.of": perTenant.of("a"),
+  keyed: perTenant,
+  bottleneck,
+}
+
+test.each(Object.entries(limiters))("admit and tryAdmit of %s", async (_name, limiter) => {
+  const option = 'admit: unknown option "maxWait". Did you mean "maxWaitMs"?'
+  const asked: object = { maxWait: 5 }
+  await expect(limiter.admit({}, asked)).rejects.toThrow(option)
+  expect(() => limiter.tryAdmit({}, asked)).toThrow(option)
+  const amount = 'admit\'s cost: unknown option "inputToken". Did you mean "inputTokens"?'
+  const cost: object = { inputToken: 5 }
+  await expect(limiter.admit(cost)).rejects.toThrow(amount)
+  expect(() => limiter.tryAdmit(cost)).toThrow(amount)
+})
+
+test("semaphore.use", async () => {
+  await expect(two.use(() => 1, { priorty: 5 } as never)).rejects.toThrow(
+    'admit: unknown option "priorty". Did you mean "priority"?',
+  )
+})
+
+test("attemptLoop", async () => {
+  const options = {
+    maxAttempts: 1,
+    decide: () => ({ retry: false, reason: "x" }),
+    clock: systemClock,
+    random: systemRandom,
+  }
+  await expect(attemptLoop(() => 1, { ...options, maxWait: 5 } as never)).rejects.toThrow(
+    'attemptLoop: unknown option "maxWait". Did you mean "maxWaitMs"?',
+  )
 })

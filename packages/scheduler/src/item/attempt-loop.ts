@@ -1,4 +1,5 @@
 import { countInScope, currentScope, type Clock, type Random } from "@sluice/core"
+import { wrongName } from "@sluice/core/internal"
 import type { RetryBudget } from "./retry-budget.ts"
 import { backoffDelayMs, type RetryDecision } from "./retry-policy.ts"
 import { sleep } from "../runtime/sleep.ts"
@@ -19,6 +20,18 @@ export interface AttemptLoopOptions {
   readonly maxWaitMs?: number | undefined
   /** Told after each failed attempt what was decided, also when no attempt is left. */
   readonly onDecision?: ((error: unknown, attempt: number, decision: RetryDecision) => void) | undefined
+}
+
+const known: Readonly<Record<keyof AttemptLoopOptions, 1>> = {
+  maxAttempts: 1,
+  decide: 1,
+  clock: 1,
+  random: 1,
+  signal: 1,
+  waitSignal: 1,
+  budget: 1,
+  maxWaitMs: 1,
+  onDecision: 1,
 }
 
 /**
@@ -43,6 +56,9 @@ export async function attemptLoop<T>(
   fn: (attempt: number) => T | PromiseLike<T>,
   options: AttemptLoopOptions,
 ): Promise<T> {
+  // Each item of a batch with retries makes one: to look at values too would take it three times as long as all the rest.
+  const wrong = wrongName("attemptLoop", options, known)
+  if (wrong) throw wrong
   const { maxAttempts, signal } = options
   options.budget?.earn()
   for (let attempt = 1; ; attempt++) {

@@ -13,6 +13,7 @@ import { onAbort } from "../queue/on-abort.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
 import { sleep } from "../runtime/sleep.ts"
 import { systemClock } from "../runtime/system-clock.ts"
+import { wrongAsk } from "../queue/wrong-ask.ts"
 import { Waiter } from "../queue/waiter.ts"
 
 /** What is used of a Bottleneck (2.19) instance, a `Group`'s member or a cluster's client. */
@@ -81,8 +82,15 @@ export function bottleneckLimiter(bottleneck: BottleneckLike, options: Bottlenec
   }
 
   const limiter: Limiter = {
-    tryAdmit: () => undefined,
-    admit(cost: Cost = {}, { signal: given, priority, maxWaitMs }: AdmitOptions = {}): Promise<Permit> {
+    tryAdmit(cost: Cost = {}, asked?: AdmitOptions) {
+      const wrong = wrongAsk(cost, asked)
+      if (wrong) throw wrong
+      return undefined
+    },
+    admit(cost: Cost = {}, asked: AdmitOptions = {}): Promise<Permit> {
+      const wrong = wrongAsk(cost, asked)
+      if (wrong) return Promise.reject(wrong)
+      const { signal: given, priority, maxWaitMs } = asked
       const scope = currentScope()
       const signal = given ?? scope?.signal
       if (signal?.aborted) return Promise.reject(signal.reason as Error)

@@ -7,6 +7,7 @@ import {
   milliseconds,
   type Shape,
 } from "@sluice/core/internal"
+import { wrongAsk } from "../queue/wrong-ask.ts"
 import { systemClock } from "../runtime/system-clock.ts"
 
 export interface KeyedOptions<L> {
@@ -94,7 +95,7 @@ export function keyed<L extends Limiter>(factory: (key: string) => L, options: K
   }
 
   const admit = async (given: string | undefined, cost?: Cost, admitOptions?: AdmitOptions): Promise<Permit> => {
-    const key = checkKey(given)
+    const key = checkKey(given, cost, admitOptions)
     const entry = enter(key)
     try {
       return wrap(key, entry, await entry.limiter.admit(cost, admitOptions))
@@ -104,7 +105,7 @@ export function keyed<L extends Limiter>(factory: (key: string) => L, options: K
     }
   }
   const tryAdmit = (given: string | undefined, cost?: Cost, admitOptions?: AdmitOptions): Permit | undefined => {
-    const key = checkKey(given)
+    const key = checkKey(given, cost, admitOptions)
     const entry = enter(key)
     let permit: Permit | undefined
     try {
@@ -130,8 +131,11 @@ export function keyed<L extends Limiter>(factory: (key: string) => L, options: K
 }
 
 /** @throws for a call without a key: one limiter for all of those is what nobody means by a limiter for each. */
-function checkKey(key: string | undefined): string {
+function checkKey(key: string | undefined, cost?: Cost, asked?: AdmitOptions): string {
   if (key !== undefined) return key
+  // The key may be there under a name that nobody knows.
+  const wrong = wrongAsk(cost ?? {}, asked)
+  if (wrong) throw wrong
   throw new SluiceError(
     "invalid-option",
     "A keyed limiter was asked for a permit without a key. Give a batch, step or parallelMap a limiterKey: (item) => key, pass { tenant } to admit, or take limiter.of(key).",

@@ -24,6 +24,7 @@ import { onAbort } from "../queue/on-abort.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
 import { systemClock } from "../runtime/system-clock.ts"
 import { Waiter } from "../queue/waiter.ts"
+import { wrongAsk } from "../queue/wrong-ask.ts"
 import { WaiterList, type ListedWaiter } from "../queue/waiter-list.ts"
 
 export interface SemaphoreOptions {
@@ -130,7 +131,9 @@ class CountingSemaphore implements Semaphore {
     return { name: this.#name, limit: this.#limit, inUse: this.#inUse, waiting: this.#queue.size }
   }
 
-  tryAdmit(cost: Cost = {}): Permit | undefined {
+  tryAdmit(cost: Cost = {}, options?: AdmitOptions): Permit | undefined {
+    const wrong = wrongAsk(cost, options)
+    if (wrong) throw wrong
     const weight = this.#weightOf(cost)
     if (this.#queue.size > 0 || this.#inUse + weight > this.#limit) return undefined
     return this.#grant(weight, currentScope())
@@ -142,7 +145,7 @@ class CountingSemaphore implements Semaphore {
     const signal = options.signal ?? scope?.signal
     if (signal?.aborted) return Promise.reject(signal.reason as Error)
     try {
-      const permit = this.tryAdmit(cost)
+      const permit = this.tryAdmit(cost, options)
       return permit ? Promise.resolve(permit) : this.#wait(this.#weightOf(cost), options, signal, scope)
     } catch (error) {
       return Promise.reject(error)

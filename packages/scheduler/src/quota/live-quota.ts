@@ -23,7 +23,6 @@ import { QuotaEnd } from "./quota-end.ts"
 import { QuotaEvents } from "./telling/quota-events.ts"
 import { QuotaWarnings } from "./telling/quota-warnings.ts"
 import { checkRetune, mergeTold, quotaDefaults, type QuotaLimits, type QuotaOptions } from "./options.ts"
-import { isCost } from "../limits/budget.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
 import type { QuotaSnapshot, WaitExplanation } from "./snapshot.ts"
 import { Alarm } from "../runtime/alarm.ts"
@@ -63,13 +62,12 @@ export class LiveQuota implements Quota {
     this.#alarm = new Alarm(this.#clock, () => this.#dispatch())
     this.#maxQueue = options.maxQueue ?? quotaDefaults.maxQueue
     this.#failsDaily = (options.onExhausted ?? quotaDefaults.onExhausted) === "fail"
-    const weights = options.weights ?? {}
     this.#ledger = ledger
     this.#events = options.onEvent && new QuotaEvents(this.name, options.onEvent, ledger, () => this.#state())
     this.#warnings = new QuotaWarnings(this.name, options.onEvent)
     this.#ended = new QuotaEnd(this.name, this.#clock)
     this.#queue = new CallQueue(
-      (tenant) => (weights[tenant] ?? 1) / (ledger.sharers?.(tenant) ?? 1),
+      (tenant) => (options.weights?.[tenant] ?? 1) / (ledger.sharers?.(tenant) ?? 1),
       (waiter, reason) => this.#left(waiter, reason),
     )
     ledger.attach(
@@ -80,7 +78,8 @@ export class LiveQuota implements Quota {
   }
 
   tryAdmit(cost: Cost = oneRequest, options?: AdmitOptions): Permit | undefined {
-    if (!isCost(cost)) throw errors.wrongCost(this.name, cost)
+    const wrong = errors.wrongCall(this.name, cost, options)
+    if (wrong) throw wrong
     if ((this.#queue.size > 0 && sends(cost)) || this.#ended.error() || options?.signal?.aborted) return undefined
     const nowMs = this.#clock.now()
     const permit = this.#permit(nowMs, cost, options, currentScope())
@@ -88,7 +87,8 @@ export class LiveQuota implements Quota {
   }
 
   admit(cost: Cost = oneRequest, options?: AdmitOptions): Promise<Permit> {
-    if (!isCost(cost)) return Promise.reject(errors.wrongCost(this.name, cost))
+    const wrong = errors.wrongCall(this.name, cost, options)
+    if (wrong) return Promise.reject(wrong)
     const scope = currentScope()
     const signal = options?.signal ?? scope?.signal
     if (signal?.aborted) return Promise.reject(signal.reason as Error)
