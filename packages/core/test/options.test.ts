@@ -140,10 +140,10 @@ describe("an argument", () => {
 })
 
 test("of options that come with every call the names are looked at", () => {
-  const known = { maxWaitMs: 1, signal: 1 }
-  expect(wrongName("admit", { maxWaitMs: 5 } as object, known as object)).toBeUndefined()
-  expect(wrongName("admit", undefined, known as object)).toBeUndefined()
-  expect(wrongName("admit", { maxWait: 5 } as object, known as object)).toMatchObject({
+  const known: Readonly<Record<string, number>> = { maxWaitMs: 1, signal: 1 }
+  expect(wrongName("admit", { maxWaitMs: 5 }, known as never)).toBeUndefined()
+  expect(wrongName("admit", undefined, known as never)).toBeUndefined()
+  expect(wrongName("admit", { maxWait: 5 }, known as never)).toMatchObject({
     code: "invalid-option",
     message: 'admit: unknown option "maxWait". Did you mean "maxWaitMs"?',
     details: { path: "maxWait", got: 5 },
