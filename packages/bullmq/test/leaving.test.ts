@@ -1,0 +1,57 @@
+import { createDefine } from "@sluice/core"
+import { createQuota, systemRuntime } from "@sluice/scheduler"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { findServer, type RedisServer, startServer } from "../../redis/test/redis-server.ts"
+import { bullExecutor } from "../src/bull-executor.ts"
+import { bullWorker } from "../src/bull-worker.ts"
+
+const program = findServer()
+let server: RedisServer | undefined
+beforeAll(async () => {
+  server = program === undefined ? undefined : await startServer(program)
+})
+afterAll(() => server?.stop())
+
+test.skipIf(program === undefined)(
+  "a worker that is closed finishes what has its permit, and leaves what waits for one to another worker",
+  async () => {
+    const connection = { url: server!.url }
+    const { batch } = createDefine(systemRuntime)<{ done?: string[] }>()
+    const done: string[] = []
+    const flowOf = (who: string, quota: ReturnType<typeof createQuota>, mayEnd: Promise<unknown>, begun = () => {}) =>
+      batch({
+        name: "leaving",
+        prep: () => ["a", "b", "c", "d"],
+        exec: async (item, { signal }) => {
+          const permit = await quota.admit({}, { signal })
+          begun()
+          await mayEnd
+          permit.settle({ outcome: "success" })
+          done.push(`${who} ${item}`)
+          return item
+        },
+        post: (shared, _items, outcomes) => void (shared.done = [...outcomes]),
+      })
+    const { promise: mayEnd, resolve: end } = Promise.withResolvers<void>()
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+    const narrow = createQuota({ concurrency: 1 })
+    // One job, so that what has ended of it and what was left come from the same.
+    const executor = bullExecutor(flowOf("nobody", narrow, mayEnd), { connection, chunk: 4 })
+    const first = bullWorker(flowOf("first", narrow, mayEnd, begin), { connection })
+    const shared: { done?: string[] } = {}
+    const running = flowOf("nobody", narrow, mayEnd).run(shared, { executor, runId: "leaving" })
+    await begun
+    while (narrow.snapshot().waiting < 3) await new Promise((resolve) => setTimeout(resolve, 5))
+    const closing = first.close()
+    while (narrow.snapshot().waiting > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    end()
+    await closing
+    const second = bullWorker(flowOf("second", createQuota({ concurrency: 4 }), mayEnd), { connection })
+    await running
+    await second.close()
+    await executor.close()
+    expect(shared.done).toEqual(["a", "b", "c", "d"])
+    expect(done.toSorted()).toEqual(["first a", "second b", "second c", "second d"])
+  },
+  30_000,
+)
