@@ -1,9 +1,10 @@
 import type { EventSink, Executor, ItemPlace, Node } from "@sluice/core"
-import { tellWarning } from "@sluice/core/internal"
+import { callable, checkOptions, concurrency as countOrAuto, count, tellWarning } from "@sluice/core/internal"
 import { onAbort, parallelExecutor, systemClock, systemRandom } from "@sluice/scheduler"
 import { type ConnectionOptions, Queue, QueueEvents } from "bullmq"
 import { Jobs } from "./jobs.ts"
 import { JobGroups } from "./job-groups.ts"
+import { connectionCheck } from "./redis/connection-check.ts"
 import { batchName, prefix, queueName } from "./redis/queue-name.ts"
 import { type BullBatch, type BullBatchOptions, RemoteBatch } from "./remote-batch.ts"
 import { remoteWork } from "./remote-work.ts"
@@ -67,6 +68,12 @@ const keptEvents = 1_000
  * ```
  */
 export function bullExecutor(root: Node<never>, options: BullExecutorOptions): BullExecutor {
+  checkOptions("bullExecutor", options, {
+    connection: connectionCheck,
+    chunk: countOrAuto,
+    window: count(),
+    onEvent: callable,
+  })
   const { connection, chunk = "auto", window = 4_096, onEvent } = options
   const clock = systemClock
   const name = queueName(root)

@@ -1,10 +1,11 @@
 // Declared for who compiles against this: no `lib` of a target has it yet.
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type EventSink, type ItemPlace, type Node, runInScope, runPlace } from "@sluice/core"
-import { tellWarning } from "@sluice/core/internal"
+import { callable, checkOptions, count, tellWarning } from "@sluice/core/internal"
 import { KeptOutcomes } from "./kept-outcomes.ts"
 import { mapAll, type Semaphore, semaphore, systemClock, systemRuntime } from "@sluice/scheduler"
 import { type ConnectionOptions, Worker } from "bullmq"
+import { connectionCheck } from "./redis/connection-check.ts"
 import { batchName, cancelledKey, prefix, print, queueName, withdrawnMark } from "./redis/queue-name.ts"
 import { RedisWatch } from "./redis/redis-watch.ts"
 import { ageKeys, queueKeys } from "./redis/scripts.ts"
@@ -51,6 +52,12 @@ const cancelled = new Error("The batch was cancelled.")
  * ```
  */
 export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullWorker {
+  checkOptions("bullWorker", options, {
+    connection: connectionCheck,
+    concurrency: count(),
+    lockMs: count(),
+    onEvent: callable,
+  })
   const { connection, concurrency = 128, lockMs = 30_000, onEvent } = options
   const places = semaphore({ limit: concurrency, maxQueue: Infinity })
   /** Of late jobs. */

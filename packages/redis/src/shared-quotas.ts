@@ -2,7 +2,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { randomUUID } from "node:crypto"
 import { type Clock, SluiceError } from "@sluice/core"
-import { show } from "@sluice/core/internal"
+import { anything, checkOptions, clock as clockCheck, fields, needed, show, text } from "@sluice/core/internal"
 import { createQuota, type Quota, quotaOn, type QuotaOptions, systemClock } from "@sluice/scheduler"
 import type { Offline } from "./absence.ts"
 import type { IoredisLike } from "./store/ioredis-store.ts"
@@ -69,6 +69,7 @@ const defaultForMs = 15_000
  * ```
  */
 export function sharedQuotas(options: SharedQuotasOptions): SharedQuotas {
+  checkOptions("sharedQuotas", options, { redis: anything, whenUnreachable: anything, secret: text, clock: clockCheck })
   const { secret, clock = systemClock } = options
   const offline = offlineOf(options.whenUnreachable ?? "share")
   const store = storeOf(options.redis)
@@ -107,6 +108,7 @@ export function sharedQuotas(options: SharedQuotasOptions): SharedQuotas {
   }
   const create = (quota: QuotaOptions & { readonly name: string }, identity?: SharedIdentity): Quota => {
     if (!identity) return make(quota.name, quota.name, quota)
+    checkOptions("sharedQuotas", identity, { vendor: needed(text), account: needed(text), model: needed(text) })
     const { vendor, account, model } = identity
     return make(JSON.stringify([vendor, account, model]), `${vendor}/${model}`, quota)
   }
@@ -126,6 +128,12 @@ export function sharedQuotas(options: SharedQuotasOptions): SharedQuotas {
 
 function offlineOf(when: NonNullable<SharedQuotasOptions["whenUnreachable"]>): Offline {
   if (when === "wait" || when === "fail") return { does: when, forMs: 0, share: 0 }
+  if (when !== "share")
+    checkOptions(
+      "sharedQuotas",
+      { whenUnreachable: when },
+      { whenUnreachable: fields({ share: anything, forMs: anything }) },
+    )
   const { share = 1, forMs = defaultForMs } = when === "share" ? {} : when
   if (!(share >= 0 && share <= 1)) throw wrong("whenUnreachable.share", "a number from 0 to 1", share)
   if (!(forMs >= 0 && forMs <= 3_600_000)) throw wrong("whenUnreachable.forMs", "milliseconds, at most an hour", forMs)
