@@ -68,7 +68,7 @@ export class Scope implements TaskScope, AttemptContext {
   }
 
   get hasFollowers(): boolean {
-    return this.watcher !== undefined || this.parent?.hasFollowers === true
+    return this.watcher !== undefined
   }
 
   get runId(): string | undefined {

@@ -22,7 +22,7 @@ export interface TaskScope {
   /** Aborted when the item is cancelled. */
   readonly signal?: AbortSignal
   readonly priority?: number
-  /** Others of its batch come as soon as this item is admitted: who waits is the front of a herd, however few they are. */
+  /** Others of its batch come as soon as this item is admitted: who waits in it, or in a scope inside it, is the front of a herd. */
   readonly hasFollowers?: boolean
   /** Calls of this item that wait for admission now. */
   waiting: number

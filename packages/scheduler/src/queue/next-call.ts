@@ -1,4 +1,4 @@
-import type { Cost } from "@sluice/core"
+import type { Cost, TaskScope } from "@sluice/core"
 import type { Block, Ledger } from "../quota/ledger.ts"
 import type { QueuedCall } from "../quota/queued-call.ts"
 import type { FairQueue } from "./fair-queue.ts"
@@ -29,7 +29,7 @@ export function nextCall(
   const waiter = queue.next((candidate) => {
     if (blocked && uses(candidate.cost, blocked)) return "skip"
     candidate.isAhead = candidate.priority > queue.lowest
-    candidate.isFew = isFew && candidate.scope?.hasFollowers !== true
+    candidate.isFew = isFew && !isFront(candidate.scope)
     candidate.isDue = queue.isAgeing
     const block = ledger.block(nowMs, candidate)
     if (!block) return "take"
@@ -44,6 +44,12 @@ export function nextCall(
     return "skip"
   })
   return { waiter, hopeless, soonestMs }
+}
+
+/** Whether it waits for a batch that brings another as soon as it is admitted. */
+function isFront(scope: TaskScope | undefined): boolean {
+  for (let each = scope; each; each = each.parent) if (each.hasFollowers) return true
+  return false
 }
 
 /** Whether `cost` takes anything of these dimensions; requests and places apart, which every call takes. */

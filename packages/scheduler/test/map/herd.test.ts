@@ -1,3 +1,4 @@
+import { currentScope, runInScope } from "@sluice/core"
 import { VirtualClock } from "@sluice/lab"
 import { expect, it } from "vitest"
 import { createQuota } from "../../src/index.ts"
@@ -45,6 +46,19 @@ it("the same where each item is a map of its own", async () => {
         concurrency: "auto",
         clock,
       }),
+    ),
+  )
+  expect(fed).toBeLessThanOrEqual(80)
+})
+
+it("the same where a scope of another kind is between the item and its call", async () => {
+  const fed = await mostInFlight(11_900, (work, clock) =>
+    Array.fromAsync(
+      parallelMap(
+        items,
+        () => runInScope({ parent: currentScope(), site: "between", waiting: 0, holding: 0 }, () => work()),
+        { concurrency: "auto", clock },
+      ),
     ),
   )
   expect(fed).toBeLessThanOrEqual(80)

@@ -8,6 +8,7 @@ import {
   SluiceError,
   type TaskScope,
 } from "@sluice/core"
+import { failurePolicy } from "@sluice/core/internal"
 import { parallelExecutor, systemRandom } from "@sluice/scheduler"
 import { type ModelAnswer, AnswerFailure } from "../../asking/answer.ts"
 import { FirstCall } from "../../asking/first-call.ts"
@@ -43,7 +44,8 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
   const { run, files, lane, interruption, clock, onEvent } = options
   const { drain } = interruption
   const count = { ok: 0, failed: 0, replayed: 0 }
-  let newFailures = 0
+  // Core's allows so many, the command's ends with the last of so many; what is known already is no failure of this run.
+  const isTooMany = failurePolicy({ maxFailures: options.maxFailures - 1 })
   let open = 0
   let stopped: SluiceError | undefined
   const stopping = new AbortController()
@@ -131,7 +133,7 @@ export async function bulkRun(options: BulkRunOptions): Promise<BulkRunResult> {
     }
     count[status]++
     if (status === "ok") guardOf(item).ok++
-    if (status === "failed" && ++newFailures >= options.maxFailures) stop(tooManyFailures(options.maxFailures))
+    if (isTooMany(outcome)) stop(tooManyFailures(options.maxFailures))
     files.settled(item, run.find(item.identity)?.item ?? Number.NaN, item.isEarlier)
     onEvent({ type: "item-end", ...told(item), status, attempts, ...(status === "failed" && { error: outcome.error }) })
   }

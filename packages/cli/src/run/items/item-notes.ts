@@ -1,5 +1,4 @@
-import { AsyncLocalStorage } from "node:async_hooks"
-import type { Clock, SluiceEvent } from "@sluice/core"
+import { type Clock, currentScope, runInScope, type SluiceEvent, type TaskScope } from "@sluice/core"
 import { untimedFetch } from "@sluice/providers"
 import type { AnswerFailure } from "../../asking/answer.ts"
 
@@ -25,7 +24,41 @@ export interface ItemNotes {
   onWait?: () => void
 }
 
-const storage = new AsyncLocalStorage<ItemNotes>()
+/** The scope of an item's attempt, with what is noted of it. */
+class NotesScope implements TaskScope {
+  waiting = 0
+  holding = 0
+  resting = 0
+  readonly parent: TaskScope | undefined
+  readonly signal?: AbortSignal
+  readonly notes: ItemNotes
+
+  constructor(parent: TaskScope | undefined, notes: ItemNotes) {
+    this.parent = parent
+    if (parent?.signal) this.signal = parent.signal
+    this.notes = notes
+  }
+
+  get site(): string {
+    return this.parent?.site ?? "item"
+  }
+
+  get runId(): string | undefined {
+    return this.parent?.runId
+  }
+
+  get spanId(): number | undefined {
+    return this.parent?.spanId
+  }
+
+  get priority(): number {
+    return this.parent?.priority ?? 0
+  }
+
+  get spend(): TaskScope["spend"] {
+    return this.parent?.spend
+  }
+}
 
 export function emptyNotes(clock: Clock, spanId: number): ItemNotes {
   const cost = { requests: 0, inputTokens: 0, outputTokens: 0 }
@@ -34,24 +67,25 @@ export function emptyNotes(clock: Clock, spanId: number): ItemNotes {
 
 /** Runs an item's attempt, so that `noteEvent` finds whose calls events are about. */
 export function takingNotes<T>(notes: ItemNotes, fn: () => T): T {
-  return storage.run(notes, fn)
+  return runInScope(new NotesScope(currentScope(), notes), fn)
 }
 
 /** Those of the item whose attempt this is. */
 export function currentNotes(): ItemNotes | undefined {
-  return storage.getStore()
+  for (let scope = currentScope(); scope; scope = scope.parent) if (scope instanceof NotesScope) return scope.notes
+  return undefined
 }
 
 /** The event with the item whose call it is about. */
 export function ofItem(event: SluiceEvent, runId: string): SluiceEvent {
   if ("runId" in event && event.runId !== undefined) return event
-  const notes = storage.getStore()
+  const notes = currentNotes()
   return notes ? ({ ...event, runId, spanId: notes.spanId } as SluiceEvent) : event
 }
 
 /** The network, noting whose call is sent. */
 export const notingFetch: typeof globalThis.fetch = (input, init) => {
-  const notes = storage.getStore()
+  const notes = currentNotes()
   if (notes) {
     notes.isSent = true
     notes.waitedMs = (notes.waitedMs ?? 0) + notes.clock.now() - notes.waitsFromMs
@@ -64,7 +98,7 @@ const waiting: ReadonlySet<string> = new Set(["retry", "wait", "reduce"])
 
 /** Adds an event to the notes of the item whose call it is about. */
 export function noteEvent(event: SluiceEvent): void {
-  const notes = storage.getStore()
+  const notes = currentNotes()
   if (!notes) return
   if (event.type === "http-attempt") {
     notes.cost.requests++
