@@ -1,7 +1,6 @@
 import { currentScope, runInScope } from "@sluice/core"
-import { VirtualClock } from "@sluice/lab"
+import { awakeQuota, VirtualClock } from "@sluice/lab"
 import { expect, it } from "vitest"
-import { createQuota } from "../../src/index.ts"
 import { parallelMap } from "../../src/map/parallel-map.ts"
 import { sleep } from "../../src/runtime/sleep.ts"
 
@@ -11,7 +10,7 @@ async function mostInFlight(
   run: (work: () => Promise<void>, clock: VirtualClock) => Promise<unknown>,
 ): Promise<number> {
   const clock = new VirtualClock()
-  const quota = createQuota({ clock })
+  const quota = awakeQuota({ clock })
   let running = 0
   let most = 0
   const work = async (): Promise<void> => {

@@ -1,5 +1,5 @@
-import { createVirtualVendor, oracle, seededRandom, type VendorOptions, VirtualClock } from "@sluice/lab"
-import { createQuota, type QuotaOptions } from "@sluice/scheduler"
+import { createVirtualVendor, oracle, seededRandom, type VendorOptions, VirtualClock, awakeQuota } from "@sluice/lab"
+import type { QuotaOptions } from "@sluice/scheduler"
 import { expect, test } from "vitest"
 
 /** A batch in a process that takes `sendMs` on average to send each call that was admitted, one after the other. */
@@ -12,7 +12,7 @@ async function batch(
   const truth = { ...vendorOptions, seed, networkMs: 1 }
   const vendor = createVirtualVendor({ ...truth, clock, networkJitterMs: 5 })
   const random = seededRandom(seed)
-  const quota = createQuota({ ...told, clock, random: seededRandom(seed * 31) })
+  const quota = awakeQuota({ ...told, clock, random: seededRandom(seed * 31) })
   const cost = { requests: 1, inputTokens: 10, outputTokens: 20 }
   let refused = 0
   let freeMs = 0
