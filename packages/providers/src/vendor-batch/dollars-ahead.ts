@@ -1,7 +1,7 @@
 import { countInScope, type Limiter, SluiceError, type TaskScope } from "@sluice/core"
-import { onAbort } from "@sluice/scheduler"
 import type { Accounts } from "../accounts/accounts.ts"
 import type { PreparedCall } from "../call/prepare.ts"
+import { waitInLine } from "../http/wait-in-line.ts"
 import { usdAtMost } from "../accounts/accounting.ts"
 
 /** The dollars of one quota that batches hold. */
@@ -67,7 +67,7 @@ async function take(
     }
     countInScope(scope, "waiting", 1)
     try {
-      await moneyBack(till, admitOptions.signal)
+      await waitInLine(till.waiting, admitOptions.signal)
     } finally {
       countInScope(scope, "waiting", -1)
     }
@@ -77,22 +77,4 @@ async function take(
 /** One at a time: each wakes the next when there was enough for it. */
 function wakeNext({ waiting }: Till): void {
   for (const wake of waiting) return wake()
-}
-
-function moneyBack({ waiting }: Till, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason)
-    const forget =
-      signal &&
-      onAbort(signal, () => {
-        waiting.delete(wake)
-        reject(signal.reason)
-      })
-    const wake = (): void => {
-      waiting.delete(wake)
-      forget?.()
-      resolve()
-    }
-    waiting.add(wake)
-  })
 }
