@@ -35,6 +35,7 @@ export {
 export { checkLimiter, concurrency, itemChecks, onError, order, policyChecks, retry } from "./items/item-checks.ts"
 export { OneItem } from "./items/one-item.ts"
 export { hashText } from "./hash-text.ts"
+export { InnerScope } from "./scope/inner-scope.ts"
 export { hideKeyShapes } from "./key-shapes.ts"
 export { isLoopback, isSameOrigin } from "./same-machine.ts"
 export { nearest, nearestName } from "./nearest.ts"

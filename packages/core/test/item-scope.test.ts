@@ -11,7 +11,7 @@ import {
   sequentialExecutor,
   type SluiceEvent,
 } from "@sluice/core"
-import { checkOptions, oneOf } from "@sluice/core/internal"
+import { checkOptions, InnerScope, oneOf } from "@sluice/core/internal"
 import { parallel } from "./support/parallel.ts"
 
 const { signal } = new AbortController()
@@ -33,6 +33,16 @@ describe("the scope of an item", () => {
     expect([again.parent, again.item, again.index, again.attempt, item.attempt]).toEqual([item, item, 4, 2, 1])
     const alone = new Scope(undefined, 0, signal)
     expect([alone.site, alone.runId, alone.priority, alone.spend]).toEqual(["parallelMap[0]", undefined, 0, undefined])
+  })
+
+  test("inside another scope is everything of that, and has its own name where there is none", () => {
+    const spend = (): void => {}
+    const inner = new InnerScope({ ...around, spend, signal }, "inner")
+    expect([inner.site, inner.runId, inner.spanId, inner.priority]).toEqual(["around", "r", 7, 3])
+    expect([inner.spend, inner.signal]).toEqual([spend, signal])
+    const alone = new InnerScope(undefined, "inner")
+    expect([alone.site, alone.runId, alone.spanId, alone.priority]).toEqual(["inner", undefined, undefined, 0])
+    expect([alone.spend, alone.signal]).toEqual([undefined, undefined])
   })
 
   test("has followers where its batch is watched", () => {

@@ -1,5 +1,5 @@
-import { type Cost, currentScope, type EventSink, runInScope, type TaskScope } from "@sluice/core"
-import { be, callable, checkArgument, checkOptions, milliseconds, text } from "@sluice/core/internal"
+import { currentScope, runInScope, type TaskScope } from "@sluice/core"
+import { be, callable, checkArgument, checkOptions, InnerScope, milliseconds, text } from "@sluice/core/internal"
 
 /** What holds for the model calls made inside `withCall`. */
 export interface CallOptions {
@@ -39,37 +39,15 @@ export function callOptions(scope: TaskScope | undefined): CallOptions {
 }
 
 /** Everything of the scope around, and these options. */
-class CallScope implements TaskScope {
-  waiting = 0
-  holding = 0
-  resting = 0
+class CallScope extends InnerScope {
   readonly options: CallOptions
-  readonly parent: TaskScope | undefined
-  readonly signal?: AbortSignal
 
   constructor(parent: TaskScope | undefined, options: CallOptions) {
-    this.parent = parent
-    if (parent?.signal) this.signal = parent.signal
+    super(parent, "withCall")
     this.options = { ...callOptions(parent), ...options }
   }
 
-  get site(): string {
-    return this.parent?.site ?? "withCall"
-  }
-
-  get runId(): string | undefined {
-    return this.parent?.runId
-  }
-
-  get spanId(): number | undefined {
-    return this.parent?.spanId
-  }
-
-  get priority(): number {
-    return this.options.priority ?? this.parent?.priority ?? 0
-  }
-
-  get spend(): ((cost: Cost, told?: EventSink) => void) | undefined {
-    return this.parent?.spend
+  override get priority(): number {
+    return this.options.priority ?? super.priority
   }
 }

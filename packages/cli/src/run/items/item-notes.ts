@@ -1,4 +1,5 @@
 import { type Clock, currentScope, runInScope, type SluiceEvent, type TaskScope } from "@sluice/core"
+import { InnerScope } from "@sluice/core/internal"
 import { untimedFetch } from "@sluice/providers"
 import type { AnswerFailure } from "../../asking/answer.ts"
 
@@ -25,38 +26,12 @@ export interface ItemNotes {
 }
 
 /** The scope of an item's attempt, with what is noted of it. */
-class NotesScope implements TaskScope {
-  waiting = 0
-  holding = 0
-  resting = 0
-  readonly parent: TaskScope | undefined
-  readonly signal?: AbortSignal
+class NotesScope extends InnerScope {
   readonly notes: ItemNotes
 
   constructor(parent: TaskScope | undefined, notes: ItemNotes) {
-    this.parent = parent
-    if (parent?.signal) this.signal = parent.signal
+    super(parent, "item")
     this.notes = notes
-  }
-
-  get site(): string {
-    return this.parent?.site ?? "item"
-  }
-
-  get runId(): string | undefined {
-    return this.parent?.runId
-  }
-
-  get spanId(): number | undefined {
-    return this.parent?.spanId
-  }
-
-  get priority(): number {
-    return this.parent?.priority ?? 0
-  }
-
-  get spend(): TaskScope["spend"] {
-    return this.parent?.spend
   }
 }
 
