@@ -16,6 +16,7 @@ import {
   scenarios,
   type ScenarioResult,
 } from "../../src/index.ts"
+import { chargedAhead } from "../../src/vendor/max-tokens-charge.ts"
 import { isBusy, machineLine } from "../machine.ts"
 import { reportFolder } from "../report-folder.ts"
 import { benchScenario, type Scale } from "./bench-scenario.ts"
@@ -67,13 +68,9 @@ async function lane(): Promise<void> {
 async function onVirtualClock(name: string): Promise<ScenarioResult> {
   const { vendor, told } = benchScenario(name, scale)
   // How long an answer gets nobody knows before: reserved is a tenth more.
-  const estimate: NonNullable<LimiterContestantOptions["estimate"]> = (
-    { inputTokens, outputTokens, maxTokens },
-    env,
-  ) => ({
-    requests: 1,
-    inputTokens,
-    outputTokens: env.chargesMaxTokens && maxTokens !== undefined ? maxTokens : Math.ceil(outputTokens * 1.1),
+  const estimate: LimiterContestantOptions["estimate"] = (call, { chargesMaxTokens }) => ({
+    inputTokens: call.inputTokens,
+    outputTokens: chargesMaxTokens ? chargedAhead(chargesMaxTokens, call) : Math.ceil(call.outputTokens * 1.1),
   })
   const contestant = limiterContestant((env) => createQuota({ ...env.told, clock: env.clock, random: env.random }), {
     estimate,

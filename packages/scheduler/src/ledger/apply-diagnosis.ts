@@ -48,7 +48,7 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
   const debt = amount * Math.max(0, Math.min(8, fruitless - 1))
   const left = Math.min(0, amount - limit.perMs(nowMs) * (retryAfterMs ?? 0)) - debt
   // What passed before the first refusal may all have stood ready.
-  if (limit.span.peak === Infinity) limit.passed.forget()
+  if (!limit.span.isMeasured) limit.passed.forget()
   const from = limit.fullPerMs(nowMs) * limit.windowMs
   switch (diagnosis.cause) {
     case "window": {
@@ -95,8 +95,7 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
       limit.rate.stands(nowMs)
       limit.depth.stands(nowMs)
       limit.empty(nowMs, left, call.admittedMs)
-      if (limit.span.peak === Infinity || nowMs - limit.span.fromMs > limit.windowMs)
-        limit.span.begin(nowMs, retryAfterMs)
+      if (!limit.span.isMeasured || nowMs - limit.span.fromMs > limit.windowMs) limit.span.begin(nowMs, retryAfterMs)
       break
   }
   limit.refused(nowMs)
