@@ -5,6 +5,7 @@ import { LearnedTokens } from "../accounts/token-estimate.ts"
 import { readFailure } from "../call/attempt/attempt-end.ts"
 import { endCode } from "../call/failure/ending.ts"
 import { CallReport } from "../call/telling/report.ts"
+import { SendTurns } from "../call/send-turns.ts"
 import { callOptions } from "../call/with-call.ts"
 import { limitedFetchDefaults } from "../options.ts"
 import { aiGateway } from "../vendors/ai-gateway.ts"
@@ -21,6 +22,7 @@ export class ModelAttempts {
   /** A limiter of somebody else's may have another clock. */
   readonly #ownClock: Clock | undefined
   readonly #learned = new Map<string, LearnedTokens>()
+  readonly #turns: SendTurns
 
   /** `own`: the options of a limiter that was made here. */
   constructor(limiter: Limiter, { own }: { readonly own?: QuotaOptions }) {
@@ -28,6 +30,7 @@ export class ModelAttempts {
     this.#ownClock = own && (own.clock ?? systemClock)
     const onEvent = own?.onEvent
     this.#ledger = { clock: this.#ownClock ?? systemClock, warned: new Set(), ...(onEvent ? { onEvent } : {}) }
+    this.#turns = new SendTurns(this.#ledger.clock)
   }
 
   /** The parameters, cancelled also with the item that makes the call. */
@@ -55,9 +58,11 @@ export class ModelAttempts {
     send: (attempt: ModelAttempt) => Promise<R>,
   ): Promise<R> {
     for (let refusals = 0; ; refusals++) {
-      const estimate = estimateOf(call)
       let permit: Permit | undefined
       try {
+        const turn = this.#turns.take(signal)
+        if (turn) await turn
+        const estimate = estimateOf(call)
         permit = await this.#admit(call, estimate, signal, report.startMs)
         report.sent()
         return await send(new ModelAttempt(this.#ledger, call, report, permit, estimate))

@@ -2,7 +2,7 @@ import { createOpenAI } from "@ai-sdk/openai"
 import { createOpenAI as createOpenAI2 } from "@ai-sdk/openai-2"
 import { createOpenAI as createOpenAI3 } from "@ai-sdk/openai-3"
 import type { Limiter, Settlement, SluiceEvent } from "@sluice/core"
-import { startVendor, type ServerOptions, type VendorServer } from "@sluice/lab"
+import { startVendor, type ServerOptions, type VendorServer, VirtualClock } from "@sluice/lab"
 import { createQuota, parallelMap, type Quota, type QuotaOptions } from "@sluice/scheduler"
 import * as ai7 from "ai"
 import * as ai5 from "ai-5"
@@ -243,6 +243,34 @@ describe.each(Object.entries(generations))("%s", (_name, sdk) => {
     expect(all).toEqual(Array.from({ length: 20 }, () => text))
     expect(vendor.stats()).toMatchObject({ refused: 0, answered: 20 })
   })
+})
+
+it("lets a few of many calls go in each turn of the event loop, in order, each admitted in the turn that sends it", async () => {
+  const clock = new VirtualClock()
+  const admitted: number[] = []
+  const onEvent = (event: SluiceEvent): void => void (event.type === "permit-admit" && admitted.push(event.atMs))
+  const middleware = aiSdkMiddleware({ requestsPerMinute: { limit: 6000, kind: "bucket", burst: 100 }, clock, onEvent })
+  const sent: number[] = []
+  const answer = Promise.withResolvers<object>()
+  const stop = new AbortController()
+  const call = (index: number): Promise<object> =>
+    middleware.wrapGenerate({
+      model: { provider: "lab", modelId: "lab-small" },
+      params: { prompt: [], ...(index === 30 && { abortSignal: stop.signal }) },
+      doGenerate: () => {
+        sent.push(index)
+        return answer.promise
+      },
+    })
+  const calls = Array.from({ length: 40 }, (_, index) => call(index))
+  for (let hop = 0; hop < 20; hop++) await Promise.resolve()
+  expect(sent).toEqual(Array.from({ length: 16 }, (_, index) => index))
+  expect(admitted).toHaveLength(16)
+  stop.abort("no longer wanted")
+  await expect(calls[30]).rejects.toBe("no longer wanted")
+  clock.setTimer(1, () => answer.resolve({}))
+  await clock.run(Promise.allSettled(calls))
+  expect(sent).toEqual(Array.from({ length: 40 }, (_, index) => index).filter((index) => index !== 30))
 })
 
 it("withCall holds for wrapped models", async () => {
