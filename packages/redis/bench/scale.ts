@@ -32,12 +32,21 @@ const settings: readonly Setting[] = [
     headers: true,
   },
   {
+    title: "16 processes, headers only (told twice too much)",
+    processes: 16,
+    told: { requestsPerMinute: 6_000 },
+    headers: true,
+  },
+  {
     title: "4 processes, told twice too much, no headers",
     processes: 4,
     told: { requestsPerMinute: 6_000 },
     headers: false,
   },
   { title: "4 processes, nothing told, headers", processes: 4, told: {}, headers: true },
+  { title: "16 processes, nothing told, headers", processes: 16, told: {}, headers: true },
+  { title: "4 processes, nothing told, no headers", processes: 4, told: {}, headers: false },
+  { title: "16 processes, nothing told, no headers", processes: 16, told: {}, headers: false },
 ]
 const batches: readonly BatchSetting[] = [
   { title: "limit and its burst told", told: right, headers: true },
