@@ -43,6 +43,8 @@ export interface BullExecutor extends Executor {
    * left to them, and the same run finds what came of it.
    */
   withdraw(reason: unknown): Promise<void>
+  /** Items that workers are at now, and those that wait for one. */
+  snapshot(): { readonly begun: number; readonly waiting: number }
   /** Ends without an answer, where Redis has none. */
   close(): Promise<void>
 }
@@ -85,13 +87,18 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
   const warn = (code: string, message: string): void => tellWarning(onEvent, clock.now(), code, message)
   const redis = new RedisWatch(queue, clock, {
     lost(since) {
-      const goesOn = jobs.isWaiting ? `${withWorkers(jobs.waiting)}, and waited for` : "It is waited for"
+      const goesOn = jobs.isWaiting ? `${withWorkers(jobs.waiting())}, and waited for` : "It is waited for"
       if (!withdrawn) warn("store-lost", `Redis has not answered since ${since}. ${goesOn}.`)
       leaveItems(since)
     },
     back: (afterMs) => warn("store-back", `Redis answers again after ${Math.round(afterMs / 100) / 10} s.`),
   })
   const jobs = new Jobs(queue, events, clock, redis)
+  /** Jobs that a worker is at. */
+  const begun = new Set<string>()
+  events.on("active", ({ jobId }) => begun.add(jobId))
+  const over = ({ jobId }: { readonly jobId: string }): void => void begun.delete(jobId)
+  events.on("waiting", over).on("completed", over).on("failed", over)
   const locks = new RunLocks(queue, clock)
   const local = parallelExecutor(clock, systemRandom)
 
@@ -132,6 +139,7 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
     const lost = await locks.hold(place.runId)
     const { path, visit, runId, params } = place
     const batch = await jobs.begin(batchName(place), { path, visit, runId, params, ...(also && { also }) })
+    for (const id of await queue.getRanges(["active"], 0, -1)) begun.add(id)
     const stopWatching = watch()
     const opened = new RemoteBatch(batch, new JobGroups(batch, jobs, clock, chunk), jobs, lost, () => {
       stopWatching()
@@ -167,6 +175,10 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
       for (const batch of batches) batch.withdraw(reason)
       await jobs.withdraw(reason)
       if (redis.since !== undefined) leaveItems(redis.since)
+    },
+    snapshot() {
+      const withWorkers = jobs.waiting(begun)
+      return { begun: withWorkers, waiting: [...batches].reduce((sum, { size }) => sum + size, -withWorkers) }
     },
     async close() {
       jobs.close()

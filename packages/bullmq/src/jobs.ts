@@ -157,10 +157,10 @@ export class Jobs {
     return count
   }
 
-  /** Items that are with workers. */
-  get waiting(): number {
+  /** Items that are sent and not back; of those jobs alone, where they are named. */
+  waiting(of?: ReadonlySet<string>): number {
     let count = 0
-    for (const { items } of this.#open.values()) count += items.size
+    for (const [id, { items }] of this.#open) if (of?.has(id) ?? true) count += items.size
     return count
   }
 

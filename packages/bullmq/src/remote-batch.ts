@@ -38,6 +38,7 @@ export class RemoteBatch implements BullBatch {
   /** Jobs whose outcomes are not on record yet, by index; another attempt is another job. */
   readonly #unsettled = new Map<number, string | string[]>()
   /** Items of one map have one signal. */
+  #size = 0
   readonly #bySignal = new Map<AbortSignal, { readonly items: Set<SentItem>; readonly stay: () => void }>()
 
   constructor(batch: SentBatch, groups: JobGroups, jobs: Jobs, lost: AbortSignal, ended: () => void) {
@@ -62,6 +63,7 @@ export class RemoteBatch implements BullBatch {
       const { text, bytes } = checkPayload(`Item ${index} of "${this.#batch.data.path}"`, item)
       const sent = new SentItem(this, item, index, printOf(text), bytes, signal, resolve, reject)
       this.#follow(sent)
+      this.#size++
       if (!this.#jobs.join(this.#batch, sent)) this.#groups.add(sent)
     })
   }
@@ -70,7 +72,8 @@ export class RemoteBatch implements BullBatch {
   came(sent: SentItem, job?: string, outcome?: WireOutcome): void {
     const { index, signal } = sent
     const together = this.#bySignal.get(signal)
-    together?.items.delete(sent)
+    // It may come back again: as the outcome of a job that nobody waits for any more.
+    if (together?.items.delete(sent)) this.#size--
     if (together?.items.size === 0) {
       together.stay()
       this.#bySignal.delete(signal)
@@ -87,6 +90,11 @@ export class RemoteBatch implements BullBatch {
     this.#unsettled.delete(index)
     if (typeof jobs === "string") this.#jobs.settled(jobs, this.#batch)
     else for (const job of jobs) this.#jobs.settled(job, this.#batch)
+  }
+
+  /** Items that are not back. */
+  get size(): number {
+    return this.#size
   }
 
   /** Takes back what is not with a job yet. */

@@ -18,8 +18,9 @@ export interface FrameState {
   /** Between what it is by the luckiest and by the unluckiest reading of the pace so far. */
   readonly etaRangeMs?: readonly [low: number, high: number]
   readonly calls: {
-    /** Calls that hold a permit now. */
+    /** Calls that hold a permit now; or those that workers are at. */
     readonly inFlight: number
+    readonly isRemote?: boolean
     readonly retried: number
     /** Refusals by the vendor: 429, 529. */
     readonly throttled: number

@@ -155,6 +155,7 @@ export class ProgressTally {
       ...left,
       calls: {
         inFlight: quotas.reduce((sum, quota) => sum + quota.inFlight, 0),
+        ...(quotas.some(({ isRemote }) => isRemote) && { isRemote: true }),
         retried: this.#retried,
         throttled: this.#throttled,
         ...(cut > 0 && { cut }),
@@ -256,11 +257,13 @@ export class ProgressTally {
     }))
   }
 
-  /** Requests and tokens always; input and output tokens apart where a quota counts them apart. */
+  /** Requests, where they are made here, and tokens; input and output tokens apart where a quota counts them apart. */
   #rateStates(nowMs: number, quotas: readonly QuotaReading[]): FrameState["rates"] {
     const apart = limitOf("inputTokens", quotas) !== undefined || limitOf("outputTokens", quotas) !== undefined
     const dimensions: RateDimension[] = apart ? ["requests", "inputTokens", "outputTokens"] : ["requests", "tokens"]
-    return dimensions.map((dimension) => {
+    // What workers have sent is not told; what it has used comes with the answers.
+    const known = quotas.some(({ isRemote }) => isRemote) ? dimensions.slice(1) : dimensions
+    return known.map((dimension) => {
       const limitPerMinute = limitOf(dimension, quotas)
       const { pace } = this.#meters(dimension)
       const perMinute = pace.perMinute(nowMs, leastRateMs)

@@ -35,6 +35,11 @@ export function countOf(count: number, singular: string): string {
   return `${formatCount(count)} ${singular}${count === 1 ? "" : "s"}`
 }
 
+/** `2 calls in flight`, `2 calls with workers`. */
+export function callsOf({ inFlight, isRemote }: FrameState["calls"]): string {
+  return `${countOf(inFlight, "call")} ${isRemote ? "with workers" : "in flight"}`
+}
+
 /** ` of 30`; ` of 30 and what stood ready` in a minute that began with a bucket full. */
 export function limitOf({ perMinute, limitPerMinute = Infinity }: FrameState["rates"][number], width = 0): string {
   if (limitPerMinute === Infinity) return ""

@@ -6,6 +6,8 @@ export interface QuotaReading {
   /** Calls that wait for admission now, by the limit that blocks them. */
   readonly waiting: readonly WaitingReason[]
   readonly inFlight: number
+  /** What is in flight is with workers, who may have it wait for its turn. */
+  readonly isRemote?: boolean
   readonly gate?: { readonly reason: string; readonly opensInMs?: number }
   /** Per-minute limits as they are known now. */
   readonly limits: Readonly<Partial<Record<RateDimension, number>>>

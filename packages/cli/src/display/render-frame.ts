@@ -2,7 +2,7 @@ import cliTruncate from "cli-truncate"
 import picocolors from "picocolors"
 import type { FrameState } from "./frame-state.ts"
 import { printable } from "./printable.ts"
-import { batchesOf, countOf, etaOf, formatCount, formatDuration, formatUsd, limitOf } from "./quantities.ts"
+import { batchesOf, callsOf, countOf, etaOf, formatCount, formatDuration, formatUsd, limitOf } from "./quantities.ts"
 
 /** The styles that a frame uses; `picocolors.createColors(...)` fits. */
 export type FrameColors = Pick<
@@ -60,7 +60,7 @@ function progressLine(state: FrameState, columns: number, colors: FrameColors): 
 function flightLine(state: FrameState, colors: FrameColors): string {
   const { calls } = state
   return [
-    `${countOf(state.inFlight, state.unit)} and ${countOf(calls.inFlight, "call")} in flight`,
+    `${countOf(state.inFlight, state.unit)} ${calls.isRemote ? "in flight," : "and"} ${callsOf(calls)}`,
     state.failed > 0 ? colors.red(`${formatCount(state.failed)} failed`) : "0 failed",
     ...(calls.retried > 0 ? [colors.yellow(`${formatCount(calls.retried)} retried`)] : []),
     ...(calls.cut === undefined ? [] : [colors.yellow(`${formatCount(calls.cut)} cut`)]),

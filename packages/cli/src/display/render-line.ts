@@ -1,6 +1,6 @@
 import type { FrameState } from "./frame-state.ts"
 import { printable } from "./printable.ts"
-import { batchesOf, countOf, etaOf, formatCount, formatDuration, formatUsd, limitOf } from "./quantities.ts"
+import { batchesOf, callsOf, countOf, etaOf, formatCount, formatDuration, formatUsd, limitOf } from "./quantities.ts"
 
 /** The same state as one plain line: for pipes, files and CI logs. */
 export function renderLine(state: FrameState): string {
@@ -15,7 +15,7 @@ export function renderLine(state: FrameState): string {
   return [
     `${formatDuration(state.elapsedMs)} ${total} done`,
     `${formatCount(state.failed)} failed`,
-    `${countOf(state.calls.inFlight, "call")} in flight`,
+    callsOf(state.calls),
     ...(state.calls.cut === undefined ? [] : [`${formatCount(state.calls.cut)} cut`]),
     ...(state.pausedBy === undefined ? [] : [`paused by ${printable(state.pausedBy)}`]),
     ...waiting,

@@ -90,7 +90,7 @@ export async function carryOut(checked: CheckedRun, terminal: Terminal): Promise
 }
 
 interface Calls {
-  readonly opened: readonly (AskedVariant & Partial<Pick<OpenedWorkers, "observe" | "end">>)[]
+  readonly opened: readonly (AskedVariant & Partial<Pick<OpenedWorkers, "observe" | "end" | "reading">>)[]
   readonly fetch: LimitedFetch
   readonly firstAnswer: FirstAnswer
   /** Who hears what the calls do. */
@@ -133,7 +133,7 @@ async function runOpened(checked: CheckedRun, terminal: Terminal, calls: Calls):
     lane = await leftOf(checked.lane, run, clock)
     if (lane !== "online") await run.putNote("lane", "batch")
     const title = titleOf(checked)
-    progress = openProgress({ terminal, options, title, total, fetch, keys: () => keys?.help() })
+    progress = openProgress({ terminal, options, title, total, fetch, opened, keys: () => keys?.help() })
     watched = watchable({ run, title, path: checked.path, state: progress.state }, terminal)
     if (options.budgetUsd !== undefined && new Set(variants.map(({ model }) => model)).size > 1) {
       budget = new SharedBudget(options.budgetUsd, interruption)

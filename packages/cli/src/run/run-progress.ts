@@ -50,12 +50,14 @@ export interface ProgressOptions {
   readonly title: string
   readonly total: number | undefined
   readonly fetch: LimitedFetch
+  /** Whom else than `fetch` the calls are made by. */
+  readonly opened: readonly { readonly reading?: () => QuotaReading }[]
   /** What the keys of the terminal do, for the live display. */
   readonly keys: () => string | undefined
 }
 
 /** What is seen of a run, on standard error: the live display, plain lines in a pipe, `--json` events, or nothing. */
-export function openProgress({ terminal, options, title, total, fetch, keys }: ProgressOptions): Progress {
+export function openProgress({ terminal, options, title, total, fetch, opened, keys }: ProgressOptions): Progress {
   const { stderr, clock, env } = terminal
   const secrets = keysIn(env)
   const redact = (text: string): string => redactSecrets(text, secrets)
@@ -76,7 +78,10 @@ export function openProgress({ terminal, options, title, total, fetch, keys }: P
   }
   const summary = (result: BulkRunResult | undefined, facts: SummaryFacts): void =>
     line(printable(summaryOf(inWords(result), { total, ...facts }, spending)))
-  const quotas = (): QuotaReading[] => fetch.snapshot().map(quotaReading)
+  const quotas = (): QuotaReading[] => {
+    const withWorkers = opened.flatMap(({ reading }) => reading?.() ?? [])
+    return withWorkers.length > 0 ? withWorkers : fetch.snapshot().map(quotaReading)
+  }
   if (options.quiet || options.json) {
     const tally = new ProgressTally(clock.now(), batch.node)
     const observe: EventSink = (event) => {

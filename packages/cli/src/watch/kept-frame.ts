@@ -24,7 +24,13 @@ const state: z.ZodType<FrameState> = z.object({
   elapsedMs: count,
   etaMs: count.optional(),
   etaRangeMs: z.tuple([count, count]).optional(),
-  calls: z.object({ inFlight: count, retried: count, throttled: count, cut: count.optional() }),
+  calls: z.object({
+    inFlight: count,
+    isRemote: z.boolean().optional(),
+    retried: count,
+    throttled: count,
+    cut: count.optional(),
+  }),
   waiting: z.array(z.object({ reason: z.string(), calls: count, nextInMs: z.number().optional() })),
   gate: z.object({ reason: z.string(), opensInMs: z.number().optional() }).optional(),
   batches: z

@@ -4,6 +4,7 @@ import { parseExactJson } from "@sluice/journal"
 import type { Asked } from "../asking/conversation.ts"
 import type { Asker } from "../asking/create-asker.ts"
 import { openRedis } from "../commands/open-redis.ts"
+import type { QuotaReading } from "../display/quota-reading.ts"
 import type { CheckedRun } from "../run/checked-run.ts"
 import type { Interruption } from "../run/interruption.ts"
 import { currentNotes, type ItemNotes } from "../run/items/item-notes.ts"
@@ -21,6 +22,8 @@ export interface OpenedWorkers {
   readonly observe: EventSink
   /** `isWhole`: no answer of the run is wanted any more. */
   end(isWhole: boolean): Promise<void>
+  /** What workers are at, as the display takes it. */
+  reading(): QuotaReading
   close(): Promise<void>
 }
 
@@ -110,6 +113,11 @@ export async function openWorkers(
       batch.settled(event.index)
     },
     end: (isWhole) => batch.end(isWhole),
+    reading() {
+      const { begun, waiting } = executor.snapshot()
+      const wait = { reason: "a worker", calls: waiting }
+      return { name: "workers", isRemote: true, inFlight: begun, waiting: waiting > 0 ? [wait] : [], limits: {} }
+    },
     close() {
       drain.removeEventListener("abort", withdraw)
       return executor.close()

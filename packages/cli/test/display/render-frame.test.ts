@@ -123,6 +123,22 @@ describe("renderFrame", () => {
       frame: ["digest  0:00", "0 items done", "0 items and 0 calls in flight, 0 failed", "last call: 503 (overloaded)"],
     },
     {
+      name: "calls that workers make",
+      state: {
+        ...idle,
+        inFlight: 100,
+        calls: { ...idle.calls, inFlight: 12, isRemote: true },
+        waiting: [{ reason: "a worker", calls: 88 }],
+      },
+      columns: 80,
+      frame: [
+        "digest  0:00",
+        "0 items done",
+        "100 items in flight, 12 calls with workers, 0 failed",
+        "88 calls waiting for a worker",
+      ],
+    },
+    {
       name: "an empty run is complete",
       state: { ...idle, total: 0 },
       columns: 60,

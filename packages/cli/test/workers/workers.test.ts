@@ -6,7 +6,7 @@ import { Redis } from "ioredis"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { findServer, type RedisServer, startServer } from "../../../redis/test/redis-server.ts"
 import { countingVendor } from "../chaos/kill-and-resume.ts"
-import { ended, linesOf, sluice, startSluice, temporaryFolder } from "../command/sluice.ts"
+import { ended, fastProgram, linesOf, sluice, startSluice, temporaryFolder } from "../command/sluice.ts"
 import { labVendor } from "../command/set-up.ts"
 import { speakingVendor } from "../command/speaking-vendor.ts"
 import { app } from "./count-flow.ts"
@@ -184,6 +184,24 @@ describe.skipIf(program === undefined)("sluice run --workers", () => {
     expect(linesOf(out)).toHaveLength(100)
     expect([...calls.values()].every((count) => count === 1)).toBe(true)
     await vendor.stop()
+  }, 60_000)
+
+  test("the lines of a run say what is with workers, and what waits for one", async () => {
+    const { promise: mayAnswer, resolve: answer } = Promise.withResolvers<void>()
+    const vendor = await speakingVendor(async () => mayAnswer.then(() => "said"))
+    const { folder, args } = place(20, at(vendor.url))
+    const running = startSluice(args, folder, { main: fastProgram })
+    const out = ended(running)
+    let said = ""
+    running.stderr.on("data", (chunk) => (said += String(chunk)))
+    while (!said.includes("0 calls with workers, 20 waiting for a worker")) await sleep(5)
+    const worker = await workerAt(vendor.url, folder, "--concurrency", "4")
+    while (!said.includes("4 calls with workers, 16 waiting for a worker")) await sleep(5)
+    answer()
+    expect(await out).toMatchObject({ code: 0 })
+    expect(said).not.toMatch(/in flight|requests \d/)
+    worker.child.kill("SIGTERM")
+    expect(await worker.ended).toBe(0)
   }, 60_000)
 
   test("two models and two prompts: a SIGKILL of the run and one of a worker cost no column an answer, and repeat only what that worker was at", async () => {
