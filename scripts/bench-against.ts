@@ -1,8 +1,8 @@
 /**
- * The benchmarks of what an item costs, of another commit and of this one: processes of each in turn, so that both meet the same
- * machine. Writes docs/benchmarks/against.md.
+ * The benchmarks of what an item costs, of another commit and of this one: all of one, then all of the other, in turn, so that both
+ * meet the same machine; each measure in a process of its own. Writes docs/benchmarks/against.md.
  *
- *   pnpm bench:against <commit> [--turns=5] [--rounds=3] [--large=100000]
+ *   pnpm bench:against <commit> [--turns=7] [--large=100000]
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os"
@@ -13,12 +13,12 @@ import { run } from "./pack/run.ts"
 
 const root = path.dirname(import.meta.dirname)
 const items = "packages/scheduler/bench/items.bench.ts"
-const overhead = "packages/lab/bench/overhead/main.ts"
+const lab = "packages/lab/bench"
+const overhead = `${lab}/overhead/main.ts`
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    turns: { type: "string", default: "5" },
-    rounds: { type: "string", default: "3" },
+    turns: { type: "string", default: "7" },
     large: { type: "string", default: "100000" },
   },
 })
@@ -34,7 +34,7 @@ try {
   run("git", ["worktree", "add", "--detach", other, commit], root)
   run("pnpm", ["install", "--frozen-lockfile", "--silent"], other)
   // They may be younger than the commit; they import packages by name alone.
-  for (const file of [items, overhead]) cpSync(path.join(root, file), path.join(other, file))
+  for (const file of [items, lab]) cpSync(path.join(root, file), path.join(other, file), { recursive: true })
   const before: Times = new Map()
   const now: Times = new Map()
   for (let turn = 0; turn < Number(values.turns); turn++) {
@@ -51,10 +51,10 @@ try {
 function measure(folder: string, times: Times): void {
   const note = (name: string, us: number): void => void times.set(name, [...(times.get(name) ?? []), us])
   const flags = ["--expose-gc", "--conditions=@sluice/source"]
-  const lines = run(process.execPath, [...flags, items, values.large, values.rounds], folder)
+  const lines = run(process.execPath, [...flags, items, values.large, "1"], folder)
   for (const [, name, us] of lines.matchAll(/^(.+?) +([\d.]+) µs of processor time/gm)) note(`${name}`, Number(us))
   const out = path.join(work, "report")
-  const sizes = ["--only=sluice", `--rounds=${values.rounds}`, `--large=${values.large}`, `--out=${out}`]
+  const sizes = ["--only=sluice", "--rounds=1", `--large=${values.large}`, `--out=${out}`]
   run(process.execPath, [...flags, overhead, ...sizes], folder)
   const report = readFileSync(path.join(out, "overhead.md"), "utf8")
   for (const [, name, few, many] of report.matchAll(
@@ -75,7 +75,7 @@ function pageOf(to: string, before: Times, now: Times): string {
 
 ${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.version}, load average ${loadavg()[0]!.toFixed(1)} when it ended.
 
-Written by \`pnpm bench:against ${to}\`: processes of commit \`${to}\` and of this one in turn, ${values.turns} each. Microseconds of processor time an item: the median of the processes, with the least and the most in brackets. "few" is 10,000 items, "many" ${Number(values.large).toLocaleString("en")}, nodes a tenth of that; what is measured is told in [what an item costs](overhead.md), the first lines by \`${items}\`.
+Written by \`pnpm bench:against ${to}\`: commit \`${to}\` and this one in turn, ${values.turns} times, each line in a process of its own. Microseconds of processor time an item: the median of the processes, with the least and the most in brackets. "few" is 10,000 items, "many" ${Number(values.large).toLocaleString("en")}, nodes a tenth of that; what is measured is told in [what an item costs](overhead.md), the first lines by \`${items}\`.
 
 | | before | after | |
 |---|---:|---:|---:|

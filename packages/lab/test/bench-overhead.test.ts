@@ -1,13 +1,15 @@
 import { expect, test } from "vitest"
+import type { Measure } from "../bench/overhead/contestant.ts"
+import { measured } from "../bench/overhead/measured.ts"
 import { overheadText, type RunFacts } from "../bench/overhead/overhead-text.ts"
-import type { Figures, Results } from "../bench/overhead/results.ts"
+import { inOwnProcess, type Order } from "../bench/overhead/own-process.ts"
+import type { Figures, Memory, Results, Taken } from "../bench/overhead/results.ts"
 
 const facts: RunFacts = {
   command: "pnpm bench:overhead",
   machine: "2026-11-24, a machine",
   isBusy: false,
   rounds: 3,
-  largeRounds: 1,
   versions: ["p-limit 7"],
 }
 
@@ -39,7 +41,8 @@ const items = table("Many items", [
   took("p-map (keeps all results)", [1], [0.9]),
   took("slow one", [400], [], { most: 1_000 }),
   took("broken one", [], [], { failure: "did 3 of 10 | items" }),
-  took("heavy one", [1], [1], { manyMemory: undefined }),
+  took("heavy one", [1], [1], { manyMemory: "died" }),
+  took("timed one", [1], [1], { fewMemory: undefined, manyMemory: undefined }),
 ])
 const admission = table("Admission that nobody contends for", [
   took("bare await", [0.1], [0.1]),
@@ -70,6 +73,7 @@ test("a line for everybody: medians with their spread, growth, memory, and who f
   )
   expect(lineOf(text, "broken one")).toBe("| broken one | failed: did 3 of 10   items | – | – | – | – | – |")
   expect(lineOf(text, "heavy one")).toMatch(/its process died \|$/)
+  expect(lineOf(text, "timed one")).toMatch(/1\.00 × \| – \|$/)
 })
 
 test("says what memory is measured under", () => {
@@ -80,3 +84,70 @@ test("a busy machine is said before any figure, and only then", () => {
   expect(overheadText([items], facts)).not.toContain("Other work ran")
   expect(overheadText([items], { ...facts, isBusy: true }).split("\n")[2]).toContain("Other work ran")
 })
+
+const nothing = (name: string, most?: number): Measure["contestants"][number] => ({
+  name,
+  ...(most !== undefined && { most }),
+  prepare: (items) => async () => items,
+})
+const three: Measure = {
+  title: "Three",
+  what: "",
+  contestants: [nothing("bare"), nothing("slow", 3), nothing("broken")],
+}
+const extent = { few: 10, many: 100, rounds: 2, hasMemory: true }
+
+test("contestants take turns, a process for each round; memory is measured in others; who fails is not asked again", async () => {
+  const orders: Order[] = []
+  const ask = async (order: Order): Promise<readonly Taken[] & Memory> => {
+    orders.push(order)
+    if (order.name === "broken") throw new Error("did 9 of 10")
+    const taken = order.of === "times" ? order.items.map((items) => ({ cpuUs: items, wallUs: items })) : []
+    return Object.assign(taken, { peakMegabytes: 1, grownMegabytes: 0 })
+  }
+  const { figures } = await measured(three, extent, ask)
+  expect(orders.map(({ of, name, items }) => `${of} ${name} ${items}`)).toEqual([
+    "times bare 10,100",
+    "times slow 3",
+    "times broken 10,100",
+    "times bare 10,100",
+    "times slow 3",
+    "memory bare 10",
+    "memory bare 100",
+    "memory slow 3",
+    "memory slow 3",
+    "memory broken 10",
+    "memory broken 100",
+  ])
+  expect(figures.map(({ few, many }) => [few, many].map((all) => all.map(({ cpuUs }) => cpuUs)))).toEqual([
+    [
+      [10, 10],
+      [100, 100],
+    ],
+    [[3, 3], []],
+    [[], []],
+  ])
+  expect(figures.map(({ manyMemory, failure }) => [manyMemory === "died", failure])).toEqual([
+    [false, undefined],
+    [false, undefined],
+    [true, "did 9 of 10"],
+  ])
+})
+
+test("nobody's memory is measured where that is not asked for", async () => {
+  const ask = async ({ of }: Order): Promise<readonly Taken[] & Memory> => {
+    expect(of).toBe("times")
+    return Object.assign([], { peakMegabytes: 1, grownMegabytes: 0 })
+  }
+  const { figures } = await measured(three, { ...extent, hasMemory: false }, ask)
+  expect(figures.map(({ fewMemory, manyMemory }) => fewMemory ?? manyMemory)).toEqual([undefined, undefined, undefined])
+})
+
+test("a process of its own answers what a contestant took, or what stopped it", async () => {
+  const named = { title: "Admission that nobody contends for", name: "bare await" }
+  const taken = await inOwnProcess({ of: "times", ...named, items: [10, 20] })
+  expect(taken).toHaveLength(2)
+  expect(taken.every(({ cpuUs, wallUs }) => cpuUs >= 0 && wallUs > 0)).toBe(true)
+  const unknown = inOwnProcess({ of: "memory", title: named.title, name: "nobody", items: 10 })
+  await expect(unknown).rejects.toThrow("nobody is called nobody")
+}, 60_000)

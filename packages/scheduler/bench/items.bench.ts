@@ -1,5 +1,7 @@
 // Processor time of one item in a flow: batches of no-ops by `define` on the parallel executor, bare, watched, tried again, recorded.
-// node --expose-gc --conditions=@sluice/source packages/scheduler/bench/items.bench.ts [items] [rounds]
+// Each is measured in a process of its own: one process that runs them all compiles their common code for all of them.
+// node --expose-gc --conditions=@sluice/source packages/scheduler/bench/items.bench.ts [items] [rounds] [name]
+import { spawnSync } from "node:child_process"
 import { createDefine, type Journal, type RunOptions } from "@sluice/core"
 import { systemRuntime } from "@sluice/scheduler"
 
@@ -37,19 +39,26 @@ add("batch, all three", batch({ name: "b", ...base, retry: { maxAttempts: 3 } })
 const steps = Math.ceil(items / 10)
 contestants["step, retry"] = { run: () => ((left = steps), loop.run({}, { maxSteps: steps + 1 })), count: steps }
 
-const times = new Map<string, number[]>()
-for (let round = 0; round <= rounds; round++) {
-  for (const [name, { run, count }] of Object.entries(contestants)) {
+const measure = async (name: string): Promise<void> => {
+  const { run, count } = contestants[name]!
+  const times: number[] = []
+  for (let round = 0; round <= rounds; round++) {
     globalThis.gc?.()
     const before = process.cpuUsage()
     await run()
     const { user, system } = process.cpuUsage(before)
     // The first round warms up.
-    if (round > 0) times.set(name, [...(times.get(name) ?? []), (user + system) / count])
+    if (round > 0) times.push((user + system) / count)
   }
-}
-for (const [name, all] of times) {
-  const sorted = all.toSorted((a, b) => a - b)
+  const sorted = times.toSorted((a, b) => a - b)
   const [least, median, most] = [sorted[0]!, sorted[sorted.length >> 1]!, sorted.at(-1)!].map((us) => us.toFixed(2))
   process.stdout.write(`${name.padEnd(20)} ${median} µs of processor time each (${least}–${most})\n`)
 }
+
+const [, , , , only] = process.argv
+if (only !== undefined) await measure(only)
+else
+  for (const name of Object.keys(contestants)) {
+    const args = [...process.execArgv, import.meta.filename, `${items}`, `${rounds}`, name]
+    spawnSync(process.execPath, args, { stdio: "inherit" })
+  }

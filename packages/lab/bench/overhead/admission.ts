@@ -1,9 +1,5 @@
 import { createQuota } from "@sluice/scheduler"
-import Bottleneck from "bottleneck"
-import { Effect, Semaphore } from "effect"
-import pLimit from "p-limit"
-import PQueue from "p-queue"
-import type { Measure } from "./contestant.ts"
+import type { Measure, Run } from "./contestant.ts"
 
 const cost = { requests: 1, inputTokens: 500, outputTokens: 150 }
 const fn = async (): Promise<void> => {}
@@ -20,19 +16,21 @@ const limits = {
  */
 const quota = createQuota(limits)
 
-async function repeated(items: number, one: () => Promise<unknown>): Promise<number> {
-  for (let i = 0; i < items; i++) await one()
-  return items
+function repeated(items: number, one: () => Promise<unknown>): Run {
+  return async () => {
+    for (let i = 0; i < items; i++) await one()
+    return items
+  }
 }
 
 export const admission: Measure = {
   title: "Admission that nobody contends for",
   what: "An item asks for leave, does nothing and gives it back, one after the other. sluice checks four dimensions (requests, input tokens, output tokens, calls at once), and is one quota for all rounds; the others one or two.",
   contestants: [
-    { name: "bare await", run: (items) => repeated(items, fn) },
+    { name: "bare await", prepare: (items) => repeated(items, fn) },
     {
       name: "sluice quota, tryAdmit + settle",
-      async run(items) {
+      prepare: (items) => async () => {
         let count = 0
         for (let i = 0; i < items; i++) {
           const permit = quota.tryAdmit(cost)
@@ -44,14 +42,15 @@ export const admission: Measure = {
     },
     {
       name: "sluice quota, admit + settle",
-      run(items) {
+      prepare(items) {
         return repeated(items, async () => (await quota.admit(cost)).settle({ outcome: "success", actual: cost }))
       },
     },
     {
       name: "p-limit (calls at once only)",
       package: "p-limit",
-      run(items) {
+      async prepare(items) {
+        const { default: pLimit } = await import("p-limit")
         const limit = pLimit(1_000)
         return repeated(items, () => limit(fn))
       },
@@ -59,7 +58,8 @@ export const admission: Measure = {
     {
       name: "p-queue (requests, calls at once)",
       package: "p-queue",
-      run(items) {
+      async prepare(items) {
+        const { default: PQueue } = await import("p-queue")
         const queue = new PQueue({ concurrency: 1_000, interval: 60_000, intervalCap: plenty })
         return repeated(items, () => queue.add(fn))
       },
@@ -67,22 +67,25 @@ export const admission: Measure = {
     {
       name: "Effect semaphore (calls at once only)",
       package: "effect",
-      async run(items) {
-        const semaphore = Semaphore.makeUnsafe(1_000)
-        const one = semaphore.withPermits(1)(Effect.promise(fn))
-        await Effect.runPromise(
-          Effect.gen(function* () {
-            for (let i = 0; i < items; i++) yield* one
-          }),
-        )
-        return items
+      async prepare(items) {
+        const { Effect, Semaphore } = await import("effect")
+        const one = Semaphore.makeUnsafe(1_000).withPermits(1)(Effect.promise(fn))
+        return async () => {
+          await Effect.runPromise(
+            Effect.gen(function* () {
+              for (let i = 0; i < items; i++) yield* one
+            }),
+          )
+          return items
+        }
       },
     },
     {
       name: "Bottleneck (one reservoir, calls at once)",
       package: "bottleneck",
       most: 1_000,
-      run(items) {
+      async prepare(items) {
+        const { default: Bottleneck } = await import("bottleneck")
         const limiter = new Bottleneck({ maxConcurrent: 1_000, reservoir: plenty })
         return repeated(items, () => limiter.schedule({ weight: 1 }, fn))
       },

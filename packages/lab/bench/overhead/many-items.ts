@@ -1,13 +1,6 @@
 import { createDefine } from "@sluice/core"
 import { createQuota, parallelMap, systemRuntime } from "@sluice/scheduler"
-import { Annotation, END, Send, START, StateGraph } from "@langchain/langgraph"
-import Bottleneck from "bottleneck"
-import { Effect } from "effect"
-import pLimit from "p-limit"
-import pMap from "p-map"
-import PQueue from "p-queue"
-import { ParallelBatchNode } from "pocketflow"
-import { WORKERS, type Measure } from "./contestant.ts"
+import { WORKERS, type Measure, type Run } from "./contestant.ts"
 
 function* source(items: number): Generator<number> {
   for (let i = 0; i < items; i++) yield i
@@ -17,17 +10,19 @@ const fn = async (item: number): Promise<number> => item + 1
 const limiter = createQuota({ concurrency: WORKERS, requestsPerMinute: { limit: 1e12, kind: "bucket" } })
 
 /** Hands every item to `run` from as many loops as may run at once, so that nothing is queued beyond that. */
-async function pulled(items: number, run: (item: number) => Promise<unknown>): Promise<number> {
-  const iterator = source(items)
-  let count = 0
-  const worker = async (): Promise<void> => {
-    for (const item of iterator) {
-      await run(item)
-      count++
+function pulled(items: number, run: (item: number) => Promise<unknown>): Run {
+  return async () => {
+    const iterator = source(items)
+    let count = 0
+    const worker = async (): Promise<void> => {
+      for (const item of iterator) {
+        await run(item)
+        count++
+      }
     }
+    await Promise.all(Array.from({ length: WORKERS }, worker))
+    return count
   }
-  await Promise.all(Array.from({ length: WORKERS }, worker))
-  return count
 }
 
 async function drained(outcomes: AsyncIterable<{ readonly status: string }>): Promise<number> {
@@ -40,21 +35,22 @@ export const manyItems: Measure = {
   title: "Many items",
   what: `An item is one call of an async function that does nothing, ${WORKERS} at once, from a generator.`,
   contestants: [
-    { name: "bare loop of workers", run: (items) => pulled(items, fn) },
-    { name: "sluice parallelMap", run: (items) => drained(parallelMap(source(items), fn, { concurrency: WORKERS })) },
+    { name: "bare loop of workers", prepare: (items) => pulled(items, fn) },
+    {
+      name: "sluice parallelMap",
+      prepare: (items) => () => drained(parallelMap(source(items), fn, { concurrency: WORKERS })),
+    },
     {
       name: "sluice parallelMap, auto",
-      run: (items) => drained(parallelMap(source(items), fn, { concurrency: "auto" })),
+      prepare: (items) => () => drained(parallelMap(source(items), fn, { concurrency: "auto" })),
     },
     {
       name: "sluice parallelMap under a quota",
-      run(items) {
-        return drained(parallelMap(source(items), fn, { concurrency: WORKERS, limiter }))
-      },
+      prepare: (items) => () => drained(parallelMap(source(items), fn, { concurrency: WORKERS, limiter })),
     },
     {
       name: "sluice batch, streamed",
-      async run(items) {
+      prepare(items) {
         let count = 0
         const { batch } = createDefine(systemRuntime)<object>()
         const node = batch({
@@ -66,14 +62,18 @@ export const manyItems: Measure = {
             if (status === "ok") count++
           },
         })
-        await node.run({})
-        return count
+        return async () => {
+          count = 0
+          await node.run({})
+          return count
+        }
       },
     },
     {
       name: "p-limit, fed by pulling loops",
       package: "p-limit",
-      run(items) {
+      async prepare(items) {
+        const { default: pLimit } = await import("p-limit")
         const limit = pLimit(WORKERS)
         return pulled(items, (item) => limit(fn, item))
       },
@@ -81,12 +81,28 @@ export const manyItems: Measure = {
     {
       name: "p-map (keeps all results)",
       package: "p-map",
-      run: async (items) => (await pMap(source(items), fn, { concurrency: WORKERS })).length,
+      async prepare(items) {
+        const { default: pMap } = await import("p-map")
+        return async () => (await pMap(source(items), fn, { concurrency: WORKERS })).length
+      },
+    },
+    {
+      name: "p-map's pMapIterable",
+      package: "p-map",
+      async prepare(items) {
+        const { pMapIterable } = await import("p-map")
+        return async () => {
+          let count = 0
+          for await (const _ of pMapIterable(source(items), fn, { concurrency: WORKERS })) count++
+          return count
+        }
+      },
     },
     {
       name: "p-queue, fed by pulling loops",
       package: "p-queue",
-      run(items) {
+      async prepare(items) {
+        const { default: PQueue } = await import("p-queue")
         const queue = new PQueue({ concurrency: WORKERS })
         return pulled(items, (item) => queue.add(() => fn(item)))
       },
@@ -94,21 +110,25 @@ export const manyItems: Measure = {
     {
       name: "Effect.forEach (drains its source)",
       package: "effect",
-      async run(items) {
-        let count = 0
-        const one = (item: number): Effect.Effect<void> =>
-          Effect.map(
-            Effect.promise(() => fn(item)),
-            () => void count++,
-          )
-        await Effect.runPromise(Effect.forEach(source(items), one, { concurrency: WORKERS, discard: true }))
-        return count
+      async prepare(items) {
+        const { Effect } = await import("effect")
+        return async () => {
+          let count = 0
+          const one = (item: number) =>
+            Effect.map(
+              Effect.promise(() => fn(item)),
+              () => void count++,
+            )
+          await Effect.runPromise(Effect.forEach(source(items), one, { concurrency: WORKERS, discard: true }))
+          return count
+        }
       },
     },
     {
       name: "pocketflow ParallelBatchNode (all at once)",
       package: "pocketflow",
-      async run(items) {
+      async prepare(items) {
+        const { ParallelBatchNode } = await import("pocketflow")
         let count = 0
         class Items extends ParallelBatchNode<object> {
           override prep = async (): Promise<number[]> => [...source(items)]
@@ -117,8 +137,10 @@ export const manyItems: Measure = {
             count = (results as unknown[]).length
           }
         }
-        await new Items().run({})
-        return count
+        return async () => {
+          await new Items().run({})
+          return count
+        }
       },
     },
     {
@@ -126,7 +148,8 @@ export const manyItems: Measure = {
       package: "@langchain/langgraph",
       // Its time grows with the square.
       most: 1_000,
-      async run(items) {
+      async prepare(items) {
+        const { Annotation, END, Send, START, StateGraph } = await import("@langchain/langgraph")
         const State = Annotation.Root({
           item: Annotation<number>,
           done: Annotation<number>({ reducer: (sum, more) => sum + more, default: () => 0 }),
@@ -136,14 +159,15 @@ export const manyItems: Measure = {
           .addConditionalEdges(START, () => Array.from(source(items), (item) => new Send("work", { item })))
           .addEdge("work", END)
           .compile()
-        return (await graph.invoke({ item: 0, done: 0 }, { maxConcurrency: WORKERS })).done
+        return async () => (await graph.invoke({ item: 0, done: 0 }, { maxConcurrency: WORKERS })).done
       },
     },
     {
       name: "Bottleneck, fed by pulling loops",
       package: "bottleneck",
       most: 1_000,
-      run(items) {
+      async prepare(items) {
+        const { default: Bottleneck } = await import("bottleneck")
         const limiter = new Bottleneck({ maxConcurrent: WORKERS })
         return pulled(items, (item) => limiter.schedule(() => fn(item)))
       },

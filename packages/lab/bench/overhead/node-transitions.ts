@@ -1,14 +1,11 @@
 import { createDefine, type Node, type Params, type StepOptions } from "@sluice/core"
 import { systemRuntime } from "@sluice/scheduler"
-import { Annotation, END, START, StateGraph } from "@langchain/langgraph"
-import { Effect } from "effect"
-import { Flow, Node as PocketNode } from "pocketflow"
 import type { Contestant, Measure } from "./contestant.ts"
 
 interface Shared {
   count: number
 }
-type Run = (shared: Shared) => Promise<unknown>
+type ChainRun = (shared: Shared) => Promise<unknown>
 
 const prep = async (shared: Shared): Promise<number> => shared.count
 const exec = async (count: number): Promise<number> => count + 1
@@ -31,29 +28,24 @@ function sluiceChain(
   return flow({ name: "chain", nodes, edges, start: "n0" })
 }
 
-/** Builds once for a size; only the run is timed. */
-function chain(name: string, build: (size: number) => Run, rest: Partial<Contestant> = {}): Contestant & Built {
-  const built = new Map<number, Run>()
-  const prepare = (size: number): Run => {
-    const run = built.get(size) ?? build(size)
-    built.set(size, run)
-    return run
-  }
+/** A contestant from what makes a chain so long, and what then runs it. */
+function chain(
+  name: string,
+  build: (size: number) => ChainRun | Promise<ChainRun>,
+  rest: Partial<Contestant> = {},
+): Contestant {
   return {
     ...rest,
     name,
-    prepare,
-    async run(items) {
-      const shared = { count: 0 }
-      await prepare(items)(shared)
-      return shared.count
+    async prepare(items) {
+      const run = await build(items)
+      return async () => {
+        const shared = { count: 0 }
+        await run(shared)
+        return shared.count
+      }
     },
   }
-}
-
-/** A contestant that has something to build before it can be timed. */
-export interface Built {
-  readonly prepare: (size: number) => unknown
 }
 
 export const nodeTransitions: Measure = {
@@ -84,7 +76,8 @@ export const nodeTransitions: Measure = {
     }),
     chain(
       "pocketflow nodes",
-      (size) => {
+      async (size) => {
+        const { Flow, Node: PocketNode } = await import("pocketflow")
         class Counting extends PocketNode<Shared> {
           override prep = prep
           override exec = exec as (prepared: unknown) => Promise<unknown>
@@ -100,21 +93,25 @@ export const nodeTransitions: Measure = {
     ),
     chain(
       "Effect.promise, three a node",
-      (size) => (shared) =>
-        Effect.runPromise(
-          Effect.gen(function* () {
-            for (let i = 0; i < size; i++) {
-              const prepared = yield* Effect.promise(() => prep(shared))
-              const result = yield* Effect.promise(() => exec(prepared))
-              yield* Effect.promise(() => post(shared, prepared, result))
-            }
-          }),
-        ),
+      async (size) => {
+        const { Effect } = await import("effect")
+        return (shared) =>
+          Effect.runPromise(
+            Effect.gen(function* () {
+              for (let i = 0; i < size; i++) {
+                const prepared = yield* Effect.promise(() => prep(shared))
+                const result = yield* Effect.promise(() => exec(prepared))
+                yield* Effect.promise(() => post(shared, prepared, result))
+              }
+            }),
+          )
+      },
       { package: "effect" },
     ),
     chain(
       "LangGraph.js nodes",
-      (size) => {
+      async (size) => {
+        const { Annotation, END, START, StateGraph } = await import("@langchain/langgraph")
         const State = Annotation.Root({ count: Annotation<number> })
         const node = async (state: Shared): Promise<Shared> => {
           const shared = { count: state.count }

@@ -1,4 +1,4 @@
-import { cpuOf, median, type Figures, type Results, type Taken, youngMegabytes } from "./results.ts"
+import { bareUsOf, cpuOf, median, type Figures, type Results, type Taken, youngMegabytes } from "./results.ts"
 import { targetTable } from "./targets.ts"
 
 export interface RunFacts {
@@ -7,23 +7,22 @@ export interface RunFacts {
   /** More ready to run than there are cores, before it began. */
   readonly isBusy: boolean
   readonly rounds: number
-  readonly largeRounds: number
   /** `name version` of each library. */
   readonly versions: readonly string[]
 }
 
 /** The whole report as Markdown: our own targets, then a table for each measure. */
 export function overheadText(results: readonly Results[], facts: RunFacts): string {
-  const { command, machine, isBusy, rounds, largeRounds, versions } = facts
+  const { command, machine, isBusy, rounds, versions } = facts
   const busy = isBusy
-    ? " **Other work ran on the machine at the same time: compare the contestants with each other, who took turns in one process, rather than with figures from elsewhere.**"
+    ? " **Other work ran on the machine at the same time: compare the contestants with each other, who took turns, rather than with figures from elsewhere.**"
     : ""
   const text = [
     "# What an item costs",
     "",
     `${machine}.${busy}`,
     "",
-    `Written by \`${command}\`. Processor time, every contestant in turn in one process: medians of ${rounds} rounds with few items and of ${largeRounds} with many, with the least and the most in brackets; × is the median against the bare loop's. Peak memory is the resident set of a process of its own that runs all items once, with few items → with many; in brackets how much of it came after the libraries were loaded. Its young generation is held at ${youngMegabytes} MB: else it is how much garbage V8 lets stand that is measured, as much for the bare loop as for the others.`,
+    `Written by \`${command}\`. Processor time, each contestant in processes of its own, where no other has run; they take turns, ${rounds} processes for each. A process runs few items twice, the first time only to compile them, then many: medians over the processes, with the least and the most in brackets; × is the median against the bare loop's. Peak memory is the resident set of one more process that runs all items once, with few items → with many; in brackets how much of it came after the library was loaded. Its young generation is held at ${youngMegabytes} MB: else it is how much garbage V8 lets stand that is measured, as much for the bare loop as for the others.`,
     "",
     ...targetTable(results),
     ...results.flatMap(section),
@@ -34,7 +33,6 @@ export function overheadText(results: readonly Results[], facts: RunFacts): stri
 
 function section(results: Results): string[] {
   const { title, what, few, many, figures } = results
-  const bareUs = median(cpuOf(figures[0]?.few ?? []))
   return [
     `## ${title}`,
     "",
@@ -42,7 +40,7 @@ function section(results: Results): string[] {
     "",
     `| | CPU µs an item, ${count(few)} | × bare | items/s, at best | CPU µs an item, ${count(many)} | growth | peak memory |`,
     "|---|---:|---:|---:|---:|---:|---:|",
-    ...figures.map((one) => `| ${cellsOf(one, results, bareUs).join(" | ")} |`),
+    ...figures.map((one) => `| ${cellsOf(one, results, bareUsOf(results)).join(" | ")} |`),
     "",
   ]
 }
@@ -68,7 +66,8 @@ export function cellsOf(figures: Figures, { many }: Pick<Results, "many">, bareU
 }
 
 function memory({ fewMemory, manyMemory, many }: Figures): string {
-  if (!fewMemory || !manyMemory) return "its process died"
+  if (fewMemory === "died" || manyMemory === "died") return "its process died"
+  if (!fewMemory || !manyMemory) return "–"
   const after = `${manyMemory.peakMegabytes} MB (+${manyMemory.grownMegabytes})`
   return many.length > 0 ? `${fewMemory.peakMegabytes} → ${after}` : after
 }

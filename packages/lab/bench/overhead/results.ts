@@ -1,4 +1,4 @@
-/** An item, in one round. */
+/** What an item took, in one round. */
 export interface Taken {
   readonly cpuUs: number
   readonly wallUs: number
@@ -24,9 +24,9 @@ export interface Figures {
   /** Each round with few items, and with many: none, if so many would take minutes. */
   readonly few: readonly Taken[]
   readonly many: readonly Taken[]
-  /** `undefined`: its process ended before it was through. */
-  readonly fewMemory?: Memory | undefined
-  readonly manyMemory?: Memory | undefined
+  /** `"died"`: its process ended before it was through. `undefined`: it was not measured. */
+  readonly fewMemory?: Memory | "died" | undefined
+  readonly manyMemory?: Memory | "died" | undefined
   /** What stopped it. */
   readonly failure?: string | undefined
 }
@@ -47,4 +47,8 @@ export function median(values: readonly number[]): number {
 
 export function cpuOf(taken: readonly Taken[]): number[] {
   return taken.map(({ cpuUs }) => cpuUs)
+}
+
+export function bareUsOf({ figures }: Results): number {
+  return median(cpuOf(figures[0]?.few ?? []))
 }

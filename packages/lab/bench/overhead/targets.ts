@@ -9,6 +9,8 @@ interface Target {
 
 const manyUs = (figures: Figures | undefined): number => median(cpuOf(figures?.many ?? []))
 
+const grown = (memory: Figures["fewMemory"]): number => (typeof memory === "object" ? memory.grownMegabytes : NaN)
+
 const targets: readonly Target[] = [
   {
     what: "admit and settle over four dimensions",
@@ -37,7 +39,7 @@ const targets: readonly Target[] = [
     of(named) {
       const { fewMemory, manyMemory } = named("Many items", "sluice batch, streamed") ?? {}
       // What the libraries take as they load differs from process to process by more than this.
-      return [30, (manyMemory?.grownMegabytes ?? NaN) - (fewMemory?.grownMegabytes ?? NaN)]
+      return [30, grown(manyMemory) - grown(fewMemory)]
     },
   },
   {
