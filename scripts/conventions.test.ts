@@ -25,8 +25,9 @@ describe("files", () => {
     expect(sources.filter((file) => lines(file) > ceiling(file))).toEqual([])
   })
 
-  test("of src stand in folders of 15 at most", () => {
-    const folders = Map.groupBy(sources, (file) => path.dirname(file))
+  test("of src and test stand in folders of 15 at most", () => {
+    const tests = globSync("packages/*/test/**/*.ts", { cwd: root })
+    const folders = Map.groupBy([...sources, ...tests], (file) => path.dirname(file))
     const full = [...folders].filter(([, files]) => files.length > 15).map(([folder]) => folder)
     expect(full).toEqual([])
   })

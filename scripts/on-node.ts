@@ -1,6 +1,6 @@
 /**
  * Runs what depends on the version of Node with each of the given ones: `pnpm on-node 22 24 26`, or other tests with
- * `pnpm on-node 22 -- packages/journal/test/kill.test.ts`. Each version comes from npm into a temporary folder.
+ * `pnpm on-node 22 -- packages/journal/test/file/kill.test.ts`. Each version comes from npm into a temporary folder.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
@@ -9,7 +9,7 @@ import path from "node:path"
 import { nodePackage } from "./pack/node-package.ts"
 
 /** Node's own fetch and the limits inside it; SQLite, which announces itself in some versions. */
-const usual = ["packages/providers/test/call/time-limits.test.ts", "packages/journal/test/silence.test.ts"]
+const usual = ["packages/providers/test/call/waiting/time-limits.test.ts", "packages/journal/test/file/silence.test.ts"]
 
 const root = path.dirname(import.meta.dirname)
 const args = process.argv.slice(2)

@@ -66,7 +66,7 @@ ${rows.map(({ name, figures }) => `| ${name} | ${cells(figures)} |`).join("\n")}
   batches, moments are drawn over the first second after the run has told something, on a clock that is a hundred times as fast: gathering, submitting,
   following and reading all happen in it, and each time there are more inputs. There, "asked again" counts requests that are in two batches, or went online.
 - Eight calls at a time, 20 ms each, against the lab's HTTP server; \`two models\` has two answers for each item.
-- \`packages/cli/test/command/chaos-cells.test.ts\` does the same with 60 items and one kill each, in every run of the tests.
+- \`packages/cli/test/chaos/chaos-cells.test.ts\` does the same with 60 items and one kill each, in every run of the tests.
 `
 if (values.only === undefined) writeFileSync(path.join(import.meta.dirname, "../../../docs/benchmarks/chaos.md"), page)
 process.stdout.write(page)

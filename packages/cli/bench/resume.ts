@@ -184,7 +184,7 @@ is given again each time, and a last time until it is done.
   The vendor counts calls by their prompt; results are counted in the file that \`--out\` names.
 - Moments are drawn with a seed over what is left to answer, and up to 30 ms later, so that they are not always just after an answer.
   How far a process has come by then differs from machine to machine, so figures of the same seed differ a little.
-- The tests kill in the same way: \`packages/cli/test/command/chaos.test.ts\`, \`chaos-lane.test.ts\` (vendor batches) and
+- The tests kill in the same way: \`packages/cli/test/chaos/chaos.test.ts\`, \`chaos-lane.test.ts\` (vendor batches) and
   \`packages/cli/test/chaos/nested-flow.test.ts\` (batch flows in batch flows); with \`SLUICE_CHAOS=50\` at 50 moments of 5,000 items.
 - ${packageVersion("ai")}; journal: SQLite ${process.versions["sqlite"]} of Node.
 `

@@ -110,7 +110,7 @@ the processor (until its end) is the better figure.
 |---|---:|---:|---:|---:|---:|
 ${rows.join("\n")}
 
-What is loaded is held by a test, not by a clock: \`packages/cli/test/command/loaded.test.ts\` lists the packages that a command loads. The version
+What is loaded is held by a test, not by a clock: \`packages/cli/test/usage/loaded.test.ts\` lists the packages that a command loads. The version
 and the help load no calls, journals or schemas; a run loads tables, tags in prompts, plans and vendors' packages when it has some.
 `
 writeFileSync(path.join(root, "docs/benchmarks/start.md"), page)

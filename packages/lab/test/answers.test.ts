@@ -5,7 +5,7 @@ import { z } from "zod"
 import { conformToSchema, countTokens, extractiveSummary, type JsonSchema } from "../src/index.ts"
 import { plainText } from "../src/answers/plain-text.ts"
 import { cutToTokens } from "../src/answers/token-count.ts"
-import { post, vendorFor } from "./started-vendor.ts"
+import { post, vendorFor } from "./server/started-vendor.ts"
 
 test("tokens are UTF-16 code units / 4, rounded up; a cut never halves a surrogate pair", () => {
   expect([countTokens(""), countTokens("1"), countTokens("1234"), countTokens("12345"), countTokens("🎉🎉")]).toEqual([

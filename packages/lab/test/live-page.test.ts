@@ -5,7 +5,7 @@ import { faultsOf } from "../../page/test/faults-of.ts"
 import { VirtualClock } from "../src/index.ts"
 import { LabStream, type ToldTab } from "../src/page/lab-stream.ts"
 import type { LabNews } from "../src/page/wire.ts"
-import { post, vendorFor } from "./started-vendor.ts"
+import { post, vendorFor } from "./server/started-vendor.ts"
 
 vi.setConfig({ testTimeout: 120_000 })
 

@@ -11,7 +11,7 @@ export interface Ended {
 export const program: string = join(import.meta.dirname, "../../src/main.ts")
 
 /** The same on a clock that is a hundred times as fast. */
-export const fastProgram: string = join(import.meta.dirname, "fixtures/fast-main.ts")
+export const fastProgram: string = join(import.meta.dirname, "../fixtures/fast-main.ts")
 
 /** What every process here takes from this one, also where the test says the rest of its environment: what Node has compiled (`vitest.workspace.ts`). */
 export const compiled: NodeJS.ProcessEnv = { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] }
