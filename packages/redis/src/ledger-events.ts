@@ -103,6 +103,16 @@ export class LedgerEvents {
     )
   }
 
+  /** Messages between processes are refused. */
+  readonly unheard = (said: string): void => {
+    if (this.#once.has("no-messages")) return
+    this.#once.add("no-messages")
+    this.warn(
+      "no-messages",
+      `Redis refuses this process the messages of the others (${said.replace(/\.$/, "")}). All goes on, but later: who waits for a place asks each quarter of a second, and that the vendor refused another's call is heard within a second. ${refusalOf(said)!}.`,
+    )
+  }
+
   evicts(policy: string): void {
     this.warn(
       "store-evicts",

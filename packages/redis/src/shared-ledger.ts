@@ -71,8 +71,8 @@ export class SharedLedger implements Ledger, Party {
       offlineMs: offline.does === "share" ? offline.forMs : 0,
       learns: this.#learner !== undefined,
     })
-    store.subscribe(keys.bus, (message) => this.#overheard(message))
-    store.subscribe(`${keys.bus}:${member}`, () => this.#talk.askNow())
+    store.subscribe(keys.bus, (message) => this.#overheard(message), this.#events.unheard)
+    store.subscribe(`${keys.bus}:${member}`, () => this.#talk.askNow(), this.#events.unheard)
   }
 
   #introduction(): TurnTold {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import type { SluiceEvent } from "@sluice/core"
 import { Redis } from "ioredis"
+import { createClient } from "redis"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import { sharedQuotas, type SharedQuotasOptions } from "../src/index.ts"
 import type { Quota } from "@sluice/scheduler"
@@ -105,6 +106,42 @@ describe.skipIf(program === undefined)("a Redis that is there and says no", () =
       await shared.close()
     }
   }, 30_000)
+
+  for (const [library, clientOf] of [
+    ["ioredis", () => new Redis(server.url, { username: "one", password: "pw", lazyConnect: true })],
+    ["node-redis", () => createClient({ url: server.url, username: "one", password: "pw" })],
+  ] as const)
+    test(`${library}: messages are refused: told once, with the right that is missing; all goes on, and granted they come`, async () => {
+      await admin.flushall()
+      await allow("resetchannels", "~sluice:1:*", "+@all")
+      const events: SluiceEvent[] = []
+      const onEvent = (event: SluiceEvent): void => void events.push(event)
+      const told = (): string[] =>
+        events.flatMap((event) => (event.type === "warning" ? `${event.code} ${event.message}` : []))
+      const [first, second] = [0, 1].map((each) => {
+        const shared = sharedQuotas({ redis: clientOf(), whenUnreachable: "wait" })
+        onTestFinished(() => shared.close())
+        return shared.quota("of the test", { concurrency: 2, ...(each === 1 && { onEvent }) })
+      })
+      await until(() => told().length > 0)
+      expect(told()).toEqual([expect.stringMatching(/^no-messages of the test: .*NOPERM.*&sluice:1:\*/)])
+      // Each waits for places that the other gives back.
+      await Promise.all([first!, second!].flatMap((quota) => Array.from({ length: 20 }, () => call(quota))))
+      const [running, refused] = [await second!.admit(), await first!.admit()]
+      refused.settle({ outcome: "throttled", reason: "rate", retryAfterMs: 60_000 })
+      await until(() => events.some(({ type }) => type === "gate-close"))
+      running.settle({ outcome: "success" })
+      const listeners = async (): Promise<number> =>
+        ((await admin.call("PUBSUB", "CHANNELS", "sluice:1:*")) as string[]).length
+      await allow(...rights)
+      while ((await listeners()) < 3) await sleep(20)
+      // It is taken again, and this time while somebody listens.
+      await allow("resetchannels", "~sluice:1:*", "+@all")
+      while ((await listeners()) > 0) await sleep(20)
+      await allow(...rights)
+      while ((await listeners()) < 3) await sleep(20)
+      expect(told()).toHaveLength(1)
+    }, 60_000)
 
   test("names that are no whole text are names", async () => {
     const { quota, shared } = await share("fail", ...rights)

@@ -52,7 +52,7 @@ if m.gate and now + m.gate > s.g + 1 then
   fell = true
 end
 if m.me then redis.call('HSET', KEYS[1], 'memory', m.me) end
-if fell then s.ep = s.ep + 1; s.ds = {}; redis.call('PUBLISH', BUS, 'gate ' .. s.ep) end
+if fell then s.ep = s.ep + 1; s.ds = {}; say(BUS, 'gate ' .. s.ep) end
 keep(s)
 return 1
 `

@@ -80,8 +80,8 @@ if m.s > r.s then
   end
 end
 if m.clear then s.fa = nil end
-if closed then redis.call('PUBLISH', BUS, 'gate ' .. s.ep) end
-if m.F then redis.call('PUBLISH', BUS, 'end') end
+if closed then say(BUS, 'gate ' .. s.ep) end
+if m.F then say(BUS, 'end') end
 
 -- Who waits, and for whom.
 local T, same = m.T or {}, true
@@ -122,7 +122,7 @@ local function place(prio)
     if not first[1] or first[1] == m.p or tonumber(first[2]) >= score(prio) then return true end
     redis.call('ZREM', PLACES, first[1])
     s.rv[#s.rv + 1] = { first[1], now + 50 }
-    redis.call('PUBLISH', BUS .. ':' .. first[1], 'place')
+    say(BUS .. ':' .. first[1], 'place')
   end
   return false
 end
@@ -206,7 +206,7 @@ for from = 0, #W - 1, 6 do
   if passes then
     -- It passes what is dated and less urgent: all of that starts one call later.
     for _, x in ipairs(s.ds) do if x[3] < prio then x[1] = x[1] + shift end end
-    redis.call('PUBLISH', BUS, 'later ' .. prio .. ' ' .. shift)
+    say(BUS, 'later ' .. prio .. ' ' .. shift)
   end
   r.os = (r.os or 0) + W[from + 4]
   s.started = s.started + requests
@@ -235,7 +235,7 @@ if s.c >= 0 then
       if not first or first == m.p then break end
       redis.call('ZREM', PLACES, first)
       s.rv[#s.rv + 1] = { first, now + 50 }
-      redis.call('PUBLISH', BUS .. ':' .. first, 'place')
+      say(BUS .. ':' .. first, 'place')
     end
   end
 end

@@ -1,3 +1,4 @@
+import { Listening } from "./listening.ts"
 import type { Script, Store } from "./store.ts"
 import { troubleOf } from "./trouble.ts"
 
@@ -35,19 +36,22 @@ export function ioredisStore(client: IoredisLike): Store {
   })
   const listener = duplicate(client as IoredisConnection, {
     maxRetriesPerRequest: null,
+    // It would not say that it was refused.
+    autoResubscribe: false,
     lazyConnect: true,
     retryStrategy,
   })
-  const hearers = new Map<string, (message: string) => void>()
+  const listening = new Listening((channel) => listener.subscribe(channel))
   const ready: (() => void)[] = []
   let trouble: string | undefined
   connection.on("error", (error: unknown) => (trouble = troubleOf(error)))
   listener.on("error", () => {})
+  listener.on("ready", () => listening.again())
   connection.on("ready", () => {
     trouble = undefined
     for (const hear of ready) hear()
   })
-  listener.on("message", (channel = "", message = "") => hearers.get(channel)?.(message))
+  listener.on("message", (channel = "", message = "") => listening.came(channel, message))
   connection.connect().catch(() => {})
   listener.connect().catch(() => {})
   return {
@@ -59,12 +63,9 @@ export function ioredisStore(client: IoredisLike): Store {
     },
     run: (script, keys, args) => runScript(connection, script, keys, args),
     command: (name, ...args) => connection.call(name, ...args),
-    subscribe(channel, hear) {
-      hearers.set(channel, hear)
-      listener.subscribe(channel).catch(() => {})
-    },
+    subscribe: (channel, hear, refused) => listening.add(channel, { hear, refused }),
     unsubscribe(channel) {
-      hearers.delete(channel)
+      listening.remove(channel)
       listener.unsubscribe(channel).catch(() => {})
     },
     onReady: (hear) => void ready.push(hear),
@@ -72,6 +73,7 @@ export function ioredisStore(client: IoredisLike): Store {
     close() {
       connection.disconnect()
       listener.disconnect()
+      listening.close()
       return Promise.resolve()
     },
   }

@@ -1,3 +1,4 @@
+import { Listening } from "./listening.ts"
 import type { Script, Store } from "./store.ts"
 import { troubleOf } from "./trouble.ts"
 
@@ -20,7 +21,7 @@ interface NodeRedisConnection {
   sendCommand(args: string[]): Promise<unknown>
   evalSha(sha: string, call: NodeRedisCall): Promise<unknown>
   eval(lua: string, call: NodeRedisCall): Promise<unknown>
-  subscribe(channel: string, hear: (message: string) => void): Promise<unknown>
+  subscribe(channel: string, hear: (message: string, channel: string) => void): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
   on(event: string, listener: (error?: unknown) => void): unknown
   connect(): Promise<unknown>
@@ -45,8 +46,10 @@ export function nodeRedisStore(client: NodeRedisLike): Store {
     connection.connect().catch(() => {})
   }
   open()
-  listener.on("error", () => {})
-  const listening = listener.connect().catch(() => {})
+  const connected = listener.connect().catch(() => {})
+  const hear = (message: string, channel: string): void => listening.came(channel, message)
+  const listening = new Listening((channel) => connected.then(() => listener.subscribe(channel, hear)))
+  listener.on("error", (error) => listening.failed(error))
   return {
     get isReady() {
       return connection.isReady ?? connection.isOpen
@@ -56,8 +59,11 @@ export function nodeRedisStore(client: NodeRedisLike): Store {
     },
     run: (script, keys, args) => runScript(connection, script, { keys: [...keys], arguments: [...args] }),
     command: (name, ...args) => connection.sendCommand([name, ...args.map(String)]),
-    subscribe: (channel, hear) => void listening.then(() => listener.subscribe(channel, hear)).catch(() => {}),
-    unsubscribe: (channel) => void listening.then(() => listener.unsubscribe(channel)).catch(() => {}),
+    subscribe: (channel, hear, refused) => listening.add(channel, { hear, refused }),
+    unsubscribe(channel) {
+      listening.remove(channel)
+      void connected.then(() => listener.unsubscribe(channel)).catch(() => {})
+    },
     onReady: (hear) => void ready.push(hear),
     reconnect() {
       if (connection.isOpen) connection.destroy()
@@ -67,6 +73,7 @@ export function nodeRedisStore(client: NodeRedisLike): Store {
     close() {
       if (connection.isOpen) connection.destroy()
       if (listener.isOpen) listener.destroy()
+      listening.close()
       return Promise.resolve()
     },
   }

@@ -20,7 +20,8 @@ export interface Store {
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown>
   /** Any other command. */
   command(name: string, ...args: readonly (string | number)[]): Promise<unknown>
-  subscribe(channel: string, hear: (message: string) => void): void
+  /** `refused`: nothing will be heard, as the server says no, in these words. */
+  subscribe(channel: string, hear: (message: string) => void, refused: (said: string) => void): void
   unsubscribe(channel: string): void
   /** Called whenever the connection is (again) there. */
   onReady(hear: () => void): void
