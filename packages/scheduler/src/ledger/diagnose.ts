@@ -129,7 +129,7 @@ function byHowMuch({ retryAfterMs }: RefusalFacts, limit: LimitFacts, index: num
   const isMore = limit.isDepthBounded && Math.min(limit.peak, limit.depth) > limit.amount * 1.001
   if (isMore && !limit.isDepthTold && !limit.isGuessed) return { cause: "depth", limit: index, depth: limit.amount }
   if (limit.earlyMs >= tuned.mostJitterMs) return undefined
-  return { cause: "early", limit: index, byMs: Math.max(25, limit.earlyMs, byMs) }
+  return { cause: "early", limit: index, byMs: Math.max(Math.min(25, chargedMs / 4), limit.earlyMs, byMs) }
 }
 
 /**

@@ -176,6 +176,11 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
     { cause: "early", limit: 0, byMs: 25 },
   ],
   [
+    "headers have room, one by one, of calls 20 ms apart: a quarter of that",
+    of({ remaining: 300, depth: 1, earlyMs: 0, perMs: 0.05 }),
+    { cause: "early", limit: 0, byMs: 5 },
+  ],
+  [
     "headers have room, one by one, well apart, nothing named",
     of({ remaining: 300, depth: 1 }, { dimension: undefined }),
     { cause: "places", crowd: "crowded" },
