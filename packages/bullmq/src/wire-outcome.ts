@@ -1,4 +1,5 @@
 import { type Outcome, SluiceError, type SluiceErrorCode } from "@sluice/core"
+import { boundedText } from "@sluice/core/internal"
 
 /** An item or a result beyond this is passed by reference: a path, an id, a URL. */
 export const mostBytes = 262_144
@@ -68,12 +69,12 @@ export function toWire(print: string, outcome: Outcome<unknown>, ms: number): Wi
 }
 
 function errorToWire(error: unknown): WireError {
-  if (!(error instanceof Error)) return { name: "Error", message: String(error) }
+  if (!(error instanceof Error)) return { name: "Error", message: boundedText(String(error)) }
   const { name, message, code, retryable } = error as Error & { code?: unknown; retryable?: unknown }
   return {
-    name,
-    message,
-    ...(typeof code === "string" && { code }),
+    name: boundedText(name),
+    message: boundedText(message),
+    ...(typeof code === "string" && { code: boundedText(code) }),
     ...(typeof retryable === "boolean" && { retryable }),
   }
 }

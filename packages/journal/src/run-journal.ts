@@ -6,6 +6,7 @@ import {
   type SettledRecord,
   SluiceError,
 } from "@sluice/core"
+import { boundedText } from "@sluice/core/internal"
 import { WantedContents } from "./items/align-items.ts"
 import { fingerprint } from "./items/fingerprint.ts"
 import { FollowedItems } from "./items/followed-items.ts"
@@ -218,7 +219,7 @@ export class SqliteRunJournal implements RunJournal {
   #errorText(identity: RecordIdentity, { kept, ...error }: StoredError): string {
     const { secrets } = this.#store
     const text = JSON.stringify(error, (_name, value: unknown) =>
-      typeof value === "string" ? redactSecrets(value, secrets) : value,
+      typeof value === "string" ? boundedText(redactSecrets(value, secrets)) : value,
     )
     if (kept === undefined) return text
     return `${text.slice(0, -1)},"kept":${JSON.stringify(redactPlain(kept, secrets, identity.input))}}`

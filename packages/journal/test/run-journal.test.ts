@@ -266,3 +266,19 @@ test("whatever is settled, changed and reopened in whatever order, the journal a
     { numRuns: 40 },
   )
 })
+
+test("of an error of a megabyte its beginning is kept, and its length; a key in it is gone before it is cut", async () => {
+  const key = "hunter2-hunter2"
+  const journal = openJournal({ path: temporaryJournal(), secrets: [key] })
+  onTestFinished(() => journal.close())
+  const run = await openRun(journal)
+  const message = `${"x".repeat(9_960)}${key}${"y".repeat(1 << 20)}`
+  const error = new Error(message, { cause: new Error(message) })
+  await run.settle(item(0), { status: "failed", index: 0, error, attempts: 1 })
+  const kept = run.lookup(item(0)) as { readonly error: Error & { readonly cause: Error } }
+  for (const { message: said } of [kept.error, kept.error.cause]) {
+    expect(said).toMatch(/^x+.*… \(cut: it has 10585\d\d characters\)$/)
+    expect(said).not.toContain("hunter2")
+    expect(said).toHaveLength(10_000)
+  }
+})

@@ -1,4 +1,5 @@
 import type { EventSink } from "@sluice/core"
+import { boundedText } from "@sluice/core/internal"
 import { parseExactJson, redactPlain, redactSecrets } from "@sluice/journal"
 import { limitedFetch } from "@sluice/providers"
 import type { SharedQuotas } from "@sluice/redis"
@@ -63,25 +64,30 @@ export class Askers {
       came = { answer: redactPlain(answer, this.#secrets) }
     } catch (error) {
       signal.throwIfAborted()
-      const failure = failureToWire(error, (text) => redactSecrets(text, this.#secrets))
+      const failure = failureToWire(error, (text) => this.#told(text))
       came = { failure: redactPlain(failure, this.#secrets) }
     } finally {
       asker.running--
       asker.usedMs = clock.now()
     }
     const { cost, errors, refusal, latencyMs, waitedMs } = notes
-    const told = errors.map((error) => ({ ...error, message: redactSecrets(error.message, this.#secrets) }))
+    const told = errors.map((error) => ({ ...error, message: this.#told(error.message) }))
     const report: AskedReport = {
       ...came,
       notes: {
         cost,
         errors: told,
-        ...(refusal !== undefined && { refusal: redactSecrets(refusal, this.#secrets) }),
+        ...(refusal !== undefined && { refusal: this.#told(refusal) }),
         ...(latencyMs !== undefined && { latencyMs }),
         ...(waitedMs !== undefined && { waitedMs }),
       },
     }
     return JSON.stringify(report)
+  }
+
+  /** Words as they go to the run: without keys, and not without end. */
+  #told(text: string): string {
+    return boundedText(redactSecrets(text, this.#secrets))
   }
 
   async close(): Promise<void> {

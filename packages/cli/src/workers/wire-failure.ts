@@ -10,7 +10,7 @@ const headers = ["x-sluice-code", "x-request-id", "request-id"]
 
 type Anything = Readonly<Record<string, unknown>>
 
-/** `redact` takes keys out of words. */
+/** `redact` takes keys out of words, and what is too much. */
 export function failureToWire(error: unknown, redact: (text: string) => string, depth = 0): WireFailure {
   if (!(error instanceof Error)) return { name: "Error", message: redact(String(error)) }
   const { code, retryable, details, statusCode, responseHeaders, raw } = error as unknown as Anything

@@ -122,6 +122,22 @@ describe.skipIf(program === undefined)("sluice run --workers", () => {
     await worker.ended
   }, 60_000)
 
+  test("a vendor's refusal of a megabyte is a failure with its beginning and its length", async () => {
+    const refusal = { status: 400, message: `not this: ${"x".repeat(1 << 19)}` }
+    const { args: model, url } = await speakingVendor(() => refusal)
+    const { folder, args, out } = place(1, model)
+    const worker = await workerAt(url, folder)
+    for (const more of [["-q"], ["-q", "--retry-failed"]])
+      expect(await sluice([...args, ...more], { env: {} })).toMatchObject({ code: 1 })
+    const [failed] = linesOf(`${out}.failed.jsonl`)
+    expect(failed).toMatchObject({
+      error: { statusCode: 400, message: expect.stringMatching(/not this: x+… \(cut: it has 5\d+ characters\)$/) },
+    })
+    expect(JSON.stringify(failed).length).toBeLessThan(60_000)
+    worker.child.kill("SIGTERM")
+    await worker.ended
+  }, 60_000)
+
   test("a worker without the key ends the run with a line that says so, and nothing counts as failed", async () => {
     const { folder, args, out } = place(5, ["-m", "openai:gpt-5-mini"])
     const worker = await startSluiceWorker(["--redis", server.url], folder, { OPENAI_API_KEY: "" })
