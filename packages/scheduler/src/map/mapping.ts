@@ -8,7 +8,7 @@ import { MapWorker, type Job } from "./map-worker.ts"
 import { checkConcurrency, type ParallelMap } from "./options.ts"
 import { OutcomeStream } from "./outcome-stream.ts"
 import { PullSource } from "./pull-source.ts"
-import { autoSlots, fixedSlots, type Slots } from "./slots.ts"
+import { AutoSlots, FixedSlots, type Slots } from "./slots.ts"
 
 /**
  * One map: decides when the next item is pulled, gives it to a worker, and hands its outcome over. Workers run items
@@ -45,7 +45,7 @@ export class Mapping<I, O> implements ParallelMap<O> {
     this.#out = new OutcomeStream(order, reorderWindow)
     this.#life = new MapLife(this.#out)
     this.#life.atEnd(() => this.#source.close())
-    this.#slots = concurrency === "auto" ? autoSlots(() => this.#pump()) : fixedSlots(concurrency)
+    this.#slots = concurrency === "auto" ? new AutoSlots(() => this.#pump()) : new FixedSlots(concurrency)
     this.#policy = failurePolicy(onError)
     this.#signal = signal
     this.#job = {
