@@ -112,14 +112,15 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
     const later = "The same run finds what came of them once it is back."
     warn("items-left", `Redis has not answered since ${since}. ${withWorkers(count)}, and left to them. ${later}`)
   }
+  /** That nobody takes the jobs, of whichever batch. */
+  let isTold = false
   /** As long as a batch is open: says that it is, and once that nobody takes its jobs. */
   const watch = (): (() => void) => {
     let cancel = (): void => {}
     let isOver = false
-    let isTold = false
     const look = async (): Promise<void> => {
       const others = await otherVersions(queue, root.name, "coordinators").catch(() => [])
-      if (!isTold && (await queue.getWorkersCount().catch(() => 1)) === 0 && jobs.isWaiting) {
+      if (!isTold && (await queue.getWorkersCount().catch(() => 1)) === 0 && jobs.isWaiting && !isTold) {
         isTold = true
         const there = others.length > 0 ? ` There are workers of other versions: ${others.join(", ")}.` : ""
         const message = `No worker takes jobs of ${name}. Start one with the same version of "${root.name}": another version has another name.${there}`

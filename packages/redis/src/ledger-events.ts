@@ -1,5 +1,6 @@
 import { type Clock, type EventSink, SluiceError } from "@sluice/core"
 import { tellWarning } from "@sluice/core/internal"
+import { ServerNews } from "./store/server-news.ts"
 import { refusalOf } from "./store/refusal.ts"
 
 /** A turn that takes longer is slow; so many in a row are no accident. */
@@ -12,17 +13,25 @@ export class LedgerEvents {
   readonly #sink: EventSink | undefined
   readonly #clock: Clock
   readonly #trouble: () => string | undefined
+  readonly #news: ServerNews
   readonly #once = new Set<string>()
   /** Turns in a row that took long, until it was told of them. */
   #slow: number[] | undefined = []
   #said: string | undefined
 
   /** `trouble`: what is in the way of a connection, if something is. */
-  constructor(quota: string, sink: EventSink | undefined, clock: Clock, trouble = (): string | undefined => undefined) {
+  constructor(
+    quota: string,
+    sink: EventSink | undefined,
+    clock: Clock,
+    trouble = (): string | undefined => undefined,
+    news: ServerNews = new ServerNews(),
+  ) {
     this.#quota = quota
     this.#sink = sink
     this.#clock = clock
     this.#trouble = trouble
+    this.#news = news
   }
 
   gateClosed(untilMs: number, reason: string): void {
@@ -51,7 +60,7 @@ export class LedgerEvents {
         : share > 0
           ? `This process goes on with ${percent} of the limits, which the others leave to it`
           : "This process waits until it is back"
-    this.warn("store-lost", `Redis ${this.#state}. ${goesOn}.`)
+    this.#ofServer("store-lost", `Redis ${this.#state}. ${goesOn}.`)
   }
 
   /** Redis is there, and says no to what it is asked. */
@@ -65,7 +74,7 @@ export class LedgerEvents {
       share: "This process goes on with the share of the limits that it was told, if any, and waits",
       wait: "This process waits until then",
     }
-    this.warn("store-lost", `Redis ${this.#state}. ${goesOn[does]}.`)
+    this.#ofServer("store-lost", `Redis ${this.#state}. ${goesOn[does]}.`)
   }
 
   /** What came instead of an answer, or stands in the way of one. */
@@ -97,9 +106,10 @@ export class LedgerEvents {
     if (this.#slow.length < slowTurns) return
     const median = Math.round(this.#slow.toSorted((a, b) => a - b)[slowTurns / 2]!)
     this.#slow = undefined
-    this.warn(
+    this.#ofServer(
       "slow-store",
       `Redis takes ${median} ms for a turn. Calls start later by it; rates hold up to half a second.`,
+      "slow",
     )
   }
 
@@ -107,36 +117,43 @@ export class LedgerEvents {
   readonly unheard = (said: string): void => {
     if (this.#once.has("no-messages")) return
     this.#once.add("no-messages")
-    this.warn(
+    this.#ofServer(
       "no-messages",
       `Redis refuses this process the messages of the others (${said.replace(/\.$/, "")}). All goes on, but later: who waits for a place asks each quarter of a second, and that the vendor refused another's call is heard within a second. ${refusalOf(said)!}.`,
     )
   }
 
   evicts(policy: string): void {
-    this.warn(
+    this.#ofServer(
       "store-evicts",
       `Redis throws keys away when its memory is full (maxmemory-policy ${policy}): a quota would begin anew. Set it to noeviction.`,
     )
   }
 
   back(afterMs: number, calls: number): void {
-    this.warn(
+    this.#ofServer(
       "store-back",
       `Redis answers again after ${Math.round(afterMs / 100) / 10} s; ${calls} calls were started meanwhile.`,
+      calls === 0 ? "back" : undefined,
     )
   }
 
   /** So many calls that were dated are asked for anew. */
   empty(dated: number): void {
-    this.warn(
+    this.#ofServer(
       "store-empty",
       `Redis has lost what it kept (restarted, flushed, full or failed over). Limits begin anew, with nothing in hand; ${dated} calls that had a time are asked for again.`,
+      dated === 0 ? "empty" : undefined,
     )
   }
 
   warn(code: string, message: string): void {
     tellWarning(this.#sink, this.#clock.now(), code, `${this.#quota}: ${message}`)
+  }
+
+  /** Told of one quota of those that have the same to say; `what` says what is the same, where the words differ by chance. */
+  #ofServer(code: string, message: string, what = message): void {
+    if (this.#news.isNew(this.#sink, what, this, this.#clock.now())) this.warn(code, message)
   }
 
   /** Another process was refused for good. */

@@ -11,6 +11,7 @@ import { LedgerEvents } from "./ledger-events.ts"
 import { Learner } from "./learner.ts"
 import type { NodeRedisLike } from "./store/node-redis-store.ts"
 import { type SharedQuotaState, statesOfTags, unlessSilent } from "./read-quotas.ts"
+import { ServerNews } from "./store/server-news.ts"
 import { quotaKeys } from "./store/quota-keys.ts"
 import { SharedLedger } from "./shared-ledger.ts"
 import { storeOf } from "./store/store-of.ts"
@@ -79,6 +80,7 @@ export function sharedQuotas(options: SharedQuotasOptions): SharedQuotas {
   const named = new Map<string, Quota>()
   const ledgers = new Set<SharedLedger>()
   const tags = new Set<string>()
+  const news = new ServerNews()
   const make = (identity: string, name: string, quota: QuotaOptions): Quota => {
     // Half a letter is none to Redis: it would take no turn that has one.
     const label = name.toWellFormed()
@@ -86,7 +88,8 @@ export function sharedQuotas(options: SharedQuotasOptions): SharedQuotas {
     createQuota(quota)
     const keys = quotaKeys(identity, secret)
     tags.add(keys.tag)
-    const events = new LedgerEvents(quota.name ?? label, quota.onEvent, quota.clock ?? clock, () => store.trouble)
+    const trouble = (): string | undefined => store.trouble
+    const events = new LedgerEvents(quota.name ?? label, quota.onEvent, quota.clock ?? clock, trouble, news)
     void evicts.then((policy) => policy !== undefined && events.evicts(policy))
     const ledger = new SharedLedger(quota, {
       events,

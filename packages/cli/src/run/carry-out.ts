@@ -64,10 +64,10 @@ export async function carryOut(checked: CheckedRun, terminal: Terminal): Promise
     }, tell),
   })
   const { interruption } = checked
+  const workers = isRemote && (await import("../workers/open-workers.ts")).openWorkers(checked, { interruption, tell })
   const open = async (variant: PlacedVariant): Promise<OpenedModel | OpenedWorkers> => {
     const { model, question } = variant
-    if (isRemote)
-      return (await import("../workers/open-workers.ts")).openWorkers(checked, variant, { interruption, tell })
+    if (workers) return (await workers)(variant)
     return openModel(model, {
       env: terminal.env,
       fetch: options.cache ? cachedFetch(journal.responses, fetch) : fetch,

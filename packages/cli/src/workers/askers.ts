@@ -37,6 +37,11 @@ export class Askers {
   readonly #options: AskersOptions
   readonly #open = new Map<string, OpenAsker>()
   readonly #secrets: readonly string[]
+  /** One for all: what is so of all is told once. */
+  readonly #hear: EventSink = (event) => {
+    noteEvent(event)
+    this.#options.onEvent(event)
+  }
 
   constructor(options: AskersOptions) {
     this.#options = options
@@ -120,10 +125,7 @@ export class Askers {
       quota: quotas,
       clock: terminal.clock,
       fetch: notingFetch,
-      onEvent: (event) => {
-        noteEvent(event)
-        onEvent(event)
-      },
+      onEvent: this.#hear,
     })
     const question = await questionOf(asking)
     const warn = (code: string, message: string): void =>

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto"
+import type { BullExecutor } from "@sluice/bullmq"
 import type { EventSink } from "@sluice/core"
 import { parseExactJson } from "@sluice/journal"
 import type { Asked } from "../asking/conversation.ts"
@@ -22,24 +23,23 @@ export interface OpenedWorkers {
   readonly observe: EventSink
   /** `isWhole`: no answer of the run is wanted any more. */
   end(isWhole: boolean): Promise<void>
-  /** What workers are at, as the display takes it. */
-  reading(): QuotaReading
+  /** What workers are at, as the display takes it; of all columns, and the first one tells. */
+  reading?(): QuotaReading
   close(): Promise<void>
 }
 
-/**
- * Sends the prompt of every call of one column to whoever runs `sluice worker` on this Redis. The run keeps its journal, order and failures; an answer that a worker has
- * sent is kept in Redis until the journal has it, whoever dies.
- */
+interface ColumnsAround {
+  readonly interruption: Interruption
+  readonly tell: EventSink
+}
+
+/** Opens the columns of a run. They are sent by one executor, so that what happens to Redis is told once. */
 export async function openWorkers(
   checked: CheckedRun,
-  variant: PlacedVariant,
-  { interruption, tell }: { readonly interruption: Interruption; readonly tell: EventSink },
-): Promise<OpenedWorkers> {
-  const { options, run, variants } = checked
-  const { question, version } = variant
-  const column = variants.indexOf(variant)
-  const url = options.redis!
+  surroundings: ColumnsAround,
+): Promise<(variant: PlacedVariant) => Promise<OpenedWorkers>> {
+  const { interruption, tell } = surroundings
+  const url = checked.options.redis!
   const { bullExecutor } = await openBullmq()
   // Says at once when nobody answers there.
   const redis = await openRedis(url)
@@ -49,6 +49,43 @@ export async function openWorkers(
     { connection: { url }, onEvent: tell },
   )
   const { drain } = interruption
+  // What no worker has begun stays open.
+  const withdraw = (): void => void executor.withdraw(drain.reason)
+  drain.addEventListener("abort", withdraw)
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => {
+    drain.removeEventListener("abort", withdraw)
+    return (closing ??= executor.close())
+  }
+  return async (variant) => {
+    const column = await openColumn(checked, variant, surroundings, executor).catch(async (error: unknown) => {
+      await close()
+      throw error
+    })
+    return { ...column, close, ...(variant === checked.variants[0] && { reading: () => readingOf(executor) }) }
+  }
+}
+
+function readingOf(executor: BullExecutor): QuotaReading {
+  const { begun, waiting } = executor.snapshot()
+  const wait = { reason: "a worker", calls: waiting }
+  return { name: "workers", isRemote: true, inFlight: begun, waiting: waiting > 0 ? [wait] : [], limits: {} }
+}
+
+/**
+ * Sends the prompt of every call of one column to whoever runs `sluice worker` on this Redis. The run keeps its journal, order and failures; an answer that a worker has
+ * sent is kept in Redis until the journal has it, whoever dies.
+ */
+async function openColumn(
+  checked: CheckedRun,
+  variant: PlacedVariant,
+  { interruption, tell }: ColumnsAround,
+  executor: BullExecutor,
+): Promise<Omit<OpenedWorkers, "close">> {
+  const { run, variants } = checked
+  const { question, version } = variant
+  const column = variants.indexOf(variant)
+  const { drain } = interruption
   const open = async (): ReturnType<typeof executor.open> => {
     // Two runs of one name on one Redis are two runs.
     const known = run.note("workers")
@@ -57,14 +94,8 @@ export async function openWorkers(
     const place = { path: askPath, visit: 0, runId: `${name}-${version}`, params: {} }
     return executor.open(place, { also: { ...askingOf(checked, variant) } })
   }
-  const batch = await open().catch(async (error: unknown) => {
-    await executor.close()
-    throw error
-  })
+  const batch = await open()
   batch.lost.addEventListener("abort", () => interruption.fail(batch.lost.reason))
-  // What no worker has begun stays open.
-  const withdraw = (): void => void executor.withdraw(drain.reason)
-  drain.addEventListener("abort", withdraw)
 
   const ask = async (asked: Asked): ReturnType<Asker> => {
     const notes = currentNotes()!
@@ -113,15 +144,6 @@ export async function openWorkers(
       batch.settled(event.index)
     },
     end: (isWhole) => batch.end(isWhole),
-    reading() {
-      const { begun, waiting } = executor.snapshot()
-      const wait = { reason: "a worker", calls: waiting }
-      return { name: "workers", isRemote: true, inFlight: begun, waiting: waiting > 0 ? [wait] : [], limits: {} }
-    },
-    close() {
-      drain.removeEventListener("abort", withdraw)
-      return executor.close()
-    },
   }
 }
 

@@ -93,6 +93,25 @@ describe.skipIf(program === undefined)("Redis is gone", () => {
     }, 120_000)
   }
 
+  test("a run of several columns says once that Redis is gone, and once that it is back; of a worker's quotas one does", async () => {
+    const { vendor } = await countingVendor({ latency: { baseMs: 200, perOutputTokenMs: 0 } })
+    const { folder, args } = place(30, vendor.url)
+    const worker = await workerAt(vendor.url, folder)
+    const run = startRun([...args, "-m", "openai-compatible:y"], folder)
+    await until(() => vendor.stats().answered >= 12)
+    await server.restart()
+    process.kill(server.pid, "SIGSTOP")
+    await until(() => worker.said().includes("not answered since") && run.said().includes("not answered since"))
+    process.kill(server.pid, "SIGCONT")
+    expect((await run.ended).code).toBe(0)
+    for (const once of [/^Redis has not answered since/gm, /^Redis answers again/gm])
+      expect(run.said().match(once)).toHaveLength(1)
+    // Jobs are one thing and the quotas another.
+    for (const once of [/Redis (does not answer|cannot be reached)/g, /: \S+: Redis answers again/g])
+      expect((worker.said().match(once) ?? []).length).toBeLessThanOrEqual(1)
+    await vendor.stop()
+  }, 60_000)
+
   test("a blip is waited for: what a worker is at is told, and it ends then", async () => {
     const { vendor, calls } = await countingVendor({ latency: { baseMs: 300, perOutputTokenMs: 0 } })
     const { folder, args } = place(24, vendor.url)
