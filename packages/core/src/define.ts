@@ -20,7 +20,7 @@ import {
   type StageList,
 } from "./model/pipeline.ts"
 import type { OnError } from "./ports/executor.ts"
-import type { Runtime } from "./ports/runtime.ts"
+import { type Runtime, runtimeChecks } from "./ports/runtime.ts"
 import { sequentialRuntime } from "./run/sequential-runtime.ts"
 import type { SharedCheck, StandardSchema } from "./model/shared-check.ts"
 import { createStep, type StepOptions } from "./model/step.ts"
@@ -192,6 +192,7 @@ export interface Define {
  * ```
  */
 export function createDefine(runtime: Runtime): Define {
+  checkOptions("createDefine", runtime, runtimeChecks)
   return <Shared>(
     schema?: StandardSchema<unknown>,
     options: { readonly check?: SharedCheck["at"] } = {},

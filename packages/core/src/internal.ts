@@ -1,6 +1,7 @@
 // What the other packages of Sluice share with core, and nobody else should build on.
 export { boundedText } from "./ports/bounded-text.ts"
 export { failurePolicy, type FailurePolicy } from "./items/failure-policy.ts"
+export { wrongCost } from "./cost.ts"
 export { isPromiseLike } from "./maybe-promise.ts"
 export {
   abortSignal,
@@ -33,7 +34,18 @@ export {
   text,
   wrongName,
 } from "./options.ts"
-export { checkLimiter, concurrency, itemChecks, onError, order, policyChecks, retry } from "./items/item-checks.ts"
+export {
+  checkLimiter,
+  checkMap,
+  concurrency,
+  itemChecks,
+  mapChecks,
+  onError,
+  order,
+  placeChecks,
+  policyChecks,
+  retry,
+} from "./items/item-checks.ts"
 export { OneItem } from "./items/one-item.ts"
 export { hashText } from "./hash-text.ts"
 export { InnerScope } from "./scope/inner-scope.ts"

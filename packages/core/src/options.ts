@@ -22,11 +22,22 @@ export type Shape<T> = { readonly [Key in keyof Required<T>]: Check }
  * @throws SluiceError `invalid-option`: `where: path must be … (got …).`, or the name that is unknown with the nearest that is known.
  */
 export function checkOptions<T extends object>(where: string, options: T, shape: Shape<NoInfer<T>>): void {
+  const wrong = wrongOption(where, options, shape)
+  if (wrong) throw wrong
+}
+
+/** The error of options that are not as `shape` wants them. */
+export function wrongOption<T extends object>(
+  where: string,
+  options: T,
+  shape: Shape<NoInfer<T>>,
+): SluiceError | undefined {
   const fault = fields(shape)(options)
-  if (!fault) return
+  if (!fault) return undefined
   const { path, wanted, got, known = [] } = fault
-  if (wanted !== undefined) throw invalidOption(where, path || "options", wanted, got)
-  throw unknownOption(where, path, known, got)
+  return wanted === undefined
+    ? unknownOption(where, path, known, got)
+    : invalidOption(where, path || "options", wanted, got)
 }
 
 /** The error of an option that there is not: which was meant, if one is near, else which there are. */

@@ -1,4 +1,4 @@
-import { define } from "@sluice/core"
+import { createDefine, define, runPlace, sequentialExecutor, sequentialRuntime, type SluiceEvent } from "@sluice/core"
 import { expect, test } from "vitest"
 
 const { step, batch, flow, batchFlow, pipeline } = define<object>()
@@ -7,6 +7,9 @@ const one = batch({ name: "one", prep: () => [1], exec: (n) => n })
 const two = batch({ name: "two", exec: (n: number) => n })
 const exec = (): number => 1
 const prep = (): number[] => [1]
+
+const place = { path: "one", visit: 0, runId: "run", params: {} }
+const options = { runtime: sequentialRuntime }
 
 /** As a program writes them that no compiler has seen. */
 test.each<[string, () => unknown, string]>([
@@ -89,4 +92,42 @@ test("a run's options", async () => {
   await expect(node.run({}, { priority: "high" } as never)).rejects.toThrow(
     'run: priority must be a number (got "high").',
   )
+})
+
+test.each<[string, () => unknown, string]>([
+  [
+    "createDefine",
+    () => createDefine({ ...sequentialRuntime, randm: 1 } as never),
+    'createDefine: unknown option "randm". Did you mean "random"?',
+  ],
+  [
+    "a map of an executor",
+    () => sequentialExecutor.map([1], { attempt: exec }, { onErorr: "collect" } as never),
+    'executor.map: unknown option "onErorr". Did you mean "onError"?',
+  ],
+  [
+    "the work of one",
+    () => sequentialExecutor.map([1], { attempt: exec, setled: exec } as never, {}),
+    'executor.map: unknown option "setled". Did you mean "settled"?',
+  ],
+])("%s", (_name, make, message) => {
+  expect(make).toThrow(message)
+})
+
+test("runPlace", async () => {
+  await expect(runPlace(one, { ...place, visits: 1 } as never, 1, 0, options)).rejects.toThrow(
+    'runPlace: unknown option "visits". Did you mean "visit"?',
+  )
+  await expect(runPlace(one, place, 1, 0, { ...options, signl: 1 } as never)).rejects.toThrow(
+    'runPlace: unknown option "signl". Did you mean "signal"?',
+  )
+})
+
+test("spend: an amount that is none fails its item, and counts nowhere", async () => {
+  const events: SluiceEvent[] = []
+  const node = step({ name: "node", exec: (_, { spend }) => spend({ usd: 1, inputToken: 5 } as never) })
+  await expect(node.run({}, { onEvent: (event) => void events.push(event) })).rejects.toThrow(
+    'spend: unknown option "cost.inputToken". Did you mean "inputTokens"?',
+  )
+  expect(events.filter(({ type }) => type === "usage")).toEqual([])
 })

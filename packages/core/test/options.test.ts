@@ -21,6 +21,7 @@ import {
   text,
   wrongName,
 } from "../src/options.ts"
+import { wrongCost } from "../src/cost.ts"
 
 interface Options {
   name: string
@@ -147,5 +148,27 @@ test("of options that come with every call the names are looked at", () => {
     code: "invalid-option",
     message: 'admit: unknown option "maxWait". Did you mean "maxWaitMs"?',
     details: { path: "maxWait", got: 5 },
+  })
+})
+
+describe("a cost", () => {
+  it.each([{}, { requests: 0 }, { inputTokens: 5, outputTokens: undefined, usd: 0.5 }])("%j passes", (cost) => {
+    expect(wrongCost("admit", "cost", cost as never)).toBeUndefined()
+  })
+
+  it.each<[unknown, string]>([
+    [{ inputTokens: 5, outputToken: 3 }, 'unknown option "cost.outputToken". Did you mean "outputTokens"?'],
+    [{ usd: Number.NaN }, "cost.usd must be a number from 0 up (got NaN)."],
+    [{ requests: 1, usd: -1 }, "cost.usd must be a number from 0 up (got -1)."],
+    [{ inputTokens: Infinity }, "cost.inputTokens must be a number from 0 up (got Infinity)."],
+    [{ inputTokens: "900" }, 'cost.inputTokens must be a number from 0 up (got "900").'],
+    [{ usd: null }, "cost.usd must be a number from 0 up (got null)."],
+    [900, "cost must be an object (got 900)."],
+    [null, "cost must be an object (got null)."],
+  ])("%j is none", (cost, message) => {
+    expect(wrongCost("admit", "cost", cost as never)).toMatchObject({
+      code: "invalid-option",
+      message: `admit: ${message}`,
+    })
   })
 })

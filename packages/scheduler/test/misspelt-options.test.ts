@@ -4,8 +4,11 @@ import {
   bottleneckLimiter,
   createQuota,
   keyed,
+  LocalLedger,
   mapAll,
+  parallelExecutor,
   parallelMap,
+  quotaOn,
   retryBudget,
   semaphore,
   systemClock,
@@ -16,6 +19,7 @@ import { expect, test } from "vitest"
 
 const map = (options: object): unknown => parallelMap([1], (n) => n, options)
 const two = semaphore({ limit: 2 })
+const executor = parallelExecutor(systemClock, systemRandom)
 
 /** As a program writes them that no compiler has seen. */
 test.each<[string, () => unknown, string]>([
@@ -95,6 +99,32 @@ test.each<[string, () => unknown, string]>([
     () => createQuota({}).retune({ maxQueue: 5 } as never),
     'quota.retune: unknown option "maxQueue". Known: requestsPerSecond',
   ],
+  [
+    "quotaOn",
+    () => quotaOn(new LocalLedger(), { weight: {} } as never),
+    'quotaOn: unknown option "weight". Did you mean "weights"?',
+  ],
+  [
+    "LocalLedger",
+    () => new LocalLedger({ budgetUSD: 5 } as never),
+    'LocalLedger: unknown option "budgetUSD". Did you mean "budgetUsd"?',
+  ],
+  ["its rate of 0", () => new LocalLedger({ requestsPerMinute: 0 }), "LocalLedger: requestsPerMinute must be"],
+  [
+    "a map of an executor",
+    () => executor.map([1], { attempt: (n) => n }, { concurency: 2 } as never),
+    'executor.map: unknown option "concurency". Did you mean "concurrency"?',
+  ],
+  [
+    "its concurrency of 0",
+    () => executor.map([1], { attempt: (n) => n }, { concurrency: 0 }),
+    "executor.map: concurrency must be",
+  ],
+  [
+    "the work of one",
+    () => executor.map([1], { attempt: (n: number) => n, polcy: {} } as never, {}),
+    'executor.map: unknown option "polcy". Did you mean "policy"?',
+  ],
 ])("%s", (_name, make, message) => {
   expect(make).toThrow(message)
 })
@@ -114,10 +144,19 @@ test.each(Object.entries(limiters))("admit and tryAdmit of %s", async (_name, li
   const asked: object = { maxWait: 5 }
   await expect(limiter.admit({}, asked)).rejects.toThrow(option)
   expect(() => limiter.tryAdmit({}, asked)).toThrow(option)
-  const amount = 'admit\'s cost: unknown option "inputToken". Did you mean "inputTokens"?'
-  const cost: object = { inputToken: 5 }
-  await expect(limiter.admit(cost)).rejects.toThrow(amount)
-  expect(() => limiter.tryAdmit(cost)).toThrow(amount)
+  const amount = ': unknown option "cost.inputToken". Did you mean "inputTokens"?'
+  for (const cost of [{ inputToken: 5 }, { requests: 1, outputTokens: 5, inputToken: 5 }] as object[]) {
+    await expect(limiter.admit(cost)).rejects.toThrow(amount)
+    expect(() => limiter.tryAdmit(cost)).toThrow(amount)
+  }
+  const certain: object = { certain: { outputToken: 5 } }
+  await expect(limiter.admit({}, certain)).rejects.toThrow('unknown option "certain.outputToken"')
+})
+
+test("quota.close", async () => {
+  await expect(createQuota().close({ rejects: true } as never)).rejects.toThrow(
+    'quota.close: unknown option "rejects". Did you mean "reject"?',
+  )
 })
 
 test("semaphore.use", async () => {

@@ -1,5 +1,8 @@
 import type { ItemPolicy } from "./item-policy.ts"
+import { OneItem } from "./one-item.ts"
 import {
+  abortSignal,
+  anything,
   be,
   between,
   callable,
@@ -11,12 +14,15 @@ import {
   limiter,
   milliseconds,
   needed,
+  number,
   objectOr,
   oneOf,
   positive,
+  recordOf,
   type Shape,
+  text,
 } from "../options.ts"
-import type { ItemOptions, OnError } from "../ports/executor.ts"
+import type { ItemOptions, ItemPlace, ItemWork, MapOptions, OnError } from "../ports/executor.ts"
 import type { Backoff, RetryOptions } from "../ports/ports.ts"
 
 /** What a node is called in errors about its options. */
@@ -90,3 +96,38 @@ export const onError: Check = objectOr(
     (value) => value === "stop" || value === "collect",
   ),
 )
+
+/** What a map takes about all its items. */
+export const mapChecks: Shape<MapOptions> = {
+  concurrency,
+  order,
+  onError,
+  reorderWindow: count(),
+  priority: number,
+  signal: abortSignal,
+}
+
+export const placeChecks: Shape<ItemPlace> = {
+  path: needed(text),
+  visit: needed(count(0)),
+  runId: needed(text),
+  params: needed(recordOf(anything)),
+}
+
+const workChecks: Shape<ItemWork<never, never>> = {
+  attempt: needed(callable),
+  policy: fields(itemChecks),
+  open: callable,
+  known: callable,
+  attempted: callable,
+  settled: callable,
+  dropped: callable,
+  place: fields(placeChecks),
+}
+
+/** What an executor is asked by hand or for a batch. One item comes from core itself, and for each of many. */
+export function checkMap<I, O>(source: object, work: ItemWork<I, O>, options: MapOptions): void {
+  if (source instanceof OneItem) return
+  checkOptions("executor.map", work, workChecks)
+  checkOptions("executor.map", options, mapChecks)
+}

@@ -1,6 +1,7 @@
 import { SluiceError } from "../errors.ts"
 import type { Executor, ItemOptions, ItemWork, MapOptions } from "../ports/executor.ts"
 import { failurePolicy } from "./failure-policy.ts"
+import { checkMap } from "./item-checks.ts"
 import type { Outcome } from "../outcome.ts"
 import { Scope } from "../scope/scope.ts"
 import { currentScope, runInScope, type TaskScope } from "../scope/task-scope.ts"
@@ -15,8 +16,11 @@ import { currentScope, runInScope, type TaskScope } from "../scope/task-scope.ts
  * ```
  */
 export const sequentialExecutor: Executor = {
-  // Items belong to the scope that called, not to the one that takes them.
-  map: (source, work, options) => runAll(source, work, options, currentScope()),
+  map(source, work, options) {
+    checkMap(source, work, options)
+    // Items belong to the scope that called, not to the one that takes them.
+    return runAll(source, work, options, currentScope())
+  },
 }
 
 async function* runAll<I, O>(

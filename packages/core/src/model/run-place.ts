@@ -1,17 +1,31 @@
 import { SluiceError } from "../errors.ts"
+import { placeChecks } from "../items/item-checks.ts"
 import { reportAttempt } from "../items/item-work.ts"
 import { observedAttempt } from "../items/observed-attempt.ts"
 import { runOne } from "../items/run-one.ts"
+import { abortSignal, callable, checkOptions, fields, needed, type Shape } from "../options.ts"
 import type { Outcome } from "../outcome.ts"
 import type { ItemPlace } from "../ports/executor.ts"
 import type { EventSink } from "../ports/event-sink.ts"
-import type { Runtime } from "../ports/runtime.ts"
+import { type Runtime, runtimeChecks } from "../ports/runtime.ts"
 import type { Frame } from "../run/frame.ts"
 import { currentScope } from "../scope/task-scope.ts"
 import { stamped } from "../run/stamped.ts"
 import { Work } from "../scope/work.ts"
 import { type BatchNode, stage } from "./batch.ts"
 import { inside, type Node } from "./node.ts"
+
+interface PlaceOptions {
+  readonly runtime: Runtime
+  readonly signal?: AbortSignal
+  readonly onEvent?: EventSink
+}
+
+const optionChecks: Shape<PlaceOptions> = {
+  runtime: needed(fields(runtimeChecks)),
+  signal: abortSignal,
+  onEvent: callable,
+}
 
 /**
  * Does one item of a batch inside `root`, away from the run that it belongs to: all its attempts and its fallback, in this process.
@@ -36,8 +50,10 @@ export async function runPlace(
   place: ItemPlace,
   item: unknown,
   index: number,
-  options: { readonly runtime: Runtime; readonly signal?: AbortSignal; readonly onEvent?: EventSink },
+  options: PlaceOptions,
 ): Promise<Outcome<unknown>> {
+  checkOptions("runPlace", place, placeChecks)
+  checkOptions<PlaceOptions>("runPlace", options, optionChecks)
   const { runtime, onEvent, signal = new AbortController().signal } = options
   const { name, [stage]: part } = find(root, place.path)
   const { exec, policy } = part.task

@@ -1,4 +1,5 @@
 import type { Executor } from "./executor.ts"
+import { clock, having, needed, random, type Shape } from "../options.ts"
 import type { Clock, Random } from "./ports.ts"
 
 /** What the model needs from outside. `define` of the `sluice` package brings the real one. */
@@ -6,4 +7,10 @@ export interface Runtime {
   readonly clock: Clock
   readonly random: Random
   readonly executor: Executor
+}
+
+export const runtimeChecks: Shape<Runtime> = {
+  clock: needed(clock),
+  random: needed(random),
+  executor: needed(having("an Executor", "map")),
 }

@@ -1,4 +1,4 @@
-import { addCosts, type Cost } from "../cost.ts"
+import { addCosts, type Cost, wrongCost } from "../cost.ts"
 import type { ItemContext } from "./context.ts"
 import { type Frame, nodePath } from "../run/frame.ts"
 import type { LaneScope } from "../model/lane.ts"
@@ -98,6 +98,8 @@ export class Work extends Scope implements ItemContext {
   // Getters, so that `async (text, { spend }) => ...` works without a closure per context.
   override get spend(): (cost: Cost, told?: EventSink) => void {
     return (cost, told) => {
+      const wrong = wrongCost("spend", "cost", cost)
+      if (wrong) throw wrong
       this.item.spent = addCosts(this.item.spent ?? {}, cost)
       const { run } = this.frame
       if (told === undefined || told !== run.sink) run.emit?.({ type: "usage", cost, ...this.span })

@@ -3,7 +3,7 @@ import type { Ask, Block, Ledger, Oversize, SentCall, Taken, Consequence } from 
 import { credible } from "./credible.ts"
 import { LedgerState } from "./state.ts"
 import { QuotaLearning } from "./learning.ts"
-import type { QuotaLimits, QuotaOptions } from "../quota/options.ts"
+import { checkQuotaOptions, type QuotaLimits, type QuotaOptions } from "../quota/options.ts"
 import { snapshotOf } from "./snapshot-of.ts"
 import { type LedgerSnapshot } from "../quota/snapshot.ts"
 import { systemClock, systemRandom } from "../runtime/system-clock.ts"
@@ -22,6 +22,7 @@ export class LocalLedger implements Ledger {
   readonly #learning: QuotaLearning
 
   constructor(options: QuotaOptions = {}) {
+    checkQuotaOptions("LocalLedger", options)
     const clock = options.clock ?? systemClock
     const random = options.random ?? systemRandom
     this.#state = new LedgerState(options, clock.now(), clock.wallNow())

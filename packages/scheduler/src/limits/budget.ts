@@ -29,11 +29,6 @@ export interface Budget {
   weighMs(amount: number): number
 }
 
-/** Whether its amounts are numbers from 0 up: one that is not would make every later sum wrong. */
-export function isCost({ requests = 1, inputTokens = 0, outputTokens = 0, usd = 0 }: Cost): boolean {
-  return requests >= 0 && inputTokens >= 0 && outputTokens >= 0 && usd >= 0
-}
-
 /** How much of `dimension` a cost takes. */
 export function amountOf(cost: Cost, dimension: Dimension): number {
   switch (dimension) {

@@ -1,18 +1,14 @@
 import type { AttemptContext, AttemptEnd, Clock, ItemOptions, MapOptions, Outcome, Random } from "@sluice/core"
 import {
-  abortSignal,
   callable,
   checkArgument,
   checkLimiter,
   checkOptions,
   clock,
   concurrency,
-  count,
   iterable,
   itemChecks,
-  number,
-  onError,
-  order,
+  mapChecks,
   random,
   type Shape,
 } from "@sluice/core/internal"
@@ -44,12 +40,7 @@ export const defaultReorderWindow: number = 4_096
 
 const checks: Shape<ParallelMapOptions<never, never>> = {
   ...itemChecks,
-  concurrency,
-  order,
-  onError,
-  reorderWindow: count(),
-  priority: number,
-  signal: abortSignal,
+  ...mapChecks,
   onAttempt: callable,
   clock,
   random,

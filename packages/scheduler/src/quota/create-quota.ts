@@ -22,8 +22,8 @@ import type { Quota } from "./quota.ts"
  * ```
  */
 export function createQuota(options: QuotaOptions = {}): Quota {
-  checkQuotaOptions(options)
-  return quotaOn(new LocalLedger(options), options)
+  checkQuotaOptions("createQuota", options)
+  return new LiveQuota(new LocalLedger(options), options)
 }
 
 /**
@@ -36,5 +36,6 @@ export function createQuota(options: QuotaOptions = {}): Quota {
  * ```
  */
 export function quotaOn(ledger: Ledger, options: QuotaOptions = {}): Quota {
+  checkQuotaOptions("quotaOn", options)
   return new LiveQuota(ledger, options)
 }

@@ -1,7 +1,4 @@
-import { type AdmitOptions, type Cost, SluiceError } from "@sluice/core"
-import { invalidOption } from "@sluice/core/internal"
-import { isCost } from "../limits/budget.ts"
-import { wrongAsk } from "../queue/wrong-ask.ts"
+import { SluiceError } from "@sluice/core"
 import { round, seconds } from "./telling/in-words.ts"
 
 const dollars = (usd: number): string => Math.max(0, usd).toFixed(4)
@@ -23,13 +20,6 @@ export function oversize(
   return new SluiceError("cost-exceeds-limit", `${quota}: this call ${why}`, {
     details: { limit: name, amount, largest },
   })
-}
-
-/** What is wrong with a call: an amount that is no number from 0 up, or a name. */
-export function wrongCall(quota: string, cost: Cost, options: AdmitOptions | undefined): SluiceError | undefined {
-  if (isCost(cost)) return wrongAsk(cost, options)
-  const [path, got] = Object.entries(cost).find(([, amount]) => !(amount >= 0)) ?? ["cost", cost]
-  return invalidOption(quota, `cost.${path}`, "a number from 0 up", got)
 }
 
 export function queueFull(quota: string, maxQueue: number): SluiceError {

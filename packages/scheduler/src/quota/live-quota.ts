@@ -24,6 +24,7 @@ import { QuotaEvents } from "./telling/quota-events.ts"
 import { QuotaWarnings } from "./telling/quota-warnings.ts"
 import { checkRetune, mergeTold, quotaDefaults, type QuotaLimits, type QuotaOptions } from "./options.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
+import { wrongAsk } from "../queue/wrong-ask.ts"
 import type { QuotaSnapshot, WaitExplanation } from "./snapshot.ts"
 import { Alarm } from "../runtime/alarm.ts"
 import { systemClock } from "../runtime/system-clock.ts"
@@ -78,7 +79,7 @@ export class LiveQuota implements Quota {
   }
 
   tryAdmit(cost: Cost = oneRequest, options?: AdmitOptions): Permit | undefined {
-    const wrong = errors.wrongCall(this.name, cost, options)
+    const wrong = wrongAsk(cost, options, this.name)
     if (wrong) throw wrong
     if ((this.#queue.size > 0 && sends(cost)) || this.#ended.error() || options?.signal?.aborted) return undefined
     const nowMs = this.#clock.now()
@@ -87,7 +88,7 @@ export class LiveQuota implements Quota {
   }
 
   admit(cost: Cost = oneRequest, options?: AdmitOptions): Promise<Permit> {
-    const wrong = errors.wrongCall(this.name, cost, options)
+    const wrong = wrongAsk(cost, options, this.name)
     if (wrong) return Promise.reject(wrong)
     const scope = currentScope()
     const signal = options?.signal ?? scope?.signal
@@ -133,7 +134,7 @@ export class LiveQuota implements Quota {
   }
 
   async close(options: { readonly reject?: boolean } = {}): Promise<void> {
-    const done = this.#ended.close()
+    const done = this.#ended.close(options)
     if (options.reject) this.#failQueue(errors.closed(this.name))
     this.#finishClosing()
     await done
@@ -197,10 +198,7 @@ export class LiveQuota implements Quota {
 
   /** Admits whoever fits, in fair order, then sleeps until the first of the rest may fit. */
   #dispatch(): void {
-    if (this.#dispatching) {
-      this.#again = true
-      return
-    }
+    if (this.#dispatching) return void (this.#again = true)
     this.#dispatching = true
     do {
       this.#again = false

@@ -163,9 +163,9 @@ const quotaChecks: Shape<QuotaOptions> = {
 }
 
 /** Checks options once; the error names path, wanted and got. */
-export function checkQuotaOptions(options: QuotaOptions): void {
-  checkOptions("createQuota", options, quotaChecks)
-  checkToldOnce("createQuota", options)
+export function checkQuotaOptions(where: string, options: QuotaOptions): void {
+  checkOptions(where, options, quotaChecks)
+  checkToldOnce(where, options)
 }
 
 /** Checks what a running quota is told, beside what it was told before. */

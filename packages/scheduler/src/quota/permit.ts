@@ -1,4 +1,5 @@
 import type { Settlement, Cost, Permit, TaskScope } from "@sluice/core"
+import { wrongCost } from "@sluice/core/internal"
 import type { SentCall, Taken } from "./ledger.ts"
 
 /** Whoever hands out permits and takes them back. */
@@ -53,6 +54,9 @@ export class LivePermit implements Permit, SentCall {
     const issuer = this.#issuer
     if (!issuer) return
     this.#issuer = undefined
-    issuer.settled(this, end)
+    const wrong = end.actual && wrongCost("settle", "actual", end.actual)
+    // What was estimated counts in its place, and nobody waits for this permit for ever.
+    issuer.settled(this, wrong ? { ...end, actual: undefined } : end)
+    if (wrong) throw wrong
   }
 }

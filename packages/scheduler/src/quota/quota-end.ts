@@ -1,4 +1,5 @@
 import type { Clock, SluiceError } from "@sluice/core"
+import { checkOptions, flag } from "@sluice/core/internal"
 import * as errors from "./errors.ts"
 
 /** Why a quota admits nothing any more: it is being closed, or waiting does not help, for good or until a known moment. */
@@ -36,7 +37,8 @@ export class QuotaEnd {
   }
 
   /** Begins to close. Resolves once nobody waits and no permit is held. */
-  close(): Promise<void> {
+  close(options: { readonly reject?: boolean }): Promise<void> {
+    checkOptions<{ reject?: boolean }>(`${this.#quota}.close`, options, { reject: flag })
     if (!this.#closing) {
       let resolve!: () => void
       const done = new Promise<void>((settle) => (resolve = settle))

@@ -1,5 +1,5 @@
 import { currentScope, type Clock, type Executor, type Random, type Runtime } from "@sluice/core"
-import { OneItem } from "@sluice/core/internal"
+import { checkMap, OneItem } from "@sluice/core/internal"
 import { itemPlan } from "../item/plan.ts"
 import { Mapping } from "../map/mapping.ts"
 import { singleMap } from "../map/single-map.ts"
@@ -17,10 +17,12 @@ import { systemClock, systemRandom } from "./system-clock.ts"
  */
 export function parallelExecutor(clock: Clock, random: Random): Executor {
   return {
-    map: (source, work, options) =>
-      source instanceof OneItem
-        ? singleMap(source.item, itemPlan(work, clock, random), options, currentScope())
-        : new Mapping(source, work, options, clock, random),
+    map(source, work, options) {
+      if (source instanceof OneItem)
+        return singleMap(source.item, itemPlan(work, clock, random), options, currentScope())
+      checkMap(source, work, options)
+      return new Mapping(source, work, options, clock, random)
+    },
   }
 }
 

@@ -344,19 +344,45 @@ describe("life of a quota", () => {
 
 describe("a cost that is no cost", () => {
   const kinds = ["bucket", "sliding", "fixed"] as const
-  const wrong = [{ inputTokens: Number.NaN }, { inputTokens: -1_000 }, { requests: -1 }, { usd: Number.NaN }]
+  const wrong = [
+    { inputTokens: Number.NaN },
+    { inputTokens: -1_000 },
+    { requests: -1 },
+    { usd: Number.NaN },
+    // Beside a known amount that is right.
+    { inputTokens: 1, usd: -1 },
+    { inputTokens: "10" as never, outputTokens: Number.NaN },
+  ]
 
   it.each(kinds.flatMap((kind) => wrong.map((cost) => [kind, cost] as const)))(
     "%s: %j is refused in words, and changes nothing for those behind it",
     async (kind, cost) => {
       const { clock, quota } = setUp({ inputTokensPerMinute: { limit: 10, kind } })
       const before = quota.snapshot()
-      await expect(quota.admit(cost)).rejects.toThrow(/^quota: cost\.\w+ must be a number from 0 up \(got (NaN|-1)/)
+      await expect(quota.admit(cost)).rejects.toThrow(
+        /^quota: cost\.\w+ must be a number from 0 up \(got (NaN|-1|"10")/,
+      )
       expect(() => quota.tryAdmit(cost)).toThrow("from 0 up")
       expect(quota.snapshot()).toEqual(before)
       const all = parallelMap([1, 2], async (item) => item, { limiter: quota, cost: () => ({ inputTokens: 10 }) })
       expect(await clock.run(Array.fromAsync(all.values()))).toEqual([1, 2])
       expect(clock.now()).toBeGreaterThanOrEqual(60_000)
+    },
+  )
+
+  it.each([
+    [{ inputTokns: 5 }, 'settle: unknown option "actual.inputTokns". Did you mean "inputTokens"?'],
+    [{ inputTokens: 3, usd: Number.NaN }, "settle: actual.usd must be a number from 0 up (got NaN)."],
+    [{ inputTokens: -5 }, "settle: actual.inputTokens must be a number from 0 up (got -5)."],
+  ])(
+    "told as what a call took, %j: the call is settled at its estimate, and its caller hears of it",
+    async (actual, message) => {
+      const { quota } = setUp({ inputTokensPerMinute: { limit: 10, kind: "fixed" }, budgetUsd: 1, concurrency: 1 })
+      const permit = await quota.admit({ inputTokens: 8, usd: 0.5 })
+      expect(() => permit.settle({ outcome: "success", actual } as never)).toThrow(message)
+      expect(quota.snapshot()).toMatchObject({ inFlight: 0, limits: [{ level: 1 }, { level: 2 }, { level: 0.5 }] })
+      permit.settle({ outcome: "success", actual: { inputTokens: 1 } })
+      expect(quota.snapshot()).toMatchObject({ limits: [{ level: 1 }, { level: 2 }, { level: 0.5 }] })
     },
   )
 

@@ -1,0 +1,54 @@
+import { expect, test, vi } from "vitest"
+import { type OptionParameter, optionParameters } from "./option-parameters.ts"
+import { callers, exempt, loose, needed, ports } from "./strict-callers.ts"
+
+// Whatever a package exports that takes an object of options refuses a name that is none of them, and names the nearest one.
+
+vi.setConfig({ testTimeout: 120_000 })
+
+const all = optionParameters(new Set(Object.keys(ports)))
+const isExempt = (parameter: string): boolean => Object.keys(exempt).some((known) => parameter.includes(known))
+const asked = all.filter(({ parameter }) => !isExempt(parameter))
+const named = [...new Set(asked.map(({ parameter }) => parameter))]
+
+test("each parameter that takes options has a caller here, and each caller a parameter", () => {
+  expect(named.length).toBeGreaterThan(100)
+  expect(named.filter((parameter) => !(parameter in callers) && !loose.has(parameter))).toEqual([])
+  expect([...Object.keys(callers), ...loose].filter((parameter) => !named.includes(parameter))).toEqual([])
+})
+
+test("what is exempt is there", () => {
+  const unused = (known: string): boolean => !all.some(({ parameter }) => parameter.includes(known))
+  expect(Object.keys(exempt).filter(unused)).toEqual([])
+})
+
+const nameOf = ({ parameter, at }: OptionParameter): string => [parameter, ...at].join(".")
+const tried = asked.filter(({ parameter }) => parameter in callers).map((one) => [nameOf(one), one] as const)
+
+test.each(tried)("%s", async (_name, { parameter, at, options }) => {
+  for (const option of options) {
+    const misspelt = `${option[0]}_${option.slice(1)}`
+    const given = at.reduceRight<object>(
+      (inside, step) =>
+        step === "[]" ? [inside] : { [step === "{}" ? "some" : step]: { ...needed[step], ...inside } },
+      { [misspelt]: 1 },
+    )
+    const path = [...at.map((step) => ({ "[]": "0", "{}": "some" })[step] ?? step), misspelt].join(".")
+    const outcome = await outcomeOf(async () => await callers[parameter]!(given as never))
+    expect(outcome, `${option} of ${parameter}`).toMatchObject({ code: "invalid-option" })
+    expect(`${(outcome as Error).message} `).toMatch(
+      RegExp(`unknown option "(\\w+\\.)?${path.replaceAll(".", "\\.")}". Did you mean "${option}"\\? `),
+    )
+  }
+})
+
+/** What it throws, rejects with, or gives first. */
+async function outcomeOf(call: () => Promise<unknown>): Promise<unknown> {
+  try {
+    const result = await call()
+    const items = result as Partial<AsyncIterable<unknown>> | undefined
+    return items?.[Symbol.asyncIterator] ? await items[Symbol.asyncIterator]!().next() : result
+  } catch (error) {
+    return error
+  }
+}
