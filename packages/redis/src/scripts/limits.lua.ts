@@ -47,7 +47,8 @@ local function earliest(l, a, now, f, extra)
     return now + missing * l.w / (l.lim * f)
   end
   local cap = l.kd == 'total' and l.lim or l.lim * f
-  local need = min(a, cap) - (cap - l.u)
+  -- Between a reset and the moment at which it is sure to be past, a call may count in either window: it must fit with both.
+  local need = min(a, cap) - (cap - l.u - (l.kd == 'fixed' and now >= l.z and l.nx or 0))
   if l.kd == 'total' then if a <= l.lim - l.u + 1e-9 then return now end; return nil end
   if need <= 1e-6 then return now end
   if l.kd == 'fixed' then

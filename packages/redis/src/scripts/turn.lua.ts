@@ -174,6 +174,11 @@ for from = 0, #W - 1, 6 do
       if at[i] > t then t = at[i]; by = l.nm end
     end
   end
+  -- What another limit dates beyond a reset must fit there.
+  for i = 1, #L do
+    local l = L[i]
+    if not blocked and l.kd == 'fixed' and needs[i] > 0 and t > now and t >= l.z and l.nx + needs[i] > max(l.lim * s.f, l.nx > 0 and 0 or needs[i]) + 1e-6 then blocked = l end
+  end
   if blocked then
     retry = 1000; by = blocked.nm
     if blocked.kd == 'total' then if amount(blocked, W, from) > blocked.lim - blocked.u + blocked.o + 1e-9 then by = '!' .. by end

@@ -28,8 +28,11 @@ export function toldLimits(options: QuotaOptions, label: string, clock: Clock): 
     const { kind, burst, resetAt }: Partial<RateOptions> = typeof given === "object" ? given : {}
     const isDay = windowMs >= dayMs
     const resetWall = resetAt ?? (isDay ? (Math.floor(clock.wallNow() / dayMs) + 1) * dayMs : undefined)
+    // In the moment of a reset, until the next one.
     const untilReset =
-      resetWall === undefined ? undefined : (((resetWall - clock.wallNow()) % windowMs) + windowMs) % windowMs
+      resetWall === undefined
+        ? undefined
+        : (((resetWall - clock.wallNow()) % windowMs) + windowMs) % windowMs || windowMs
     told.push({
       id: `${dimension}/${windowMs}`,
       nm: name,
