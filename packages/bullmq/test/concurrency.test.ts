@@ -2,14 +2,15 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { createDefine } from "@sluice/core"
 import { systemRuntime } from "@sluice/scheduler"
 import { expect, onTestFinished, test } from "vitest"
-import { findServer, startServer } from "../../redis/test/redis-server.ts"
+import { startServer } from "../../redis/test/redis-server.ts"
+import { findOwnServer } from "../../redis/test/suite-server.ts"
 import { bullExecutor } from "../src/bull-executor.ts"
 import { bullWorker } from "../src/bull-worker.ts"
 
-const program = findServer()
+const program = findOwnServer()
 
 /** Jobs smaller than the worker's places, and larger. */
-test.skipIf(program === undefined || program.includes("://")).each([
+test.skipIf(program === undefined).each([
   [3, 1],
   [3, 10],
   [8, 2],

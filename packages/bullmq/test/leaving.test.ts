@@ -1,21 +1,18 @@
 import { createDefine } from "@sluice/core"
 import { createQuota, systemRuntime } from "@sluice/scheduler"
-import { afterAll, beforeAll, expect, test } from "vitest"
-import { findServer, type RedisServer, startServer } from "../../redis/test/redis-server.ts"
+import { expect, test } from "vitest"
+import { findServer } from "../../redis/test/redis-server.ts"
+import { suiteServer } from "../../redis/test/suite-server.ts"
 import { bullExecutor } from "../src/bull-executor.ts"
 import { bullWorker } from "../src/bull-worker.ts"
 
 const program = findServer()
-let server: RedisServer | undefined
-beforeAll(async () => {
-  server = program === undefined ? undefined : await startServer(program)
-})
-afterAll(() => server?.stop())
+const server = suiteServer(program)
 
 test.skipIf(program === undefined)(
   "a worker that is closed finishes what has its permit, and leaves what waits for one to another worker",
   async () => {
-    const connection = { url: server!.url }
+    const connection = { url: server.url }
     const { batch } = createDefine(systemRuntime)<{ done?: string[] }>()
     const done: string[] = []
     const flowOf = (who: string, quota: ReturnType<typeof createQuota>, mayEnd: Promise<unknown>, begun = () => {}) =>

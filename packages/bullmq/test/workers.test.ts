@@ -6,8 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises"
 import type { SluiceEvent } from "@sluice/core"
 import { Queue, QueueEvents } from "bullmq"
 import { Redis } from "ioredis"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { findServer, type RedisServer, startServer } from "../../redis/test/redis-server.ts"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { findServer } from "../../redis/test/redis-server.ts"
+import { suiteServer } from "../../redis/test/suite-server.ts"
 import { bullExecutor, type BullExecutorOptions } from "../src/bull-executor.ts"
 import { bullWorker } from "../src/bull-worker.ts"
 import { prefix, queueName } from "../src/redis/queue-name.ts"
@@ -17,13 +18,10 @@ const program = findServer()
 
 /** Real processes and a real server. */
 describe.skipIf(program === undefined)("a batch over workers", () => {
-  let redis: RedisServer
+  const redis = suiteServer(program)
   let folder: string
   let children: ChildProcess[] = []
 
-  beforeAll(async () => {
-    redis = await startServer(program!)
-  })
   beforeEach(() => {
     folder = mkdtempSync(path.join(tmpdir(), "sluice-bullmq-"))
   })
@@ -33,7 +31,6 @@ describe.skipIf(program === undefined)("a batch over workers", () => {
     await redis.restart()
     rmSync(folder, { recursive: true, force: true })
   })
-  afterAll(() => redis?.stop())
 
   const start = async (
     file: string,

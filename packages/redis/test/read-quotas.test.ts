@@ -1,49 +1,41 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { Redis } from "ioredis"
+import { describe, expect, test } from "vitest"
 import { readQuotas, setSharedLimits, type SharedQuotaState } from "../src/read-quotas.ts"
 import { sharedQuotas } from "../src/shared-quotas.ts"
-import { findServer, type RedisServer, startServer } from "./redis-server.ts"
+import { findServer } from "./redis-server.ts"
+import { suiteServer } from "./suite-server.ts"
 
 const program = findServer()
 
 describe.skipIf(program === undefined)("what an operator sees and sets", () => {
-  let server: RedisServer
-  let redis: Redis
-  beforeAll(async () => {
-    server = await startServer(program!)
-    redis = new Redis(server.url)
-  })
-  afterAll(async () => {
-    redis?.disconnect()
-    await server?.stop()
-  })
+  const server = suiteServer(program)
 
   test("limits, members and places; a limit that is set holds for all at once, and is taken back by 0", async () => {
-    const shared = sharedQuotas({ redis })
+    const shared = sharedQuotas({ redis: server.redis })
     const quota = shared.quota("nightly", { requestsPerMinute: { limit: 600, kind: "bucket" }, concurrency: 5 })
     const permit = await quota.admit()
-    const [state] = await readQuotas(redis)
+    const [state] = await readQuotas(server.redis)
     expect(state).toMatchObject({ name: "nightly", places: 5, running: 1, refused: 0, gateMs: 0, share: 1 })
     expect(state?.members).toMatchObject([{ places: 1 }])
     expect(state?.limits).toMatchObject([{ name: "requestsPerMinute", kind: "bucket", used: 600, told: 600 }])
 
-    await setSharedLimits(redis, "nightly", { requestsPerMinute: 60, concurrency: 2 })
+    await setSharedLimits(server.redis, "nightly", { requestsPerMinute: 60, concurrency: 2 })
     permit.settle({ outcome: "success" })
     const next = await quota.admit()
     expect(quota.snapshot().limits).toMatchObject([{ limit: 2 }, { name: "requestsPerMinute", effective: 60 }])
-    await setSharedLimits(redis, state!.tag, { requestsPerMinute: 0 })
-    expect((await readQuotas(redis))[0]?.limits[0]).toMatchObject({ used: 600 })
+    await setSharedLimits(server.redis, state!.tag, { requestsPerMinute: 0 })
+    expect((await readQuotas(server.redis))[0]?.limits[0]).toMatchObject({ used: 600 })
     next.settle({ outcome: "success" })
     await shared.close()
-    expect((await readQuotas(redis))[0]?.members).toEqual([])
+    expect((await readQuotas(server.redis))[0]?.members).toEqual([])
   }, 60_000)
 
   test("who waits for what, and who has a time to start at", async () => {
-    const shared = sharedQuotas({ redis })
+    const shared = sharedQuotas({ redis: server.redis })
     const limits = { requestsPerMinute: { limit: 60, kind: "bucket", burst: 2 }, concurrency: 100 } as const
     const quota = shared.quota("busy", limits)
     const calls = Array.from({ length: 60 }, () => quota.admit().catch(() => {}))
-    const busy = async (): Promise<SharedQuotaState> => (await readQuotas(redis)).find(({ name }) => name === "busy")!
+    const busy = async (): Promise<SharedQuotaState> =>
+      (await readQuotas(server.redis)).find(({ name }) => name === "busy")!
     await expect.poll(async () => (await busy())?.members[0]?.tickets, { timeout: 20_000 }).toBe(1)
     const [member] = (await busy()).members
     expect(member).toMatchObject({ asks: true, waitsFor: "requestsPerMinute" })
@@ -59,10 +51,10 @@ describe.skipIf(program === undefined)("what an operator sees and sets", () => {
   }, 60_000)
 
   test("what is not there is said", async () => {
-    await expect(setSharedLimits(redis, "nobody", { requestsPerMinute: 1 })).rejects.toThrow(
+    await expect(setSharedLimits(server.redis, "nobody", { requestsPerMinute: 1 })).rejects.toThrow(
       'no quota is called "nobody"',
     )
-    await expect(setSharedLimits(redis, "nightly", { tokensPerMinute: 1 })).rejects.toThrow(
+    await expect(setSharedLimits(server.redis, "nightly", { tokensPerMinute: 1 })).rejects.toThrow(
       "must be one of requestsPerMinute, concurrency",
     )
   })

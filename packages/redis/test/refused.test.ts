@@ -2,29 +2,19 @@ import { setTimeout as sleep } from "node:timers/promises"
 import type { SluiceEvent } from "@sluice/core"
 import { Redis } from "ioredis"
 import { createClient } from "redis"
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
+import { describe, expect, onTestFinished, test } from "vitest"
 import { sharedQuotas, type SharedQuotasOptions } from "../src/index.ts"
 import type { Quota } from "@sluice/scheduler"
-import { findServer, type RedisServer, startServer } from "./redis-server.ts"
+import { findOwnServer, suiteServer } from "./suite-server.ts"
 
-const found = findServer()
-const program = found?.includes("://") ? undefined : found
+const program = findOwnServer()
 const rights = ["~sluice:1:*", "&sluice:1:*", "+@all"]
 
 describe.skipIf(program === undefined)("a Redis that is there and says no", () => {
-  let server: RedisServer
-  let admin: Redis
-  beforeAll(async () => {
-    server = await startServer(program!)
-    admin = new Redis(server.url)
-  })
-  afterAll(async () => {
-    admin?.disconnect()
-    await server?.stop()
-  })
-  const allow = (...rules: string[]) => admin.call("ACL", "SETUSER", "one", "reset", "on", ">pw", ...rules)
+  const server = suiteServer(program)
+  const allow = (...rules: string[]) => server.redis.call("ACL", "SETUSER", "one", "reset", "on", ">pw", ...rules)
   const share = async (whenUnreachable: NonNullable<SharedQuotasOptions["whenUnreachable"]>, ...rules: string[]) => {
-    await admin.flushall()
+    await server.redis.flushall()
     await allow(...rules)
     const redis = new Redis(server.url, { username: "one", password: "pw", lazyConnect: true })
     const shared = sharedQuotas({ redis, whenUnreachable })
@@ -82,12 +72,12 @@ describe.skipIf(program === undefined)("a Redis that is there and says no", () =
   test("its password is another one by now", async () => {
     const { quota, warnings } = await share("wait", ...rights)
     await call(quota)
-    await admin.call("ACL", "SETUSER", "one", "resetpass", ">other")
-    await admin.call("CLIENT", "KILL", "USER", "one")
+    await server.redis.call("ACL", "SETUSER", "one", "resetpass", ">other")
+    await server.redis.call("CLIENT", "KILL", "USER", "one")
     const next = call(quota)
     await until(() => warnings.length > 0)
     expect(warnings).toEqual([expect.stringMatching(/^store-lost.*refuses.*WRONGPASS.*password/)])
-    await admin.call("ACL", "SETUSER", "one", ">pw")
+    await server.redis.call("ACL", "SETUSER", "one", ">pw")
     await next
   }, 20_000)
 
@@ -95,8 +85,8 @@ describe.skipIf(program === undefined)("a Redis that is there and says no", () =
     for (const name of ["q", "seen", "told", "places", "heard", "lost", "asking"]) {
       const { quota, warnings, shared } = await share("wait", ...rights)
       await call(quota)
-      const [key] = await admin.keys("sluice:1:*:q")
-      await admin.set(key!.replace(/q$/, name), "other")
+      const [key] = await server.redis.keys("sluice:1:*:q")
+      await server.redis.set(key!.replace(/q$/, name), "other")
       // A turn of several calls reads and writes all keys that it has.
       await Promise.all(Array.from({ length: 20 }, () => call(quota)))
       await sleep(50)
@@ -112,7 +102,7 @@ describe.skipIf(program === undefined)("a Redis that is there and says no", () =
     ["node-redis", () => createClient({ url: server.url, username: "one", password: "pw" })],
   ] as const)
     test(`${library}: messages are refused: told once, with the right that is missing; all goes on, and granted they come`, async () => {
-      await admin.flushall()
+      await server.redis.flushall()
       await allow("resetchannels", "~sluice:1:*", "+@all")
       const events: SluiceEvent[] = []
       const onEvent = (event: SluiceEvent): void => void events.push(event)
@@ -132,7 +122,7 @@ describe.skipIf(program === undefined)("a Redis that is there and says no", () =
       await until(() => events.some(({ type }) => type === "gate-close"))
       running.settle({ outcome: "success" })
       const listeners = async (): Promise<number> =>
-        ((await admin.call("PUBSUB", "CHANNELS", "sluice:1:*")) as string[]).length
+        ((await server.redis.call("PUBSUB", "CHANNELS", "sluice:1:*")) as string[]).length
       await allow(...rights)
       while ((await listeners()) < 3) await sleep(20)
       // It is taken again, and this time while somebody listens.

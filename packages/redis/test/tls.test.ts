@@ -3,11 +3,10 @@ import { Redis } from "ioredis"
 import { createClient } from "redis"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { readQuotas, sharedQuotas } from "../src/index.ts"
-import { findServer } from "./redis-server.ts"
+import { findOwnServer } from "./suite-server.ts"
 import { startTlsServer, type TlsServer } from "./tls-server.ts"
 
-const found = findServer()
-const program = found?.includes("://") ? undefined : found
+const program = findOwnServer()
 
 describe.skipIf(program === undefined)("a shared quota over TLS", () => {
   let server: TlsServer | undefined

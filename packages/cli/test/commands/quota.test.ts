@@ -2,19 +2,14 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { startVendor } from "@sluice/lab"
 import { sharedQuotas } from "@sluice/redis"
-import { Redis } from "ioredis"
-import { onTestFinished, afterAll, beforeAll, describe, expect, test } from "vitest"
-import { findServer, type RedisServer, startServer } from "../../../redis/test/redis-server.ts"
+import { describe, expect, onTestFinished, test } from "vitest"
+import { findOwnServer, suiteServer } from "../../../redis/test/suite-server.ts"
 import { ended, sluice, startSluice, temporaryFolder } from "../command/sluice.ts"
 
-const program = findServer()
+const program = findOwnServer()
 
 describe.skipIf(program === undefined)("quotas on Redis", () => {
-  let server: RedisServer
-  beforeAll(async () => {
-    server = await startServer(program!)
-  })
-  afterAll(() => server?.stop())
+  const server = suiteServer(program)
 
   test("sluice run --redis shares its limits; quota show tells them, quota set changes them for all", async () => {
     const vendor = await startVendor({ latency: { baseMs: 0, perOutputTokenMs: 0 }, answer: "echo" })
@@ -57,9 +52,7 @@ describe.skipIf(program === undefined)("quotas on Redis", () => {
   }, 60_000)
 
   test("quota show tells how many calls wait, by what for, and what each process holds", async () => {
-    const redis = new Redis(server.url)
-    onTestFinished(() => redis.disconnect())
-    const shared = sharedQuotas({ redis })
+    const shared = sharedQuotas({ redis: server.redis })
     const quota = shared.quota("busy", { requestsPerMinute: { limit: 60, kind: "bucket", burst: 2 } })
     const controller = new AbortController()
     for (let each = 0; each < 30; each++) void quota.admit({}, { signal: controller.signal }).catch(() => {})
@@ -72,9 +65,7 @@ describe.skipIf(program === undefined)("quotas on Redis", () => {
   }, 60_000)
 
   test("quota watch says since when a Redis that stands still was not heard, beside what was known then, and goes on", async () => {
-    const redis = new Redis(server.url)
-    onTestFinished(() => redis.disconnect())
-    const shared = sharedQuotas({ redis })
+    const shared = sharedQuotas({ redis: server.redis })
     await shared.quota("watched", { requestsPerMinute: 60 }).admit()
     const child = startSluice(["quota", "watch", "--redis", server.url], temporaryFolder())
     onTestFinished(() => void child.kill("SIGKILL"))

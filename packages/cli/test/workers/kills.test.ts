@@ -1,13 +1,12 @@
-import { writeFileSync } from "node:fs"
-import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { openJournal } from "@sluice/journal"
 import { Redis } from "ioredis"
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { findServer, type RedisServer, startServer } from "../../../redis/test/redis-server.ts"
-import { ended, linesOf, startSluice, temporaryFolder } from "../command/sluice.ts"
+import { beforeEach, describe, expect, test } from "vitest"
+import { findServer } from "../../../redis/test/redis-server.ts"
+import { suiteServer } from "../../../redis/test/suite-server.ts"
+import { ended, linesOf, startSluice } from "../command/sluice.ts"
 import { type AskedVendor, askedVendor, toldIndexes } from "./asked-and-told.ts"
-import { type StartedWorker, startSluiceWorker } from "./fleet.ts"
+import { fileOfInputs, modelAt, type StartedWorker, startSluiceWorker } from "./fleet.ts"
 
 const program = findServer()
 // SLUICE_CHAOS=20 for a long run of 5,000 items.
@@ -23,29 +22,21 @@ interface KeyedWorker extends StartedWorker {
 
 /** What is asked again after a worker's death is what the vendor had not answered, and what was answered and in no place where others find it. */
 describe.skipIf(program === undefined)("SIGKILL under sluice run --workers, by the vendor's own books", () => {
-  let server: RedisServer
+  const server = suiteServer(program)
   let redis: Redis
-  beforeAll(async () => {
-    server = await startServer(program!)
-  })
   beforeEach(async () => {
     await server.restart()
     redis = new Redis(server.url)
     return () => redis.disconnect()
   })
-  afterAll(() => server?.stop())
 
   const place = (count: number, vendor: AskedVendor) => {
-    const folder = temporaryFolder()
-    const lines = Array.from({ length: count }, (_, id) => `${JSON.stringify({ text: `word ${id}` })}\n`)
-    writeFileSync(join(folder, "in.jsonl"), lines.join(""))
-    const out = join(folder, "out.jsonl")
     const at = ["--redis", server.url, "--base-url", `${vendor.url}/v1`]
-    const model = ["-p", "Say {{text}}.", "-m", "openai-compatible:x", "-q"]
+    const { folder, args, out } = fileOfInputs(count, ...modelAt(vendor.url), "--redis", server.url, "--workers", "-q")
     let workers = 0
     return {
       out,
-      run: () => startSluice(["run", join(folder, "in.jsonl"), ...model, "-o", out, ...at, "--workers"], folder),
+      run: () => startSluice(args, folder),
       worker: async (): Promise<KeyedWorker> => {
         const key = `key-${workers++}`
         // Who stands still for a moment has lost nothing.

@@ -1,48 +1,29 @@
-import { writeFileSync } from "node:fs"
-import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { Redis } from "ioredis"
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { findServer, type RedisServer, startServer } from "../../../redis/test/redis-server.ts"
+import { beforeEach, describe, expect, test } from "vitest"
+import { findOwnServer, suiteServer } from "../../../redis/test/suite-server.ts"
 import { countingVendor } from "../chaos/kill-and-resume.ts"
-import { ended, linesOf, startSluice, temporaryFolder } from "../command/sluice.ts"
-import { key, startSluiceWorker } from "./fleet.ts"
+import { linesOf } from "../command/sluice.ts"
+import { fileOfInputs, modelAt, startRun, startSluiceWorker, until } from "./fleet.ts"
 
-const found = findServer()
-const program = found?.includes("://") ? undefined : found
+const program = findOwnServer()
 
 /** Calls wait for a quota, for as long as nobody does anything about it: the first signal ends who waits. */
 describe.skipIf(program === undefined)("calls wait for a quota that does not come", () => {
-  let server: RedisServer
-  beforeAll(async () => {
-    server = await startServer(program!)
-  })
+  const server = suiteServer(program)
   beforeEach(() => server.restart())
-  afterAll(() => server?.stop())
 
-  const until = async (is: () => boolean): Promise<void> => {
-    while (!is()) await sleep(10)
-  }
   const place = (url: string, redis: string, ...more: string[]) => {
-    const folder = temporaryFolder()
-    const lines = Array.from({ length: 6 }, (_, id) => `${JSON.stringify({ text: `word ${id}` })}\n`)
-    writeFileSync(join(folder, "in.jsonl"), lines.join(""))
-    const out = join(folder, "out.jsonl")
-    const at = ["--redis", redis, "--base-url", `${url}/v1`]
-    const args = ["run", join(folder, "in.jsonl"), "-p", "Say {{text}}.", "-o", out, "-m", "openai-compatible:x", ...at]
-    const run = () => {
-      const child = startSluice([...args, ...more], folder, { env: { SLUICE_API_KEY: key } })
-      let text = ""
-      child.stderr.on("data", (chunk) => (text += String(chunk)))
-      return { child, said: () => text, ended: ended(child) }
-    }
-    return { out, run, worker: () => startSluiceWorker(at, folder) }
+    const { folder, args, out } = fileOfInputs(6, ...modelAt(url), "--redis", redis, ...more)
+    const worker = () => startSluiceWorker(["--redis", redis, "--base-url", `${url}/v1`], folder)
+    return { out, run: () => startRun(args, folder), worker }
   }
+
+  /** Ids of those of the user that may not use the keys. */
+  const connections = async (): Promise<string[]> =>
+    [...String(await server.redis.call("CLIENT", "LIST")).matchAll(/^id=(\d+) .*user=workers /gm)].map(([, id]) => id!)
 
   test("as its user of Redis may not use the keys: all say so, and end", async () => {
-    const admin = new Redis(server.url)
-    await admin.call("ACL", "SETUSER", "workers", "on", ">pw", "~{sluice}:*", "&*", "+@all")
-    admin.disconnect()
+    await server.redis.call("ACL", "SETUSER", "workers", "on", ">pw", "~{sluice}:*", "&*", "+@all")
     const { vendor } = await countingVendor({})
     const url = server.url.replace("://", "://workers:pw@")
     const alone = place(vendor.url, url, "--rpm", "60").run()
@@ -55,8 +36,9 @@ describe.skipIf(program === undefined)("calls wait for a quota that does not com
     expect(await alone.ended).toMatchObject({ code: 130 })
     first.child.kill("SIGINT")
     expect(await first.ended).toMatchObject({ code: 130 })
+    const before = new Set(await connections())
     const second = over.run()
-    await sleep(1_000)
+    while ((await connections()).every((id) => before.has(id))) await sleep(10)
     worker.child.kill("SIGTERM")
     expect(await worker.ended).toBe(0)
     second.child.kill("SIGINT")
@@ -70,11 +52,12 @@ describe.skipIf(program === undefined)("calls wait for a quota that does not com
     const { out, run, worker } = place(vendor.url, server.url, "--concurrency", "2", "--workers")
     const first = await worker()
     const running = run()
-    await until(() => vendor.stats().inFlight === 2)
+    // The first is asked alone, unless its answer takes long.
+    await until(() => vendor.stats().answered > 0 && vendor.stats().inFlight === 2)
+    const { answered } = vendor.stats()
     first.child.kill("SIGTERM")
     expect(await first.ended).toBe(0)
-    // The first is asked alone.
-    expect(vendor.stats().answered).toBe(3)
+    expect(vendor.stats().answered).toBe(answered + 2)
     const second = await worker()
     expect(await running.ended).toMatchObject({ code: 0 })
     expect(linesOf(out).map(({ index }) => index)).toEqual([0, 1, 2, 3, 4, 5])

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { findServer } from "../../../redis/test/redis-server.ts"
+import { findOwnServer } from "../../../redis/test/suite-server.ts"
 import { startTlsServer, type TlsServer } from "../../../redis/test/tls-server.ts"
 import { ended, sluice, startSluice, temporaryFolder } from "../command/sluice.ts"
 
-const found = findServer()
-const program = found?.includes("://") ? undefined : found
+const program = findOwnServer()
 
 describe.skipIf(program === undefined)("--redis rediss://", () => {
   let server: TlsServer | undefined

@@ -1,45 +1,19 @@
-import { writeFileSync } from "node:fs"
-import { join } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { findServer, type RedisServer, startServer } from "../../../redis/test/redis-server.ts"
+import { beforeEach, describe, expect, test } from "vitest"
+import { findOwnServer, suiteServer } from "../../../redis/test/suite-server.ts"
 import { countingVendor } from "../chaos/kill-and-resume.ts"
-import { ended, linesOf, sluice, startSluice, temporaryFolder } from "../command/sluice.ts"
-import { key, type StartedWorker, startSluiceWorker } from "./fleet.ts"
+import { linesOf, sluice } from "../command/sluice.ts"
+import { fileOfInputs, modelAt, startRun, type StartedWorker, startSluiceWorker, until } from "./fleet.ts"
 
-const found = findServer()
-// These stop their server.
-const program = found?.includes("://") ? undefined : found
+const program = findOwnServer()
 
 /** Real processes, real HTTP, a real server that answers no more: it is killed, or stands still with its connections open. */
 describe.skipIf(program === undefined)("Redis is gone", () => {
-  let server: RedisServer
-  beforeAll(async () => {
-    server = await startServer(program!)
-  })
+  const server = suiteServer(program)
   beforeEach(() => server.restart())
-  afterAll(() => server?.stop())
 
-  const place = (count: number, url: string): { folder: string; args: string[]; out: string } => {
-    const folder = temporaryFolder()
-    const lines = Array.from({ length: count }, (_, id) => `${JSON.stringify({ id, text: `word ${id}` })}\n`)
-    writeFileSync(join(folder, "in.jsonl"), lines.join(""))
-    const out = join(folder, "out.jsonl")
-    const args = ["run", join(folder, "in.jsonl"), "-p", "Say {{text}}.", "-o", out, "--redis", server.url, "--workers"]
-    return { folder, args: [...args, "-m", "openai-compatible:x", "--base-url", `${url}/v1`], out }
-  }
+  const place = (count: number, url: string) => fileOfInputs(count, ...modelAt(url), "--redis", server.url, "--workers")
   const workerAt = (url: string, folder: string): Promise<StartedWorker> =>
     startSluiceWorker(["--redis", server.url, "--base-url", `${url}/v1`, "--concurrency", "4", "--lock-s", "2"], folder)
-  /** A run as a process of its own, and what it has said so far. */
-  const startRun = (args: string[], folder: string) => {
-    const child = startSluice(args, folder, { env: { SLUICE_API_KEY: key } })
-    let text = ""
-    child.stderr.on("data", (chunk) => (text += String(chunk)))
-    return { child, said: () => text, ended: ended(child) }
-  }
-  const until = async (is: () => boolean): Promise<void> => {
-    while (!is()) await sleep(10)
-  }
 
   for (const [how, signal] of [
     ["killed", "SIGKILL"],

@@ -3,14 +3,15 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { bullExecutor } from "@sluice/bullmq"
 import { Redis } from "ioredis"
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { findServer, type RedisServer, startServer } from "../../../redis/test/redis-server.ts"
+import { beforeEach, describe, expect, test } from "vitest"
+import { findServer } from "../../../redis/test/redis-server.ts"
+import { suiteServer } from "../../../redis/test/suite-server.ts"
 import { countingVendor } from "../chaos/kill-and-resume.ts"
-import { ended, fastProgram, linesOf, sluice, startSluice, temporaryFolder } from "../command/sluice.ts"
+import { ended, fastProgram, linesOf, sluice, startSluice } from "../command/sluice.ts"
 import { labVendor } from "../command/set-up.ts"
 import { speakingVendor } from "../command/speaking-vendor.ts"
 import { app } from "./count-flow.ts"
-import { key, startSluiceWorker } from "./fleet.ts"
+import { fileOfInputs, key, modelAt as at, startSluiceWorker } from "./fleet.ts"
 
 const program = findServer()
 /** Items that a worker is at, at a time. */
@@ -18,24 +19,13 @@ const places = 16
 
 /** Real processes, real HTTP, a real server. */
 describe.skipIf(program === undefined)("sluice run --workers", () => {
-  let server: RedisServer
-  beforeAll(async () => {
-    // Else what is dumped may be compressed, and a key not be seen in it.
-    server = await startServer(program!, "--rdbcompression", "no")
-  })
+  // Else what is dumped may be compressed, and a key not be seen in it.
+  const server = suiteServer(program, "--rdbcompression", "no")
   beforeEach(() => server.restart())
-  afterAll(() => server?.stop())
 
   /** A folder with that many inputs, and the arguments of a run over them. */
-  const place = (count: number, model: readonly string[]): { folder: string; args: string[]; out: string } => {
-    const folder = temporaryFolder()
-    const lines = Array.from({ length: count }, (_, id) => `${JSON.stringify({ id, text: `word ${id}` })}\n`)
-    writeFileSync(join(folder, "in.jsonl"), lines.join(""))
-    const out = join(folder, "out.jsonl")
-    const args = ["run", join(folder, "in.jsonl"), "-p", "Say {{text}}.", ...model, "-o", out]
-    return { folder, args: [...args, "--redis", server.url, "--workers"], out }
-  }
-  const at = (url: string): string[] => ["-m", "openai-compatible:x", "--base-url", `${url}/v1`]
+  const place = (count: number, model: readonly string[]) =>
+    fileOfInputs(count, ...model, "--redis", server.url, "--workers")
   /** A worker that may ask there. */
   const workerAt = (url: string, folder: string, ...more: string[]) =>
     startSluiceWorker(["--redis", server.url, "--base-url", `${url}/v1`, ...more], folder)

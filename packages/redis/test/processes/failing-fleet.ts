@@ -3,11 +3,11 @@ import { startVendor } from "@sluice/lab"
 import { Redis } from "ioredis"
 import { onTestFinished } from "vitest"
 import { type FleetWorker, startWorker, type WorkerOptions } from "../../bench/fleet.ts"
-import { findServer, type RedisServer, startServer } from "../redis-server.ts"
+import { type RedisServer, startServer } from "../redis-server.ts"
+import { findOwnServer } from "../suite-server.ts"
 
 // Its tests stop, fill and replace their server.
-const found = findServer()
-export const program: string | undefined = found?.includes("://") ? undefined : found
+export const program: string | undefined = findOwnServer()
 
 /** Calls a second, and at once. */
 export const [rate, burst] = [20, 40]

@@ -1,26 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { startVendor } from "@sluice/lab"
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { afterEach, describe, expect, test } from "vitest"
 import { type FleetWorker, startWorker, type WorkerOptions } from "../../bench/fleet.ts"
-import { findServer, type RedisServer, startServer } from "../redis-server.ts"
+import { findServer } from "../redis-server.ts"
+import { suiteServer } from "../suite-server.ts"
 
 const program = findServer()
 
 /** Real processes, real HTTP, a real server. Thresholds are wide: machines are busy. */
 describe.skipIf(program === undefined)("real processes on one Redis", () => {
-  let redis: RedisServer
+  const server = suiteServer(program)
   let vendor: Awaited<ReturnType<typeof startVendor>>
   let workers: FleetWorker[] = []
 
-  beforeAll(async () => {
-    redis = await startServer(program!)
-  })
   afterEach(async () => {
     await Promise.all(workers.map((worker) => worker.stop()))
     workers = []
     await vendor.stop()
   })
-  afterAll(() => redis?.stop())
 
   const start = async (count: number, more: Partial<WorkerOptions> = {}): Promise<void> => {
     vendor = await startVendor({
@@ -28,7 +25,7 @@ describe.skipIf(program === undefined)("real processes on one Redis", () => {
       latency: { baseMs: 50, perOutputTokenMs: 0 },
     })
     const options: WorkerOptions = {
-      redisUrl: redis.url,
+      redisUrl: server.url,
       vendorUrl: vendor.url,
       callers: 20,
       limits: { requestsPerMinute: { limit: 1_200, kind: "bucket", burst: 40 } },
@@ -74,7 +71,7 @@ describe.skipIf(program === undefined)("real processes on one Redis", () => {
   test("survive a Redis that comes back empty", async () => {
     await start(2)
     await sleep(3_000)
-    await redis.restart()
+    await server.restart()
     const { served, refused } = await over(6_000)
     expect(refused).toBeLessThanOrEqual(2)
     expect(served).toBeGreaterThanOrEqual(0.7 * 120)
@@ -85,9 +82,9 @@ describe.skipIf(program === undefined)("real processes on one Redis", () => {
   test("wait out a Redis that is stopped, and use what came in meanwhile", async () => {
     await start(2)
     await sleep(3_000)
-    process.kill(redis.pid, "SIGSTOP")
+    process.kill(server.pid, "SIGSTOP")
     const stopped = await over(4_000)
-    process.kill(redis.pid, "SIGCONT")
+    process.kill(server.pid, "SIGCONT")
     const after = await over(4_000)
     // What was dated runs; nothing beyond.
     expect(stopped.served).toBeLessThanOrEqual(45)
@@ -98,10 +95,10 @@ describe.skipIf(program === undefined)("real processes on one Redis", () => {
   test("go on with their share while Redis is gone", async () => {
     await start(2, { whenUnreachable: "share" })
     await sleep(5_000)
-    process.kill(redis.pid, "SIGSTOP")
+    process.kill(server.pid, "SIGSTOP")
     await sleep(4_000)
     const { served, refused } = await over(5_000)
-    process.kill(redis.pid, "SIGCONT")
+    process.kill(server.pid, "SIGCONT")
     expect(refused).toBe(0)
     expect(served).toBeGreaterThanOrEqual(0.8 * 100)
     expect(served).toBeLessThanOrEqual(1.05 * 100)
@@ -115,11 +112,8 @@ describe.skipIf(program === undefined)("real processes on one Redis", () => {
   test("keep no key, prompt or address in Redis", async () => {
     await start(1)
     await sleep(2_000)
-    const { Redis } = await import("ioredis")
-    const client = new Redis(redis.url)
     const texts: string[] = []
-    for (const key of await client.keys("*")) texts.push(key, (await client.dump(key)) ?? "")
-    await client.quit()
+    for (const key of await server.redis.keys("*")) texts.push(key, (await server.redis.dump(key)) ?? "")
     const all = texts.join("\n")
     expect(all).toContain("sluice:1:{")
     for (const secret of ["test-key", "messages", "127.0.0.1", "content"]) expect(all).not.toContain(secret)
