@@ -28,8 +28,12 @@ const patience = { testTimeout: 30_000, hookTimeout: 30_000 }
 // Of what goes to the process because a test has no listener; what tests it listens itself.
 const quiet = { execArgv: ["--disable-warning=SluiceWarning"] }
 
-/** Processes that share a quota in real time, and mostly wait: after all others, two files at a time, as few machines of users are busier. */
-const alone = { sequence: { groupOrder: 1 }, maxWorkers: 2 }
+/**
+ * Processes that share a quota in real time mostly wait, and tests in virtual time only compute: these go side by side, after all others.
+ * The bounds of the first are wide: they were kept on two cores for which twenty processes waited.
+ */
+const lastly = { sequence: { groupOrder: 1 }, maxWorkers: availableParallelism() + 2 }
+const last = new Set(["redis", "scheduler"])
 
 /**
  * Packages whose test files share a process, one after the other: to load a package anew for each took a third of their time, or more.
@@ -57,7 +61,7 @@ export default defineConfig({
         test: {
           ...patience,
           ...quiet,
-          ...(name === "redis" && alone),
+          ...(last.has(name) && lastly),
           name,
           isolate: !sharing.has(name),
           root: `packages/${name}`,
