@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { writeFileSync } from "node:fs"
+import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import path from "node:path"
@@ -50,4 +50,52 @@ test('import "sluice" loads no zod, no AI SDK, no HTTP client or server, no comm
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+})
+
+// The lint does not follow `import()`.
+test("no file of a package leads back to itself, by imports of types and of what is loaded late either", () => {
+  const imported = /(?:\bfrom |^import |\bimport\()"(\.[^"]+)"/gm
+  const leadsTo = new Map(
+    globSync("packages/*/src/**/*.{ts,tsx}", { cwd: root }).map((file) => {
+      const code = readFileSync(path.join(root, file), "utf8").replaceAll(/^ *(?:\*|\/\/).*$/gm, "")
+      return [file, [...code.matchAll(imported)].map(([, to]) => path.join(path.dirname(file), to!))]
+    }),
+  )
+  expect(leadsTo.get("packages/providers/src/limited-fetch.ts")).toContain("packages/providers/src/on-demand.ts")
+  expect(circleIn(leadsTo)).toEqual([])
+})
+
+/** The files of a circle, if there is one. */
+function circleIn(leadsTo: ReadonlyMap<string, readonly string[]>): string[] {
+  const seen = new Set<string>()
+  const way: string[] = []
+  const from = (file: string): string[] => {
+    const at = way.indexOf(file)
+    if (at !== -1) return way.slice(at)
+    if (seen.has(file)) return []
+    seen.add(file)
+    way.push(file)
+    for (const next of leadsTo.get(file) ?? []) {
+      const circle = from(next)
+      if (circle.length > 0) return circle
+    }
+    way.pop()
+    return []
+  }
+  for (const file of leadsTo.keys()) {
+    const circle = from(file)
+    if (circle.length > 0) return circle
+  }
+  return []
+}
+
+test("a circle is found", () => {
+  const leadsTo = new Map([
+    ["a", ["b", "d"]],
+    ["b", ["c"]],
+    ["c", ["d"]],
+    ["d", ["b"]],
+  ])
+  expect(circleIn(leadsTo)).toEqual(["b", "c", "d"])
+  expect(circleIn(new Map([...leadsTo, ["d", []]]))).toEqual([])
 })

@@ -1,5 +1,7 @@
 import { currentLane } from "@sluice/core"
 import {
+  createQuota,
+  type Quota,
   type QuotaLimits,
   type QuotaOptions,
   type QuotaSnapshot,
@@ -7,7 +9,8 @@ import {
   systemClock,
   systemRandom,
 } from "@sluice/scheduler"
-import { Accounts, type QuotaWait } from "./accounts/accounts.ts"
+import { Accounts, type NamedQuota, type QuotaWait } from "./accounts/accounts.ts"
+import { meet } from "./accounts/many-fetches.ts"
 import type { BatchLanes } from "./vendor-batch/batch-lanes.ts"
 import type { FoundCall } from "./vendors/find-vendor.ts"
 import { checkLimitedFetchOptions, checkLimits } from "./check-options.ts"
@@ -162,6 +165,10 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
   let slow: Promise<SlowAnswers> | undefined
   const all: Record<string, QuotaOptions> = { ...limits }
   if (Object.values(together).some((value) => value !== undefined)) all["*"] ??= together
+  const makeQuota = (named: NamedQuota): Quota => {
+    meet(named.name, clock, onEvent, onDemand)
+    return createQuota(named)
+  }
   return {
     clock,
     random,
@@ -179,7 +186,8 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     retry,
     onEvent,
     isLimited: quota !== undefined || Object.keys(all).length > 0,
-    accounts: new Accounts(all, { clock, random, ...(onEvent ? { onEvent } : {}) }, quota),
+    accounts: new Accounts(all, { clock, random, ...(onEvent ? { onEvent } : {}) }, quota ?? makeQuota),
+    rare: onDemand,
     budget: retry?.budget ?? retryBudget({ reserve: limitedFetchDefaults.savedRetries }),
     turns: new SendTurns(clock),
     slow: hedge || adaptiveTimeout ? () => (slow ??= slowAnswers(clock, hedge, adaptiveTimeout)) : undefined,

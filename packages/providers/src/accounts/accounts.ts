@@ -9,7 +9,6 @@ import {
   type WaitExplanation,
 } from "@sluice/scheduler"
 import { Account } from "./account.ts"
-import { meet } from "./many-fetches.ts"
 import { bestPattern } from "./model-pattern.ts"
 import { LearnedTokens } from "./token-estimate.ts"
 
@@ -60,13 +59,12 @@ export class Accounts {
   #updated: QuotaLimits = {}
 
   /**
-   * `shared`: clock, randomness and events of every quota here. `given`: the limiter of all calls, or what makes the quotas in place of
-   * `createQuota`.
+   * `shared`: clock, randomness and events of every quota here. `given`: the limiter of all calls, or what makes the quotas.
    */
   constructor(
     limits: Readonly<Record<string, QuotaOptions>>,
     shared: QuotaOptions,
-    given: Limiter | ((options: NamedQuota, identity: QuotaIdentity) => Quota) = createQuota,
+    given: Limiter | ((options: NamedQuota, identity: QuotaIdentity) => Quota),
   ) {
     this.#limits = limits
     this.#patterns = Object.keys(limits)
@@ -149,7 +147,6 @@ export class Accounts {
     const quota = this.#make(options, { vendor: account.vendor, account: account.identity, model: scope })
     if (Object.keys(this.#updated).length > 0) quota.retune(this.#updated)
     this.#quotas.set(quota, { quota, account, usedMs: this.#clock.now() })
-    if (this.#make === createQuota) meet(options.name, this.#clock, this.#shared.onEvent)
     return quota
   }
 

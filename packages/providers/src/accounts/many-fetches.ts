@@ -1,5 +1,6 @@
 import type { Clock, EventSink } from "@sluice/core"
 import { systemClock } from "@sluice/scheduler"
+import type * as warnings from "../call/telling/rare-warnings.ts"
 
 const windowMs = 60_000
 /** One for each of some purposes is a way to write a program. */
@@ -13,7 +14,12 @@ const met = new Map<string, { atMs: number; fetches: number; isTold: boolean }>(
  * A `limitedFetch` meets an account and model for the first time. When others of this process just did so too, each call has a
  * client of its own: every quota is new, and none limits anything.
  */
-export function meet(quota: string, clock: Clock, sink: EventSink | undefined): void {
+export function meet(
+  quota: string,
+  clock: Clock,
+  sink: EventSink | undefined,
+  rare: () => Promise<typeof warnings>,
+): void {
   // Simulated time is a test's, which makes many on purpose.
   if (clock !== systemClock) return
   const atMs = clock.now()
@@ -26,5 +32,5 @@ export function meet(quota: string, clock: Clock, sink: EventSink | undefined): 
   }
   if (++known.fetches <= mostFetches || known.isTold) return
   known.isTold = true
-  void import("../on-demand.ts").then(({ warnOfManyFetches }) => warnOfManyFetches(sink, atMs, quota, known.fetches))
+  void rare().then(({ warnOfManyFetches }) => warnOfManyFetches(sink, atMs, quota, known.fetches))
 }

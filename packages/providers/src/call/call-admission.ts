@@ -3,7 +3,7 @@ import { certainOf } from "../accounts/accounting.ts"
 import { openFiles, withPlace } from "../http/open-files.ts"
 import type { FetchContext } from "./context.ts"
 import { accountRefused } from "./failure/ending.ts"
-import type { PreparedCall } from "./prepare.ts"
+import type { PreparedCall } from "./prepared-call.ts"
 import { callOptions } from "./with-call.ts"
 
 /** How the attempts of one call are admitted: under its quota, with a connection of those that the process may open, in time. */

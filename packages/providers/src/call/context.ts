@@ -2,11 +2,18 @@ import type { EventSink } from "@sluice/core"
 import type { RetryBudget } from "@sluice/scheduler"
 import type { Accounts } from "../accounts/accounts.ts"
 import type { FetchInput } from "../http/request.ts"
+import type { followRedirects } from "../http/sending/follow-redirects.ts"
 import type { Closing } from "./closing.ts"
 import type { LimitedFetchOptions } from "../options.ts"
 import type { Pause } from "./pause.ts"
 import type { SendTurns } from "./send-turns.ts"
 import type { SlowAnswers } from "./slow-answers.ts"
+import type * as warnings from "./telling/rare-warnings.ts"
+
+/** What few calls meet. It is handed on by `limitedFetch`, because the module that has it leads back to who needs it. */
+export interface RareCases extends Readonly<typeof warnings> {
+  readonly followRedirects: typeof followRedirects
+}
 
 /** What all calls of one `limitedFetch` share. */
 export interface FetchContext extends Required<
@@ -29,6 +36,7 @@ export interface FetchContext extends Required<
   readonly turns: SendTurns
   /** Where hedging or an adaptive time-out is asked for. */
   readonly slow: (() => Promise<SlowAnswers>) | undefined
+  readonly rare: () => Promise<RareCases>
   readonly closing: Closing
   readonly pause: Pause
   /** Warnings that were given already. */

@@ -2,7 +2,7 @@ import { type Cost, currentScope, type Permit, SluiceError, type TaskScope } fro
 import { attemptLoop, retryDecision, type RetryDecision, retryDefaults, sleep } from "@sluice/scheduler"
 import { estimateOf, likelyUsage } from "../accounts/accounting.ts"
 import { readBody } from "../http/body.ts"
-import { fetchOnOrigin } from "../http/sending/on-origin.ts"
+import { fetchOnOrigin, type Sender } from "../http/sending/on-origin.ts"
 import { openFiles, outOfFiles } from "../http/open-files.ts"
 import { type FetchInput, headerReader, withHeader } from "../http/request.ts"
 import { limitedFetchDefaults } from "../options.ts"
@@ -17,7 +17,8 @@ import { mostUnsent, unanswered } from "./failure/unanswered.ts"
 import type { FailedAttempt } from "./failure/vendor-error.ts"
 import { attemptsInWords } from "./telling/attempts-in-words.ts"
 import { markedResponse } from "../http/response.ts"
-import { prepareCall, type PreparedCall } from "./prepare.ts"
+import { prepareCall } from "./prepare.ts"
+import type { PreparedCall } from "./prepared-call.ts"
 import { CallReport, requestIdOf } from "./telling/report.ts"
 import { sendAttempt } from "./attempt/send.ts"
 import { settleAttempt } from "./attempt/settle.ts"
@@ -116,7 +117,7 @@ export class ModelRequest {
       this.#init = withHeader(this.#input, this.#init, idempotencyHeader, newIdempotencyKey(context.random))
     }
     if (this.#isRepeatedByOthers(body.text))
-      void import("../on-demand.ts").then(({ warnOfStack }) => warnOfStack(this.#report.events))
+      void this.#context.rare().then(({ warnOfStack }) => warnOfStack(this.#report.events))
   }
 
   #isRepeatedByOthers(body: string | undefined): boolean {
@@ -188,7 +189,8 @@ export class ModelRequest {
   ): Promise<SentAttempt> {
     const report = this.#report
     report.sent()
-    const { clock, fetch } = this.#context
+    const { clock, fetch, rare } = this.#context
+    const sender: Sender = { fetch, follow: async (...asked) => (await rare()).followRedirects(...asked) }
     const attempt = {
       context: this.#context,
       prepared: this.#prepared,
@@ -198,7 +200,7 @@ export class ModelRequest {
       usualLimitMs: this.#slow?.limitMs(this.#prepared, this.#timesGivenUp),
       facts: report.facts(),
     }
-    const sent = await sendAttempt(attempt, (signal) => fetchOnOrigin(fetch, this.#input, { ...init, signal }))
+    const sent = await sendAttempt(attempt, (signal) => fetchOnOrigin(sender, this.#input, { ...init, signal }))
     const settle = (end: CallAttemptEnd): void =>
       settleAttempt(attempt, permit, report, quit?.aborted ? this.#givenUp(end) : end)
     if (typeof sent.end === "function") sent.end(settle)

@@ -1,43 +1,11 @@
-import type { AdmitOptions, Limiter, TaskScope } from "@sluice/core"
-import type { Account } from "../accounts/account.ts"
-import { accountLabels, type CallMarks, credentialsOf, marksOf } from "../accounts/account-label.ts"
-import type { LearnedTokens } from "../accounts/token-estimate.ts"
+import { accountLabels, credentialsOf, marksOf } from "../accounts/account-label.ts"
 import { callOptions } from "./with-call.ts"
 import { hideLater } from "./hide-secrets.ts"
 import type { FetchContext } from "./context.ts"
 import type { CallIdentity } from "../options.ts"
-import type { Price } from "../accounts/prices.ts"
 import type { SentBody } from "../http/body.ts"
-import type { ModelCall, RequestFacts, Vendor } from "../vendors/vendor.ts"
-
-/** A model call as the caller made it. */
-export interface AskedCall {
-  readonly vendor: Vendor
-  readonly call: ModelCall
-  readonly url: URL
-  /** Reads a header of the request. */
-  readonly header: (name: string) => string | null
-  /** The item that makes it. */
-  readonly scope: TaskScope | undefined
-  readonly signal: AbortSignal | undefined
-}
-
-/** What is known of a call before it asks for admission. */
-export interface PreparedCall {
-  readonly vendor: Vendor
-  readonly endpoint: string
-  /** What of the body is needed again; its parsed form is not kept. */
-  readonly body: Pick<SentBody, "repeatable" | "text">
-  readonly facts: RequestFacts
-  readonly account: Account
-  readonly marks: CallMarks
-  readonly quota: Limiter
-  readonly learned: LearnedTokens
-  /** Blanks out the call's own credentials in what is told of it. */
-  readonly hide: (text: string) => string
-  readonly price: Price | undefined
-  readonly admitOptions: AdmitOptions
-}
+import type { AskedCall, PreparedCall } from "./prepared-call.ts"
+import { CallEvents } from "./telling/events.ts"
 
 /** Finds whose quota a call uses, and in whose queue it waits. */
 export function prepareCall(
@@ -60,7 +28,7 @@ export function prepareCall(
   const tenant = told.tenant ?? key?.tenant
   const price = account.price(facts.model, prices)
   if (!price && accounts.hasBudget(facts.model))
-    void import("../on-demand.ts").then(({ warnOfPrice }) => warnOfPrice(context, scope, facts.model))
+    void context.rare().then((rare) => rare.warnOfPrice(new CallEvents(context, scope), facts.model))
   return {
     vendor,
     endpoint: asked.call.endpoint,

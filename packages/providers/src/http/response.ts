@@ -22,6 +22,13 @@ interface Changes {
   readonly headers?: Headers
 }
 
+const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
+/** Whether it sends the call elsewhere, as far as a browser tells. */
+export function isRedirect({ status, type }: Response): boolean {
+  return redirects.has(status) || type === "opaqueredirect"
+}
+
 /** A response like another one, with another body. Of any status: servers send 600 and 999 too, which the constructor refuses. */
 function responseLike(
   response: Response,

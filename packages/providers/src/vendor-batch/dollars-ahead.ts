@@ -1,6 +1,6 @@
 import { countInScope, type Limiter, SluiceError, type TaskScope } from "@sluice/core"
 import type { Accounts } from "../accounts/accounts.ts"
-import type { PreparedCall } from "../call/prepare.ts"
+import type { PreparedCall } from "../call/prepared-call.ts"
 import { waitInLine } from "../http/wait-in-line.ts"
 import { usdAtMost } from "../accounts/accounting.ts"
 

@@ -5,7 +5,7 @@ import type { VendorAnswer, Usage, Vendor, Verdict } from "../../vendors/vendor.
 import type { CallAttemptEnd, CallAttempt, Exhausted } from "./attempt.ts"
 import { AttemptFailure } from "../failure/attempt-failure.ts"
 import { okVerdict, refusesAccount, verdictOn } from "../failure/verdict.ts"
-import type { PreparedCall } from "../prepare.ts"
+import type { PreparedCall } from "../prepared-call.ts"
 
 /** The end of an answer that came: what it cost, and what the vendor said about its limits. */
 export function endOfAnswer(

@@ -3,11 +3,11 @@ import type { Counted } from "../../accounts/accounting.ts"
 import type { Usage, Verdict } from "../../vendors/vendor.ts"
 import type { AnswerFacts } from "../telling/answer-facts.ts"
 import type { FetchContext } from "../context.ts"
-import type { PreparedCall } from "../prepare.ts"
+import type { PreparedCall } from "../prepared-call.ts"
 
 /** One HTTP request that has its permit. */
 export interface CallAttempt {
-  readonly context: Pick<FetchContext, "clock" | "timeoutMs" | "idleTimeoutMs" | "maxAnswerBytes">
+  readonly context: Pick<FetchContext, "clock" | "timeoutMs" | "idleTimeoutMs" | "maxAnswerBytes" | "rare">
   readonly prepared: PreparedCall
   readonly estimate: Cost
   /** The caller's. */

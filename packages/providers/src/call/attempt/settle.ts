@@ -8,7 +8,7 @@ import type { CallReport } from "../telling/report.ts"
  * pays is told, the permit is settled, and who listens hears how the answer ended.
  */
 export function settleAttempt(
-  { prepared, facts }: CallAttempt,
+  { context, prepared, facts }: CallAttempt,
   permit: Permit,
   report: CallReport,
   { settlement, used, exhausted, answered, unreadable }: CallAttemptEnd,
@@ -28,7 +28,7 @@ export function settleAttempt(
   }
   permit.settle(settlement)
   if (unreadable !== undefined)
-    void import("../../on-demand.ts").then((late) => late.warnOfAnswer(report.events, prepared.vendor, unreadable))
+    void context.rare().then((rare) => rare.warnOfAnswer(report.events, prepared.vendor.name, unreadable))
   if (answered) {
     const { response, verdict, status, error, firstMs } = answered
     report.told({ verdict, response })

@@ -2,6 +2,7 @@ import { SluiceError } from "@sluice/core"
 import { attemptLoop, type RetryDecision, retryDecision, retryDefaults } from "@sluice/scheduler"
 import { readBody } from "../../http/body.ts"
 import { jsonOrText } from "../../http/json-or-text.ts"
+import { followRedirects } from "../../http/sending/follow-redirects.ts"
 import { fetchOnOrigin } from "../../http/sending/on-origin.ts"
 import { longestError, readAtMost } from "../../http/read-at-most.ts"
 import { RefusedHere } from "../../http/sending/refused-here.ts"
@@ -69,7 +70,12 @@ export async function sendBeside(
     try {
       const either = signal ? AbortSignal.any([signal, controller.signal]) : controller.signal
       const response = withoutOurHeaders(
-        await fetchOnOrigin(context.fetch, input, { ...sent, signal: either }, method === "GET"),
+        await fetchOnOrigin(
+          { fetch: context.fetch, follow: followRedirects },
+          input,
+          { ...sent, signal: either },
+          method === "GET",
+        ),
       )
       const { status } = response
       // The body of an answer is the caller's, and takes as long as it takes.

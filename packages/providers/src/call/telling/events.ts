@@ -5,7 +5,7 @@ import type { AnswerFacts } from "./answer-facts.ts"
 import { sharesOf } from "../../items/shares-of.ts"
 import type { FetchContext } from "../context.ts"
 import { refusesAccount } from "../failure/verdict.ts"
-import type { PreparedCall } from "../prepare.ts"
+import type { PreparedCall } from "../prepared-call.ts"
 import type { Verdict } from "../../vendors/vendor.ts"
 
 /** What is told of one attempt. */

@@ -1,9 +1,12 @@
 import { type FetchInput, methodOf } from "../request.ts"
-import { isRedirect, type Send } from "./on-origin.ts"
+import { isRedirect } from "../response.ts"
 import { RefusedHere } from "./refused-here.ts"
 
 // As many as browsers follow.
 const mostRedirects = 20
+
+/** Sends one request. @throws what `fetch` throws, or RefusedHere for one that can never be sent. */
+export type Send = (to: FetchInput, how: RequestInit) => Promise<Response>
 
 /** Goes where an answer sends the call, as `fetchOnOrigin` tells. */
 export async function followRedirects(

@@ -1,8 +1,12 @@
 import { type FetchInput, urlOf } from "../request.ts"
+import { isRedirect } from "../response.ts"
+import type { followRedirects, Send } from "./follow-redirects.ts"
 import { refusedByFetch } from "./refused-by-fetch.ts"
 
-/** Sends one request. @throws what `fetch` throws, or RefusedHere for one that can never be sent. */
-export type Send = (to: FetchInput, how: RequestInit) => Promise<Response>
+export interface Sender {
+  readonly fetch: typeof globalThis.fetch
+  readonly follow: typeof followRedirects
+}
 
 /**
  * Sends a call that carries a key and a prompt, and follows redirects as `fetch` does, on its own origin only.
@@ -12,7 +16,7 @@ export type Send = (to: FetchInput, how: RequestInit) => Promise<Response>
  * @throws RefusedHere where the call would leave its origin, or can never be sent.
  */
 export async function fetchOnOrigin(
-  fetch: typeof globalThis.fetch,
+  { fetch, follow }: Sender,
   input: FetchInput,
   init: RequestInit,
   mayLeave = false,
@@ -29,12 +33,5 @@ export async function fetchOnOrigin(
   if (asked !== "follow" || !from) return send(input, init)
   const response = await send(input, { ...init, redirect: "manual" })
   if (!isRedirect(response)) return response
-  const { followRedirects } = await import("../../on-demand.ts")
-  return followRedirects(response, { send, input, init, from, mayLeave })
-}
-
-const redirects = new Set([301, 302, 303, 307, 308])
-
-export function isRedirect({ status, type }: Response): boolean {
-  return redirects.has(status) || type === "opaqueredirect"
+  return follow(response, { send, input, init, from, mayLeave })
 }

@@ -4,6 +4,7 @@ import { hideSecrets } from "../../call/hide-secrets.ts"
 import { credentialsOf } from "../../accounts/account-label.ts"
 import { timeLimit } from "../../call/time-limit.ts"
 import { jsonOrText } from "../../http/json-or-text.ts"
+import { followRedirects } from "../../http/sending/follow-redirects.ts"
 import { fetchOnOrigin } from "../../http/sending/on-origin.ts"
 import { longestError, readAtMost } from "../../http/read-at-most.ts"
 import { parseAnswer } from "../../http/response.ts"
@@ -62,7 +63,8 @@ export function batchHttp({ vendor, fetch, headers, clock, timeoutMs }: BatchHtt
     const signal = init.signal ? AbortSignal.any([init.signal, controller.signal]) : controller.signal
     try {
       const all = new Headers([...headers, ...new Headers(init.headers)])
-      const response = await fetchOnOrigin(fetch, url.href, { ...init, headers: all, signal }, init.method === "GET")
+      const asked = { ...init, headers: all, signal }
+      const response = await fetchOnOrigin({ fetch, follow: followRedirects }, url.href, asked, init.method === "GET")
       if (response.ok) return { response, controller, disarm }
       const { bytes } = await readAtMost(response, longestError)
       throw refusal(vendor, url, response, new TextDecoder().decode(bytes), clock.wallNow(), hideOf(url))
