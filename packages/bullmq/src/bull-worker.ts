@@ -108,7 +108,11 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
       autorun: false,
     },
   )
-  worker.on("error", () => {})
+  worker.on("error", ({ message }) => {
+    const [, id = ""] = /^Missing key for job (\S+)\. moveTo/.exec(message) ?? []
+    kept.get(id)?.lost()
+    kept.delete(id)
+  })
   worker.on("completed", ({ id }) => told(id))
   worker.on("failed", (job) => told(job?.id))
   // Ends once nothing is taken any more and all that was taken has been told.
@@ -227,7 +231,7 @@ async function doItems(
       const options = { runtime: systemRuntime, signal: working.signal, ...(onEvent && { onEvent }) }
       const fromMs = systemClock.now()
       try {
-        if (batch.isLeaving) throw left
+        if (batch.isLeaving || kept.isLost) throw left
         const asked = print(item)
         const outcome = await runInScope(working.scope, () => runPlace(root, place, item, index, options))
         kept.ended(toWire(asked, outcome, systemClock.now() - fromMs), permit)

@@ -1,6 +1,7 @@
 import { type Clock, SluiceError } from "@sluice/core"
 import type { Queue, QueueEvents } from "bullmq"
 import { EarlierJobs } from "./earlier-jobs.ts"
+import { keptOf } from "./kept-outcomes.ts"
 import { cancelledKey, withdrawnMark } from "./redis/queue-name.ts"
 import type { Sent } from "./sent.ts"
 import { Suspects } from "./suspects.ts"
@@ -254,9 +255,13 @@ export class Jobs {
     }
   }
 
-  /** The server has lost the job. */
-  #again(id: string, { batch, items, isAlone }: OpenJob): void {
+  /** The server has lost the job; what workers had done of it by then, they have told again. */
+  async #again(id: string, job: OpenJob): Promise<void> {
+    const done = await keptOf(this.#queue, id).catch(() => [])
+    if (this.#open.get(id) !== job) return
+    if (done.length > 0) return this.#ended(id, done, undefined)
     this.#open.delete(id)
+    const { batch, items, isAlone } = job
     if (items.size > 0) this.send(id, batch, [...items.values()], isAlone)
   }
 
@@ -283,7 +288,7 @@ export class Jobs {
       this.#open.delete(id)
       this.#open.set(id, job)
       const found = await this.#queue.getJob(id).catch(() => null)
-      if (found === undefined) this.#again(id, job)
+      if (found === undefined) await this.#again(id, job)
       else if (found?.finishedOn !== undefined)
         this.#ended(id, found.returnvalue as unknown, found.failedReason || undefined)
     }

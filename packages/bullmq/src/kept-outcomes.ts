@@ -1,6 +1,6 @@
 import type { Permit } from "@sluice/core"
-import type { Job, Worker } from "bullmq"
-import { runScript } from "./redis/scripts.ts"
+import type { Job, Queue, Worker } from "bullmq"
+import { runScript, runScriptOn } from "./redis/scripts.ts"
 import type { JobData, WireOutcome } from "./wire-outcome.ts"
 
 /** As long as a job is kept that nobody fetches. */
@@ -20,27 +20,27 @@ export class KeptOutcomes {
   /** Of this worker and those before it, by index. */
   readonly done: Map<number, WireOutcome>
   readonly #worker: Worker
-  readonly #key: string
+  readonly #job: string
   readonly #items: number
   /** All that can be done here was done then; whether the end of the job was told shows later. */
   overMs: number | undefined
   #untold: Ended[] = []
   #hasKept: boolean
   #isClosed = false
+  #isLost = false
 
   static async of(worker: Worker, job: Job<JobData>): Promise<KeptOutcomes> {
-    const key = `part:${job.id!}`
     // Else nobody was at it before.
-    const before = job.attemptsStarted > 1 ? ((await runScript(worker, "sluiceKept", key)) as string[]) : []
-    return new KeptOutcomes(worker, key, job.data.items.length, before)
+    const before = job.attemptsStarted > 1 ? await keptOf(worker, job.id!) : []
+    return new KeptOutcomes(worker, job.id!, job.data.items.length, before)
   }
 
-  constructor(worker: Worker, key: string, items: number, before: readonly string[]) {
+  constructor(worker: Worker, job: string, items: number, before: readonly WireOutcome[]) {
     this.#worker = worker
-    this.#key = key
+    this.#job = job
     this.#items = items
     this.#hasKept = before.length > 0
-    this.done = new Map(before.map((text) => JSON.parse(text) as WireOutcome).map((each) => [each.index, each]))
+    this.done = new Map(before.map((each) => [each.index, each]))
   }
 
   /** An item has ended; its place is given back when that is told. */
@@ -50,6 +50,20 @@ export class KeptOutcomes {
     if (this.#isClosed) giveBack(this.#untold.splice(0))
     // After the promises of this moment: whatever else ends in it goes along, and no other answer is read before.
     else if (isFirst) process.nextTick(() => void this.#tell())
+  }
+
+  /** Redis has no such job any more: what has not begun of it is not this worker's to do. */
+  get isLost(): boolean {
+    return this.#isLost
+  }
+
+  /** Redis has lost the job, and with it what was kept: it gets all that is done, which the coordinator looks for before it sends the rest again. */
+  lost(): void {
+    this.#isLost = true
+    if (this.#isClosed) return
+    this.#isClosed = true
+    const untold = this.#untold.splice(0)
+    void this.#keep([...this.done.values()]).finally(() => giveBack(untold))
   }
 
   /** The whole job is told of, or will never be. */
@@ -65,17 +79,40 @@ export class KeptOutcomes {
     this.#hasKept = true
     const some = this.#untold
     this.#untold = []
-    const fields = some.flatMap(({ outcome }) => [outcome.index, JSON.stringify(outcome)])
-    // Where it cannot be kept, the job's end tells of it.
-    await runScript(this.#worker, "sluiceKeep", this.#key, keptMs, ...fields).catch(() => {})
+    const isThere = await this.#keep(some.map(({ outcome }) => outcome))
+    if (!isThere && !this.#isLost) {
+      this.#isLost = true
+      await this.#keep([...this.done.values()])
+    }
     giveBack(some)
+  }
+
+  /** Whether Redis has the job. Where it cannot be asked, the job's end tells of the outcomes. */
+  async #keep(outcomes: readonly WireOutcome[]): Promise<boolean> {
+    if (outcomes.length === 0) return true
+    const keys = [partOf(this.#job), this.#job].map((key) => this.#worker.toKey(key))
+    const fields = outcomes.flatMap((outcome) => [outcome.index, JSON.stringify(outcome)])
+    return runScriptOn(this.#worker, "sluiceKeep", keys, keptMs, ...fields).then(
+      (isThere) => isThere !== 0,
+      () => true,
+    )
   }
 
   /** On the connection that what is kept was sent on, so after it. */
   async #forget(): Promise<void> {
     const client = await this.#worker.getBackend().client
-    await client.del(this.#worker.toKey(this.#key))
+    await client.del(this.#worker.toKey(partOf(this.#job)))
   }
+}
+
+function partOf(job: string): string {
+  return `part:${job}`
+}
+
+/** What had ended of a job when its worker was lost, or Redis had lost the job. */
+export async function keptOf(queue: Queue | Worker, job: string): Promise<readonly WireOutcome[]> {
+  const texts = (await runScript(queue, "sluiceKept", partOf(job))) as string[]
+  return texts.map((text) => JSON.parse(text) as WireOutcome)
 }
 
 function giveBack(ended: readonly Ended[]): void {

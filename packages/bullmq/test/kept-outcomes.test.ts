@@ -9,7 +9,7 @@ function setUp(items: number) {
   const answers: (() => void)[] = []
   const client = {
     defineCommand: () => {},
-    runCommand: (_name: string, [, , ...fields]: string[]) => {
+    runCommand: (_name: string, [, , , ...fields]: string[]) => {
       sent.push(fields.filter((_, at) => at % 2 === 0).map(String))
       return new Promise<void>((resolve) => void answers.push(resolve))
     },
@@ -17,7 +17,7 @@ function setUp(items: number) {
   }
   const worker = { getBackend: () => ({ client: Promise.resolve(client) }), toKey: (key: string) => key }
   const free: number[] = []
-  const kept = new KeptOutcomes(worker as unknown as Worker, "part:1", items, [])
+  const kept = new KeptOutcomes(worker as unknown as Worker, "1", items, [])
   const end = (index: number): void => {
     const permit = { settle: () => free.push(index) } as unknown as Permit
     kept.ended({ index, print: "", attempts: 1, ms: 1, status: "ok" }, permit)

@@ -24,11 +24,12 @@ redis.call("ZADD", KEYS[1], ms, ARGV[1])
 redis.call("PEXPIRE", KEYS[1], ARGV[2])
 return redis.call("ZRANGEBYSCORE", KEYS[2], ms - ARGV[2], "+inf")`,
   },
-  /** Fields and values from ARGV[2] on are kept in KEYS[1] for ARGV[1] ms. */
+  /** Fields and values from ARGV[2] on are kept in KEYS[1] for ARGV[1] ms; returns whether KEYS[2] is there. */
   sluiceKeep: {
-    numberOfKeys: 1,
+    numberOfKeys: 2,
     lua: `redis.call("HSET", KEYS[1], unpack(ARGV, 2))
-return redis.call("PEXPIRE", KEYS[1], ARGV[1])`,
+redis.call("PEXPIRE", KEYS[1], ARGV[1])
+return redis.call("EXISTS", KEYS[2])`,
   },
   sluiceKept: { numberOfKeys: 1, lua: `return redis.call("HVALS", KEYS[1])` },
   /** Keys of the queue at KEYS[1] go in ARGV[1] ms: those that ARGV names from the second on. */
