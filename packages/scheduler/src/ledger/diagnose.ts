@@ -166,7 +166,7 @@ function ofRateOrDepth(facts: RefusalFacts, limit: LimitFacts, index: number, is
   const slower: Diagnosis = { cause: "rate", limit: index, perMs: bound }
   // A refusal or two may be chance; the third in a row is not.
   const isNear = limit.inARow >= tuned.chances
-  const named = limit.isGuessed || isNear ? Math.max(floor, byDelay(amount, facts.retryAfterMs)) : Infinity
+  const named = (limit.isGuessed && isFew) || isNear ? Math.max(floor, byDelay(amount, facts.retryAfterMs)) : Infinity
   if (named < Math.min(perMs, measured > 0 ? bound : Infinity)) return { cause: "rate", limit: index, perMs: named }
   if (!isFew && !isIdle && measured > 0 && bound < perMs * tuned.clearly) return slower
   // More than one call stood ready, and left together, and more than ever passed: a bucket shallower than that explains it.

@@ -29,7 +29,7 @@ const used = 0.75
 /** In slow start the limit doubles while a call is out: it left under half of what the limit is when it comes back. */
 const usedInSlowStart = 0.37
 
-/** A step up that was one too many is refused before more answers than these have come. */
+/** A step up that was one too many is refused before more answers than these have come, or than run, for those of a burst come together. */
 const probeAnswers = 3
 /** Where so much of the limit had room, it is one or two too high. */
 const nearlyAll = 0.8
@@ -187,7 +187,7 @@ export class AdaptiveConcurrency {
   /** Whether a refusal while `accepted` others ran says no more than that the last step up was one too many. */
   isProbe(accepted: number): boolean {
     if (this.#slowStart) return true
-    return this.#grewTo > 0 && accepted >= this.#grewTo - 1 && this.#clean <= probeAnswers
+    return this.#grewTo > 0 && accepted >= this.#grewTo - 1 && this.#clean <= Math.max(probeAnswers, this.limit)
   }
 
   /** A further refusal of a congestion event: no more than `accepted` had room. */

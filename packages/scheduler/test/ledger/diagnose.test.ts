@@ -301,6 +301,16 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
     of({ own: 1, measured: 0.02, inARow: 4 }, { retryAfterMs: 1_500 }),
     { cause: "rate", limit: 0, perMs: 2 / 1_500 },
   ],
+  [
+    "a guessed limit and few calls since the last refusal: the delay says more of its rate",
+    of({ isGuessed: true, admitted: 5, measured: 0.009 }, { retryAfterMs: 1_500 }),
+    { cause: "rate", limit: 0, perMs: 2 / 1_500 },
+  ],
+  [
+    "the same, and many calls: these measure it, and of a window the delay is as long however much passes",
+    of({ isGuessed: true, admitted: 20, measured: 0.009 }, { retryAfterMs: 1_500 }),
+    { cause: "rate", limit: 0, perMs: 0.009 },
+  ],
   ["one by one, too soon, nothing named", of({ earlyMs: 0 }), { cause: "early", limit: 0, byMs: 25 }],
   [
     "neither depth nor rate, nothing named",

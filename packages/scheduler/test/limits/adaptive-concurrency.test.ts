@@ -36,6 +36,16 @@ describe("a concurrency limit that finds itself", () => {
     expect(seen).toEqual([10, 20, 40, 80, 160])
   })
 
+  it("knows the refusal of its last step though answers of all that run came before it, and not after more", () => {
+    const limit = start({ initial: 8 })
+    limit.refused(8)
+    while (limit.limit === 8) limit.sample({ inFlight: 8 })
+    for (let i = 0; i < 8; i++) limit.sample({ inFlight: 9 })
+    expect([limit.limit, limit.isProbe(8)]).toEqual([9, true])
+    for (let i = 0; i < 2; i++) limit.sample({ inFlight: 9 })
+    expect([limit.limit, limit.isProbe(8)]).toEqual([9, false])
+  })
+
   it("lets who goes first take as many again while it only starts, within its bound, and none once the server refused", () => {
     const limit = start({ max: 30 })
     limit.started(0, 40)
