@@ -12,6 +12,7 @@ import { learnLimit } from "./learn-limit.ts"
 import { observedIn } from "./observed.ts"
 import { isOf, refusalFacts, type Throttled } from "./refusal-facts.ts"
 import { type LedgerState, sends } from "./state.ts"
+import { untilFull } from "./until-full.ts"
 import { waitAfter } from "./wait-after.ts"
 
 /** A consequence in the making. */
@@ -162,9 +163,12 @@ export class QuotaLearning {
     return ofOutput + ofInput
   }
 
-  #refused(nowMs: number, call: SentCall, end: Throttled, found: Finding): void {
+  #refused(nowMs: number, call: SentCall, said: Throttled, found: Finding): void {
     const known = this.#state.limits.length
-    if (end.limits) this.#hear(nowMs, call, end.limits, end, found)
+    if (said.limits) this.#hear(nowMs, call, said.limits, said, found)
+    // Nothing was admitted since the event before: its delay was true, whatever else was said.
+    const isTrue = this.#state.gate.isNew(call.admittedMs) && this.#state.event.admitted < 1
+    const end = isTrue ? said : untilFull(said, call)
     const facts = refusalFacts(this.#state, nowMs, call, end)
     const { isNew } = facts
     const diagnosis = diagnose(facts)
