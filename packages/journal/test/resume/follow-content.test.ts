@@ -37,7 +37,8 @@ test.each([1, 4])(
   async (concurrency) => {
     const path = temporaryJournal()
     const before = Array.from({ length: 1_200 }, (_, at) => `prompt ${at}`)
-    const first = await runOver(path, before, { concurrency })
+    // Many at once: each group of them is one wait for the disk.
+    const first = await runOver(path, before, { concurrency: 100 })
     const { asked, answers } = await runOver(path, ["new", ...before], { concurrency })
     expect(asked).toEqual(["new"])
     expect(answers).toEqual(["new, answer 1", ...first.answers])
