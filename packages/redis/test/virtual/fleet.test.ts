@@ -55,6 +55,23 @@ describe.skipIf(!server)("processes in virtual time that send their calls late",
     expect(times).toBeLessThanOrEqual(1.05)
   }, 120_000)
 
+  test("nothing told and no headers: what was sent late and passed counts where the first rate is measured", async () => {
+    const { ends, refused, times } = await virtualFleet({
+      store,
+      processes: 4,
+      calls: 600,
+      told: {},
+      vendor: silent,
+      sendMs: 20,
+      firstMs: 1_000,
+      seed: 2,
+    })
+    expect(ends).toEqual({ answered: 2_400 })
+    expect(refused).toBeLessThanOrEqual(truth.burst)
+    // 3.64 when what had left before the first refusal did not count: a rate of 97 a minute in place of 3,000.
+    expect(times).toBeLessThanOrEqual(1.05)
+  }, 120_000)
+
   test("no headers: what was asked for before anybody could hear of a refusal is of the same event", async () => {
     const { ends, refused, times } = await virtualFleet({
       store,

@@ -26,6 +26,7 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
     if (diagnosis.cause === "growth") return grow(state, nowMs, reason)
     if (diagnosis.cause === "same-event") {
       const { closedAtMs } = state.gate
+      if (nowMs - closedAtMs > tuned.backoffMs) state.event.isLate = true
       for (const one of state.limits) {
         if (end.reason === "ramp" && one instanceof GrowthLimit) one.refusedToo(nowMs)
         if (one.early.sinceMs === closedAtMs) forgive(state, one, circumstances)

@@ -69,6 +69,9 @@ export class QuotaLearning {
     if (end.outcome !== "throttled" || end.reason === "overloaded") gate.answered(nowMs, call.admittedMs)
     if (end.outcome === "success") {
       if (call.admittedMs > gate.closedAtMs) this.#fruitless = 0
+      // Sent late as others were, it passed since then like what was admitted since.
+      const { event } = state
+      if (event.isLate && call.admittedMs <= event.sinceMs) event.admitted += call.cost.requests ?? 1
       // What left before the trouble began says nothing about it.
       if (call.admittedMs >= this.#failingSinceMs) this.#failures = this.#outages = 0
       // Of those that left with it some may have been refused.

@@ -33,8 +33,8 @@ export class LedgerState {
   adaptive: AdaptiveConcurrency | undefined
   /** What calls in flight were estimated to take. */
   readonly inFlight: { requests: number; input: number; output: number } = { requests: 0, input: 0, output: 0 }
-  /** Requests admitted since the last congestion event after which any were, how many events came since, and whether it named a limit that is not known. */
-  readonly event: { admitted: number; refused: number; sinceMs: number; isOfUnknown: boolean }
+  /** Requests admitted since the last congestion event after which any were, how many events came since, whether it named a limit that is not known, and whether calls that left before are refused long after. */
+  readonly event: { admitted: number; refused: number; sinceMs: number; isOfUnknown: boolean; isLate: boolean }
   /** What was sent, while no rate of it is known: what one is guessed from. */
   readonly sent: { readonly requests: TakenLog; readonly tokens: TakenLog }
   #dollars: Reservoir | undefined
@@ -47,7 +47,7 @@ export class LedgerState {
   constructor(options: QuotaOptions, nowMs: number, wallMs: number) {
     this.options = options
     this.jitterMs = options.jitterMs ?? quotaDefaults.jitterMs
-    this.event = { admitted: 0, refused: 0, sinceMs: nowMs - 1, isOfUnknown: false }
+    this.event = { admitted: 0, refused: 0, sinceMs: nowMs - 1, isOfUnknown: false, isLate: false }
     const log = { windowMs: 60_000, marginMs: 0, nowMs }
     this.sent = { requests: new TakenLog(log), tokens: new TakenLog(log) }
     const { concurrency } = options
@@ -178,7 +178,7 @@ export class LedgerState {
   /** A congestion event; `isFruitless`: since the last nothing was admitted. */
   began(nowMs: number, isFruitless: boolean, isOfUnknown: boolean): void {
     if (isFruitless) this.event.refused++
-    else Object.assign(this.event, { admitted: 0, refused: 0, sinceMs: nowMs, isOfUnknown })
+    else Object.assign(this.event, { admitted: 0, refused: 0, sinceMs: nowMs, isOfUnknown, isLate: false })
   }
 
   budgetLeft(): number {
