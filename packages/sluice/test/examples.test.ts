@@ -11,7 +11,7 @@ const examples = join(root, "examples")
 // The demo prints figures of its own run; demo.test.ts reads those.
 const names = exampleNames(root).filter((name) => name !== freeExample)
 
-it.each(names)(
+it.concurrent.each(names)(
   "%s prints what its README shows",
   async (name) => {
     const readme = await readFile(join(examples, name, "README.md"), "utf8")
