@@ -54,7 +54,8 @@ export class LivePermit implements Permit, SentCall {
     const issuer = this.#issuer
     if (!issuer) return
     this.#issuer = undefined
-    const wrong = end.actual && wrongCost("settle", "actual", end.actual)
+    // What it was admitted with was looked through then.
+    const wrong = end.actual && end.actual !== this.cost ? wrongCost("settle", "actual", end.actual) : undefined
     // What was estimated counts in its place, and nobody waits for this permit for ever.
     issuer.settled(this, wrong ? { ...end, actual: undefined } : end)
     if (wrong) throw wrong
