@@ -78,7 +78,9 @@ export function chargedFor(call: CostedCall, estimate: Cost, usage: Usage, isWho
   const inputTokens = isWhole
     ? Math.min(usage.inputTokens, LearnedTokens.mostInputTokens(facts.prompt))
     : usage.inputTokens
-  const charged = unlessItThrows(() => vendor.charged(estimate, { ...usage, inputTokens })) ?? estimate
+  const cachedInputTokens = Math.min(usage.cachedInputTokens, inputTokens)
+  const counted = { ...usage, inputTokens, cachedInputTokens }
+  const charged = unlessItThrows(() => vendor.charged(estimate, counted, facts)) ?? estimate
   return price ? { ...charged, usd: usdOf(price, usage) } : charged
 }
 

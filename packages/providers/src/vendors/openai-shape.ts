@@ -63,7 +63,7 @@ export function openAIShaped(shape: OpenAIShape): Vendor {
     recognise,
     read,
     estimate: (request, learned) => estimate(shape, request, learned),
-    charged: (estimated, usage) => charged(shape, estimated, usage),
+    charged: (estimated, usage, request) => charged(shape, estimated, usage, request),
     classify,
     feedback: (answer, verdict, nowWallMs) => openaiFeedback(shape, answer, verdict, nowWallMs),
     usage: (body) => openaiUsage(at(body, "usage")),
@@ -127,13 +127,15 @@ function estimate(shape: OpenAIShape, request: RequestFacts, learned: Learned): 
   return { requests: 1, inputTokens, outputTokens: Math.ceil(output) }
 }
 
-function charged(shape: OpenAIShape, estimated: Cost, usage: Usage): Cost {
+function charged(shape: OpenAIShape, estimated: Cost, usage: Usage, request?: RequestFacts): Cost {
   const inputTokens = usage.inputTokens - (shape.cachedTokensFree ? usage.cachedInputTokens : 0)
   const used = { requests: 1, inputTokens, outputTokens: usage.outputTokens }
   if (shape.tokenCharge === "produced") return used
   // Charged at arrival and not given back: whichever is more, what was reserved or what was used.
   const reserved = (estimated.inputTokens ?? 0) + (estimated.outputTokens ?? 0)
-  return { ...used, outputTokens: Math.max(usage.outputTokens, reserved - inputTokens) }
+  // The answer is charged as its cap was, beside a prompt that is larger not at all.
+  const isCapped = shape.tokenCharge === "largest" && request?.maxOutputTokens !== undefined
+  return { ...used, outputTokens: Math.max(isCapped ? 0 : usage.outputTokens, reserved - inputTokens) }
 }
 
 function classify(answer: VendorAnswer): Verdict {

@@ -102,7 +102,7 @@ export interface Vendor {
   /** What the vendor will charge to the rate limits when the call arrives. */
   readonly estimate: (request: RequestFacts, learned: Learned) => Cost
   /** What it has charged to the rate limits, now that the usage is known. */
-  readonly charged: (estimate: Cost, usage: Usage) => Cost
+  readonly charged: (estimate: Cost, usage: Usage, request?: RequestFacts) => Cost
   readonly feedback: (answer: VendorAnswer, verdict: Verdict, nowWallMs: number) => Feedback
   readonly classify: (answer: VendorAnswer) => Verdict
   readonly usage: (body: unknown) => Usage | undefined

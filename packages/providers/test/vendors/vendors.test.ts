@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { findVendor, vendors } from "../../src/vendors/find-vendor.ts"
+import { chargedFor } from "../../src/accounts/accounting.ts"
 import { LearnedTokens } from "../../src/accounts/token-estimate.ts"
 import { SseReader } from "../../src/http/sse.ts"
 import type { StreamFact, Usage, Vendor } from "../../src/vendors/vendor.ts"
@@ -151,6 +152,31 @@ describe("what is charged at arrival", () => {
     expect(vendorOf("groq").charged(estimate, usage)).toEqual({ requests: 1, inputTokens: 40, outputTokens: 10 })
     expect(vendorOf("openai").charged(estimate, usage)).toEqual({ requests: 1, inputTokens: 100, outputTokens: 900 })
   })
+
+  it.each(["anthropic", "groq"])("%s: more cached than was read is no less than nothing", (name) => {
+    const vendor = vendorOf(name)
+    const facts = vendor.read(body, call)
+    const usage = { inputTokens: 100, outputTokens: 10, cachedInputTokens: 175, cacheWriteTokens: 0 }
+    const costed = { vendor, facts, learned }
+    expect(chargedFor(costed, { requests: 1 }, usage, true)).toEqual({ requests: 1, inputTokens: 0, outputTokens: 10 })
+  })
+
+  it.each([
+    ["openai", 50, 0],
+    ["openai", 1_000, 900],
+    ["openai", undefined, 10],
+    ["azure", 50, 50],
+  ])(
+    "%s, a prompt of 100 tokens, an answer of 10 and max_tokens %s: %i beside the prompt",
+    (name, cap, outputTokens) => {
+      const vendor = vendorOf(name)
+      const facts = vendor.read({ ...body, max_tokens: cap }, call)
+      const { outputTokens: reserved = 0 } = vendor.estimate(facts, learned)
+      const usage = { inputTokens: 100, outputTokens: 10, cachedInputTokens: 0, cacheWriteTokens: 0 }
+      const estimate = { requests: 1, inputTokens: 100, outputTokens: cap === undefined ? 0 : reserved }
+      expect(vendor.charged(estimate, usage, facts)).toEqual({ requests: 1, inputTokens: 100, outputTokens })
+    },
+  )
 })
 
 describe("learning", () => {
