@@ -27,11 +27,11 @@ const root = path.dirname(import.meta.dirname)
  * Every one of them, of all packages' exports and of the methods of what those return. Types named in `ports` are not options: they
  * are implementations, and data that other code makes.
  */
-export function optionParameters(ports: ReadonlySet<string>): OptionParameter[] {
+export function optionParameters(ports: ReadonlySet<string>, packages = "packages/*"): OptionParameter[] {
   const api = new API({ cwd: root })
   const found = new Map<string, OptionParameter>()
   try {
-    for (const manifest of globSync("packages/*/package.json", { cwd: root }).toSorted()) {
+    for (const manifest of globSync(`${packages}/package.json`, { cwd: root }).toSorted()) {
       const folder = path.join(root, path.dirname(manifest))
       const config = path.join(folder, "tsconfig.json")
       const project = api.updateSnapshot({ openProjects: [config] }).getProject(config)!

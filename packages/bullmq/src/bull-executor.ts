@@ -1,5 +1,14 @@
 import type { EventSink, Executor, ItemPlace, Node } from "@sluice/core"
-import { callable, checkOptions, concurrency as countOrAuto, count, tellWarning } from "@sluice/core/internal"
+import {
+  anything,
+  callable,
+  checkMap,
+  checkOptions,
+  concurrency as countOrAuto,
+  count,
+  placeChecks,
+  tellWarning,
+} from "@sluice/core/internal"
 import { onAbort, parallelExecutor, systemClock, systemRandom } from "@sluice/scheduler"
 import { type ConnectionOptions, Queue, QueueEvents } from "bullmq"
 import { Jobs } from "./jobs.ts"
@@ -136,7 +145,10 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
     }
   }
 
-  const open = async (place: ItemPlace, { also }: BullBatchOptions = {}): Promise<RemoteBatch> => {
+  const open = async (place: ItemPlace, opening: BullBatchOptions = {}): Promise<RemoteBatch> => {
+    checkOptions("open", place, placeChecks)
+    checkOptions("open", opening, { also: anything })
+    const { also } = opening
     const lost = await locks.hold(place.runId)
     const { path, visit, runId, params } = place
     const batch = await jobs.begin(batchName(place), { path, visit, runId, params, ...(also && { also }) })
@@ -153,6 +165,7 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
 
   return {
     async *map(source, work, mapOptions) {
+      checkMap(source, work, mapOptions)
       const { place } = work
       if (!place) return yield* local.map(source, work, mapOptions)
       const { concurrency } = mapOptions

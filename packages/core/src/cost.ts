@@ -1,5 +1,5 @@
 import type { SluiceError } from "./errors.ts"
-import { be, fields, needed, wrongOption } from "./options.ts"
+import { amount, fields, wrongArgument } from "./options.ts"
 
 /**
  * What one call takes from a quota, per dimension. Absent means 0, except `requests`, which is 1.
@@ -24,25 +24,24 @@ export function addCosts(a: Cost, b: Cost): Cost {
  * Whether its amounts are numbers from 0 up, and it has no other names: either would make every later sum wrong. Each call has one, so
  * a name is compared with constants, which takes a hundredth of the call.
  */
-function isCost(cost: Cost): boolean {
+export function isCost(cost: Cost): boolean {
   for (const name in cost) {
-    const amount = cost[name as keyof Cost]
+    const given = cost[name as keyof Cost]
     switch (name) {
       case "requests":
       case "inputTokens":
       case "outputTokens":
       case "usd":
-        if (amount === undefined || (Number.isFinite(amount) && amount >= 0)) continue
+        if (given === undefined || (Number.isFinite(given) && given >= 0)) continue
     }
     return false
   }
   return typeof cost === "object" && cost !== null
 }
 
-const amount = be("a number from 0 up", (value) => Number.isFinite(value) && (value as number) >= 0)
 const costCheck = fields<Cost>({ requests: amount, inputTokens: amount, outputTokens: amount, usd: amount })
 
 /** The error of what is no cost; `what` it is called in what was asked. */
 export function wrongCost(where: string, what: string, cost: Cost): SluiceError | undefined {
-  return isCost(cost) ? undefined : wrongOption(where, { [what]: cost }, { [what]: needed(costCheck) })
+  return isCost(cost) ? undefined : wrongArgument(where, what, cost, costCheck)
 }

@@ -58,8 +58,13 @@ export function wrongName<T extends object>(
 
 /** One argument, in the words that an option is checked by: a function that is missing, above all. */
 export function checkArgument(where: string, name: string, value: unknown, check: Check): void {
-  const wrong = check(value)
-  if (wrong?.wanted !== undefined) throw invalidOption(where, name, wrong.wanted, value)
+  const wrong = wrongArgument(where, name, value, check)
+  if (wrong) throw wrong
+}
+
+/** The error of an argument that is not as `check` wants it. */
+export function wrongArgument(where: string, name: string, value: unknown, check: Check): SluiceError | undefined {
+  return wrongOption(where, { [name]: value }, { [name]: needed(check) })
 }
 
 /** The error of every bad option: where, what was wanted, what came. */
@@ -112,6 +117,9 @@ export const positive: Check = be("a number above 0", (value) => {
   return typeof value === "number" && value > 0 && value !== Infinity
 })
 
+/** A finite number from 0 up. */
+export const amount: Check = be("a number from 0 up", (value) => Number.isFinite(value) && (value as number) >= 0)
+
 /** A number of milliseconds from 0 up; `Infinity` counts. */
 export const milliseconds: Check = be("a number of milliseconds from 0 up", (value) => {
   return typeof value === "number" && value >= 0
@@ -128,7 +136,7 @@ export const number: Check = be("a number", (value) => typeof value === "number"
 export const callable: Check = be("a function", (value) => typeof value === "function")
 
 /** Something to go through, at once or as it comes. A string would give its letters, which nobody means. */
-export const iterable: Check = be(
+export const iterable: Check = /* @__PURE__ */ be(
   "an array, an iterable or an async iterable",
   (value) => typeof value === "object" && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value),
 )
@@ -181,6 +189,13 @@ export function recordOf(check: Check): Check {
 }
 
 export const anything: Check = () => undefined
+
+export const backoff: Check = fields<Record<"initialMs" | "factor" | "maxMs" | "jitter", unknown>>({
+  initialMs: milliseconds,
+  factor: between(1, Infinity),
+  maxMs: milliseconds,
+  jitter: oneOf("equal", "full", "none"),
+})
 
 /** The ports, by what is called on them. */
 export const clock: Check = having("a Clock", "now")

@@ -4,9 +4,11 @@ import type { Clock, Journal } from "@sluice/core"
 import { SluiceError } from "@sluice/core"
 import { systemClock } from "@sluice/scheduler"
 import {
+  be,
   type Check,
   checkOptions,
   clock as isClock,
+  count,
   flag,
   listOf,
   needed,
@@ -81,6 +83,22 @@ export function openJournal(options: JournalOptions): SqliteJournal {
   return new SqliteJournal({ path, readOnly, secrets, synchronous, clock })
 }
 
+interface RunRequest {
+  readonly runId: string
+  readonly flow: string
+  readonly takeOver?: boolean
+}
+
+const requestChecks: Shape<RunRequest> = { runId: needed(text), flow: needed(text), takeOver: flag }
+
+const queryChecks: Shape<ItemQuery> = {
+  status: oneOf("ok", "failed"),
+  node: text,
+  key: be("a string", (value) => typeof value === "string"),
+  order: oneOf("settled", "input"),
+  fromIndex: count(0),
+}
+
 /** The journal that `openJournal` opens. */
 export class SqliteJournal implements Journal, AsyncDisposable {
   readonly path: string
@@ -116,11 +134,8 @@ export class SqliteJournal implements Journal, AsyncDisposable {
    * Opens a run, new or known, for writing. Rejects with `journal-locked` while another process writes it; a process
    * that is gone holds nothing. `takeOver` is for the one case where that cannot be seen: it ran on another machine.
    */
-  async openRun(request: {
-    readonly runId: string
-    readonly flow: string
-    readonly takeOver?: boolean
-  }): Promise<SqliteRunJournal> {
+  async openRun(request: RunRequest): Promise<SqliteRunJournal> {
+    checkOptions("openRun", request, requestChecks)
     return translating(this.path, () => {
       this.#database.exec("BEGIN IMMEDIATE")
       try {
@@ -213,6 +228,7 @@ export class SqliteJournal implements Journal, AsyncDisposable {
    * yielded; then `journal-unreadable` is thrown.
    */
   items(runId: string, query: ItemQuery = {}): Generator<JournalItem, void, undefined> {
+    checkOptions("items", query, queryChecks)
     return readItems(this.#database, this.path, runId, query)
   }
 

@@ -1,7 +1,9 @@
+import { amount, checkOptions } from "@sluice/core/internal"
 import { IndexedHeap } from "@sluice/scheduler"
-import { createVendorCore, type Admission } from "./vendor/core.ts"
+import { type Admission, vendorCore } from "./vendor/core.ts"
 import type { VendorCall } from "./vendor/call.ts"
 import type { VendorOptions } from "./vendor/options.ts"
+import { vendorChecks } from "./vendor/vendor-checks.ts"
 
 export interface OracleResult {
   /** From the first departure to the last arrival, network both ways included. `Infinity`: some call can never be served. */
@@ -38,9 +40,10 @@ export function oracle(
   calls: Iterable<VendorCall>,
   options: VendorOptions & { readonly networkMs?: number },
 ): OracleResult {
+  checkOptions("oracle", options, { ...vendorChecks, networkMs: amount })
   const { networkMs = 20 } = options
   let nowMs = 0
-  const core = createVendorCore({ ...options, clock: { now: () => nowMs } })
+  const core = vendorCore({ ...options, clock: { now: () => nowMs } })
   const most = options.latency?.knee?.at ?? Infinity
   const running = new IndexedHeap<Running>((a, b) => a.endsMs < b.endsMs)
   const again = new IndexedHeap<Again>((a, b) => a.readyMs < b.readyMs)

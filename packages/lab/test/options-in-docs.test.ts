@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { z } from "zod"
-import { serverShape } from "../src/server/server-options.ts"
-import { faultKinds } from "../src/vendor/options-schema.ts"
+import { optionParameters } from "../../../scripts/option-parameters.ts"
+import { faultKinds } from "../src/vendor/vendor-checks.ts"
 
 const docs = join(import.meta.dirname, "../../../docs")
 const page = readFileSync(join(docs, "testing.md"), "utf8")
@@ -13,23 +12,19 @@ function rowOf(name: string): string | undefined {
   return page.split("\n").find((line) => line.startsWith("|") && line.split("|")[1]!.includes(`\`${name}\``))
 }
 
-/** The names of the fields inside an option, however deep. */
-function fieldsIn(type: unknown): string[] {
-  if (type instanceof z.ZodObject)
-    return Object.entries(type.shape as z.ZodRawShape).flatMap(([name, inner]) => [name, ...fieldsIn(inner)])
-  if (type instanceof z.ZodOptional || type instanceof z.ZodArray)
-    return fieldsIn(type instanceof z.ZodArray ? type.element : type.unwrap())
-  return type instanceof z.ZodUnion ? type.options.flatMap(fieldsIn) : []
-}
+const all = optionParameters(new Set(["AnswerRequest", "Clock"]), "packages/lab").filter(
+  ({ parameter }) => parameter === "startVendor(options)",
+)
+const names = all.find(({ at }) => at.length === 0)!.options
 
 describe("docs/testing.md names", () => {
-  it.each(Object.entries(serverShape))("startVendor's %s, and what is in it", (name, type) => {
+  it.each(names)("startVendor's %s, and what is in it", (name) => {
     const row = rowOf(name)
     expect(row).toBeDefined()
     const kinds: readonly string[] = faultKinds
+    const inside = all.filter(({ at }) => at[0] === name).flatMap(({ options }) => options)
     // Of what changes by schedule the names are those of the limits.
-    const missing =
-      name === "schedule" ? [] : fieldsIn(type).filter((field) => !kinds.includes(field) && !row!.includes(field))
+    const missing = name === "schedule" ? [] : inside.filter((field) => !kinds.includes(field) && !row!.includes(field))
     expect(missing).toEqual([])
   })
 

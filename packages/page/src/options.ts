@@ -1,10 +1,10 @@
 import type { Clock, EventSink, NodeJSON } from "@sluice/core"
 import {
-  anything,
   be,
   callable,
   checkOptions,
   clock,
+  fields,
   flag,
   having,
   listOf,
@@ -52,6 +52,15 @@ export interface PageOptions {
   readonly clock?: Clock
 }
 
+const controls: Shape<PageControls> = {
+  pause: callable,
+  resume: callable,
+  drain: callable,
+  stop: callable,
+  update: callable,
+  retryFailed: callable,
+}
+
 const checks: Shape<PageOptions> = {
   title: text,
   port: be(
@@ -67,7 +76,7 @@ const checks: Shape<PageOptions> = {
     return typeof value === "string" ? value !== "" : typeof (value as { look?: unknown } | null)?.look === "function"
   }),
   runId: text,
-  controls: anything,
+  controls: fields(controls),
   onControl: callable,
   prompt: callable,
   hasSchema: flag,

@@ -1,8 +1,10 @@
-import type { Backoff } from "@sluice/core"
 import { SluiceError } from "@sluice/core"
 import {
+  amount,
   anything,
+  backoff,
   be,
+  between,
   callable,
   type Check,
   checkOptions,
@@ -15,8 +17,6 @@ import {
   milliseconds,
   needed,
   objectOr,
-  oneOf,
-  positive,
   random,
   recordOf,
   type Shape,
@@ -30,8 +30,7 @@ import type { LaneOptions } from "./vendor-batch/engine/lane-options.ts"
 
 /** A limiter, or what makes the quota of each account and model. */
 const limiterOrFactory: Check = (value) => (typeof value === "function" ? undefined : limiter(value))
-const above0 = be("a number of milliseconds above 0", (value) => typeof value === "number" && value > 0)
-const atLeast0 = be("a number of dollars from 0 up", (value) => typeof value === "number" && value >= 0)
+const above0 = be("a number above 0", (value) => typeof value === "number" && value > 0)
 
 /** Checked by the quotas that get them. */
 const quotaChecks: Shape<Omit<QuotaOptions, "name" | "clock" | "random" | "onEvent">> = {
@@ -45,11 +44,11 @@ const quotaChecks: Shape<Omit<QuotaOptions, "name" | "clock" | "random" | "onEve
   weights: anything,
 }
 
-const priceChecks: Shape<Price> = {
-  input: needed(atLeast0),
-  output: needed(atLeast0),
-  cachedInput: atLeast0,
-  cacheWrite: atLeast0,
+export const priceChecks: Shape<Price> = {
+  input: needed(amount),
+  output: needed(amount),
+  cachedInput: amount,
+  cacheWrite: amount,
   maxOutputTokens: count(),
 }
 
@@ -58,13 +57,6 @@ const fallbackChecks: Shape<Fallback> = {
   key: anything,
   send: callable,
   when: fields<NonNullable<Fallback["when"]>>({ waitMs: milliseconds, fatal: flag, overloaded: flag }),
-}
-
-const backoffChecks: Shape<Backoff> = {
-  initialMs: milliseconds,
-  factor: positive,
-  maxMs: milliseconds,
-  jitter: oneOf("equal", "full", "none"),
 }
 
 const laneChecks: Shape<LaneOptions> = {
@@ -91,17 +83,17 @@ const checks: Shape<LimitedFetchOptions> = {
   retry: fields<NonNullable<LimitedFetchOptions["retry"]>>({
     maxAttempts: count(),
     maxRefusals: count(0),
-    backoff: fields(backoffChecks),
+    backoff,
     budget: anything,
   }),
   timeoutMs: above0,
   idleTimeoutMs: above0,
   hedge: fields<NonNullable<LimitedFetchOptions["hedge"]>>({ quantile: share, maxShare: share }),
   adaptiveTimeout: fields<NonNullable<LimitedFetchOptions["adaptiveTimeout"]>>({
-    times: needed(be("a number of at least 2", (value) => typeof value === "number" && value >= 2)),
+    times: needed(between(2, Infinity)),
   }),
   maxWaitMs: above0,
-  maxAnswerBytes: be("a number of bytes above 0", (value) => typeof value === "number" && value > 0),
+  maxAnswerBytes: above0,
   keys: listOf(anything),
   fallback: listOf(fields(fallbackChecks)),
   vendorBatches: fields(laneChecks),

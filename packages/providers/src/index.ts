@@ -11,7 +11,8 @@ export type { QuotaWait } from "./accounts/accounts.ts"
 export { untimedFetch } from "./http/sending/untimed-fetch.ts"
 export type { AdaptiveTimeout, HedgeOptions } from "./call/slow-options.ts"
 export { type CallIdentity, limitedFetchDefaults, type LimitedFetchOptions } from "./options.ts"
-export { openAIShaped, type OpenAIShape } from "./vendors/openai-shape.ts"
+export type { OpenAIShape } from "./vendors/openai-shape.ts"
+export { openAIShaped } from "./vendors/own-openai-shape.ts"
 export { longestAnswer, type Price, type Prices, prices, pricesAsOf, usdOf } from "./accounts/prices.ts"
 export {
   aiSdkOptions,

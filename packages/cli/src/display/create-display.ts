@@ -1,4 +1,16 @@
 import type { Clock, SluiceEvent } from "@sluice/core"
+import {
+  anything,
+  be,
+  callable,
+  checkOptions,
+  clock as isClock,
+  flag,
+  having,
+  needed,
+  type Shape,
+  text,
+} from "@sluice/core/internal"
 import { drawFrames } from "./draw-frames.ts"
 import type { FrameState } from "./frame-state.ts"
 import { ProgressTally } from "./progress-tally.ts"
@@ -44,6 +56,22 @@ export interface Display {
   readonly stop: () => void
 }
 
+const checks: Shape<DisplayOptions> = {
+  stream: needed(having("a stream", "write")),
+  clock: needed(isClock),
+  title: needed(be("a string", (value) => typeof value === "string")),
+  unit: needed(text),
+  node: text,
+  total: callable,
+  quotas: callable,
+  keys: callable,
+  cut: callable,
+  isTTY: flag,
+  columns: callable,
+  env: anything,
+  color: flag,
+}
+
 /**
  * Shows a run while it runs: done, in flight, waiting and for which limit, failed, rates against the quota, ETA.
  *
@@ -62,6 +90,7 @@ export interface Display {
  * ```
  */
 export function createDisplay(options: DisplayOptions): Display {
+  checkOptions("createDisplay", options, checks)
   const { stream, clock, title, unit } = options
   const tally = new ProgressTally(clock.now(), options.node)
   const state = (): FrameState => {

@@ -3,6 +3,7 @@ import { OneItem } from "./one-item.ts"
 import {
   abortSignal,
   anything,
+  backoff,
   be,
   between,
   callable,
@@ -23,7 +24,7 @@ import {
   text,
 } from "../options.ts"
 import type { ItemOptions, ItemPlace, ItemWork, MapOptions, OnError } from "../ports/executor.ts"
-import type { Backoff, RetryOptions } from "../ports/ports.ts"
+import type { RetryOptions } from "../ports/ports.ts"
 
 /** What a node is called in errors about its options. */
 export function checkNode<T extends { readonly name: string }>(kind: string, options: T, shape: Shape<T>): void {
@@ -36,15 +37,9 @@ export const nodeName: Check = be('a non-empty string without "/"', (name) => {
   return typeof name === "string" && name !== "" && !name.includes("/")
 })
 
-const backoff: Shape<Partial<Backoff>> = {
-  initialMs: milliseconds,
-  factor: between(1, Infinity),
-  maxMs: milliseconds,
-  jitter: oneOf("equal", "full", "none"),
-}
 export const retry: Check = fields<RetryOptions>({
   maxAttempts: needed(count()),
-  backoff: fields(backoff),
+  backoff,
   retryIf: callable,
 })
 

@@ -97,9 +97,11 @@ export class Work extends Scope implements ItemContext {
 
   // Getters, so that `async (text, { spend }) => ...` works without a closure per context.
   override get spend(): (cost: Cost, told?: EventSink) => void {
-    return (cost, told) => {
-      const wrong = wrongCost("spend", "cost", cost)
+    return (cost, ...by) => {
+      // What the answer of a vendor comes to is no mistake of the item's.
+      const wrong = by.length === 0 ? wrongCost("spend", "cost", cost) : undefined
       if (wrong) throw wrong
+      const [told] = by
       this.item.spent = addCosts(this.item.spent ?? {}, cost)
       const { run } = this.frame
       if (told === undefined || told !== run.sink) run.emit?.({ type: "usage", cost, ...this.span })

@@ -1,3 +1,4 @@
+import { be, type Check, checkArgument, count, fields, objectOr } from "@sluice/core/internal"
 import { conformToSchema, type JsonSchema } from "./conform-to-schema.ts"
 import { extractiveSummary } from "./extractive-summary.ts"
 import { CHARACTERS_PER_TOKEN, countTokens, cutToTokens } from "./token-count.ts"
@@ -52,6 +53,20 @@ export type AnswerSource =
 /** What a function may answer: text, or a call of one of the offered tools. */
 export type AnswerText = string | { readonly tool: string; readonly arguments: unknown }
 
+const made = objectOr(
+  fields<{ text: string; tokens: number }>({
+    text: be("a string", (value) => typeof value === "string"),
+    tokens: count(),
+  }),
+  be(
+    '"echo", "extractive", { text }, { tokens } or a function',
+    (value) => value === "echo" || value === "extractive" || typeof value === "function",
+  ),
+)
+const oneOfTwo = be("either { text } or { tokens }", (value) => Object.keys(value as object).length === 1)
+
+export const answerCheck: Check = (value) => made(value) ?? (typeof value === "object" ? oneOfTwo(value) : undefined)
+
 /**
  * Composes the answer to a call. A forced tool, and a requested schema, get conforming JSON (except from a function, whose word stands).
  * A text longer than the call's maximum is cut there and finishes with `"length"`.
@@ -62,6 +77,7 @@ export function composeAnswer(request: AnswerRequest, source: AnswerSource): Sim
     if (typeof given === "string") return finished(request, given)
     return toolCall(given.tool, JSON.stringify(given.arguments))
   }
+  checkArgument("composeAnswer", "source", source, answerCheck)
   const text = textFrom(source, request)
   if (request.forcedTool !== undefined) {
     const { name, parameters } = request.forcedTool

@@ -1,3 +1,4 @@
+import { checkOptions, count } from "@sluice/core/internal"
 import { countTokens, cutToTokens } from "./token-count.ts"
 import { plainText } from "./plain-text.ts"
 
@@ -34,6 +35,7 @@ const STOP_WORDS = new Set(
  * ```
  */
 export function extractiveSummary(markdown: string, options: ExtractiveSummaryOptions = {}): string {
+  checkOptions("extractiveSummary", options, { maxTokens: count(), maxSentences: count() })
   const { maxTokens = Infinity, maxSentences = 3 } = options
   const sentences = sentencesOf(plainText(markdown)).slice(0, MAX_RANKED)
   if (sentences.length === 0) return cutToTokens(markdown.replace(/\s+/g, " ").trim().slice(0, 400), maxTokens)

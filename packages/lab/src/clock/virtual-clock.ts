@@ -1,4 +1,5 @@
 import type { Clock } from "@sluice/core"
+import { checkOptions, number, oneOf } from "@sluice/core/internal"
 import { IndexedHeap } from "@sluice/scheduler"
 
 interface Timer {
@@ -36,6 +37,11 @@ export class VirtualClock implements Clock {
   constructor(
     options: { readonly startMs?: number; readonly wallMs?: number; readonly settles?: "everything" | "promises" } = {},
   ) {
+    checkOptions<NonNullable<typeof options>>("VirtualClock", options, {
+      startMs: number,
+      wallMs: number,
+      settles: oneOf("everything", "promises"),
+    })
     this.#settle = options.settles === "promises" ? settlePromises : settle
     this.#nowMs = options.startMs ?? 0
     this.#wallOffsetMs = (options.wallMs ?? Date.UTC(2026, 0, 1)) - this.#nowMs

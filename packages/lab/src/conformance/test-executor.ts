@@ -1,4 +1,5 @@
 import type { Clock, Executor, Random } from "@sluice/core"
+import { checkOptions, flag } from "@sluice/core/internal"
 import { seededRandom } from "../clock/seeded-random.ts"
 import { VirtualClock } from "../clock/virtual-clock.ts"
 import type { ExecutorBench } from "./executor-bench.ts"
@@ -24,8 +25,10 @@ export interface ExecutorPromises {
 export function testExecutor(
   create: (ports: { readonly clock: Clock; readonly random: Random }) => Executor,
   framework: TestFramework,
-  { parallel = true }: ExecutorPromises = {},
+  promises: ExecutorPromises = {},
 ): void {
+  checkOptions("testExecutor", promises, { parallel: flag })
+  const { parallel = true } = promises
   const setUp = (): ExecutorBench => {
     const clock = new VirtualClock()
     const executor = create({ clock, random: seededRandom(1) })

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import type { Limiter, Permit } from "@sluice/core"
+import { callable, checkOptions, flag } from "@sluice/core/internal"
 import { seededRandom } from "../clock/seeded-random.ts"
 import { turns, watch, type TestFramework, type Watched } from "./framework.ts"
 
@@ -26,8 +27,10 @@ export interface LimiterPromises {
 export function testLimiter(
   create: (concurrency: number) => Limiter | Promise<Limiter>,
   { describe, it }: TestFramework,
-  { fifo = true, abort = true, tryAdmit = true, settled = turns }: LimiterPromises = {},
+  promises: LimiterPromises = {},
 ): void {
+  checkOptions("testLimiter", promises, { fifo: flag, abort: flag, tryAdmit: flag, settled: callable })
+  const { fifo = true, abort = true, tryAdmit = true, settled = turns } = promises
   const held = async (limiter: Limiter, count: number): Promise<Permit[]> =>
     await Promise.all(Array.from({ length: count }, async () => await limiter.admit()))
   const waiting = (limiter: Limiter, count: number): Watched<Permit>[] =>

@@ -1,8 +1,24 @@
 import { SluiceError } from "@sluice/core"
-import type { QuotaLimits } from "@sluice/scheduler"
-import { z } from "zod"
+import { createQuota, type QuotaLimits } from "@sluice/scheduler"
+import {
+  amount,
+  anything,
+  between,
+  checkArgument,
+  checkOptions,
+  concurrency,
+  count,
+  fields,
+  iterable,
+  needed,
+  number,
+  positive,
+  recordOf,
+  type Shape,
+} from "@sluice/core/internal"
 import type { MaxTokensCharge } from "../vendor/max-tokens-charge.ts"
 import type { LatencyOptions } from "../vendor/latency.ts"
+import { chargeMaxTokens, latencyChecks } from "../vendor/vendor-checks.ts"
 
 /** One call as it is expected to be. */
 export interface PlannedCall {
@@ -65,45 +81,46 @@ export const planDefaults: {
   simulateAtMost: 12_000,
 })
 
-const tokens = z.number().min(0)
-const positive = z.number().positive()
-const call = { inputTokens: tokens, outputTokens: tokens, maxTokens: positive.optional() }
-const checkedCall = z.object(call)
-const checked = z.object({
-  calls: z.union([z.custom<Iterable<PlannedCall>>(isIterable), z.object({ ...call, count: z.int().min(1) })]),
-  prices: z
-    .object({
-      inputUsdPerMillion: tokens,
-      outputUsdPerMillion: tokens,
-      batchDiscount: z.number().min(0).max(1).optional(),
-    })
-    .optional(),
-  networkMs: tokens.optional(),
-  chargesMaxTokens: z.union([z.boolean(), z.literal("larger")]).optional(),
-  concurrency: z.union([z.int().min(1), z.literal("auto")]).optional(),
-  simulateAtMost: z.int().min(100).optional(),
-})
+const call: Shape<PlannedCall> = { inputTokens: needed(amount), outputTokens: needed(amount), maxTokens: positive }
+const eachCall = fields(call)
+const oneSize = fields<PlannedCall & { count: number }>({ ...call, count: needed(count()) })
+const batchChecks: Shape<NonNullable<PlanOptions["batch"]>> = {
+  maxRequests: count(),
+  maxEnqueuedTokens: positive,
+  typicalMs: amount,
+  atMostMs: amount,
+}
 
-function isIterable(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Symbol.iterator in value
+const checks: Shape<PlanOptions> = {
+  calls: needed((value) => iterable(value) && oneSize(value)),
+  limits: needed(recordOf(anything)),
+  model: anything,
+  prices: fields<PlanPrices>({
+    inputUsdPerMillion: needed(amount),
+    outputUsdPerMillion: needed(amount),
+    batchDiscount: between(0, 1),
+  }),
+  chargesMaxTokens: chargeMaxTokens,
+  latency: fields(latencyChecks),
+  networkMs: amount,
+  concurrency,
+  batch: fields(batchChecks),
+  simulateAtMost: count(100),
+  seed: number,
 }
 
 /** The calls, checked. @throws SluiceError `invalid-option` naming the path. */
 export function readPlannedCalls(options: PlanOptions): PlannedCall[] {
-  refuse(checked.safeParse(options), "")
+  checkOptions("plan", options, checks)
+  // Says what is wrong with them.
+  createQuota(options.limits)
   const { calls } = options
   if (!("count" in calls)) {
     const list = [...calls]
-    list.forEach((one, index) => refuse(checkedCall.safeParse(one), `calls.${index}.`))
+    for (const [index, one] of list.entries()) if (eachCall(one)) checkArgument("plan", `calls.${index}`, one, eachCall)
     if (list.length === 0) throw new SluiceError("invalid-option", "plan: calls must hold at least one call, got none.")
     return list
   }
   const { count, ...each } = calls
   return Array.from({ length: count }, () => each)
-}
-
-function refuse(result: z.ZodSafeParseResult<unknown>, where: string): void {
-  const issue = result.error?.issues[0]
-  if (!issue) return
-  throw new SluiceError("invalid-option", `plan: ${where}${issue.path.join(".")}: ${issue.message}.`)
 }

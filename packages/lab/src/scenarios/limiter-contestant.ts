@@ -1,4 +1,5 @@
 import type { Settlement, Cost, Limiter } from "@sluice/core"
+import { amount, callable, checkOptions, count } from "@sluice/core/internal"
 import { chargedAhead } from "../vendor/max-tokens-charge.ts"
 import type { VirtualAnswer } from "../vendor/virtual-vendor.ts"
 import type { Contestant, ContestantEnv } from "./run-scenario.ts"
@@ -28,6 +29,7 @@ export function limiterContestant(
   create: (env: ContestantEnv) => Limiter,
   options: LimiterContestantOptions = {},
 ): Contestant {
+  checkOptions("limiterContestant", options, { estimate: callable, maxAttempts: count(), backoffMs: amount })
   return async (env) => {
     const limiter = create(env)
     // One refusal of the limiter itself must not hide how the other calls end.

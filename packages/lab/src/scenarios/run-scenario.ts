@@ -1,4 +1,5 @@
 import type { Clock, Random } from "@sluice/core"
+import { amount, checkOptions, count, milliseconds, number, type Shape } from "@sluice/core/internal"
 import type { MaxTokensCharge } from "../vendor/max-tokens-charge.ts"
 import { oracle } from "../oracle.ts"
 import { luckOf, seededRandom } from "../clock/seeded-random.ts"
@@ -7,6 +8,7 @@ import type { VendorTruth } from "../vendor/truth.ts"
 import { VirtualClock } from "../clock/virtual-clock.ts"
 import { createVirtualVendor, type VirtualAnswer } from "../vendor/virtual-vendor.ts"
 import { callsOf, toldAt, type Scenario, type ToldQuota } from "./scenario.ts"
+import { scenarioChecks } from "./scenario-checks.ts"
 
 /** What a contestant gets. It is to have every call answered once, and is measured by the vendor, not by its own word. */
 export interface ContestantEnv {
@@ -62,12 +64,22 @@ export interface ScenarioResult {
   readonly truth: VendorTruth
 }
 
+const checks: Shape<ScenarioOptions> = {
+  seed: number,
+  calls: count(0),
+  networkMs: amount,
+  networkJitterMs: amount,
+  giveUpMs: milliseconds,
+}
+
 /** Runs one contestant through one scenario under a virtual clock. Same seed, same result. */
 export async function runScenario(
   scenario: Scenario,
   contestant: Contestant,
   options: ScenarioOptions = {},
 ): Promise<ScenarioResult> {
+  checkOptions("runScenario", scenario, scenarioChecks)
+  checkOptions("runScenario", options, checks)
   const { seed = 1, networkMs = 20, networkJitterMs = 0 } = options
   const calls = callsOf(scenario, seed, options.calls)
   const vendorOptions = { ...scenario.vendor, seed, networkMs }

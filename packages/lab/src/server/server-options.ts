@@ -1,10 +1,24 @@
-import { z } from "zod"
 import type { Clock } from "@sluice/core"
-import { isLoopback } from "@sluice/core/internal"
-import type { AnswerRequest, AnswerSource } from "../answers/answer.ts"
-import { checkOptions, strict } from "../check-options.ts"
+import {
+  amount,
+  anything,
+  be,
+  between,
+  callable,
+  checkOptions,
+  clock,
+  count,
+  fields,
+  invalidOption,
+  isLoopback,
+  listOf,
+  oneOf,
+  type Shape,
+  text,
+} from "@sluice/core/internal"
+import { answerCheck, type AnswerRequest, type AnswerSource } from "../answers/answer.ts"
 import type { VendorOptions } from "../vendor/options.ts"
-import { vendorShape } from "../vendor/options-schema.ts"
+import { vendorChecks } from "../vendor/vendor-checks.ts"
 
 /** A vendor over HTTP: the simulated vendor's own options, and how it listens and answers. */
 export interface ServerOptions extends VendorOptions {
@@ -49,46 +63,39 @@ export interface BatchJobOptions {
   readonly maxEnqueuedTokens?: number
 }
 
-/** The fields of `ServerOptions`, each strict about what is in it. */
-export const serverShape: Readonly<Record<keyof ServerOptions, z.ZodType>> = {
-  port: z.int().min(0).max(65_535).optional(),
-  host: z.string().min(1).optional(),
-  exposed: z.literal("to the network").optional(),
-  maxBodyBytes: z.int().min(1).optional(),
-  maxKeptBytes: z.int().min(1).optional(),
-  apiKeys: z.array(z.string()).optional(),
-  billingCode: z.string().min(1).optional(),
-  models: z.array(z.string().min(1)).optional(),
-  identify: z.custom((value) => typeof value === "function").optional(),
-  clock: z.custom((value) => typeof value === "object" && value !== null).optional(),
-  answer: z
-    .union([
-      z.enum(["echo", "extractive"]),
-      strict({ text: z.string() }),
-      strict({ tokens: z.int().min(1) }),
-      z.custom((value) => typeof value === "function"),
-    ])
-    .optional(),
-  batch: strict({
-    validatingMs: z.number().min(0).optional(),
-    processingMs: z.number().min(0).optional(),
-    finalizingMs: z.number().min(0).optional(),
-    errorRate: z.number().min(0).max(1).optional(),
-    expireAfterMs: z.number().min(0).optional(),
-    maxEnqueuedTokens: z.number().min(0).optional(),
-  }).optional(),
-  ...vendorShape,
+const batchChecks: Shape<BatchJobOptions> = {
+  validatingMs: amount,
+  processingMs: amount,
+  finalizingMs: amount,
+  errorRate: between(0, 1),
+  expireAfterMs: amount,
+  maxEnqueuedTokens: amount,
 }
 
-const checked = strict(serverShape).refine(
-  ({ host = "127.0.0.1", exposed }) => isLoopback(host as string) || exposed !== undefined,
-  {
-    path: ["host"],
-    message: 'is not a loopback address: the server has no passwords. Say exposed: "to the network" if that is meant',
-  },
-)
+const serverChecks: Shape<ServerOptions> = {
+  port: be(
+    "a port, from 0 to 65535",
+    (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) < 65_536,
+  ),
+  host: text,
+  exposed: oneOf("to the network"),
+  maxBodyBytes: count(),
+  maxKeptBytes: count(),
+  apiKeys: listOf(anything),
+  billingCode: text,
+  models: listOf(text),
+  identify: callable,
+  clock,
+  answer: answerCheck,
+  batch: fields(batchChecks),
+  ...vendorChecks,
+}
 
-/** Throws a TypeError that names path, wanted and got. */
+/** @throws SluiceError `invalid-option` */
 export function checkServerOptions(options: ServerOptions): void {
-  checkOptions(checked, "startVendor", options)
+  checkOptions("startVendor", options, serverChecks)
+  const { host = "127.0.0.1", exposed } = options
+  if (isLoopback(host) || exposed !== undefined) return
+  const wanted = 'a loopback address: the server has no passwords. Say exposed: "to the network" if that is meant'
+  throw invalidOption("startVendor", "host", wanted, host)
 }

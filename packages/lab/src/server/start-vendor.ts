@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net"
 import { systemClock } from "@sluice/scheduler"
-import { createVendorCore, type VendorCore } from "../vendor/core.ts"
+import { vendorCore, type VendorCore } from "../vendor/core.ts"
 import { registerAnthropic } from "./anthropic/anthropic-routes.ts"
 import { registerAzure } from "./azure/azure-routes.ts"
 import { registerGemini } from "./gemini/gemini-routes.ts"
@@ -43,7 +43,7 @@ const DEFAULTS = Object.freeze({
  * Starts a simulated LLM vendor over HTTP on loopback. It speaks the wire formats of OpenAI, Azure OpenAI, Anthropic and Gemini so that their
  * official SDKs work against it, enforces the limits it is given, fails as it is told to, and keeps the truth about what happened.
  * Tokens are counted by `countTokens` (characters / 4). The same body (or what `identify` names) twice is the same piece of work: answered twice, it counts as a repeat.
- * Throws a TypeError when an option makes no sense.
+ * @throws SluiceError `invalid-option`: an option makes no sense.
  *
  * @example
  * ```ts
@@ -68,7 +68,7 @@ export async function startVendor(options: ServerOptions = {}): Promise<VendorSe
   const reset = (): void => {
     life++
     startedMs = clock.now()
-    core = createVendorCore({ ...current, clock })
+    core = vendorCore({ ...current, clock })
     memory = new VendorMemory(current.maxKeptBytes ?? DEFAULTS.maxKeptBytes)
   }
   reset()

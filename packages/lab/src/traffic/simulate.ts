@@ -1,16 +1,29 @@
 import { getEventListeners, setMaxListeners } from "node:events"
 import type { Clock, EventSink, Limiter, Random } from "@sluice/core"
+import {
+  amount,
+  callable,
+  checkOptions,
+  milliseconds,
+  number,
+  oneOf,
+  positive,
+  type Shape,
+} from "@sluice/core/internal"
 import { createQuota } from "@sluice/scheduler"
+import { told } from "../scenarios/scenario-checks.ts"
 import { toldAt, type ToldQuota } from "../scenarios/scenario.ts"
 import type { VendorOptions } from "../vendor/options.ts"
 import { CountingClock } from "../clock/counting-clock.ts"
 import { VirtualClock } from "../clock/virtual-clock.ts"
 import { type WaitsSnapshot, whyAsleep } from "../conformance/why-asleep.ts"
+import { vendorChecks } from "../vendor/vendor-checks.ts"
 import { createVirtualVendor } from "../vendor/virtual-vendor.ts"
 import { offer, trafficCalls, trafficRandom } from "./traffic-call.ts"
 import { type CallEnd, sendCall, type TrafficClient } from "./traffic-client.ts"
 import { trafficOracle } from "./traffic-oracle.ts"
 import { type TrafficReport, trafficReport } from "./traffic-report.ts"
+import { trafficChecks } from "./traffic-checks.ts"
 import type { TrafficShape } from "./traffic-shape.ts"
 import type { WireStyle } from "./wire-style.ts"
 
@@ -45,6 +58,18 @@ export interface SimulateOptions {
   readonly onEvent?: EventSink
 }
 
+const checks: Shape<SimulateOptions> = {
+  told,
+  limiter: callable,
+  wire: oneOf("openai", "anthropic", "azure", "gemini", "bare"),
+  seed: number,
+  networkMs: amount,
+  networkJitterMs: amount,
+  timeoutMs: positive,
+  giveUpMs: milliseconds,
+  onEvent: callable,
+}
+
 /**
  * Sends traffic of this shape through a limiter to a simulated vendor, under a virtual clock, and reports what became of it
  * beside what somebody who knows the vendor would have made of it. Same seed, same report.
@@ -66,6 +91,9 @@ export async function simulate(
   vendorOptions: VendorOptions,
   options: SimulateOptions = {},
 ): Promise<TrafficReport> {
+  checkOptions("simulate", shape, trafficChecks)
+  checkOptions("simulate", vendorOptions, vendorChecks)
+  checkOptions("simulate", options, checks)
   const { seed = 1, networkMs = 20, networkJitterMs = 0, timeoutMs = 600_000, wire = "openai", onEvent } = options
   const calls = trafficCalls(shape, seed)
   const all = calls.flat()

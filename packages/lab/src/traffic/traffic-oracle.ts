@@ -1,6 +1,6 @@
 import { IndexedHeap } from "@sluice/scheduler"
 import type { ToldQuota } from "../scenarios/scenario.ts"
-import { createVendorCore } from "../vendor/core.ts"
+import { vendorCore } from "../vendor/core.ts"
 import type { VendorOptions } from "../vendor/options.ts"
 import { ceilingOf } from "./ceiling-of.ts"
 import { offer, type TrafficCall } from "./traffic-call.ts"
@@ -44,8 +44,8 @@ export function trafficOracle(
   let sequence = 0
   // Its clock is that of the vendor: a call gets there one way later, its answer back one way later.
   const clock = { now: () => nowMs }
-  const core = createVendorCore({ ...vendor, clock })
-  const ceiling = createVendorCore({ ...ceilingOf(told, vendor), clock })
+  const core = vendorCore({ ...vendor, clock })
+  const ceiling = vendorCore({ ...ceilingOf(told, vendor), clock })
   const most = vendor.latency?.knee?.at ?? Infinity
   const events = new IndexedHeap<Event>((a, b) => a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence))
   const queue = new IndexedHeap<WaitingCall>(

@@ -1,4 +1,5 @@
 import type { Clock, LimitReading } from "@sluice/core"
+import { checkOptions, having, needed } from "@sluice/core/internal"
 import { CoTenants } from "./co-tenants.ts"
 import { LimitSet, type Asks } from "../limits/limit-set.ts"
 import { RampLimit } from "../limits/ramp-limit.ts"
@@ -7,7 +8,7 @@ import { drawFault, isRefusing, msUntilServed, type ServingFault } from "./fault
 import { drawLatency } from "./latency.ts"
 import type { VendorCall } from "./call.ts"
 import type { VendorOptions } from "./options.ts"
-import { checkVendorOptions } from "./options-schema.ts"
+import { vendorChecks } from "./vendor-checks.ts"
 import { readLimits } from "./readings.ts"
 import {
   refusalByFault,
@@ -64,8 +65,15 @@ export interface VendorCore {
  * second.admitted === false && second.retryAfterMs // => 1000
  * ```
  */
-export function createVendorCore(options: VendorOptions & { readonly clock: Pick<Clock, "now"> }): VendorCore {
-  checkVendorOptions(options)
+export function createVendorCore(options: CoreOptions): VendorCore {
+  checkOptions("createVendorCore", options, { ...vendorChecks, clock: needed(having("a clock", "now")) })
+  return vendorCore(options)
+}
+
+type CoreOptions = VendorOptions & { readonly clock: Pick<Clock, "now"> }
+
+/** With options that were checked, among others of whoever carries the vendor. */
+export function vendorCore(options: CoreOptions): VendorCore {
   const { clock, chargeMaxTokens = false, chargeRefused = false, faults = {}, latency = {}, seed = 1 } = options
   const startedMs = clock.now()
   const limits = new LimitSet(options.limits ?? {}, 0)

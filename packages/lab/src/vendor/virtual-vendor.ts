@@ -1,10 +1,12 @@
 import type { Clock, Feedback, LimitReading } from "@sluice/core"
+import { amount, checkOptions, clock as isClock, needed, type Shape } from "@sluice/core/internal"
 import { luckOf } from "../clock/seeded-random.ts"
-import { createVendorCore, type Admission, type VendorCore } from "./core.ts"
+import { type Admission, type VendorCore, vendorCore } from "./core.ts"
 import type { VendorCall } from "./call.ts"
 import type { VendorOptions } from "./options.ts"
 import type { VendorRefusal } from "./refusal.ts"
 import type { VendorTruth } from "./truth.ts"
+import { vendorChecks } from "./vendor-checks.ts"
 
 export interface VirtualVendorOptions extends VendorOptions {
   readonly clock: Clock
@@ -36,6 +38,13 @@ export interface VirtualVendor {
   truth(): VendorTruth
 }
 
+const checks: Shape<VirtualVendorOptions> = {
+  ...vendorChecks,
+  clock: needed(isClock),
+  networkMs: amount,
+  networkJitterMs: amount,
+}
+
 /** As Node's fetch has it. */
 class ConnectionReset extends Error {
   readonly code = "ECONNRESET"
@@ -54,8 +63,9 @@ class ConnectionReset extends Error {
  * ```
  */
 export function createVirtualVendor(options: VirtualVendorOptions): VirtualVendor {
+  checkOptions("createVirtualVendor", options, checks)
   const { clock, networkMs = 20, networkJitterMs = 0, seed = 1 } = options
-  const core: VendorCore = createVendorCore(options)
+  const core: VendorCore = vendorCore(options)
   let packets = 0
   const travelMs = (): number =>
     networkJitterMs > 0 ? networkMs + networkJitterMs * luckOf(seed, "packet", packets++) : networkMs

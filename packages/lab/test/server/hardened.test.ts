@@ -349,5 +349,7 @@ test("under the virtual clock, where there is no text, offSchema is an answer", 
 })
 
 test("a misspelt fault is told which there are", async () => {
-  await expect(startVendor({ faults: { rates: { offschema: 0.1 } as object } })).rejects.toThrow(/Known: .*offSchema/)
+  await expect(startVendor({ faults: { rates: { offschema: 0.1 } as object } })).rejects.toThrow(
+    'unknown option "faults.rates.offschema". Did you mean "offSchema"?',
+  )
 })

@@ -221,31 +221,34 @@ test("a refused call costs no answer", async () => {
 test("it listens on loopback unless told otherwise in words", async () => {
   const { url } = await vendorFor()
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
-  await expect(startVendor({ host: "0.0.0.0" })).rejects.toThrow(/host is not a loopback address.*got "0\.0\.0\.0"/)
+  await expect(startVendor({ host: "0.0.0.0" })).rejects.toThrow(/host must be a loopback address.*got "0\.0\.0\.0"/)
 })
 
 test.each([
-  [{ port: -1 }, /port.*got -1/],
+  [{ port: -1 }, /port must be a port.*got -1/],
   [{ limits: { requests: 0 } }, /limits\.requests.*got 0/],
-  [{ limit: { requests: 1 } }, /limit/],
+  [{ limit: { requests: 1 } }, /unknown option "limit"\. Did you mean "limits"\?/],
   [{ batch: { errorRate: 2 } }, /batch\.errorRate.*got 2/],
   [{ answer: "parrot" }, /answer.*got "parrot"/],
   [{ headers: "groq" }, /headers.*got "groq"/],
-  [{ faults: { rate: { error500: 1 } } }, /faults unknown: rate\. Known: rates, schedule$/],
-  [{ faults: { rates: { eror500: 1 } } }, /faults\.rates unknown: eror500\. Known: .*error500/],
-  [{ faults: { rates: { hang: 2 } } }, /faults\.rates\.hang .*<=1 \(got 2\)/],
+  [{ faults: { rate: { error500: 1 } } }, /unknown option "faults\.rate"\. Did you mean "rates"\?$/],
+  [{ faults: { rates: { eror500: 1 } } }, /unknown option "faults\.rates\.eror500"\. Did you mean "error500"\?$/],
+  [{ faults: { rates: { hang: 2 } } }, /faults\.rates\.hang must be a number from 0 to 1 \(got 2\)/],
   [{ faults: { schedule: [{ kind: "outag", fromMs: 0 }] } }, /faults\.schedule\.0\.kind .*"outage".*\(got "outag"\)/],
   [{ faults: { schedule: [{ kind: "outage" }] } }, /faults\.schedule\.0\.fromMs .*number.*\(got undefined\)/],
-  [{ latency: { base: 5 } }, /latency unknown: base\. Known: baseMs, perOutputTokenMs, heavyTail, knee/],
+  [{ latency: { base: 5 } }, /unknown option "latency\.base"\. Did you mean "baseMs"\?$/],
   [{ latency: { baseMs: "5" } }, /latency\.baseMs .*number.*\(got "5"\)/],
-  [{ latency: { knee: { at: 0 } } }, /latency\.knee\.at .*>0 \(got 0\)/],
-  [{ schedule: [{ atMs: 0, limits: { rpm: 5 } }] }, /schedule\.0\.limits unknown: rpm\. Known: requests,/],
-  [{ coTenants: [{ requestsPerMinute: 5, tokens: 3 }] }, /coTenants\.0 unknown: tokens\. Known: .*tokensPerCall/],
-  [{ limits: { requests: { limit: 5, kind: "fixed" } } }, /limits\.requests unknown: kind\. Known: .*model/],
+  [{ latency: { knee: { at: 0 } } }, /latency\.knee\.at must be a number above 0 \(got 0\)/],
+  [{ schedule: [{ atMs: 0, limits: { rpm: 5 } }] }, /unknown option "schedule\.0\.limits\.rpm"\. Known: requests,/],
+  [
+    { coTenants: [{ requestsPerMinute: 5, tokens: 3 }] },
+    /unknown option "coTenants\.0\.tokens"\. Known: .*tokensPerCall/,
+  ],
+  [{ limits: { requests: { limit: 5, kind: "fixed" } } }, /unknown option "limits\.requests\.kind"\. Known: .*model/],
   [{ limits: { requests: { limit: 5, model: "leaky" } } }, /limits\.requests\.model .*"sliding".*\(got "leaky"\)/],
   [{ limits: { concurrency: { limit: 5, status: 500 } } }, /limits\.concurrency\.status .*\(got 500\)/],
   [{ chargeMaxTokens: "all" }, /chargeMaxTokens .*\(got "all"\)/],
 ])("an option that makes no sense is named: %j", async (options, message) => {
   await expect(startVendor(options as ServerOptions)).rejects.toThrow(message)
-  await expect(startVendor(options as ServerOptions)).rejects.toBeInstanceOf(TypeError)
+  await expect(startVendor(options as ServerOptions)).rejects.toMatchObject({ code: "invalid-option" })
 })

@@ -218,7 +218,7 @@ describe("limit models", () => {
   })
 
   it("refuse nonsense by name", () => {
-    expect(() => createLimitModel({ limit: 0 })).toThrow("limit must be a finite number above 0, got 0")
-    expect(() => createLimitModel({ limit: 1, model: "leaky" as never })).toThrow(/got leaky/)
+    expect(() => createLimitModel({ limit: 0 })).toThrow("limit must be a number above 0 (got 0)")
+    expect(() => createLimitModel({ limit: 1, model: "leaky" as never })).toThrow(/got "leaky"/)
   })
 })

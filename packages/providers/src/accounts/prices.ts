@@ -69,7 +69,7 @@ export const pricesAsOf = "2026-11"
 
 /** What these tokens cost in US dollars. */
 export function usdOf(price: Price, usage: Usage): number {
-  const fresh = usage.inputTokens - usage.cachedInputTokens - usage.cacheWriteTokens
+  const fresh = Math.max(0, usage.inputTokens - usage.cachedInputTokens - usage.cacheWriteTokens)
   const micros =
     fresh * price.input +
     usage.cachedInputTokens * (price.cachedInput ?? price.input) +

@@ -5,12 +5,14 @@ import {
   be,
   checkOptions,
   count,
+  fields,
   needed,
   number,
   positive,
   type Shape,
 } from "@sluice/core/internal"
 import { type Price, usdOf } from "../accounts/prices.ts"
+import { priceChecks } from "../check-options.ts"
 import { AnswerError } from "./answer-error.ts"
 import { askModel, type AskModel, type ModelMessage, type ModelUsage } from "./ask-model.ts"
 import { closedJsonSchema } from "./closed-json-schema.ts"
@@ -55,7 +57,7 @@ const checks: Shape<AskOptions<never>> = {
   prompt: needed(be("a string", (value) => typeof value === "string")),
   system: be("a string", (value) => typeof value === "string"),
   maxReasks: count(0),
-  price: anything,
+  price: fields(priceChecks),
   maxTokens: positive,
   budgetUsd: positive,
   maxOutputTokens: count(),

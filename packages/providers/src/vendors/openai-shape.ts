@@ -43,11 +43,7 @@ const wordless = [
 const endpoints = [...worded, ...wordless]
 const tooLargeCodes = new Set(["context_length_exceeded", "string_above_max_length", "request_too_large"])
 
-/**
- * A vendor that speaks OpenAI's protocol.
- *
- * Source: OpenAI's API reference, rate limits guide and error codes guide, read 2026-11.
- */
+/** `openAIShaped` of the package, documented there; of shapes that were checked. */
 export function openAIShaped(shape: OpenAIShape): Vendor {
   return {
     name: shape.name,

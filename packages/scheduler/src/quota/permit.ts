@@ -54,8 +54,9 @@ export class LivePermit implements Permit, SentCall {
     const issuer = this.#issuer
     if (!issuer) return
     this.#issuer = undefined
-    // What it was admitted with was looked through then.
-    const wrong = end.actual && end.actual !== this.cost ? wrongCost("settle", "actual", end.actual) : undefined
+    // What it was admitted with was looked through then. What sends nothing puts right what others took, also below nothing.
+    const isNew = end.actual !== this.cost && (this.cost.requests ?? 1) > 0
+    const wrong = end.actual && isNew ? wrongCost("settle", "actual", end.actual) : undefined
     // What was estimated counts in its place, and nobody waits for this permit for ever.
     issuer.settled(this, wrong ? { ...end, actual: undefined } : end)
     if (wrong) throw wrong

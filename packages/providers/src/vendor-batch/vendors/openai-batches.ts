@@ -1,3 +1,4 @@
+import { checkOptions, text } from "@sluice/core/internal"
 import { at, countAt, textAt } from "../../vendors/reading/json-path.ts"
 import { isSpendCap } from "../../vendors/reading/spend-cap.ts"
 import { vendorMessage } from "../../vendors/reading/vendor-message.ts"
@@ -56,6 +57,7 @@ export function openaiBatches(
   client: OpenAIBatchClient,
   options: { readonly endpoint?: OpenAIBatchEndpoint } = {},
 ): BatchVendor {
+  checkOptions<{ endpoint?: OpenAIBatchEndpoint }>("openaiBatches", options, { endpoint: text })
   const endpoint = options.endpoint ?? "/v1/chat/completions"
   const line = ({ customId, body }: BatchRequest): string =>
     `${JSON.stringify({ custom_id: customId, method: "POST", url: endpoint, body })}\n`
