@@ -113,7 +113,7 @@ export function count(least = 1): Check {
 }
 
 /** A finite number above 0. */
-export const positive: Check = be("a number above 0", (value) => {
+export const positive: Check = /* @__PURE__ */ be("a number above 0", (value) => {
   return typeof value === "number" && value > 0 && value !== Infinity
 })
 
@@ -131,7 +131,10 @@ export function between(least: number, most: number): Check {
   return be(wanted, (value) => typeof value === "number" && value >= least && value <= most)
 }
 
-export const number: Check = be("a number", (value) => typeof value === "number" && !Number.isNaN(value))
+export const number: Check = /* @__PURE__ */ be(
+  "a number",
+  (value) => typeof value === "number" && !Number.isNaN(value),
+)
 
 export const callable: Check = be("a function", (value) => typeof value === "function")
 
@@ -141,9 +144,12 @@ export const iterable: Check = /* @__PURE__ */ be(
   (value) => typeof value === "object" && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value),
 )
 
-export const flag: Check = be("true or false", (value) => typeof value === "boolean")
+export const flag: Check = /* @__PURE__ */ be("true or false", (value) => typeof value === "boolean")
 
-export const text: Check = be("a non-empty string", (value) => typeof value === "string" && value !== "")
+export const text: Check = /* @__PURE__ */ be(
+  "a non-empty string",
+  (value) => typeof value === "string" && value !== "",
+)
 
 /** Something that other code makes, known by the methods that it has. */
 export function having(wanted: string, ...methods: readonly string[]): Check {
@@ -190,7 +196,7 @@ export function recordOf(check: Check): Check {
 
 export const anything: Check = () => undefined
 
-export const backoff: Check = fields<Record<"initialMs" | "factor" | "maxMs" | "jitter", unknown>>({
+export const backoff: Check = /* @__PURE__ */ fields<Record<"initialMs" | "factor" | "maxMs" | "jitter", unknown>>({
   initialMs: milliseconds,
   factor: between(1, Infinity),
   maxMs: milliseconds,
@@ -199,9 +205,9 @@ export const backoff: Check = fields<Record<"initialMs" | "factor" | "maxMs" | "
 
 /** The ports, by what is called on them. */
 export const clock: Check = having("a Clock", "now")
-export const random: Check = having("a Random", "next")
+export const random: Check = /* @__PURE__ */ having("a Random", "next")
 export const limiter: Check = having("a Limiter", "admit")
-export const abortSignal: Check = having("an AbortSignal", "addEventListener")
+export const abortSignal: Check = /* @__PURE__ */ having("an AbortSignal", "addEventListener")
 
 function within(name: string, wrong: Fault): Fault {
   return { ...wrong, path: wrong.path === "" ? name : `${name}.${wrong.path}` }

@@ -1,5 +1,4 @@
 import type { Cost } from "@sluice/core"
-import { isCost } from "@sluice/core/internal"
 import { unlessItThrows } from "../vendors/unless-it-throws.ts"
 import type { Learned, RequestFacts, Usage, Vendor } from "../vendors/vendor.ts"
 import { longestAnswer, type Price, usdOf } from "./prices.ts"
@@ -81,8 +80,7 @@ export function chargedFor(call: CostedCall, estimate: Cost, usage: Usage, isWho
     : usage.inputTokens
   const cachedInputTokens = Math.min(usage.cachedInputTokens, inputTokens)
   const counted = { ...usage, inputTokens, cachedInputTokens }
-  const told = unlessItThrows(() => vendor.charged(estimate, counted, facts))
-  const charged = told && isCost(told) ? told : estimate
+  const charged = unlessItThrows(() => vendor.charged(estimate, counted, facts)) ?? estimate
   return price ? { ...charged, usd: usdOf(price, usage) } : charged
 }
 
