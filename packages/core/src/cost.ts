@@ -36,7 +36,7 @@ function isCost(cost: Cost): boolean {
     }
     return false
   }
-  return typeof cost === "object" && cost !== null
+  return Object(cost) === cost
 }
 
 const costCheck = fields<Cost>({ requests: amount, inputTokens: amount, outputTokens: amount, usd: amount })

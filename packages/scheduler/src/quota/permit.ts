@@ -1,5 +1,6 @@
 import type { Settlement, Cost, Permit, TaskScope } from "@sluice/core"
 import { wrongCost } from "@sluice/core/internal"
+import { sends } from "../ledger/state.ts"
 import type { SentCall, Taken } from "./ledger.ts"
 
 /** Whoever hands out permits and takes them back. */
@@ -55,8 +56,8 @@ export class LivePermit implements Permit, SentCall {
     if (!issuer) return
     this.#issuer = undefined
     // What it was admitted with was looked through then. What sends nothing puts right what others took, also below nothing.
-    const isNew = end.actual !== this.cost && (this.cost.requests ?? 1) > 0
-    const wrong = end.actual && isNew ? wrongCost("settle", "actual", end.actual) : undefined
+    const { actual } = end
+    const wrong = actual && actual !== this.cost && sends(this.cost) && wrongCost("settle", "actual", actual)
     // What was estimated counts in its place, and nobody waits for this permit for ever.
     issuer.settled(this, wrong ? { ...end, actual: undefined } : end)
     if (wrong) throw wrong

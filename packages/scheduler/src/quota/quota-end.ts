@@ -38,7 +38,7 @@ export class QuotaEnd {
 
   /** Begins to close. Resolves once nobody waits and no permit is held. */
   close(options: { readonly reject?: boolean }): Promise<void> {
-    checkOptions<{ reject?: boolean }>(`${this.#quota}.close`, options, { reject: flag })
+    checkOptions<{ reject?: boolean }>("quota.close", options, { reject: flag })
     if (!this.#closing) {
       let resolve!: () => void
       const done = new Promise<void>((settle) => (resolve = settle))
