@@ -78,8 +78,7 @@ export function chargedFor(call: CostedCall, estimate: Cost, usage: Usage, isWho
   const inputTokens = isWhole
     ? Math.min(usage.inputTokens, LearnedTokens.mostInputTokens(facts.prompt))
     : usage.inputTokens
-  const cachedInputTokens = Math.min(usage.cachedInputTokens, inputTokens)
-  const counted = { ...usage, inputTokens, cachedInputTokens }
+  const counted = { ...usage, inputTokens, cachedInputTokens: Math.min(usage.cachedInputTokens, inputTokens) }
   const charged = unlessItThrows(() => vendor.charged(estimate, counted, facts)) ?? estimate
   return price ? { ...charged, usd: usdOf(price, usage) } : charged
 }

@@ -130,7 +130,7 @@ function charged(shape: OpenAIShape, estimated: Cost, usage: Usage, request?: Re
   // Charged at arrival and not given back: whichever is more, what was reserved or what was used.
   const reserved = (estimated.inputTokens ?? 0) + (estimated.outputTokens ?? 0)
   // The answer is charged as its cap was, beside a prompt that is larger not at all.
-  const isCapped = shape.tokenCharge === "largest" && request?.maxOutputTokens !== undefined
+  const isCapped = shape.tokenCharge === "largest" && request?.maxOutputTokens
   return { ...used, outputTokens: Math.max(isCapped ? 0 : usage.outputTokens, reserved - inputTokens) }
 }
 

@@ -277,7 +277,7 @@ export class QuotaLearning {
 
   /** What a user tells of the kind is a prior, and no secret when it does not hold. */
   #contradicted(limit: RateLimit, told: RateKind, found: Finding): void {
-    const message = `${limit.name} was told as ${told}, and the vendor counts it as ${limit.kind}. It is counted so from now on; correct its kind, or leave it out.`
+    const message = `${limit.name} was told as ${told}, and the vendor counts it as ${limit.kind}; correct its kind, or leave it out.`
     found.warning = { code: "told-differently", message }
   }
 

@@ -40,9 +40,9 @@ export function observedIn(
 /** Whatever was judged counts this refusal too. */
 function crowdedIn(found: ReturnType<Crowding["withOneMore"]>, isLuck: boolean, running: number): string {
   const { refused, starts, isMany } = found
-  const ran = `while ${running} ${running === 1 ? "other" : "others"} ran`
+  const ran = `while ${running} more ran`
   if (!isLuck && !isMany) return `refused ${ran}, as more at once were tried than had been served`
-  const count = `${refused} of the last ${starts} starts ${refused === 1 ? "was" : "were"} refused for want of capacity ${ran}`
+  const count = `${refused} of the last ${starts} starts refused for want of capacity ${ran}`
   return isLuck ? `${count}: too few to tell anything` : count
 }
 

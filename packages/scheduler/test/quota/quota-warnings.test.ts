@@ -33,7 +33,7 @@ test("a gate that stays shut is told once, with how many refusals, since when, t
   expect(warnings).toMatchObject([{ code: "only-refusals" }])
   const [{ message, atMs }] = warnings as [(typeof warnings)[0]]
   expect(message).toMatch(
-    /^openai\/ab12\/gpt: for (3|4|5|6)\d s every call was refused \(\d+ refusals, the last for: rate\), and none answered\. The vendor's last words: "Slow down, please\."\. The next call goes in \d+ s\./,
+    /^openai\/ab12\/gpt: for (3|4|5|6)\d s every call was refused \(\d+ refusals, the last for: rate\)\. The vendor's last words: "Slow down, please\."\. The next call goes in \d+ s\./,
   )
   expect(message).toContain("My 429s do not go away")
   expect(atMs).toBeGreaterThanOrEqual(30_000)

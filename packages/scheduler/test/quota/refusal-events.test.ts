@@ -45,14 +45,13 @@ describe("each refusal tells what it was taken for, what that was seen from, and
     for (const permit of permits.slice(0, 6)) permit.settle({ outcome: "throttled", reason: "overloaded" })
     const last = of("throttle").at(-1)
     expect(last?.cause).toBe("places")
-    expect(last?.observed).toBe("6 of the last 24 starts were refused for want of capacity while 18 others ran")
+    expect(last?.observed).toBe("6 of the last 24 starts refused for want of capacity while 18 more ran")
     expect(of("throttle").map(({ cause, observed }) => `${cause}: ${observed}`)).toEqual([
-      "luck: 1 of the last 24 starts was refused for want of capacity while 23 others ran: too few to tell anything",
-      "luck: 2 of the last 24 starts were refused for want of capacity while 22 others ran: too few to tell anything",
-      "luck: 3 of the last 24 starts were refused for want of capacity while 21 others ran: too few to tell anything",
+      "luck: 1 of the last 24 starts refused for want of capacity while 23 more ran: too few to tell anything",
+      "luck: 2 of the last 24 starts refused for want of capacity while 22 more ran: too few to tell anything",
+      "luck: 3 of the last 24 starts refused for want of capacity while 21 more ran: too few to tell anything",
       ...["4", "5", "6"].map(
-        (n) =>
-          `places: ${n} of the last 24 starts were refused for want of capacity while ${24 - Number(n)} others ran`,
+        (n) => `places: ${n} of the last 24 starts refused for want of capacity while ${24 - Number(n)} more ran`,
       ),
     ])
     expect(of("limit-change").at(-1)).toMatchObject({ dimension: "concurrency", to: 18 })
@@ -70,7 +69,7 @@ describe("each refusal tells what it was taken for, what that was seen from, and
     await clock.advance(40)
     permits[0]!.settle({ outcome: "throttled", reason: "overloaded" })
     expect(of("throttle")).toMatchObject([
-      { cause: "places", observed: "refused while 15 others ran, as more at once were tried than had been served" },
+      { cause: "places", observed: "refused while 15 more ran, as more at once were tried than had been served" },
     ])
     for (const permit of permits.slice(1)) permit.settle({ outcome: "success" })
   })
