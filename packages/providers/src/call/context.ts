@@ -3,6 +3,7 @@ import type { RetryBudget } from "@sluice/scheduler"
 import type { Accounts } from "../accounts/accounts.ts"
 import type { FetchInput } from "../http/request.ts"
 import type { followRedirects } from "../http/sending/follow-redirects.ts"
+import type { unanswered } from "./failure/unanswered.ts"
 import type { Closing } from "./closing.ts"
 import type { LimitedFetchOptions } from "../options.ts"
 import type { Pause } from "./pause.ts"
@@ -13,6 +14,7 @@ import type * as warnings from "./telling/rare-warnings.ts"
 /** What few calls meet. It is handed on by `limitedFetch`, because the module that has it leads back to who needs it. */
 export interface RareCases extends Readonly<typeof warnings> {
   readonly followRedirects: typeof followRedirects
+  readonly unanswered: typeof unanswered
 }
 
 /** What all calls of one `limitedFetch` share. */

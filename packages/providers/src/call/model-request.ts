@@ -3,7 +3,7 @@ import { attemptLoop, retryDecision, type RetryDecision, retryDefaults, sleep } 
 import { estimateOf, likelyUsage } from "../accounts/accounting.ts"
 import { readBody } from "../http/body.ts"
 import { fetchOnOrigin, type Sender } from "../http/sending/on-origin.ts"
-import { openFiles, outOfFiles } from "../http/open-files.ts"
+import { openFiles, mostUnsent, outOfFiles } from "../http/open-files.ts"
 import { type FetchInput, headerReader, withHeader } from "../http/request.ts"
 import { limitedFetchDefaults } from "../options.ts"
 import type { ModelCall, Vendor } from "../vendors/vendor.ts"
@@ -13,7 +13,6 @@ import type { SlowAnswers } from "./slow-answers.ts"
 import type { FetchContext } from "./context.ts"
 import { AttemptFailure } from "./failure/attempt-failure.ts"
 import { accountRefused, type Ending, endCode, endingOf } from "./failure/ending.ts"
-import { mostUnsent, unanswered } from "./failure/unanswered.ts"
 import type { FailedAttempt } from "./failure/vendor-error.ts"
 import { attemptsInWords } from "./telling/attempts-in-words.ts"
 import { markedResponse } from "../http/response.ts"
@@ -263,7 +262,7 @@ export class ModelRequest {
     return markedResponse(response, "x-sluice-attempts", attemptsInWords(made, this.#refusals, ms))
   }
 
-  #final(error: unknown): Response {
+  async #final(error: unknown): Promise<Response> {
     const { account, quota, body, marks } = this.#prepared
     // Errors of the request itself and aborts are nothing that an SDK repeats.
     if (this.#ending !== "final" && body.text !== undefined)
@@ -279,6 +278,7 @@ export class ModelRequest {
     if (error.response) return this.#withAttempts(error.response)
     const { vendor, facts } = this.#prepared
     const call = { vendor: vendor.name, model: facts.model, attempts: this.#failed, made: this.#report.attempt }
+    const { unanswered } = await this.#context.rare()
     throw unanswered(error.verdict, call, error.cause)
   }
 }

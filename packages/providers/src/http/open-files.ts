@@ -8,6 +8,9 @@ const alwaysFree = 64
 /** How fast the ceiling returns after it fell: one more for every so many calls that went well. */
 const callsPerStep = 20
 
+/** Tries to open a connection while the process may not: some fifteen seconds. */
+export const mostUnsent = 20
+
 /** The code of an error of `fetch` that is about our own files, or `undefined`. */
 export function outOfFiles(error: unknown): string | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {

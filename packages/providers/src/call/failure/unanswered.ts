@@ -1,10 +1,7 @@
 import type { SluiceErrorCode } from "@sluice/core"
-import { outOfFiles } from "../../http/open-files.ts"
+import { mostUnsent, outOfFiles } from "../../http/open-files.ts"
 import type { Verdict } from "../../vendors/vendor.ts"
 import { type FailedAttempt, VendorError } from "./vendor-error.ts"
-
-/** Tries to open a connection while the process may not: some fifteen seconds. */
-export const mostUnsent = 20
 
 const unansweredCodes: ReadonlyMap<string, SluiceErrorCode> = new Map([
   ["answer-too-large", "answer-too-large"],
