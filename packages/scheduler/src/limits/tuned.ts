@@ -79,6 +79,9 @@ export const depthSpan = 0.1
 // Co-tenants.
 /** Time constant of what others take: a few bursts of theirs. */
 export const othersMs = 15_000
+/** What is missing is measured over so long, and while so many calls' worth flows in: a call more or less is a twentieth. */
+export const missingMs = 2_000
+export const missingCalls = 20
 /** And of the variance of their bursts. */
 export const surpriseMs = 10_000
 /** Room for so many standard deviations of what they take while an answer is out. */

@@ -1,4 +1,5 @@
 import * as tuned from "../tuned.ts"
+import type { RemainingReading } from "./heard-level.ts"
 
 /**
  * What others take from the same limit, seen as remaining that falls faster than ours, and how much they take at once.
@@ -15,6 +16,9 @@ export class CoTenantShare {
   /** Variance of the surprises, per millisecond. */
   #surprise = 0
   #heldMs = 1_000
+  #from: RemainingReading | undefined
+  /** So much of what we took since an answer told of others was refused, and perhaps not charged. */
+  refused = 0
 
   get perMs(): number {
     return this.#perMs
@@ -30,14 +34,39 @@ export class CoTenantShare {
     this.#heldMs += (ms - this.#heldMs) * 0.1
   }
 
+  /**
+   * What flowed in between two answers some time apart, less what we took and what remains more, others have taken: told also where
+   * that is less than a call from one answer to the next, as rounding does not add up. `isFull`: what flows in may be lost.
+   */
+  hear(now: RemainingReading, limitPerMs: number, isFull: boolean): void {
+    const from = isFull ? undefined : this.#from
+    const spanMs = from ? now.sentMs - from.sentMs : Infinity
+    if (spanMs < Math.max(tuned.missingMs, tuned.missingCalls / limitPerMs)) return
+    if (from) {
+      const taken = now.taken - from.taken - this.refused
+      const missed = limitPerMs * spanMs - taken - now.remaining + from.remaining
+      // What left while their calls were out may have overtaken them.
+      const isSure = this.#perMs > 0 || missed > from.since + now.since
+      this.#learn(spanMs, isSure ? missed : 0, limitPerMs)
+    }
+    this.refused = 0
+    this.#from = isFull ? undefined : now
+  }
+
   /** In the last `spanMs` this much was missing that we did not expect to be (negative: came back). */
   notice(spanMs: number, missed: number, limitPerMs: number): void {
     // No more can others have taken in that time than the vendor grants.
-    const most = tuned.othersMost * limitPerMs
-    const taken = Math.max(-most * spanMs, Math.min(most * spanMs, missed))
+    const most = tuned.othersMost * limitPerMs * spanMs
+    const taken = Math.max(-most, Math.min(most, missed))
     this.#surprise += ((Math.max(0, taken) ** 2 / spanMs - this.#surprise) * spanMs) / (spanMs + tuned.surpriseMs)
+    // Else it is told by answers some time apart.
+    if (!this.#from || this.#perMs === 0) this.#learn(spanMs, taken, limitPerMs)
+  }
+
+  #learn(spanMs: number, taken: number, limitPerMs: number): void {
     const weight = 1 - Math.exp(-spanMs / tuned.othersMs)
-    this.#perMs = Math.max(0, Math.min(most, this.#perMs + weight * (taken / spanMs - this.#perMs)))
+    const perMs = this.#perMs + weight * (taken / spanMs - this.#perMs)
+    this.#perMs = Math.max(0, Math.min(tuned.othersMost * limitPerMs, perMs))
   }
 
   /** Room for what they may take before we hear of it: their bursts over the time an answer takes. */
@@ -47,5 +76,6 @@ export class CoTenantShare {
 
   forget(): void {
     this.#perMs = 0
+    this.#from = undefined
   }
 }

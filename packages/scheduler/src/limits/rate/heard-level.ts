@@ -7,7 +7,9 @@ export interface RemainingReading {
   readonly level: number
   /** When its call left. */
   readonly sentMs: number
-  /** What was taken since its call left, and how much of what left just before may have overtaken it. */
+  /** What had been taken in all when its call left. */
+  readonly taken: number
+  /** What was taken since, and how much of what left just before may have overtaken it. */
   readonly since: number
   readonly reordered: number
   /** What came back since its call left: at most, and for sure. */

@@ -145,6 +145,7 @@ export abstract class RateLevel extends RateTerms implements Budget {
   notAdmitted(amount: number, takenMs: number): void {
     if (takenMs >= this.span.fromMs) this.span.admitted -= amount
     this.passed.add(-amount)
+    this.coTenants.refused += amount
   }
 
   /** So much of what was taken at `takenMs` was counted only now: it leaves a window later. */

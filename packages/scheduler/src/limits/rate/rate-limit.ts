@@ -111,12 +111,14 @@ export class RateLimit extends RateLevel {
     const flowed = isBucket
       ? perMs * (nowMs - sentMs)
       : this.window.freedSince(nowMs, sentMs - tuned.orderMs, this.limit)
+    const since = this.taken - anchor
     const reading = {
       remaining,
       level,
       sentMs,
-      since: this.taken - anchor,
-      reordered: this.log.since(sentMs - tuned.orderMs) - (this.taken - anchor),
+      taken: anchor,
+      since,
+      reordered: this.log.since(sentMs - tuned.orderMs) - since,
       flowed,
       sureFlow: isBucket ? perMs * this.heard.leastMs : 0,
       uncharged,
@@ -125,6 +127,10 @@ export class RateLimit extends RateLevel {
       raisesAbove: isBucket ? 0 : this.limit * tuned.windowExcess,
       mayRaise: this.mayRaise(nowMs, remaining),
     }
+    const { seen } = this.heard
+    // Tokens are charged as calls end, and what is hardly deeper than a call is full in between.
+    if (isBucket && this.dimension === "requests" && seen > tuned.fewCalls)
+      this.coTenants.hear(reading, perMs, remaining > seen / 2)
     const error = this.heard.error(reading)
     if (error !== 0) this.correct(nowMs, error)
     this.coTenants.held(nowMs - sentMs)
