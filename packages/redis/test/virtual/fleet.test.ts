@@ -88,4 +88,19 @@ describe.skipIf(!server)("processes in virtual time that send their calls late",
     // 1.057 when it was another event, and 1.70 when what was sent late was taken for a lower rate.
     expect(times).toBeLessThanOrEqual(1.03)
   }, 120_000)
+
+  test("a program without this Redis that has half of the rate is learned of by all", async () => {
+    const bucket = { limit: 600, burst: 100 }
+    const { ends, refused, times } = await virtualFleet({
+      store,
+      processes: 4,
+      calls: 300,
+      told: { requestsPerMinute: { ...bucket, kind: "bucket" } },
+      vendor: { limits: { requests: bucket }, coTenants: [{ requestsPerMinute: 300 }], latency },
+    })
+    expect(ends).toEqual({ answered: 1_200 })
+    expect(times).toBeLessThanOrEqual(1.03)
+    // 326 and more when only what was missing between two answers counted.
+    expect(refused).toBeLessThanOrEqual(150)
+  }, 120_000)
 })

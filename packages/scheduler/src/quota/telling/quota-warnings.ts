@@ -41,7 +41,7 @@ export class QuotaWarnings {
       this.#sink,
       atMs,
       "only-refusals",
-      `${this.#quota}: for ${seconds(ms)} every call was refused (${this.#refusals} refusals, the last for: ${end.reason}).${said}${next} See "My 429s do not go away" in the documentation.`,
+      `${this.#quota}: for ${seconds(ms)} every call was refused (${this.#refusals} refusals, the last for: ${end.reason}).${said}${next} Check the account's limits and who else uses its key; see "My 429s do not go away" in the documentation.`,
     )
   }
 }
