@@ -24,7 +24,7 @@ export function addCosts(a: Cost, b: Cost): Cost {
  * Whether its amounts are numbers from 0 up, and it has no other names: either would make every later sum wrong. Each call has one, so
  * a name is compared with constants, which takes a hundredth of the call.
  */
-function isCost(cost: Cost): boolean {
+export function isCost(cost: Cost): boolean {
   for (const name in cost) {
     const given = cost[name as keyof Cost]
     switch (name) {

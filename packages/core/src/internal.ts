@@ -1,7 +1,7 @@
 // What the other packages of Sluice share with core, and nobody else should build on.
 export { boundedText } from "./ports/bounded-text.ts"
 export { failurePolicy, type FailurePolicy } from "./items/failure-policy.ts"
-export { wrongCost } from "./cost.ts"
+export { isCost, wrongCost } from "./cost.ts"
 export { isPromiseLike } from "./maybe-promise.ts"
 export {
   abortSignal,

@@ -1,4 +1,4 @@
-import type { Clock } from "@sluice/core"
+import { type Clock, SluiceError } from "@sluice/core"
 import { startVendor, type ServerOptions, type VendorServer, type VendorLimits } from "@sluice/lab"
 import { printableJson } from "../display/printable.ts"
 import { exitCodes } from "../exit-codes.ts"
@@ -41,7 +41,8 @@ async function start(options: LabOptions, { clock }: Terminal): Promise<VendorSe
       clock,
     })
   } catch (error) {
-    if (error instanceof TypeError) throw usageError(file === undefined ? error.message : `${file}: ${error.message}`)
+    if (SluiceError.isInstance(error))
+      throw usageError(file === undefined ? error.message : `${file}: ${error.message}`)
     if ((error as NodeJS.ErrnoException).code === "EADDRINUSE")
       throw usageError(`--port ${port}: somebody listens there.`)
     throw error

@@ -1,4 +1,5 @@
 import type { Cost } from "@sluice/core"
+import { isCost } from "@sluice/core/internal"
 import { unlessItThrows } from "../vendors/unless-it-throws.ts"
 import type { Learned, RequestFacts, Usage, Vendor } from "../vendors/vendor.ts"
 import { longestAnswer, type Price, usdOf } from "./prices.ts"
@@ -79,7 +80,8 @@ export function chargedFor(call: CostedCall, estimate: Cost, usage: Usage, isWho
     ? Math.min(usage.inputTokens, LearnedTokens.mostInputTokens(facts.prompt))
     : usage.inputTokens
   const counted = { ...usage, inputTokens, cachedInputTokens: Math.min(usage.cachedInputTokens, inputTokens) }
-  const charged = unlessItThrows(() => vendor.charged(estimate, counted, facts)) ?? estimate
+  const told = unlessItThrows(() => vendor.charged(estimate, counted, facts))
+  const charged = told && isCost(told) ? told : estimate
   return price ? { ...charged, usd: usdOf(price, usage) } : charged
 }
 

@@ -15,6 +15,11 @@ describe("the price list", () => {
     }
   })
 
+  it("gives nothing back for more cached tokens than were read", () => {
+    const usage = { inputTokens: 100, outputTokens: 0, cachedInputTokens: 1_000, cacheWriteTokens: 0 }
+    expect(usdOf({ input: 10, output: 10, cachedInput: 0.1 }, usage)).toBeCloseTo(0.0001)
+  })
+
   it.each([
     ["claude-opus-4-20250514", 15],
     ["claude-opus-4-1-20250805", 15],

@@ -161,6 +161,16 @@ describe("what is charged at arrival", () => {
     expect(chargedFor(costed, { requests: 1 }, usage, true)).toEqual({ requests: 1, inputTokens: 0, outputTokens: 10 })
   })
 
+  it.each([{ inputTokns: 5 }, { inputTokens: Number.NaN }, undefined])(
+    "a vendor of somebody's own that charges %j is charged its estimate",
+    (said) => {
+      const vendor: Vendor = { ...vendorOf("openai"), charged: () => said as never }
+      const usage = { inputTokens: 100, outputTokens: 10, cachedInputTokens: 0, cacheWriteTokens: 0 }
+      const estimate = { requests: 1, inputTokens: 70 }
+      expect(chargedFor({ vendor, facts: vendor.read(body, call), learned }, estimate, usage, true)).toEqual(estimate)
+    },
+  )
+
   it.each([
     ["openai", 50, 0],
     ["openai", 1_000, 900],
