@@ -13,7 +13,7 @@ import { MessageRemarks } from "../question/message-remarks.ts"
 import { exitCodes } from "../exit-codes.ts"
 import { atLeastReserved, limitsFor, priceOf } from "../model/model-money.ts"
 import { parseModelName } from "../model/model-name.ts"
-import { countedLimits, plannedVendor } from "./planned-vendor.ts"
+import { asInput, plannedVendor } from "./planned-vendor.ts"
 import { promptTokens, tokensOf } from "./prompt-tokens.ts"
 import { readInput, type ReadAs } from "../input/read-input.ts"
 import { inputOptions } from "../run/checked-run.ts"
@@ -128,14 +128,14 @@ async function planRun(
   { variants, options, config, limits }: PlanRequest,
 ): Promise<Omit<RunPlan, "read" | "warnings">> {
   const { id, vendor: vendorName } = parseModelName(model)
-  const vendor = plannedVendor(vendorName)
+  const { countsInputOnly = false, ...vendor } = plannedVendor(vendorName)
   const answerTokens = options.format === "openai-batch" ? meanAnswerOf(calls, options) : answerTokensOf(options)
   const own = limitsFor(id, limits)
   const price = priceOf(id, config)
   const planned = await planOf({
     calls,
     model,
-    limits: countedLimits(own, vendor),
+    limits: countsInputOnly ? asInput(own) : own,
     ...vendor,
     ...latencyOf(options, vendor.latency),
     ...(options.concurrency !== undefined && { concurrency: options.concurrency }),

@@ -23,9 +23,9 @@ export function plannedVendor(vendor: string): PlannedVendor {
   return known[vendor] ?? {}
 }
 
-/** The same limits in what the vendor counts. */
-export function countedLimits(limits: QuotaLimits, { countsInputOnly = false }: PlannedVendor): QuotaLimits {
-  if (!countsInputOnly || limits.tokensPerMinute === undefined) return limits
+/** The same limits where a token is one of input. */
+export function asInput(limits: QuotaLimits): QuotaLimits {
+  if (limits.tokensPerMinute === undefined) return limits
   const { tokensPerMinute, ...rest } = limits
   return { inputTokensPerMinute: tokensPerMinute, ...rest }
 }
