@@ -43,12 +43,13 @@ describe.skipIf(program === undefined)("a quota shared by real processes whose s
   }, 60_000)
 
   test("fails over to its replica", async () => {
-    const primary = await serverOf()
+    // Else it waits five seconds for more replicas before it sends the first one its data.
+    const primary = await serverOf("--repl-diskless-sync-delay", "0")
     const replica = await serverOf("--replicaof", "127.0.0.1", String(primary.port))
     const proxy = ending(await startProxy(primary.port))
     const { over, warnings } = await fleetOf(3, proxy.url)
     const client = clientOf(replica.url)
-    expect(await client.info("replication")).toContain("master_link_status:up")
+    await expect.poll(() => client.info("replication"), { timeout: 20_000 }).toContain("master_link_status:up")
     process.kill(primary.pid, "SIGKILL")
     await sleep(1_000)
     await client.replicaof("NO", "ONE")
