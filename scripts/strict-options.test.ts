@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest"
 import { type OptionParameter, optionParameters } from "./option-parameters.ts"
-import { callers, exempt, needed, ports } from "./strict-callers.ts"
+import { callers, needed } from "./strict-callers.ts"
+import { exempt, ports } from "./strict-exemptions.ts"
 
 // Whatever a package exports that takes an object of options refuses a name that is none of them, and names the nearest one.
 
