@@ -177,7 +177,7 @@ for from = 0, #W - 1, 6 do
   -- What another limit dates beyond a reset must fit there.
   for i = 1, #L do
     local l = L[i]
-    if not blocked and l.kd == 'fixed' and needs[i] > 0 and t > now and t >= l.z and l.nx + needs[i] > max(l.lim * s.f, l.nx > 0 and 0 or needs[i]) + 1e-6 then blocked = l end
+    if not blocked and l.kd == 'fixed' and needs[i] > 0 and t > now and t >= l.z and l.nx > 0 and l.nx + needs[i] > l.lim * s.f + 1e-6 then blocked = l end
   end
   if blocked then
     retry = 1000; by = blocked.nm
