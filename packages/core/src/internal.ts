@@ -1,12 +1,13 @@
 // What the other packages of Sluice share with core, and nobody else should build on.
 export { boundedText } from "./ports/bounded-text.ts"
 export { failurePolicy, type FailurePolicy } from "./items/failure-policy.ts"
-export { isCost, wrongCost } from "./cost.ts"
+export { addCosts, isCost, wrongCost } from "./cost.ts"
 export { isPromiseLike } from "./maybe-promise.ts"
 export {
   abortSignal,
   amount,
   anything,
+  anyText,
   backoff,
   be,
   between,

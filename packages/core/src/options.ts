@@ -146,6 +146,9 @@ export const iterable: Check = /* @__PURE__ */ be(
 
 export const flag: Check = /* @__PURE__ */ be("true or false", (value) => typeof value === "boolean")
 
+/** A string, which may be empty. */
+export const anyText: Check = /* @__PURE__ */ be("a string", (value) => typeof value === "string")
+
 export const text: Check = /* @__PURE__ */ be(
   "a non-empty string",
   (value) => typeof value === "string" && value !== "",

@@ -4,7 +4,7 @@ import type { Clock, Journal } from "@sluice/core"
 import { SluiceError } from "@sluice/core"
 import { systemClock } from "@sluice/scheduler"
 import {
-  be,
+  anyText,
   type Check,
   checkOptions,
   clock as isClock,
@@ -94,7 +94,7 @@ const requestChecks: Shape<RunRequest> = { runId: needed(text), flow: needed(tex
 const queryChecks: Shape<ItemQuery> = {
   status: oneOf("ok", "failed"),
   node: text,
-  key: be("a string", (value) => typeof value === "string"),
+  key: anyText,
   order: oneOf("settled", "input"),
   fromIndex: count(0),
 }

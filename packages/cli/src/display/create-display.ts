@@ -1,7 +1,7 @@
 import type { Clock, SluiceEvent } from "@sluice/core"
 import {
   anything,
-  be,
+  anyText,
   callable,
   checkOptions,
   clock as isClock,
@@ -59,7 +59,7 @@ export interface Display {
 const checks: Shape<DisplayOptions> = {
   stream: needed(having("a stream", "write")),
   clock: needed(isClock),
-  title: needed(be("a string", (value) => typeof value === "string")),
+  title: needed(anyText),
   unit: needed(text),
   node: text,
   total: callable,

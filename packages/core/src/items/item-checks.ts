@@ -4,6 +4,7 @@ import {
   abortSignal,
   anything,
   backoff,
+  anyText,
   be,
   between,
   callable,
@@ -50,7 +51,7 @@ export const policyChecks: Shape<ItemPolicy<never>> = {
   limiter,
   limiterKey: callable,
   cost: callable,
-  version: be("a string", (value) => typeof value === "string"),
+  version: anyText,
 }
 
 /** What executors take about each item. */

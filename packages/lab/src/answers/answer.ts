@@ -1,4 +1,4 @@
-import { be, type Check, checkArgument, count, fields, objectOr } from "@sluice/core/internal"
+import { anyText, be, type Check, checkArgument, count, fields, objectOr } from "@sluice/core/internal"
 import { conformToSchema, type JsonSchema } from "./conform-to-schema.ts"
 import { extractiveSummary } from "./extractive-summary.ts"
 import { CHARACTERS_PER_TOKEN, countTokens, cutToTokens } from "./token-count.ts"
@@ -55,7 +55,7 @@ export type AnswerText = string | { readonly tool: string; readonly arguments: u
 
 const made = objectOr(
   fields<{ text: string; tokens: number }>({
-    text: be("a string", (value) => typeof value === "string"),
+    text: anyText,
     tokens: count(),
   }),
   be(

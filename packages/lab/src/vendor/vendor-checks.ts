@@ -1,6 +1,6 @@
 import {
   amount,
-  be,
+  anyText,
   between,
   type Check,
   count,
@@ -74,7 +74,7 @@ const faultWindow: Shape<FaultWindow> = {
   fromMs: needed(amount),
   toMs: milliseconds,
   rate: share,
-  key: be("a string", (value) => typeof value === "string"),
+  key: anyText,
 }
 
 export const latencyChecks: Shape<LatencyOptions> = {

@@ -1,5 +1,5 @@
 import type { Cost, EventSink, SluiceEvent } from "@sluice/core"
-import { checkOptions, flag } from "@sluice/core/internal"
+import { addCosts, checkOptions, flag } from "@sluice/core/internal"
 
 /** What was used, in all and apart. */
 export interface UsageReport {
@@ -88,10 +88,4 @@ export function usageTally(options: { readonly items?: boolean } = {}): UsageTal
       byItem: Object.fromEntries(sums.byItem),
     }),
   }
-}
-
-function addCosts(a: Cost, b: Cost): Cost {
-  const sum: Record<string, number> = { ...a }
-  for (const [dimension, amount] of Object.entries(b)) sum[dimension] = (sum[dimension] ?? 0) + amount
-  return sum
 }

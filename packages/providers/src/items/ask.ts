@@ -2,7 +2,7 @@ import { SluiceError, type StandardSchema } from "@sluice/core"
 import {
   abortSignal,
   anything,
-  be,
+  anyText,
   checkOptions,
   count,
   fields,
@@ -54,8 +54,8 @@ export const askDefaults: { readonly maxReasks: number } = Object.freeze({
 
 const checks: Shape<AskOptions<never>> = {
   schema: needed(anything),
-  prompt: needed(be("a string", (value) => typeof value === "string")),
-  system: be("a string", (value) => typeof value === "string"),
+  prompt: needed(anyText),
+  system: anyText,
   maxReasks: count(0),
   price: fields(priceChecks),
   maxTokens: positive,
