@@ -239,14 +239,13 @@ export class SharedLedger implements Ledger, Party {
   }
 
   hear(answer: TurnAnswer, wants: readonly Want[], nowMs: number): void {
-    const wasLost = this.#absence.isLost
-    if (this.#absence.isTold) {
-      const alone = this.#absence.back(nowMs)
-      if (alone) this.outbox.startedAlone(alone.started)
-    }
     const { epoch, born } = this.#standing
-    // A new life knows nothing of what was dated in an older one.
-    if (born !== undefined && answer.born !== born) this.#events.empty(this.#tickets.remove(() => true).length)
+    const isReborn = born !== undefined && answer.born !== born
+    const wasLost = this.#absence.isLost
+    const alone = this.#absence.isTold ? this.#absence.back(nowMs) : undefined
+    if (alone && !isReborn) this.outbox.startedAlone(alone.started)
+    // A new life knows nothing of what was dated in an older one, and begins with nothing to spend: what was started before it is paid for.
+    if (isReborn) this.#events.empty(this.#tickets.remove(() => true).length)
     // The gate closed, or limits fell: what is dated goes back.
     if (epoch !== 0 && answer.ep !== epoch) this.#giveBack(this.#tickets.remove(() => true))
     const closedUntilMs = this.#standing.hear(answer, this.#running + this.#tickets.places, nowMs)

@@ -21,6 +21,8 @@ export interface FleetOptions {
   readonly firstMs?: number
   /** When a process dies: the one that learns then. */
   readonly deathsMs?: readonly number[]
+  /** The server answers nobody between these two moments, and has lost everything at the second; meanwhile each process goes on with its share. */
+  readonly goneMs?: readonly [number, number]
   /** What does not come to an end by then has hung. Default an hour. */
   readonly giveUpMs?: number
 }
@@ -31,6 +33,7 @@ export interface FleetReport {
   /** Calls that are still somewhere when time is up. */
   readonly hung: number
   readonly refused: number
+  readonly tookMs: number
   /** Of the least time in which somebody who knows everything has the same calls answered. */
   readonly times: number
 }
@@ -41,7 +44,18 @@ const cost: Cost = { requests: 1, inputTokens: 10, outputTokens: 20 }
 
 /** Processes that share one quota on a real server, in virtual time, before one virtual vendor; each sends its calls one after the other. */
 export async function virtualFleet(options: FleetOptions): Promise<FleetReport> {
-  const { store, processes, calls, told, vendor: truth, seed = 1, sendMs = 0, firstMs = 0, deathsMs = [] } = options
+  const {
+    store,
+    processes,
+    calls,
+    told,
+    vendor: truth,
+    seed = 1,
+    sendMs = 0,
+    firstMs = 0,
+    deathsMs = [],
+    goneMs,
+  } = options
   const clock = new VirtualClock({ startMs: 5_000 })
   const vendor = createVirtualVendor({ ...truth, seed, clock, networkMs: 1, networkJitterMs: 5 })
   const random = seededRandom(seed)
@@ -55,16 +69,24 @@ export async function virtualFleet(options: FleetOptions): Promise<FleetReport> 
   let refused = 0
   let open = processes * calls
   const ends: Record<string, number> = {}
+  let isGone = false
+  const returns: (() => void)[] = []
 
   const process = (at: number): void => {
     const own: Store = {
       ...store,
+      get isReady() {
+        return !isGone
+      },
+      onReady: (hear) => void returns.push(hear),
       async run(script, names, args) {
         if (dead.has(at)) return never
+        if (isGone) throw new Error("Connection is closed.")
         if (names.length === 1) learner = at
         const answer = await store.run(script, names, args)
         // On its way for a moment.
         await new Promise<void>((resolve) => void clock.setTimer(1 + random.next(), resolve))
+        if (isGone) throw new Error("Connection is closed.")
         return dead.has(at) ? never : answer
       },
     }
@@ -77,7 +99,7 @@ export async function virtualFleet(options: FleetOptions): Promise<FleetReport> 
       events: new LedgerEvents(name, undefined, clock),
       member: `m${at}`,
       newName: randomUUID,
-      offline: { does: "wait", forMs: 0, share: 0 },
+      offline: goneMs ? { does: "share", forMs: 60_000, share: 1 } : { does: "wait", forMs: 0, share: 0 },
       clock,
       serverNow,
       learner: new Learner(learns, { store: own, keys, serverNow }),
@@ -141,11 +163,21 @@ export async function virtualFleet(options: FleetOptions): Promise<FleetReport> 
       deaths[learner]!.resolve("died")
     })
   const fromMs = clock.now()
+  if (goneMs) {
+    clock.setTimer(goneMs[0], () => void (isGone = true))
+    clock.setTimer(goneMs[1], () => {
+      void store.command("DEL", ...keys.keys).then(() => {
+        isGone = false
+        // Each finds its connection again a little later.
+        for (const hear of returns) clock.setTimer(200 * random.next(), hear)
+      })
+    })
+  }
   clock.setTimer(options.giveUpMs ?? 3_600_000, done)
   await clock.run(isDone)
   const all = Array.from({ length: processes * calls }, () => ({ inputTokens: 10, outputTokens: 20 }))
-  const times = (clock.now() - fromMs) / oracle(all, { ...truth, seed, networkMs: 1 }).timeMs
-  return { ends, hung: open, refused, times }
+  const tookMs = clock.now() - fromMs
+  return { ends, hung: open, refused, tookMs, times: tookMs / oracle(all, { ...truth, seed, networkMs: 1 }).timeMs }
 }
 
 function delayOf(retryAfterMs: number | undefined): { readonly retryAfterMs?: number } {
