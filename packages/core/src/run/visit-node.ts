@@ -3,17 +3,16 @@ import type { Frame } from "./frame.ts"
 import { type NextAction, enter, type Node } from "../model/node.ts"
 import { currentScope, runInScope } from "../scope/task-scope.ts"
 
-/** Runs one node inside an open run. Without events when nobody listens. */
+/** Runs one node inside an open run, in a scope of its own. Without events when nobody listens. */
 export function visitNode<Shared>(node: Node<Shared>, shared: Shared, frame: Frame): Promise<NextAction> {
-  const run = frame.run
-  const isPlain = !run.emit && !run.checkPost
-  // A step among others that nobody watches runs in the scope of its flow: a scope of its own would carry nothing
-  // new, and costs more than all the rest of the step.
-  const sharesScope = isPlain && node.kind === "step" && frame.path !== ""
-  const parent = sharesScope ? undefined : currentScope()
-  const work = new Work(parent, frame, node.name, run.spans++, frame.spanId)
-  if (sharesScope) return node[enter](shared, work)
-  return isPlain ? runInScope(work, node[enter], shared, work) : observedVisit(node, shared, work)
+  const { run } = frame
+  const work = new Work(currentScope(), frame, node.name, run.spans++, frame.spanId)
+  return isWatched(frame) ? observedVisit(node, shared, work) : runInScope(work, node[enter], shared, work)
+}
+
+/** Whether something is done about a visit beside the visit itself. */
+export function isWatched({ run }: Frame): boolean {
+  return run.emit !== undefined || run.checkPost !== undefined
 }
 
 async function observedVisit<Shared>(node: Node<Shared>, shared: Shared, work: Work): Promise<NextAction> {

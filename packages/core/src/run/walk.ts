@@ -1,8 +1,10 @@
 import type { Frame } from "./frame.ts"
 import type { Graph, Vertex } from "../model/graph.ts"
+import { enter } from "../model/node.ts"
 import { nodePath } from "./frame.ts"
 import { SluiceError } from "../errors.ts"
-import { visitNode } from "./visit-node.ts"
+import { isWatched, visitNode } from "./visit-node.ts"
+import { Work } from "../scope/work.ts"
 
 /** Why this number: acyclic graphs of any size pass, and a loop that runs longer is written by mistake more often than on purpose. */
 export const loopAllowance = 10_000
@@ -10,13 +12,19 @@ export const loopAllowance = 10_000
 /** The main loop of a flow: run a node, let its action pick the next, until an action has no edge. */
 export async function walk<Shared>(graph: Graph<Shared>, shared: Shared, frame: Frame): Promise<string> {
   const maxSteps = frame.run.maxSteps ?? graph.vertices.length + loopAllowance
+  // Steps that nobody watches run in the scope of their flow, and get one object as their context, one after the other: a scope
+  // of their own would carry nothing new, and would cost more than all the rest of the step.
+  const context = isWatched(frame) ? undefined : new Work(undefined, frame, "", 0, frame.spanId)
   let vertex = graph.start
   for (let steps = 1; ; steps++) {
     if (frame.signal.aborted) throw frame.signal.reason
     if (steps > maxSteps) throw tooManySteps(frame, vertex.key, maxSteps)
 
-    frame.at = vertex.node.name
-    const action = (await visitNode(vertex.node, shared, frame)) ?? "default"
+    const { node } = vertex
+    frame.at = node.name
+    const visit =
+      context && node.kind === "step" ? node[enter](shared, context.forStep(node.name)) : visitNode(node, shared, frame)
+    const action = (await visit) ?? "default"
 
     const next = vertex.edges.get(action)
     if (next) {

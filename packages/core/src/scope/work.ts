@@ -22,9 +22,10 @@ interface ItemPart {
 /** The scope of a node of a run, of an item of it, or of an attempt at that; and, being the same object, its context. */
 export class Work extends Scope implements ItemContext {
   declare readonly item: Work
-  declare readonly spanId: number
+  /** Written, as the node is, only by a walk whose plain steps share it. */
+  declare spanId: number
   readonly frame: Frame
-  readonly node: string
+  node: string
   readonly parentId: number
   readonly isNumbered: boolean
   /** The frame of the flow that runs inside this node, whose steps share this scope. */
@@ -53,6 +54,13 @@ export class Work extends Scope implements ItemContext {
     this.node = node
     this.parentId = parentId
     this.isNumbered = part !== undefined && part.isNumbered
+  }
+
+  /** The same object as the context of another step. */
+  forStep(node: string): this {
+    this.node = node
+    this.spanId = this.frame.run.spans++
+    return this
   }
 
   /** The scope of one item of this node. */

@@ -80,6 +80,32 @@ describe("the context of an item travels with it", () => {
     expect(sites).toEqual(["app/first", "app/each[0]/sub/inner", "app/each[0]/sub/tried", "app/items[0]"])
   })
 
+  test("names the step that a batch flow is of, whether or not somebody listens", async () => {
+    const each = batchFlow({
+      name: "each",
+      prep: () => [{ f: 1 }],
+      flow: step({ name: "inner", post: (shared) => void shared.log.push(site()) }),
+    })
+    const shared = fresh()
+    await each.run(shared)
+    await each.run(shared, { onEvent: () => {} })
+    expect(shared.log).toEqual(["each[0]/inner", "each[0]/inner"])
+  })
+
+  test("tells an item of a step in a flow from the steps around it", async () => {
+    const spans: unknown[] = []
+    const note = (): void => void spans.push(currentScope()?.spanId)
+    const steps = {
+      first: step({ name: "first", exec: note, retry: { maxAttempts: 2 } }),
+      plain: step({ name: "plain" }),
+      last: step({ name: "last", exec: note, retry: { maxAttempts: 2 } }),
+    }
+    const edges = { first: { default: "plain" }, plain: { default: "last" } } as const
+    await flow({ name: "app", nodes: steps, start: "first", edges }).run(fresh())
+    // The flow is 1.
+    expect(spans).toEqual([2, 4])
+  })
+
   test("carries run, span, priority, signal and spend, so that a call deep inside is attributed to its item", async () => {
     const events: SluiceEvent[] = []
     const controller = new AbortController()
