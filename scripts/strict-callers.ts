@@ -1,4 +1,12 @@
-import { type Cost, createDefine, runPlace, sequentialExecutor, sequentialRuntime } from "../packages/core/src/index.ts"
+import {
+  type Cost,
+  createDefine,
+  type Permit,
+  runPlace,
+  type Settlement,
+  sequentialExecutor,
+  sequentialRuntime,
+} from "../packages/core/src/index.ts"
 import {
   adaptive,
   attemptLoop,
@@ -71,7 +79,7 @@ const app = flow({ name: "app", nodes: { one }, start: "one" })
 const place = { path: "app/one", visit: 0, runId: "run", params: {} }
 const work = { attempt: (n: number) => n }
 const two = (): ReturnType<typeof semaphore> => semaphore({ limit: 2 })
-const bottleneck = bottleneckLimiter({ on: () => {}, schedule: () => new Promise(() => {}) })
+const bottleneck = bottleneckLimiter({ on: () => {}, schedule: (_job, fn) => Promise.resolve(fn()) })
 
 const answers: AskModel = { doGenerate: async () => Promise.reject(new Error("not asked")) }
 const schema = {
@@ -115,7 +123,7 @@ const lost = {
 const shared = (): SharedQuotas => sharedQuotas({ redis: lost })
 
 interface Admitting {
-  admit(cost?: Cost, options?: object): unknown
+  admit(cost?: Cost, options?: object): Promise<Permit>
   tryAdmit(cost?: Cost, options?: object): unknown
 }
 
@@ -127,6 +135,19 @@ function limiter(name: string, make: () => Admitting): Record<string, Caller> {
     [`${name}.tryAdmit(cost)`]: (cost) => make().tryAdmit(cost),
     [`${name}.tryAdmit(options)`]: (options) => make().tryAdmit({}, options),
   }
+}
+
+/** Those of the permits of a limiter. */
+function permits(name: string, make: () => Admitting): Record<string, Caller> {
+  const settle = async (given: object): Promise<void> =>
+    (await make().admit()).settle({ ...endAround(given), ...given })
+  return { [`${name}.admit().settle(end)`]: settle }
+}
+
+/** What stands beside it in an end: how long it took is told of a success, all else of a refusal too. */
+function endAround(given: object): Settlement {
+  const isOfSuccess = Object.keys(given).some((name) => name.endsWith("atency"))
+  return isOfSuccess ? { outcome: "success" } : { outcome: "throttled", reason: "rate" }
 }
 
 /** Those of a quota. */
@@ -180,22 +201,27 @@ export const callers: Readonly<Record<string, Caller>> = {
   "bottleneckLimiter(options)": (given) =>
     bottleneckLimiter({ on: () => {}, schedule: () => new Promise(() => {}) }, given),
   ...limiter("bottleneckLimiter()", () => bottleneck),
+  ...permits("bottleneckLimiter()", () => bottleneck),
   "parallelExecutor().map(work)": (given: object) =>
     parallelExecutor(systemClock, systemRandom).map([1], { ...work, ...given }, {}),
   "parallelExecutor().map(options)": (given) => parallelExecutor(systemClock, systemRandom).map([1], work, given),
   "keyed(options)": (given) => keyed(two, given),
   ...limiter("keyed()", () => keyed(two)),
   ...limiter("keyed().of()", () => keyed(two).of("a")),
+  ...permits("keyed().of()", () => keyed(two).of("a")),
   "mapAll(options)": (given) => mapAll([1], (n: number) => n, given),
   "parallelMap(options)": (given) => parallelMap([1], (n: number) => n, given),
   "retryBudget(options)": (given) => retryBudget(given),
   "semaphore(options)": (given: object) => semaphore({ limit: 1, ...given }),
   "semaphore().use(options)": (given) => two().use(() => 1, given),
   ...limiter("semaphore()", two),
+  ...permits("semaphore()", two),
   "throttle(options)": (given: object) => throttle(() => 1, { limiter: two(), ...given }),
   "createQuota(options)": (given) => createQuota(given),
+  ...permits("createQuota()", () => createQuota()),
   ...quota("createQuota()", () => createQuota()),
   "quotaOn(options)": (given) => quotaOn(new LocalLedger(), given),
+  ...permits("quotaOn()", () => quotaOn(new LocalLedger())),
   ...quota("quotaOn()", () => quotaOn(new LocalLedger())),
   "new LocalLedger(options)": (given) => new LocalLedger(given),
 
@@ -276,6 +302,7 @@ export const callers: Readonly<Record<string, Caller>> = {
   "testLimiter(promises)": (given) => testLimiter(two, framework, given),
   "testExecutor(promises)": (given) => testExecutor(() => sequentialExecutor, framework, given),
   "awakeQuota(options)": (given) => awakeQuota(given),
+  ...permits("awakeQuota()", awakeQuota),
   ...quota("awakeQuota()", awakeQuota),
   "limiterContestant(options)": (given) => limiterContestant(two, given),
   "plan(options)": (given: object) => plan({ calls: [{ inputTokens: 1, outputTokens: 1 }], limits: {}, ...given }),

@@ -50,7 +50,7 @@ export const exempt: Readonly<Record<string, string>> = {
   "new ItemError(": facts,
   "new AnswerError(": facts,
   "new VendorError(": facts,
-  ".settle(end)": "tells how a call ended; its `actual` is checked as a cost is",
+  "sharedQuotas()().admit().settle(": "had of a server alone; the permit of every quota",
   "define(": "createDefine's, bound to a runtime",
   "createDefine()().pipeline(stages)": "a list of nodes",
   "new LaneScope(": "made by batches",

@@ -1,5 +1,5 @@
 import type { SluiceError } from "./errors.ts"
-import { amount, fields, wrongArgument } from "./options.ts"
+import { amount, type Check, fields, hasAmounts, wrongArgument } from "./options.ts"
 
 /**
  * What one call takes from a quota, per dimension. Absent means 0, except `requests`, which is 1.
@@ -20,26 +20,18 @@ export function addCosts(a: Cost, b: Cost): Cost {
   return sum
 }
 
-/**
- * Whether its amounts are numbers from 0 up, and it has no other names: either would make every later sum wrong. Each call has one, so
- * a name is compared with constants, which takes a hundredth of the call.
- */
+/** Whether its amounts are numbers from 0 up, and it has no other names: either would make every later sum wrong. */
 export function isCost(cost: Cost): boolean {
-  for (const name in cost) {
-    const given = cost[name as keyof Cost]
-    switch (name) {
-      case "requests":
-      case "inputTokens":
-      case "outputTokens":
-      case "usd":
-        if (given === undefined || (Number.isFinite(given) && given >= 0)) continue
-    }
-    return false
-  }
-  return Object(cost) === cost
+  return hasAmounts(cost, "requests", "inputTokens", "outputTokens", "usd")
 }
 
-const costCheck = fields<Cost>({ requests: amount, inputTokens: amount, outputTokens: amount, usd: amount })
+/** Finds what `isCost` is not content with. */
+export const costCheck: Check = fields<Cost>({
+  requests: amount,
+  inputTokens: amount,
+  outputTokens: amount,
+  usd: amount,
+})
 
 /** The error of what is no cost; `what` it is called in what was asked. */
 export function wrongCost(where: string, what: string, cost: Cost): SluiceError | undefined {

@@ -1,7 +1,7 @@
 // What the other packages of Sluice share with core, and nobody else should build on.
 export { boundedText } from "./ports/bounded-text.ts"
 export { failurePolicy, type FailurePolicy } from "./items/failure-policy.ts"
-export { addCosts, isCost, wrongCost } from "./cost.ts"
+export { addCosts, costCheck, isCost, wrongCost } from "./cost.ts"
 export { isPromiseLike } from "./maybe-promise.ts"
 export {
   abortSignal,
@@ -19,6 +19,7 @@ export {
   count,
   fields,
   flag,
+  hasAmounts,
   having,
   invalidOption,
   iterable,
@@ -35,7 +36,8 @@ export {
   type Shape,
   show,
   text,
-  wrongName,
+  wrongArgument,
+  wrongValue,
 } from "./options.ts"
 export {
   checkLimiter,

@@ -32,7 +32,12 @@ export function wrongOption<T extends object>(
   options: T,
   shape: Shape<NoInfer<T>>,
 ): SluiceError | undefined {
-  const fault = fields(shape)(options)
+  return wrongValue(where, options, fields(shape))
+}
+
+/** The same by a check that was made before, for what comes with every call: nothing is made as long as all is right. */
+export function wrongValue(where: string, value: unknown, check: Check): SluiceError | undefined {
+  const fault = check(value)
   if (!fault) return undefined
   const { path, wanted, got, known = [] } = fault
   return wanted === undefined
@@ -44,16 +49,6 @@ export function wrongOption<T extends object>(
 function unknownOption(where: string, path: string, known: readonly string[], got: unknown): SluiceError {
   const advice = nearest(path.slice(path.lastIndexOf(".") + 1), known) || ` Known: ${known.join(", ")}.`
   return new SluiceError("invalid-option", `${where}: unknown option "${path}".${advice}`, { details: { path, got } })
-}
-
-/** The error of a name that is not known, where options come with every call: nothing is made as long as all are. */
-export function wrongName<T extends object>(
-  where: string,
-  options: T | undefined,
-  known: { readonly [Name in keyof Required<T>]: unknown },
-): SluiceError | undefined {
-  for (const name in options) if (!(name in known)) return unknownOption(where, name, Object.keys(known), options[name])
-  return undefined
 }
 
 /** One argument, in the words that an option is checked by: a function that is missing, above all. */
@@ -76,19 +71,44 @@ export function invalidOption(where: string, path: string, wanted: string, got: 
 
 /** An object with these options and no others. A name that is unknown is found before a value that is wrong. */
 export function fields<T extends object>(shape: Shape<T>): Check {
-  const known = Object.keys(shape)
-  const checks = Object.entries<Check>(shape)
+  const checks = new Map(Object.entries<Check>(shape))
+  const required = [...checks].filter(([, check]) => demanded.has(check))
   return (value) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return fault("an object", value)
     const given = value as Readonly<Record<string, unknown>>
-    for (const name of Object.keys(given))
-      if (!Object.hasOwn(shape, name)) return { path: name, got: given[name], known }
-    for (const [name, check] of checks) {
-      const wrong = given[name] === undefined && !demanded.has(check) ? undefined : check(given[name])
-      if (wrong) return within(name, wrong)
+    let wrong: Fault | undefined
+    // One pass over what is there, for some come with every call.
+    for (const name in given) {
+      const check = checks.get(name)
+      if (!check) return { path: name, got: given[name], known: [...checks.keys()] }
+      const found = wrong || given[name] === undefined ? undefined : check(given[name])
+      if (found) wrong = within(name, found)
     }
-    return undefined
+    for (const [name, check] of required) if (given[name] === undefined) wrong ??= within(name, check(undefined)!)
+    return wrong
   }
+}
+
+/**
+ * Whether it has no other names than these, each with a number from 0 up, `also` apart. Such come with every call, so a name is
+ * compared with constants: that takes a tenth of what a table takes.
+ */
+export function hasAmounts(
+  value: object,
+  a: string,
+  b: string,
+  c: string,
+  d?: string,
+  e?: string,
+  also?: string,
+): boolean {
+  for (const name in value) {
+    if (name === also) continue
+    const given: unknown = value[name as keyof typeof value]
+    if (name !== a && name !== b && name !== c && name !== d && name !== e) return false
+    if (given !== undefined && !(Number.isFinite(given) && (given as number) >= 0)) return false
+  }
+  return Object(value) === value
 }
 
 const demanded = new WeakSet<Check>()

@@ -19,7 +19,7 @@ import {
   recordOf,
   type Shape,
   text,
-  wrongName,
+  wrongValue,
 } from "../src/options.ts"
 import { wrongCost } from "../src/cost.ts"
 
@@ -140,15 +140,17 @@ describe("an argument", () => {
   })
 })
 
-test("of options that come with every call the names are looked at", () => {
-  const known: Readonly<Record<string, number>> = { maxWaitMs: 1, signal: 1 }
-  expect(wrongName("admit", { maxWaitMs: 5 }, known as never)).toBeUndefined()
-  expect(wrongName("admit", undefined, known as never)).toBeUndefined()
-  expect(wrongName("admit", { maxWait: 5 }, known as never)).toMatchObject({
+test("what comes with every call is looked at by a check that was made before", () => {
+  const asked = fields<{ maxWaitMs: number; signal: object }>({ maxWaitMs: milliseconds, signal: anything })
+  expect(wrongValue("admit", { maxWaitMs: 5, signal: undefined }, asked)).toBeUndefined()
+  expect(wrongValue("admit", { maxWait: 5, maxWaitMs: -1 }, asked)).toMatchObject({
     code: "invalid-option",
     message: 'admit: unknown option "maxWait". Did you mean "maxWaitMs"?',
     details: { path: "maxWait", got: 5 },
   })
+  expect(wrongValue("admit", { maxWaitMs: -1, signal: 1 }, asked)?.message).toBe(
+    "admit: maxWaitMs must be a number of milliseconds from 0 up (got -1).",
+  )
 })
 
 describe("a cost", () => {

@@ -22,7 +22,7 @@ import {
   type Shape,
   text,
 } from "@sluice/core/internal"
-import { createQuota, type QuotaOptions, rateNames, type RateName } from "@sluice/scheduler"
+import { type QuotaOptions, rateNames, type RateName } from "@sluice/scheduler"
 import type { Price } from "./accounts/prices.ts"
 import type { Fallback } from "./call/elsewhere/fallback-option.ts"
 import type { LimitedFetchOptions } from "./options.ts"
@@ -110,16 +110,6 @@ export function checkLimitedFetchOptions(options: LimitedFetchOptions): void {
   for (const [index, key] of (options.keys ?? []).entries()) checkSecret(`keys[${index}]`, key)
   for (const [index, { key }] of (options.fallback ?? []).entries()) {
     if (key !== undefined) checkSecret(`fallback[${index}].key`, key)
-  }
-}
-
-/** Limits that are told: a quota is made at its first call, its options are wrong now. */
-export function checkLimits(where: string, limits: QuotaOptions): void {
-  try {
-    createQuota(limits)
-  } catch (error) {
-    if (!SluiceError.isInstance(error)) throw error
-    throw new SluiceError(error.code, error.message.replace("createQuota", where), { details: error.details })
   }
 }
 

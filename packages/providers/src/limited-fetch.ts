@@ -1,6 +1,5 @@
 import { currentLane } from "@sluice/core"
 import {
-  createQuota,
   type Quota,
   type QuotaLimits,
   type QuotaOptions,
@@ -9,11 +8,12 @@ import {
   systemClock,
   systemRandom,
 } from "@sluice/scheduler"
+import { checkQuotaOptions, ownQuota } from "@sluice/scheduler/internal"
 import { Accounts, type NamedQuota, type QuotaWait } from "./accounts/accounts.ts"
 import { meet } from "./accounts/many-fetches.ts"
 import type { BatchLanes } from "./vendor-batch/batch-lanes.ts"
 import type { FoundCall } from "./vendors/find-vendor.ts"
-import { checkLimitedFetchOptions, checkLimits } from "./check-options.ts"
+import { checkLimitedFetchOptions } from "./check-options.ts"
 import { type LimitedFetchOptions, limitedFetchDefaults } from "./options.ts"
 import { mayBeBeside } from "./call/beside/may-be-beside.ts"
 import { isWorthALook } from "./call/beside/is-worth-a-look.ts"
@@ -160,14 +160,15 @@ function contextOf(options: LimitedFetchOptions): FetchContext {
     onEvent,
     ...together
   } = options
-  for (const [pattern, one] of Object.entries(limits ?? {})) checkLimits(`limitedFetch: limits["${pattern}"]`, one)
-  checkLimits("limitedFetch", together)
+  for (const [pattern, one] of Object.entries(limits ?? {}))
+    checkQuotaOptions(`limitedFetch: limits["${pattern}"]`, one)
+  checkQuotaOptions("limitedFetch", together)
   let slow: Promise<SlowAnswers> | undefined
   const all: Record<string, QuotaOptions> = { ...limits }
   if (Object.values(together).some((value) => value !== undefined)) all["*"] ??= together
   const makeQuota = (named: NamedQuota): Quota => {
     meet(named.name, clock, onEvent, onDemand)
-    return createQuota(named)
+    return ownQuota(named)
   }
   return {
     clock,

@@ -1,6 +1,5 @@
 import { type Clock, type Limiter, SluiceError } from "@sluice/core"
 import {
-  createQuota,
   type Quota,
   type QuotaLimits,
   type QuotaOptions,
@@ -8,6 +7,7 @@ import {
   systemClock,
   type WaitExplanation,
 } from "@sluice/scheduler"
+import { ownQuota } from "@sluice/scheduler/internal"
 import { Account } from "./account.ts"
 import { bestPattern } from "./model-pattern.ts"
 import { LearnedTokens } from "./token-estimate.ts"
@@ -70,7 +70,7 @@ export class Accounts {
     this.#patterns = Object.keys(limits)
     this.#shared = shared
     this.#given = typeof given === "function" ? undefined : given
-    this.#make = typeof given === "function" ? given : createQuota
+    this.#make = typeof given === "function" ? given : ownQuota
     this.#clock = shared.clock ?? systemClock
   }
 
@@ -176,7 +176,7 @@ export class Accounts {
       const message = "limitedFetch.update: its limiter is one of yours (option quota): change that one."
       throw new SluiceError("invalid-option", message)
     }
-    for (const told of [...Object.values(this.#limits), {}]) createQuota({ ...told, clock: this.#clock }).retune(limits)
+    for (const told of [...Object.values(this.#limits), {}]) ownQuota({ ...told, clock: this.#clock }).retune(limits)
     this.#updated = { ...this.#updated, ...limits }
     for (const { quota } of this.#quotas.values()) quota.retune(limits)
   }

@@ -1,5 +1,5 @@
 import { countInScope, currentScope, type Clock, type Random } from "@sluice/core"
-import { wrongName } from "@sluice/core/internal"
+import { anything, fields, wrongValue } from "@sluice/core/internal"
 import type { RetryBudget } from "./retry-budget.ts"
 import { backoffDelayMs, type RetryDecision } from "./retry-policy.ts"
 import { sleep } from "../runtime/sleep.ts"
@@ -22,17 +22,17 @@ export interface AttemptLoopOptions {
   readonly onDecision?: ((error: unknown, attempt: number, decision: RetryDecision) => void) | undefined
 }
 
-const known: Readonly<Record<keyof AttemptLoopOptions, 1>> = {
-  maxAttempts: 1,
-  decide: 1,
-  clock: 1,
-  random: 1,
-  signal: 1,
-  waitSignal: 1,
-  budget: 1,
-  maxWaitMs: 1,
-  onDecision: 1,
-}
+const names = fields<AttemptLoopOptions>({
+  maxAttempts: anything,
+  decide: anything,
+  clock: anything,
+  random: anything,
+  signal: anything,
+  waitSignal: anything,
+  budget: anything,
+  maxWaitMs: anything,
+  onDecision: anything,
+})
 
 /**
  * Calls `fn` until it succeeds, a decision says no, or its attempts are spent.
@@ -57,7 +57,7 @@ export async function attemptLoop<T>(
   options: AttemptLoopOptions,
 ): Promise<T> {
   // Each item of a batch with retries makes one: to look at values too would take it three times as long as all the rest.
-  const wrong = wrongName("attemptLoop", options, known)
+  const wrong = wrongValue("attemptLoop", options, names)
   if (wrong) throw wrong
   const { maxAttempts, signal } = options
   options.budget?.earn()

@@ -7,7 +7,7 @@ const wordsOfPlaces = /\bconcurren(?:t|cy)|\bsimultaneous|\bin parallel\b|\bpara
 export function settlementOf(error: unknown): Settlement {
   const { status, statusCode, retryAfterMs, message } = (error ?? {}) as Record<string, unknown>
   const code = status ?? statusCode
-  const delay = typeof retryAfterMs === "number" ? { retryAfterMs } : {}
+  const delay = typeof retryAfterMs === "number" && retryAfterMs >= 0 ? { retryAfterMs } : {}
   if (code === 429) {
     const isOfPlaces = typeof message === "string" && wordsOfPlaces.test(message.slice(0, 1_000))
     return { outcome: "throttled", reason: isOfPlaces ? "places" : "rate", ...delay }

@@ -13,7 +13,7 @@ import { onAbort } from "../queue/on-abort.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
 import { sleep } from "../runtime/sleep.ts"
 import { systemClock } from "../runtime/system-clock.ts"
-import { wrongAsk } from "../queue/wrong-ask.ts"
+import { wrongAsk, wrongEnd } from "../queue/limiter-checks.ts"
 import { Waiter } from "../queue/waiter.ts"
 
 /** What is used of a Bottleneck (2.19) instance, a `Group`'s member or a cluster's client. */
@@ -125,11 +125,13 @@ export function bottleneckLimiter(bottleneck: BottleneckLike, options: Bottlenec
             settle(end) {
               if (!isHeld) return
               isHeld = false
-              if (end.outcome === "throttled") {
+              const wrong = wrongEnd(end)
+              if (!wrong && end.outcome === "throttled") {
                 closedUntilMs = Math.max(closedUntilMs, clock.now() + (end.retryAfterMs ?? 0))
               }
               countInScope(scope, "holding", -1)
               release()
+              if (wrong) throw wrong
             },
           })
         })

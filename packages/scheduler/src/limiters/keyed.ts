@@ -7,7 +7,7 @@ import {
   milliseconds,
   type Shape,
 } from "@sluice/core/internal"
-import { wrongAsk } from "../queue/wrong-ask.ts"
+import { wrongAsk } from "../queue/limiter-checks.ts"
 import { systemClock } from "../runtime/system-clock.ts"
 
 export interface KeyedOptions<L> {
@@ -87,9 +87,12 @@ export function keyed<L extends Limiter>(factory: (key: string) => L, options: K
     let isOut = true
     return {
       settle(end) {
-        permit.settle(end)
-        if (isOut) leave(key, entry)
-        isOut = false
+        try {
+          permit.settle(end)
+        } finally {
+          if (isOut) leave(key, entry)
+          isOut = false
+        }
       },
     }
   }

@@ -24,7 +24,7 @@ import { onAbort } from "../queue/on-abort.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
 import { systemClock } from "../runtime/system-clock.ts"
 import { Waiter } from "../queue/waiter.ts"
-import { wrongAsk } from "../queue/wrong-ask.ts"
+import { wrongAsk, wrongEnd } from "../queue/limiter-checks.ts"
 import { WaiterList, type ListedWaiter } from "../queue/waiter-list.ts"
 
 export interface SemaphoreOptions {
@@ -197,12 +197,14 @@ class CountingSemaphore implements Semaphore {
     countInScope(scope, "holding", 1)
     let isHeld = true
     return {
-      settle: () => {
+      settle: (end) => {
         if (!isHeld) return
         isHeld = false
+        const wrong = wrongEnd(end)
         this.#inUse -= weight
         countInScope(scope, "holding", -1)
         this.#admitWaiters()
+        if (wrong) throw wrong
       },
     }
   }

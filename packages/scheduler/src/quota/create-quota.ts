@@ -1,6 +1,7 @@
 import type { Ledger } from "./ledger.ts"
 import { LocalLedger } from "../ledger/local-ledger.ts"
 import { checkQuotaOptions, type QuotaOptions } from "./options.ts"
+import { CheckedQuota } from "./checked-quota.ts"
 import { LiveQuota } from "./live-quota.ts"
 import type { Quota } from "./quota.ts"
 
@@ -23,6 +24,11 @@ import type { Quota } from "./quota.ts"
  */
 export function createQuota(options: QuotaOptions = {}): Quota {
   checkQuotaOptions("createQuota", options)
+  return new CheckedQuota(new LocalLedger(options), options)
+}
+
+/** The same for code that has looked at all that it asks and tells, these options too. */
+export function ownQuota(options: QuotaOptions): Quota {
   return new LiveQuota(new LocalLedger(options), options)
 }
 
@@ -37,5 +43,5 @@ export function createQuota(options: QuotaOptions = {}): Quota {
  */
 export function quotaOn(ledger: Ledger, options: QuotaOptions = {}): Quota {
   checkQuotaOptions("quotaOn", options)
-  return new LiveQuota(ledger, options)
+  return new CheckedQuota(ledger, options)
 }

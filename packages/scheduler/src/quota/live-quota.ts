@@ -10,6 +10,7 @@ import {
   SluiceError,
   type TaskScope,
 } from "@sluice/core"
+import { wrongCost } from "@sluice/core/internal"
 import { explainWaits } from "./telling/explain-waits.ts"
 import { HeldPermits } from "./held-permits.ts"
 import { LivePermit } from "./permit.ts"
@@ -24,7 +25,6 @@ import { QuotaEvents } from "./telling/quota-events.ts"
 import { QuotaWarnings } from "./telling/quota-warnings.ts"
 import { checkRetune, mergeTold, quotaDefaults, type QuotaLimits, type QuotaOptions } from "./options.ts"
 import { assertNoReentry } from "../queue/reentry.ts"
-import { wrongAsk } from "../queue/wrong-ask.ts"
 import type { QuotaSnapshot, WaitExplanation } from "./snapshot.ts"
 import { Alarm } from "../runtime/alarm.ts"
 import { systemClock } from "../runtime/system-clock.ts"
@@ -79,7 +79,7 @@ export class LiveQuota implements Quota {
   }
 
   tryAdmit(cost: Cost = oneRequest, options?: AdmitOptions): Permit | undefined {
-    const wrong = wrongAsk(cost, options, this.name)
+    const wrong = wrongCost(this.name, "cost", cost)
     if (wrong) throw wrong
     if ((this.#queue.size > 0 && sends(cost)) || this.#ended.error() || options?.signal?.aborted) return undefined
     const nowMs = this.#clock.now()
@@ -88,7 +88,7 @@ export class LiveQuota implements Quota {
   }
 
   admit(cost: Cost = oneRequest, options?: AdmitOptions): Promise<Permit> {
-    const wrong = wrongAsk(cost, options, this.name)
+    const wrong = wrongCost(this.name, "cost", cost)
     if (wrong) return Promise.reject(wrong)
     const scope = currentScope()
     const signal = options?.signal ?? scope?.signal

@@ -56,7 +56,7 @@ export class LivePermit implements Permit, SentCall {
     if (!issuer) return
     this.#issuer = undefined
     // What it was admitted with was looked through then. What sends nothing puts right what others took, also below nothing.
-    const { actual } = end
+    const actual = end?.actual
     const wrong = actual && actual !== this.cost && sends(this.cost) && wrongCost("settle", "actual", actual)
     // What was estimated counts in its place, and nobody waits for this permit for ever.
     issuer.settled(this, wrong ? { ...end, actual: undefined } : end)

@@ -1,0 +1,3 @@
+// What the other packages of Sluice share with the scheduler, and nobody else should build on.
+export { ownQuota } from "./quota/create-quota.ts"
+export { checkQuotaOptions } from "./quota/options.ts"
