@@ -13,7 +13,7 @@ import { onAbort, parallelExecutor, systemClock, systemRandom } from "@sluice/sc
 import { type ConnectionOptions, Queue, QueueEvents } from "bullmq"
 import { Jobs } from "./jobs.ts"
 import { JobGroups } from "./job-groups.ts"
-import { connectionCheck } from "./redis/connection-check.ts"
+import { connectionCheck, persistent } from "./redis/connection-check.ts"
 import { batchName, prefix, queueName } from "./redis/queue-name.ts"
 import { type BullBatch, type BullBatchOptions, RemoteBatch } from "./remote-batch.ts"
 import { remoteWork } from "./remote-work.ts"
@@ -85,7 +85,8 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
     window: count(),
     onEvent: callable,
   })
-  const { connection, chunk = "auto", window = 4_096, onEvent } = options
+  const { chunk = "auto", window = 4_096, onEvent } = options
+  const connection = persistent(options.connection)
   const clock = systemClock
   const name = queueName(root)
   const queue = new Queue(name, { connection, prefix, streams: { events: { maxLen: keptEvents } } })

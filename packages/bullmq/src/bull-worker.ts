@@ -5,7 +5,7 @@ import { callable, checkOptions, count, tellWarning } from "@sluice/core/interna
 import { KeptOutcomes } from "./kept-outcomes.ts"
 import { mapAll, type Semaphore, semaphore, systemClock, systemRuntime } from "@sluice/scheduler"
 import { type ConnectionOptions, Worker } from "bullmq"
-import { connectionCheck } from "./redis/connection-check.ts"
+import { connectionCheck, persistent } from "./redis/connection-check.ts"
 import { batchName, cancelledKey, prefix, print, queueName, withdrawnMark } from "./redis/queue-name.ts"
 import { RedisWatch } from "./redis/redis-watch.ts"
 import { ageKeys, queueKeys } from "./redis/scripts.ts"
@@ -58,7 +58,7 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
     lockMs: count(),
     onEvent: callable,
   })
-  const { connection, concurrency = 128, lockMs = 30_000, onEvent } = options
+  const { concurrency = 128, lockMs = 30_000, onEvent } = options
   const places = semaphore({ limit: concurrency, maxQueue: Infinity })
   /** Of late jobs. */
   let itemsOfJob: number | undefined
@@ -97,7 +97,7 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
       }
     },
     {
-      connection,
+      connection: persistent(options.connection),
       prefix,
       concurrency: jobsFor(concurrency, itemsOfJob),
       lockDuration: lockMs,
