@@ -39,6 +39,9 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
         }
       }
     }
+    // A delay, or what was exceeded, is a rate's: it is looked for however few places were guessed.
+    const isNamed = end.dimension !== undefined || retryAfterMs !== undefined
+    if (diagnosis.cause === "unknown") return isNamed ? release(state) : []
     const isUnknown = diagnosis.cause === "unknown-rate" || diagnosis.cause === "unknown-window"
     return isUnknown ? guess(state, diagnosis, circumstances) : []
   }
@@ -90,7 +93,12 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
       limit.rate.refused(nowMs, diagnosis.perMs * tuned.margin, limit.callMs(nowMs, amount))
       limit.empty(nowMs, 0, call.admittedMs)
       // A longer span measures better; one longer than a window may be of another time.
-      if (nowMs - limit.span.fromMs > limit.windowMs) limit.span.begin(nowMs, retryAfterMs)
+      // Of fast calls a few measure enough, and those before may have been held back by something else.
+      if (
+        nowMs - limit.span.fromMs > limit.windowMs ||
+        (limit.isFast(nowMs, amount) && limit.span.admitted >= tuned.fewCalls * amount)
+      )
+        limit.span.begin(nowMs, retryAfterMs)
       break
     case "level":
       limit.rate.stands(nowMs)
@@ -132,7 +140,7 @@ export function fullByReset(
 function guess(
   state: LedgerState,
   diagnosis: Extract<Diagnosis, { cause: "unknown-rate" | "unknown-window" }>,
-  { nowMs, end: { retryAfterMs }, reason }: Circumstances,
+  { nowMs, call, end: { retryAfterMs }, reason }: Circumstances,
 ): Change[] {
   const { dimension } = diagnosis
   const windowMs = 60_000
@@ -152,19 +160,28 @@ function guess(
     limit.rate.refused(nowMs, diagnosis.admitted / windowMs, windowMs / 10)
     limit.take(filledMs, diagnosis.admitted)
   } else {
-    limit.rate.refused(nowMs, diagnosis.perMs * tuned.margin)
-    limit.depth.refused(nowMs, Math.max(1, limit.fullPerMs(nowMs) * 1_000))
+    const { perMs } = diagnosis
+    const amount = amountOf(call.cost, dimension)
+    const isFast = amount / perMs < tuned.fastMs
+    // What ran over of a fast limit, while something else held calls back, nobody has measured: it is looked for upwards.
+    if (isFast) limit.rate.search(nowMs, perMs / 8, perMs * 8, (2 * tuned.fastCalls * amount) / perMs)
+    else limit.rate.refused(nowMs, perMs * tuned.margin)
+    limit.depth.refused(nowMs, isFast ? amount : Math.max(1, limit.fullPerMs(nowMs) * 1_000))
     limit.take(nowMs, limit.depthAt(nowMs))
   }
   limit.span.begin(nowMs, retryAfterMs)
   state.addLimit(limit)
   const to = limit.fullPerMs(nowMs) * windowMs
-  const change = { dimension: limit.name, from: Infinity, to, reason }
-  if (!state.adaptive) return [change]
-  state.adaptive.release()
-  const places = { dimension: "concurrency", from: state.concurrency.limit, to: state.adaptive.limit }
-  state.concurrency.retune(state.adaptive.limit)
-  return [change, { ...places, reason: "a rate is the limit, not places" }]
+  return [{ dimension: limit.name, from: Infinity, to, reason }, ...release(state)]
+}
+
+/** A rate is what is short. */
+function release({ adaptive, concurrency }: LedgerState): Change[] {
+  if (!adaptive) return []
+  adaptive.release()
+  const from = concurrency.limit
+  concurrency.retune(adaptive.limit)
+  return [{ dimension: "concurrency", from, to: adaptive.limit, reason: "a rate is the limit, not places" }]
 }
 
 /** The vendor limits growth, whatever the quota: from what it took so far, its traffic grows as fast as is found to pass. */

@@ -115,6 +115,9 @@ function ofLimit(facts: RefusalFacts, limit: LimitFacts, index: number, isUnname
 
 /** One by one, and a little too soon: the network had brought two of them closer together. */
 function tooEarly(facts: RefusalFacts, limit: LimitFacts, index: number): Diagnosis | undefined {
+  // Calls of a fast limit always come a little too soon where its rate is believed to be more than it is.
+  const isMany = limit.isFast && limit.admitted >= tuned.fewCalls * limit.amount
+  if (isMany && limit.measured < limit.perMs * tuned.clearly) return undefined
   return limit.peak > 2 * limit.amount ? undefined : byHowMuch(facts, limit, index)
 }
 

@@ -11,6 +11,7 @@ export class Gate {
   #state: "open" | "closed" | "probing" | "doubling" = "open"
   #fromMs = 0
   #starts = 0
+  #isPaced = false
   #refusalMs = 100
 
   get closed(): boolean {
@@ -34,12 +35,18 @@ export class Gate {
     return sentMs > this.#closedAtMs
   }
 
-  /** Closes until `untilMs`, or longer if it is closed longer already. Returns whether it was open. */
-  close(nowMs: number, untilMs: number, sentMs: number): boolean {
+  /**
+   * Closes until `untilMs`, or longer if it is closed longer already. Returns whether it was open. `isPaced`: a limit lets calls through
+   * one by one, which are no herd, and need no probe.
+   */
+  close(nowMs: number, untilMs: number, sentMs: number, isPaced = false): boolean {
     this.#refusalMs += (Math.min(5_000, nowMs - sentMs) - this.#refusalMs) * 0.3
     const isNew = this.isNew(sentMs)
     const wasClosed = this.#state === "closed"
-    if (isNew) this.#closedAtMs = nowMs
+    if (isNew) {
+      this.#closedAtMs = nowMs
+      this.#isPaced = isPaced
+    }
     this.#closedUntilMs = wasClosed ? Math.max(untilMs, this.#closedUntilMs) : untilMs
     this.#state = "closed"
     return !wasClosed
@@ -61,7 +68,7 @@ export class Gate {
   started(nowMs: number): boolean {
     if (this.#state === "open") return false
     if (this.#state === "closed") {
-      this.#state = "probing"
+      this.#state = this.#isPaced ? "open" : "probing"
       this.#fromMs = nowMs
       this.#starts = 1
       return true

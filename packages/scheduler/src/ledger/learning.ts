@@ -7,7 +7,7 @@ import * as tuned from "../limits/tuned.ts"
 import type { Change, SentCall, Consequence } from "../quota/ledger.ts"
 import { quotaDefaults } from "../quota/options.ts"
 import { applyDiagnosis, fullByReset } from "./apply-diagnosis.ts"
-import { diagnose, type Diagnosis } from "./diagnose.ts"
+import { diagnose } from "./diagnose.ts"
 import { learnLimit } from "./learn-limit.ts"
 import { observedIn } from "./observed.ts"
 import { isOf, refusalFacts, type Throttled } from "./refusal-facts.ts"
@@ -216,8 +216,22 @@ export class QuotaLearning {
         if (retryAfterMs !== undefined) this.#close(nowMs, retryAfterMs, call.admittedMs, reason, found)
         return
       default: {
-        const waitMs = this.#waitMs(nowMs, call, retryAfterMs, diagnosis)
-        this.#close(nowMs, waitMs, call.admittedMs, reason, found)
+        const { limits } = this.#state
+        const guessed = diagnosis.cause === "unknown-rate" ? limits.at(-1) : undefined
+        const limit = "limit" in diagnosis ? limits[diagnosis.limit] : guessed
+        const amount = limit ? amountOf(call.cost, limit.dimension) : 0
+        const isPaced = limit?.isFast(nowMs, amount)
+        const fruitless = this.#fruitless
+        const waitMs = waitAfter({
+          fitsMs: limit?.msUntil(nowMs, amount, false) ?? 0,
+          freedMs: limit?.msUntilFreed(nowMs, amount) ?? Infinity,
+          retryAfterMs,
+          // Where calls pass one by one, the next fits as soon.
+          backoffMs: isPaced && fruitless === 0 ? 2 * limit!.callMs(nowMs, amount) : this.#backoffMs,
+          fruitless,
+        })
+        this.#close(nowMs, waitMs, call.admittedMs, reason, found, isPaced)
+        if (isPaced) limit!.rate.pause(waitMs)
         this.#state.began(nowMs, this.#fruitless > 0, diagnosis.cause === "unknown")
       }
     }
@@ -225,14 +239,6 @@ export class QuotaLearning {
 
   get #backoffMs(): number {
     return tuned.backoffMs * 2 ** Math.min(tuned.backoffDoublings, this.#fruitless)
-  }
-
-  #waitMs(nowMs: number, call: SentCall, retryAfterMs: number | undefined, diagnosis: Diagnosis): number {
-    const limit = "limit" in diagnosis ? this.#state.limits[diagnosis.limit] : undefined
-    const amount = limit ? amountOf(call.cost, limit.dimension) : 0
-    const fitsMs = limit?.msUntil(nowMs, amount, false) ?? 0
-    const freedMs = limit?.msUntilFreed(nowMs, amount) ?? Infinity
-    return waitAfter({ fitsMs, freedMs, retryAfterMs, backoffMs: this.#backoffMs, fruitless: this.#fruitless })
   }
 
   #crowded(nowMs: number, sentMs: number, crowd: "luck" | "crowded" | "burst", found: Finding): void {
@@ -269,10 +275,11 @@ export class QuotaLearning {
     this.#close(nowMs, waitMs, sentMs, "outage", found)
   }
 
-  #close(nowMs: number, waitMs: number, sentMs: number, reason: string, found: Finding): void {
+  #close(nowMs: number, waitMs: number, sentMs: number, reason: string, found: Finding, isPaced = false): void {
     const { gate } = this.#state
     const jitterMs = this.#random() * Math.min(tuned.gateJitterMs, waitMs * tuned.gateJitter)
-    if (gate.close(nowMs, nowMs + waitMs + jitterMs, sentMs)) found.closed = { reason, untilMs: gate.closedUntilMs }
+    if (gate.close(nowMs, nowMs + waitMs + jitterMs, sentMs, isPaced))
+      found.closed = { reason, untilMs: gate.closedUntilMs }
   }
 
   /** What a user tells of the kind is a prior, and no secret when it does not hold. */

@@ -17,6 +17,8 @@ export interface LimitFacts {
   readonly kind: RateKind
   readonly isKindTold: boolean
   readonly isGuessed: boolean
+  /** Nobody told it, and several calls leave before a refusal is heard. */
+  readonly isFast: boolean
   /** What the call took. */
   readonly amount: number
   readonly perMs: number
@@ -143,6 +145,7 @@ function limitFacts(
     kind: limit.kind,
     isKindTold: limit.isKindTold,
     isGuessed: limit.isGuessed,
+    isFast: limit.isFast(nowMs, amount),
     amount,
     perMs: limit.fullPerMs(nowMs),
     limit: limit.limit,

@@ -25,6 +25,10 @@ export const slowHolds = 3
 /** A vendor that limits growth allows about twice the traffic of the minute before. */
 export const growth = 2
 export const growthPerS = 0.01
+/** A limit that nobody told and that lets a call through in less is fast: several leave before a refusal is heard. */
+export const fastMs = 60
+/** Its rate is tried again in the time of so many calls, where others take a second. */
+export const fastCalls = 10
 /** Grown this far above the last bound: the vendor changed, try eagerly again. */
 export const changed = 1.3
 /** Between a sure and a possible rate 60 times apart: three steps pass whatever the bucket had hidden. */

@@ -9,6 +9,7 @@ const limit: LimitFacts = {
   isKindTold: false,
   isDepthTold: false,
   isGuessed: false,
+  isFast: false,
   amount: 1,
   perMs: 0.01,
   limit: 600,
@@ -310,6 +311,16 @@ const table: readonly (readonly [name: string, facts: RefusalFacts, diagnosis: D
     "the same, and many calls: these measure it, and of a window the delay is as long however much passes",
     of({ isGuessed: true, admitted: 20, measured: 0.009 }, { retryAfterMs: 1_500 }),
     { cause: "rate", limit: 0, perMs: 0.009 },
+  ],
+  [
+    "a fast limit that nobody told, and many calls measure less than was believed: its rate, though they came too early",
+    of({ isGuessed: true, isFast: true, admitted: 20, perMs: 0.01, measured: 0.009, earlyMs: 0 }, { retryAfterMs: 5 }),
+    { cause: "rate", limit: 0, perMs: 0.009 },
+  ],
+  [
+    "the same, and as much as was believed",
+    of({ isGuessed: true, isFast: true, admitted: 20, perMs: 0.01, measured: 0.01, earlyMs: 0 }, { retryAfterMs: 5 }),
+    { cause: "early", limit: 0, byMs: 25 },
   ],
   ["one by one, too soon, nothing named", of({ earlyMs: 0 }), { cause: "early", limit: 0, byMs: 25 }],
   [

@@ -23,6 +23,15 @@ describe("the gate", () => {
     expect([gate.msUntil(0, false), gate.closed, gate.ramping]).toEqual([0, false, false])
   })
 
+  it("needs no probe where a limit lets calls through one by one, until the next refusal says otherwise", () => {
+    const gate = new Gate()
+    gate.close(0, 10, -1, true)
+    gate.close(5, 20, -1)
+    expect([gate.started(20), gate.msUntil(20, false), gate.ramping]).toEqual([true, 0, false])
+    gate.close(30, 40, 20)
+    expect([gate.started(40), gate.ramping]).toEqual([true, true])
+  })
+
   it("closes for everybody until the delay has passed, however long", () => {
     const gate = new Gate()
     expect(gate.close(1_000, 3_601_000, 500)).toBe(true)

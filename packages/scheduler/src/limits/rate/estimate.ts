@@ -4,7 +4,8 @@ import * as tuned from "../tuned.ts"
  * A number of the vendor's that nobody tells: at least what passed, at most what was refused, until that has stood for a while.
  *
  * `at(t)` is `high` for 10 s × 2^confirmed after the refusal; then `high × e^(1 % × s × (1 + s / 10))`, s seconds after that (of a slow
- * limit, calls' times), and 8 times at most. While it searches between a sure and a possible value it is `start × 2^(s / 3)` up to
+ * limit, calls' times; of a fast one, ten calls' times), and 8 times at most. While it searches between a sure and a possible value it is
+ * `start × 2^(s / 3)`, or doubles as fast as it was asked to, up to
  * `high`, and then goes on the same way.
  *
  * @example
@@ -23,7 +24,8 @@ export class Estimate {
   #refusedMs = -Infinity
   #confirmed = 0
   #start: number | undefined
-  /** Slow limits are tried again more slowly: a second, or what a call takes. */
+  #doublingMs: number = tuned.searchDoublingMs
+  /** Slow limits are tried again more slowly, and fast ones sooner: a second, or what a call takes, or ten. */
   #unitMs = 1_000
   readonly #holds: number
 
@@ -43,8 +45,8 @@ export class Estimate {
   #boundedAt(nowMs: number): number {
     let sinceMs = nowMs - this.#refusedMs
     if (this.#start !== undefined) {
-      const searchMs = tuned.searchDoublingMs * Math.log2(this.high / this.#start)
-      if (sinceMs < searchMs) return this.#start * 2 ** (sinceMs / tuned.searchDoublingMs)
+      const searchMs = this.#doublingMs * Math.log2(this.high / this.#start)
+      if (sinceMs < searchMs) return this.#start * 2 ** (Math.max(0, sinceMs) / this.#doublingMs)
       // Not refused all the way: from here it is a bound like any other.
       sinceMs -= searchMs
     }
@@ -62,11 +64,14 @@ export class Estimate {
   }
 
   /** `value` did not pass. `callMs`: how long one call's worth takes. */
-  refused(nowMs: number, value: number, callMs = 0): void {
+  refused(nowMs: number, value: number, callMs = 1_000): void {
     const before = this.at(nowMs)
-    this.#unitMs = Math.max(1_000, callMs)
+    const isFast = this.#holds === 1 && callMs < tuned.fastMs
+    this.#unitMs = isFast ? tuned.fastCalls * callMs : Math.max(1_000, callMs)
     const floor = before === Infinity ? 0 : before * tuned.leastCut
-    const high = Math.max(floor, Math.min(this.low, before), value)
+    // Many calls passed at the bound that stood: it is between that and what was tried.
+    const passed = isFast && this.#start === undefined && before > this.high ? Math.sqrt(before * this.high) : 0
+    const high = Math.max(floor, Math.min(this.low, before), value, passed)
     // The same as before, however far it had grown meanwhile: that bound stands.
     const isNews =
       this.#start !== undefined || !(high <= this.high * tuned.changed && high * tuned.changed >= this.high)
@@ -81,14 +86,15 @@ export class Estimate {
     if (this.#start === undefined && this.isBounded) this.#refusedMs = nowMs
   }
 
-  /** For so long nobody asked for more. */
+  /** For so long nobody asked for more, or will. */
   pause(ms: number): void {
     if (this.isBounded) this.#refusedMs += ms
   }
 
   /** Somewhere in [low, high]: begins at their geometric mean and doubles until the next refusal measures it. */
-  search(nowMs: number, low: number, high: number): void {
+  search(nowMs: number, low: number, high: number, doublingMs: number = tuned.searchDoublingMs): void {
     this.high = high
+    this.#doublingMs = doublingMs
     this.#refusedMs = nowMs
     this.#confirmed = 0
     this.#start = high > low * tuned.changed ? Math.sqrt(low * high) : undefined

@@ -137,6 +137,11 @@ export class RateLimit extends RateLevel {
     this.coTenants.notice(Math.max(50, spanMs), this.heard.missed(error, reading), perMs)
   }
 
+  /** Nobody told it, and several calls of `amount` leave before a refusal is heard. */
+  isFast(nowMs: number, amount: number): boolean {
+    return this.isGuessed && this.callMs(nowMs, amount) < tuned.fastMs
+  }
+
   /** A congestion event was this limit's. */
   refused(nowMs: number): void {
     this.inARow = nowMs - this.eventMs < tuned.holdMs ? this.inARow + 1 : 1
