@@ -8,6 +8,7 @@ import {
   count,
   fields,
   flag,
+  hasAmounts,
   having,
   iterable,
   listOf,
@@ -151,6 +152,15 @@ test("what comes with every call is looked at by a check that was made before", 
   expect(wrongValue("admit", { maxWaitMs: -1, signal: 1 }, asked)?.message).toBe(
     "admit: maxWaitMs must be a number of milliseconds from 0 up (got -1).",
   )
+})
+
+test("amounts alone, and a name beside them", () => {
+  const isReading = (value: unknown) =>
+    hasAmounts(value as object, "limit", "left", "resetMs", "windowMs", "step", "of")
+  expect(isReading({ limit: 5, left: 0, resetMs: undefined, windowMs: 1, step: 2, of: "tokens" })).toBe(true)
+  expect(isReading({ of: "tokens", limit: -1 })).toBe(false)
+  expect(isReading({ of: "tokens", limits: 1 })).toBe(false)
+  expect(isReading(5)).toBe(false)
 })
 
 describe("a cost", () => {
