@@ -1,6 +1,6 @@
 import type { Job, Queue } from "bullmq"
 import { print } from "./redis/queue-name.ts"
-import type { JobData, WireOutcome } from "./wire-outcome.ts"
+import { isOfWorker, type JobData, type WireOutcome } from "./wire-outcome.ts"
 
 const readAtOnce = 100
 
@@ -59,7 +59,7 @@ export class EarlierJobs {
       return
     }
     const outcomes = job.returnvalue as readonly WireOutcome[]
-    for (const outcome of outcomes) this.#jobs.set(`${outcome.index} ${outcome.print}`, id)
+    for (const outcome of outcomes) if (!isOfWorker(outcome)) this.#jobs.set(`${outcome.index} ${outcome.print}`, id)
     this.#ended.set(id, new Map(outcomes.map((outcome) => [outcome.index, outcome])))
   }
 }

@@ -1,7 +1,7 @@
 import type { Permit } from "@sluice/core"
 import type { Job, Queue, Worker } from "bullmq"
 import { runScript, runScriptOn } from "./redis/scripts.ts"
-import type { JobData, WireOutcome } from "./wire-outcome.ts"
+import { isOfWorker, type JobData, type WireOutcome } from "./wire-outcome.ts"
 
 /** As long as a job is kept that nobody fetches. */
 const keptMs = 86_400_000
@@ -112,7 +112,7 @@ function partOf(job: string): string {
 /** What had ended of a job when its worker was lost, or Redis had lost the job. */
 export async function keptOf(queue: Queue | Worker, job: string): Promise<readonly WireOutcome[]> {
   const texts = (await runScript(queue, "sluiceKept", partOf(job))) as string[]
-  return texts.map((text) => JSON.parse(text) as WireOutcome)
+  return texts.map((text) => JSON.parse(text) as WireOutcome).filter((outcome) => !isOfWorker(outcome))
 }
 
 function giveBack(ended: readonly Ended[]): void {

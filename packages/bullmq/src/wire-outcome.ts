@@ -24,6 +24,11 @@ export type WireOutcome = {
   readonly ms: number
 } & ({ readonly status: "ok"; readonly value?: unknown } | { readonly status: "failed"; readonly error: WireError })
 
+/** The worker could not do the item, for a reason of its own: another one may, so who goes on asks again. */
+export function isOfWorker(outcome: WireOutcome): boolean {
+  return outcome.status === "failed" && outcome.error.code === "worker-error"
+}
+
 interface WireError {
   readonly name: string
   readonly message: string

@@ -1,7 +1,7 @@
 import type { Permit } from "@sluice/core"
 import type { Worker } from "bullmq"
 import { expect, test } from "vitest"
-import { KeptOutcomes } from "../src/kept-outcomes.ts"
+import { keptOf, KeptOutcomes } from "../src/kept-outcomes.ts"
 
 /** Writes down what is sent, and answers when it is told to. */
 function setUp(items: number) {
@@ -52,4 +52,14 @@ test("items that all end at once are told with their job alone, and their places
   expect(free).toEqual([0, 1, 2])
   end(2)
   expect(free).toEqual([0, 1, 2, 2])
+})
+
+test("what a worker could not do for a reason of its own is for the next one to do", async () => {
+  const which = { print: "", attempts: 1, ms: 1 }
+  const failed = (index: number, code: string) =>
+    JSON.stringify({ ...which, index, status: "failed", error: { name: "SluiceError", message: "no key", code } })
+  const texts = [failed(0, "worker-error"), failed(1, "usage"), JSON.stringify({ ...which, index: 2, status: "ok" })]
+  const client = { defineCommand: () => {}, runCommand: () => Promise.resolve(texts) }
+  const worker = { getBackend: () => ({ client: Promise.resolve(client) }), toKey: (key: string) => key }
+  expect((await keptOf(worker as unknown as Worker, "1")).map(({ index }) => index)).toEqual([1, 2])
 })

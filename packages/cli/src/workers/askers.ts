@@ -1,4 +1,4 @@
-import type { EventSink } from "@sluice/core"
+import { type EventSink, SluiceError } from "@sluice/core"
 import { boundedText } from "@sluice/core/internal"
 import { parseExactJson, redactPlain, redactSecrets } from "@sluice/journal"
 import { limitedFetch } from "@sluice/providers"
@@ -70,6 +70,8 @@ export class Askers {
     } catch (error) {
       signal.throwIfAborted()
       const failure = failureToWire(error, (text) => this.#told(text))
+      // Not the item's fault, nor one that another worker has: a key that is not here, for one.
+      if (failure.code === "usage") throw new SluiceError("worker-error", failure.message)
       came = { failure: redactPlain(failure, this.#secrets) }
     } finally {
       asker.running--

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import type { BullExecutor } from "@sluice/bullmq"
-import type { EventSink } from "@sluice/core"
+import type { EventSink, SluiceError } from "@sluice/core"
 import { parseExactJson } from "@sluice/journal"
 import type { Asked } from "../asking/conversation.ts"
 import type { Asker } from "../asking/create-asker.ts"
@@ -103,7 +103,11 @@ async function openColumn(
     notes.isSent = true
     try {
       const outcome = await batch.run(itemOf(asked), Math.floor((notes.spanId - 1) / variants.length), asked.signal)
-      if (outcome.status === "failed") throw outcome.error
+      if (outcome.status === "failed") {
+        const { code, message } = outcome.error as SluiceError
+        if (code === "worker-error") interruption.fail(usageError(`A worker says: ${message}`))
+        throw outcome.error
+      }
       return take(parseExactJson(outcome.value as string) as AskedReport, notes)
     } catch (error) {
       notes.isSent = false
@@ -130,10 +134,7 @@ async function openColumn(
       tell({ type: "usage", atMs: notes.clock.now(), cost, runId: run.runId, spanId: notes.spanId })
     }
     if (answer) return answer
-    const error = failureFromWire(failure!)
-    // Not the item's fault, nor one that another item has not: a worker without a key, for one.
-    if (failure?.code === "usage") interruption.fail(usageError(`A worker says: ${failure.message}`))
-    throw error
+    throw failureFromWire(failure!)
   }
 
   return {
