@@ -1,6 +1,5 @@
-import { Alone } from "./alone.ts"
+import { Alone, type Left } from "./alone.ts"
 import type { LedgerEvents } from "./ledger-events.ts"
-import type { KeptLimit } from "./wire/turn.ts"
 
 /** What a process does that cannot reach the others for longer than a lease. */
 export interface Offline {
@@ -54,16 +53,16 @@ export class Absence {
     this.#events.refused(this.#offline.does)
   }
 
-  /** No answer for longer than a lease; `share` of the limits is left to this process. Returns whether that is news. */
-  lost(nowMs: number, answeredMs: number, share: number, limits: readonly KeptLimit[], places: number): boolean {
+  /** No answer for longer than a lease; this is left to this process. Returns whether that is news. */
+  lost(nowMs: number, answeredMs: number, left: Left): boolean {
     const isNews = this.#sinceMs === undefined
     const { does, forMs } = this.#offline
-    const mine = does === "share" ? Math.min(share, this.#offline.share) : 0
+    const mine = does === "share" ? Math.min(left.share, this.#offline.share) : 0
     if (isNews) {
       this.#sinceMs = nowMs
       if (!this.isTold || mine > 0) this.#events.lost(mine, does)
       this.#toldMs ??= nowMs
-      if (mine > 0) this.#alone = new Alone(nowMs, limits, mine, places)
+      if (mine > 0) this.#alone = new Alone(nowMs, { ...left, share: mine })
     }
     if (this.#alone && nowMs - answeredMs > forMs - marginMs) {
       this.#over = this.#alone

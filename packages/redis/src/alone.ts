@@ -1,6 +1,28 @@
 import type { Ask, Block } from "@sluice/scheduler"
-import { amountIn, amountsOf, nothing, plus } from "./wire/amounts.ts"
+import { amountIn, amountsOf, plus } from "./wire/amounts.ts"
 import type { Amounts, KeptLimit } from "./wire/turn.ts"
+
+/** What started within so long is told as one. */
+const slotMs = 1_000
+/** A refusal that names no delay. */
+const pauseMs = 1_000
+
+/** What was last heard of the shared quota. */
+export interface Left {
+  /** Of every limit and of the places. */
+  readonly share: number
+  readonly limits: readonly KeptLimit[]
+  /** -1: as many as wanted. */
+  readonly places: number
+  /** The vendor wants nothing for so long. */
+  readonly gateMs: number
+}
+
+/** What was started, and when. */
+export interface Started {
+  readonly atMs: number
+  readonly amounts: Amounts
+}
 
 /** A process that cannot reach the others: it goes on with the share of every limit that it was last told, which they leave alone. */
 export class Alone {
@@ -10,12 +32,14 @@ export class Alone {
   readonly #levels: number[]
   #atMs: number
   #calls = 0
-  #started: Amounts = nothing
+  #shutUntilMs: number
+  readonly #started: Started[] = []
 
-  constructor(nowMs: number, limits: readonly KeptLimit[], share: number, places: number) {
+  constructor(nowMs: number, { share, limits, places, gateMs }: Left) {
     this.#limits = limits
     this.#share = share
     this.#places = places < 0 ? Infinity : Math.floor(places * share)
+    this.#shutUntilMs = nowMs + gateMs
     this.#levels = limits.map(() => 0)
     this.#atMs = nowMs
   }
@@ -29,13 +53,20 @@ export class Alone {
   }
 
   /** All that was started, to be told once somebody can be told. */
-  get started(): Amounts {
+  get started(): readonly Started[] {
     return this.#started
+  }
+
+  /** The vendor refused a call: what stood ready before is not known here, and there is nobody to ask. */
+  refused(nowMs: number, delayMs: number = pauseMs): void {
+    this.#shutUntilMs = Math.max(this.#shutUntilMs, nowMs + delayMs)
+    this.#levels.fill(0)
   }
 
   block(nowMs: number, { cost, place }: Ask, held: number): Block | undefined {
     this.#advance(nowMs)
     if (place && held >= this.#places) return { by: "concurrency", dimension: "concurrency", ms: Infinity }
+    if (nowMs < this.#shutUntilMs) return { by: "gate", dimension: "requests", ms: this.#shutUntilMs - nowMs }
     const amounts = amountsOf(cost)
     let worst: Block | undefined
     for (const [index, limit] of this.#limits.entries()) {
@@ -50,15 +81,19 @@ export class Alone {
     return worst
   }
 
-  take(ask: Ask): void {
+  take(nowMs: number, ask: Ask): void {
     const amounts = amountsOf(ask.cost)
     for (const [index, { d }] of this.#limits.entries()) this.#levels[index]! -= amountIn(d, amounts)
-    this.#started = plus(this.#started, amounts)
+    const last = this.#started.at(-1)
+    if (last && nowMs - last.atMs < slotMs)
+      this.#started.splice(-1, 1, { atMs: last.atMs, amounts: plus(last.amounts, amounts) })
+    else this.#started.push({ atMs: nowMs, amounts })
     this.#calls++
   }
 
   #advance(nowMs: number): void {
-    const ms = nowMs - this.#atMs
+    // While the vendor wants nothing, nothing is saved up.
+    const ms = Math.max(0, nowMs - Math.max(this.#atMs, this.#shutUntilMs))
     this.#atMs = nowMs
     for (const [index, limit] of this.#limits.entries()) {
       const level = this.#levels[index]! + (ms * limit.lim * this.#share) / limit.w
@@ -66,7 +101,8 @@ export class Alone {
     }
   }
 
-  #burst({ b, lim }: KeptLimit): number {
-    return Math.max(1, (b ?? lim) * this.#share)
+  /** In a window nobody knows here what was used before: it is filled evenly. */
+  #burst({ kd, b, lim }: KeptLimit): number {
+    return kd === "bucket" ? Math.max(1, (b ?? lim) * this.#share) : 1
   }
 }

@@ -23,9 +23,10 @@ const dayMs = 86_400_000
 /** What comes with each entry of what all heard. */
 interface Head {
   readonly t: number
-  /** Who tells it, and each limit's level as the vendor sees it and the corrections in it; or who is gone. */
+  /** Who tells it, and each limit's level as the vendor sees it and the corrections in it; al: what was started alone is in it; or who is gone. */
   readonly p?: string
   readonly l?: SharedLevels
+  readonly al?: 1
   readonly gone?: string
 }
 
@@ -82,14 +83,14 @@ export class Learner {
     const entries = listOf(answer.E)
     for (const [id, head, events] of entries) {
       this.cursor = id
-      const { t, gone, l, p } = JSON.parse(head) as Head
+      const { t, gone, l, p, al } = JSON.parse(head) as Head
       const heard = events === undefined ? [] : (JSON.parse(events) as HeardTurn[])
       const isFirst = this.#ledger === undefined
       const ledger = (this.#ledger ??= this.#begin(t - Math.max(0, ...heard.map(([, , ageMs]) => ageMs)), kept))
       if (gone !== undefined) this.#buryCallsOf(gone, ledger)
       this.#replay(ledger, p ?? "", t, heard)
       const levels = listOf(l)
-      if (isFirst) this.#level(ledger, t, levels)
+      if (isFirst || al) this.#level(ledger, t, levels)
       if (levels.length === 0) continue
       const nowMs = Math.max(t, this.#clockMs)
       this.#differences.compare(ledger.snapshot(nowMs).limits, t, levels)

@@ -1,6 +1,7 @@
 import type { Settlement } from "@sluice/core"
 import type { QuotaOptions, SentCall } from "@sluice/scheduler"
-import { amountsOf, less, nothing, plus } from "./wire/amounts.ts"
+import type { Started } from "./alone.ts"
+import { amountsOf, less } from "./wire/amounts.ts"
 import { type WireEnding, endingOf } from "./wire/ending.ts"
 import type { Amounts, Refused, Return, Turn } from "./wire/turn.ts"
 
@@ -23,7 +24,7 @@ interface Parcel {
   newestMs: number
   readonly stated: (readonly [string, number, number])[]
   fatal: Turn["F"]
-  alone: Amounts
+  readonly alone: Started[]
   clear: boolean
 }
 
@@ -41,9 +42,8 @@ export class Outbox {
     const { returns, refused, heard, stated, answers, fatal, alone, clear } = this.#next
     return (
       this.#underway === undefined &&
-      returns.length + refused.length + heard.length + stated.length + answers === 0 &&
+      returns.length + refused.length + heard.length + stated.length + alone.length + answers === 0 &&
       fatal === undefined &&
-      alone === nothing &&
       !clear
     )
   }
@@ -108,10 +108,9 @@ export class Outbox {
     this.isUrgent = true
   }
 
-  startedAlone(amounts: Amounts): void {
-    if (amounts === nothing) return
-    this.#next.alone = plus(this.#next.alone, amounts)
-    this.isUrgent = true
+  startedAlone(started: readonly Started[]): void {
+    this.#next.alone.push(...started)
+    this.isUrgent ||= started.length > 0
   }
 
   /** The part of the next turn that is from here; the same again until `arrived`. */
@@ -133,7 +132,7 @@ export class Outbox {
       oka: answers > 0 ? nowMs - newestMs : 0,
       ...(stated.length > 0 && { X: stated }),
       ...(fatal && { F: fatal }),
-      ...(alone !== nothing && { al: alone }),
+      ...(alone.length > 0 && { al: alone.flatMap(({ atMs, amounts }) => [...amounts, nowMs - atMs]) }),
       ...(heard.length > 0 && { ev: JSON.stringify(heard.map((event) => aged(event, nowMs))) }),
       ...(clear && { clear: 1 }),
     }
@@ -159,7 +158,7 @@ function parcel(): Parcel {
     answers: 0,
     newestMs: -Infinity,
     fatal: undefined,
-    alone: nothing,
+    alone: [],
     clear: false,
   }
 }

@@ -108,7 +108,7 @@ export class SharedLedger implements Ledger, Party {
     const amounts = amountsOf(ask.cost)
     let askedMs = nowMs
     if (ask.place) this.#running++
-    if (this.#absence.alone) this.#absence.alone.take(ask)
+    if (this.#absence.alone) this.#absence.alone.take(nowMs, ask)
     else {
       const ticket = this.#tickets.take(nowMs, ask)
       if (!ticket) throw new Error("A call was taken that no ticket is for.")
@@ -131,6 +131,7 @@ export class SharedLedger implements Ledger, Party {
       if (this.#standing.hasPlaces) this.outbox.isUrgent = true
     }
     const fatal = this.outbox.settled(nowMs, call, end, this.#quota, this.#learner !== undefined)
+    if (end.outcome === "throttled") this.#absence.alone?.refused(nowMs, end.retryAfterMs)
     if (end.outcome === "success" || end.outcome === "throttled")
       for (const stated of this.#limits.lower(end.limits ?? [])) this.outbox.stated(...stated)
     this.#talk.kick()
@@ -196,15 +197,11 @@ export class SharedLedger implements Ledger, Party {
   }
 
   get isActive(): boolean {
-    return this.#running > 0 || this.#tickets.size > 0 || this.#isWaiting
-  }
-
-  get #isWaiting(): boolean {
-    return this.#asks.size > 0
+    return this.#running > 0 || this.#tickets.size > 0 || this.#asks.size > 0
   }
 
   get asks(): boolean {
-    return this.#isWaiting && !this.#absence.isLost && this.#tickets.match(this.#asks, 1).uncovered.length > 0
+    return this.#asks.size > 0 && !this.#absence.isLost && this.#tickets.match(this.#asks, 1).uncovered.length > 0
   }
 
   get learnAtMs(): number {
@@ -276,11 +273,11 @@ export class SharedLedger implements Ledger, Party {
   }
 
   lost(nowMs: number, isRefused: boolean): void {
-    const { share, limitOfPlaces } = this.#standing
     // The places and amounts of tickets are given to others after a lease.
     if (!isRefused) this.#tickets.remove(() => true)
     if (isRefused) this.#absence.refused(nowMs)
-    else if (this.#absence.lost(nowMs, this.#talk.answeredMs, share, this.#limits.all, limitOfPlaces)) this.#wake()
+    else if (this.#absence.lost(nowMs, this.#talk.answeredMs, this.#standing.left(nowMs, this.#limits.all)))
+      this.#wake()
     if (this.#absence.fails) this.#end(this.#events.unreachable(), nowMs + unreachableMs)
   }
 

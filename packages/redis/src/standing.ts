@@ -1,7 +1,8 @@
 import type { Block, LedgerSnapshot, LimitSnapshot } from "@sluice/scheduler"
+import type { Left } from "./alone.ts"
 import { amountsOf } from "./wire/amounts.ts"
 import type { Cost } from "@sluice/core"
-import type { Amounts, TurnAnswer, Want } from "./wire/turn.ts"
+import type { Amounts, KeptLimit, TurnAnswer, Want } from "./wire/turn.ts"
 
 /** What the last answer said of all processes together. */
 export class Standing {
@@ -66,10 +67,6 @@ export class Standing {
     return this.#places >= 0
   }
 
-  get limitOfPlaces(): number {
-    return this.#places
-  }
-
   places(ours: number): { readonly limit: number; readonly running: number } {
     const running = Math.max(ours, this.#running + ours - this.#oursThen)
     return { limit: this.hasPlaces ? this.#places : Infinity, running }
@@ -89,6 +86,11 @@ export class Standing {
 
   gateMs(nowMs: number): number {
     return this.#gateUntilMs - nowMs
+  }
+
+  /** To this process, when it cannot ask. */
+  left(nowMs: number, limits: readonly KeptLimit[]): Left {
+    return { share: this.share, limits, places: this.#places, gateMs: Math.max(0, this.gateMs(nowMs)) }
   }
 
   gate(nowMs: number): LedgerSnapshot["gate"] {

@@ -133,6 +133,9 @@ local function load(p)
   local r = kept[3] and cmsgpack.unpack(kept[3])
   if not kept[1] then return nil, r end
   local s = cmsgpack.unpack(kept[1])
+  -- o: the clock was set back by so much, or this is another server's. Time goes on from where it was.
+  if now + (s.o or 0) < s.at then s.o = s.at - now end
+  now = now + (s.o or 0)
   local L = kept[2] and cmsgpack.unpack(kept[2]) or {}
   for i = 1, #L do
     local l, h = L[i], s.L[i]

@@ -4,9 +4,9 @@ import { limitsLua } from "./limits.lua.ts"
 export const membersLua: string = `${limitsLua}
 local m = cjson.decode(ARGV[1])
 local SEEN, TOLD, PLACES, HEARD, LOST, ASKING, BUS = KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], ARGV[3]
+local s, r = load(m.p)
 -- Ages are told as they were when it left: after a long way they are wrong, and so is what it says of now.
 if m.at and now - m.at > m.ls / 3 then return cjson.encode({ late = 1, now = now }) end
-local s, r = load(m.p)
 -- Who is not known, or not known to this life of the data, introduces itself.
 if not m.told and (not s or not r) then return '{"who":1}' end
 local isFirst = not s
@@ -17,6 +17,12 @@ if isFirst then
   if m.told.ramp > 0 and not m.b then s.ramp = { isFirst = true, base = m.told.ramp, wave = m.told.wave, since = now, started = 0, answered = 0 } end
 end
 local L = s.L
+-- Nobody was heard for long, as Redis was away: nobody is taken for gone before it could be heard again.
+local gap = now - s.at
+if gap > m.ls * 2 / 3 then s.nx = now + m.ls end
+-- Whoever is here may have gone on alone: of that time nothing is left.
+local isSkipped = gap > m.ls and m.off > 0 and redis.call('ZCARD', SEEN) > 0
+if isSkipped then s.at = s.at + min(gap, m.off) - m.ls end
 forward(s)
 -- What a call far ahead takes of limits that do not hold it back is taken a little before it starts.
 if s.la[1] then
@@ -44,6 +50,11 @@ local function tenants(before, after)
   local sum = 0
   for _, x in pairs(s.tn) do sum = sum + x[2] end
   s.tw = sum
+end
+-- Nothing is taken to stand ready. A day is not waited for.
+local function empty(l)
+  if l.w >= DAY or l.kd == 'total' then return end
+  if l.kd == 'bucket' then l.v = min(0, l.v) elseif level(l) > 0 then if l.kd == 'sliding' then count(l, now, level(l)) else l.u = l.lim end end
 end
 local retell = false
 local function open(x, amounts)
@@ -76,18 +87,15 @@ for _, p in ipairs(silent) do
   forget(p, x)
   if (x.sa or 0) > 0 and (x.off or 0) > 0 then s.lo = true; redis.call('ZADD', LOST, now + x.off, p .. ':' .. x.sa .. ':' .. x.off) end
 end
-local covered, lostShare = 0, 0
-local returned
+local lostShare = 0
 -- lo: some may be lost. Who makes the state anew does not know.
 if s.lo or isFirst then
   redis.call('ZREMRANGEBYSCORE', LOST, '-inf', now)
-  local all = redis.call('ZRANGE', LOST, 0, 255, 'WITHSCORES')
+  local all = redis.call('ZRANGE', LOST, 0, 255)
   s.lo = #all > 0 or nil
-  for i = 1, #all, 2 do
-    local p, share, off = all[i]:match('^(.*):([^:]*):([^:]*)$')
-    if isNew and p == m.p then
-      redis.call('ZREM', LOST, all[i]); returned = { tonumber(share), now - (tonumber(all[i + 1]) - tonumber(off)) }
-    else lostShare = lostShare + tonumber(share) end
+  for i = 1, #all do
+    local p, share = all[i]:match('^(.*):([^:]*):[^:]*$')
+    if isNew and p == m.p then redis.call('ZREM', LOST, all[i]) else lostShare = lostShare + tonumber(share) end
   end
 end
 s.f = max(0.01, 1 - lostShare)
@@ -124,8 +132,8 @@ if retell then
     changed = true
     local l = { id = id, nm = x.nm, d = x.d, w = x.w, td = x.limit, tk = x.kind, tb = x.burst, j = x.j, z = x.z and now + x.z, k = 0 }
     tune(l, now)
-    -- Data were lost, and somebody remembers them: nothing is taken to stand ready. A day is not waited for.
-    if isFirst and m.b and x.w < DAY and l.kd ~= 'total' then if l.kd == 'bucket' then l.v = 0 elseif l.kd == 'sliding' then count(l, now, l.lim) else l.u = l.lim end end
+    -- Data were lost, and somebody remembers them.
+    if isFirst and m.b then empty(l) end
     L[#L + 1] = l
   end
   if changed then s.pv = s.pv + 1 end

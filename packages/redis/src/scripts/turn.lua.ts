@@ -9,7 +9,7 @@ s.c = placesOf(s)
 -- A newcomer began anew before somebody came who remembers an older life.
 if m.b and m.b ~= s.born and not s.rm then
   s.rm = 1
-  if not isFirst then s.ep = s.ep + 1; for i = 1, #L do if L[i].kd == 'bucket' then L[i].v = min(0, L[i].v) end end end
+  if not isFirst then s.ep = s.ep + 1; for i = 1, #L do empty(L[i]) end end
 end
 
 -- All that it was ever granted, as it heard: of more an answer never arrived, and that never started; of less nothing is known here, as this
@@ -37,13 +37,10 @@ if m.s > r.s then
       if l.kd == 'total' then l.o = l.o - reserved; r.os = (r.os or 0) - reserved end
     end
   end
-  -- What was started while nobody could be asked, less what was left to it meanwhile; nothing of an older life.
+  -- What was started while nobody could be asked, where it counts for a whole window; a bucket's share was left to it. Nothing of an older life.
   if m.al and m.b == s.born then
-    for i = 1, #L do
-      local l = L[i]
-      local free = returned and l.kd ~= 'total' and returned[1] * l.lim / l.w * returned[2] or 0
-      local charge = max(0, amount(l, m.al, 0) - free)
-      if charge > 0 then take(l, charge, now); if l.kd == 'total' then l.o = l.o - charge end end
+    for at = 0, #m.al - 1, 5 do
+      for i = 1, #L do local l = L[i]; if l.kd ~= 'bucket' then give(l, -amount(l, m.al, at), now - m.al[at + 5], now) end end
     end
   end
   local ramp = s.ramp
@@ -72,10 +69,10 @@ if m.s > r.s then
     end
   end
   if m.F then s.fa = { m.F[1], m.F[2] >= 0 and now + m.F[2] or -1, m.F[3], now } end
-  if m.ev then
+  if m.ev or m.al or isSkipped then
     local lv = {}
     for i = 1, #L do lv[i] = { L[i].id, level(L[i]) + amount(L[i], s.op, 0), L[i].k } end
-    redis.call('XADD', HEARD, 'MAXLEN', '~', 1024, '*', 'e', cjson.encode({ t = now, p = m.p, l = lv }), 'v', m.ev)
+    redis.call('XADD', HEARD, 'MAXLEN', '~', 1024, '*', 'e', cjson.encode({ t = now, p = m.p, l = lv, al = (m.al or isSkipped) and 1 or nil }), 'v', m.ev or '[]')
     redis.call('PEXPIRE', HEARD, 2 * DAY)
   end
 end

@@ -79,8 +79,8 @@ export interface Turn {
   readonly X?: readonly (readonly [string, number, number])[]
   /** What ends every queue: why, for how long (-1: until told otherwise), the vendor's words. */
   readonly F?: readonly [string, number, string]
-  /** What was started while nobody could be asked. */
-  readonly al?: Amounts
+  /** What was started while nobody could be asked: amounts and how long ago, in one list. */
+  readonly al?: readonly number[]
   /** For the learner: what started and ended, as JSON. */
   readonly ev?: string
   readonly le: 0 | 1

@@ -29,6 +29,8 @@ export interface SetUp {
   readonly offline?: Offline
   readonly learns?: boolean
   readonly beats?: Clock
+  /** By how much the server's clock is ahead. */
+  readonly aheadMs?: () => number
 }
 
 /** A clock for signs of life that never come. */
@@ -45,10 +47,11 @@ export function member(
     offline,
     learns = true,
     beats,
+    aheadMs = () => 0,
   }: SetUp,
 ): Quota {
   const keys = quotaKeys(name, undefined)
-  const serverNow = (): number => 1_000_000 + resting.now()
+  const serverNow = (): number => 1_000_000 + resting.now() + aheadMs()
   const create = (quota: QuotaOptions): Quota => {
     const clock = quota.clock!
     const ledger = new SharedLedger(quota, {

@@ -21,8 +21,10 @@ export interface FleetOptions {
   readonly firstMs?: number
   /** When a process dies: the one that learns then. */
   readonly deathsMs?: readonly number[]
-  /** The server answers nobody between these two moments, and has lost everything at the second; meanwhile each process goes on with its share. */
+  /** The server answers nobody between these two moments; meanwhile each process goes on with its share, for 15 s. */
   readonly goneMs?: readonly [number, number]
+  /** It still has what it had. */
+  readonly keepsData?: boolean
   /** What does not come to an end by then has hung. Default an hour. */
   readonly giveUpMs?: number
 }
@@ -55,6 +57,7 @@ export async function virtualFleet(options: FleetOptions): Promise<FleetReport> 
     firstMs = 0,
     deathsMs = [],
     goneMs,
+    keepsData = false,
   } = options
   const clock = new VirtualClock({ startMs: 5_000 })
   const vendor = createVirtualVendor({ ...truth, seed, clock, networkMs: 1, networkJitterMs: 5 })
@@ -99,7 +102,7 @@ export async function virtualFleet(options: FleetOptions): Promise<FleetReport> 
       events: new LedgerEvents(name, undefined, clock),
       member: `m${at}`,
       newName: randomUUID,
-      offline: goneMs ? { does: "share", forMs: 60_000, share: 1 } : { does: "wait", forMs: 0, share: 0 },
+      offline: goneMs ? { does: "share", forMs: 15_000, share: 1 } : { does: "wait", forMs: 0, share: 0 },
       clock,
       serverNow,
       learner: new Learner(learns, { store: own, keys, serverNow }),
@@ -166,7 +169,7 @@ export async function virtualFleet(options: FleetOptions): Promise<FleetReport> 
   if (goneMs) {
     clock.setTimer(goneMs[0], () => void (isGone = true))
     clock.setTimer(goneMs[1], () => {
-      void store.command("DEL", ...keys.keys).then(() => {
+      void (keepsData ? Promise.resolve() : store.command("DEL", ...keys.keys)).then(() => {
         isGone = false
         // Each finds its connection again a little later.
         for (const hear of returns) clock.setTimer(200 * random.next(), hear)
