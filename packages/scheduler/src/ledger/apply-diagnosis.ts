@@ -30,6 +30,11 @@ export function applyDiagnosis(state: LedgerState, diagnosis: Diagnosis, circums
       for (const one of state.limits) {
         if (end.reason === "ramp" && one instanceof GrowthLimit) one.refusedToo(nowMs)
         if (one.early.sinceMs === closedAtMs) forgive(state, one, circumstances)
+        if (one.isGuessed && one.kind !== "bucket" && one.inARow === 0) {
+          // It was guessed from what had left, this call among it.
+          const perMs = amountOf(call.cost, one.dimension) / one.windowMs
+          one.rate.high = Math.max(perMs, one.rate.high - perMs)
+        }
         if (one.kind === "bucket" && one.eventMs === closedAtMs && nowMs - closedAtMs > tuned.backoffMs) {
           // It was sent late, and nothing stands ready: what flowed in until now went to others like it.
           const amount = amountOf(call.cost, one.dimension)

@@ -9,10 +9,10 @@ import { quotaDefaults } from "../quota/options.ts"
 import { applyDiagnosis, fullByReset } from "./apply-diagnosis.ts"
 import { diagnose } from "./diagnose.ts"
 import { learnLimit } from "./learn-limit.ts"
+import { NamedDelay } from "./named-delay.ts"
 import { observedIn } from "./observed.ts"
 import { isOf, refusalFacts, type Throttled } from "./refusal-facts.ts"
 import { type LedgerState, sends } from "./state.ts"
-import { untilFull } from "./until-full.ts"
 import { waitAfter } from "./wait-after.ts"
 
 /** A consequence in the making. */
@@ -34,6 +34,7 @@ const estimateWeight = 0.05
 export class QuotaLearning {
   readonly #state: LedgerState
   readonly #random: () => number
+  readonly #named = new NamedDelay()
   #failures = 0
   #failingSinceMs = -Infinity
   #outages = 0
@@ -167,18 +168,17 @@ export class QuotaLearning {
   }
 
   #refused(nowMs: number, call: SentCall, said: Throttled, found: Finding): void {
-    const known = this.#state.limits.length
+    const { gate, event, limits } = this.#state
+    const known = limits.length
     if (said.limits) this.#hear(nowMs, call, said.limits, said, found)
-    // Nothing was admitted since the event before: its delay was true, whatever else was said.
-    const isTrue = this.#state.gate.isNew(call.admittedMs) && this.#state.event.admitted < 1
-    const end = isTrue ? said : untilFull(said, call)
+    const isNew = gate.isNew(call.admittedMs)
+    const fruitless = isNew && event.admitted < 1 ? this.#fruitless + 1 : 0
+    const end = said.reason === "rate" ? this.#named.credited(nowMs, call, said, isNew, fruitless, limits) : said
     const facts = refusalFacts(this.#state, nowMs, call, end)
-    const { isNew } = facts
     const diagnosis = diagnose(facts)
     found.cause = diagnosis.cause
     found.observed = observedIn(diagnosis, facts, this.#state)
-    const isCrowd = diagnosis.cause === "luck" || diagnosis.cause === "places"
-    if (isNew && !isCrowd) this.#fruitless = this.#state.event.admitted < 1 ? this.#fruitless + 1 : 0
+    if (isNew && diagnosis.cause !== "luck" && diagnosis.cause !== "places") this.#fruitless = fruitless
     if (diagnosis.cause === "account") found.fatal = { why: diagnosis.why }
     else if (diagnosis.cause === "day" && this.#state.options.onExhausted !== "pause")
       found.fatal = { why: "daily", resetMs: diagnosis.waitMs }
@@ -189,17 +189,18 @@ export class QuotaLearning {
       if (facts.isWordless) {
         this.#state.adaptive!.doubted(nowMs, crowd === "burst")
         // Where it was for a rate, that is measured from here.
-        if (!this.#state.event.isOfUnknown) this.#state.began(nowMs, false, true)
+        if (!event.isOfUnknown) this.#state.began(nowMs, false, true)
       }
     } else {
-      const why = `refused: ${found.observed}`
+      const reason = `refused: ${found.observed}`
       found.changes.push(
-        ...applyDiagnosis(this.#state, diagnosis, { nowMs, call, end, fruitless: this.#fruitless, reason: why }),
+        ...applyDiagnosis(this.#state, diagnosis, { nowMs, call, end, fruitless: this.#fruitless, reason }),
       )
-      for (const limit of this.#state.limits.slice(known)) fullByReset(nowMs, limit, call, end)
-      const told = "limit" in diagnosis && facts.limits[diagnosis.limit]?.isKindTold
-      if (diagnosis.cause === "bucket" && told)
-        this.#contradicted(this.#state.limits[diagnosis.limit]!, facts.limits[diagnosis.limit]!.kind, found)
+      for (const limit of limits.slice(known)) fullByReset(nowMs, limit, call, end)
+      if (diagnosis.cause === "bucket") {
+        const { isKindTold, kind } = facts.limits[diagnosis.limit]!
+        if (isKindTold) this.#contradicted(limits[diagnosis.limit]!, kind, found)
+      }
     }
     if (found.fatal) return
     const { retryAfterMs, reason } = end
@@ -216,12 +217,12 @@ export class QuotaLearning {
         if (retryAfterMs !== undefined) this.#close(nowMs, retryAfterMs, call.admittedMs, reason, found)
         return
       default: {
-        const { limits } = this.#state
         const guessed = diagnosis.cause === "unknown-rate" ? limits.at(-1) : undefined
         const limit = "limit" in diagnosis ? limits[diagnosis.limit] : guessed
         const amount = limit ? amountOf(call.cost, limit.dimension) : 0
+        // What is only guessed is in nobody's way as a delay is tried.
+        if (limit?.isGuessed && retryAfterMs! < said.retryAfterMs!) limit.rate.seek(nowMs)
         const isPaced = limit?.isFast(nowMs, amount)
-        const fruitless = this.#fruitless
         const waitMs = waitAfter({
           fitsMs: limit?.msUntil(nowMs, amount, false) ?? 0,
           freedMs: limit?.msUntilFreed(nowMs, amount) ?? Infinity,
@@ -232,7 +233,7 @@ export class QuotaLearning {
         })
         this.#close(nowMs, waitMs, call.admittedMs, reason, found, isPaced)
         if (isPaced) limit!.rate.pause(waitMs)
-        this.#state.began(nowMs, this.#fruitless > 0, diagnosis.cause === "unknown")
+        this.#state.began(nowMs, fruitless > 0, diagnosis.cause === "unknown")
       }
     }
   }
@@ -284,6 +285,7 @@ export class QuotaLearning {
 
   /** What a user tells of the kind is a prior, and no secret when it does not hold. */
   #contradicted(limit: RateLimit, told: RateKind, found: Finding): void {
+    if (!limit.isTold) return
     const message = `${limit.name} was told as ${told}, and the vendor counts it as ${limit.kind}; correct its kind, or leave it out.`
     found.warning = { code: "told-differently", message }
   }

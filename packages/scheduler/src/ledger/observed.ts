@@ -20,9 +20,9 @@ export function observedIn(
     case "day":
       return `a day's total is gone, back in ${seconds(diagnosis.waitMs)}`
     case "growth":
-      return "traffic rose too fast for the vendor"
+      return "traffic rose too fast"
     case "same-event":
-      return "it left before the refusals began to be heard"
+      return "it had left before"
     case "luck":
     case "places":
       return crowdedIn(crowding.withOneMore(), diagnosis.cause === "luck", concurrency.running)
@@ -47,13 +47,13 @@ function crowdedIn(found: ReturnType<Crowding["withOneMore"]>, isLuck: boolean, 
 }
 
 function ofLimit(cause: Extract<Diagnosis, { limit: number }>["cause"], limit: LimitFacts, delay: string): string {
-  const { amount, level, own, peak, recent, remaining, admitted, sinceMs, measured, windowMs, freedMs } = limit
+  const { amount, level, own, peak, recent, remaining, admitted, sinceMs, measured, windowMs } = limit
   switch (cause) {
     case "window":
       return `${round(recent)} of ${round(limit.limit)} used, ${admitted > 0 ? delay : silence}`
     case "bucket":
     case "doubt":
-      return `${round(level)} of ${round(limit.limit)} left in a ${limit.kind} window that has room in ${seconds(freedMs)}, ${delay}`
+      return `${round(level)} of ${round(limit.limit)} left in a ${limit.kind} window, ${delay}`
     case "depth":
       if (remaining !== undefined && remaining > amount)
         return `${round(remaining)} remain, and ${round(own)} had left together`

@@ -108,6 +108,12 @@ export const backoffMs = 250
 export const backoffDoublings = 7
 /** A vendor's delay that did not help is lengthened by no more than this. */
 export const longestDoubtMs = 60_000
+/** One that is the same twice is tried after this share of it, once … */
+export const tried = 0.25
+/** … where it is so long: shorter ones are the same by chance, and cost less than they may. */
+export const longDelayMs = 30_000
+/** A guessed rate is looked for as far up as this many times. */
+export const mostSought = 60
 /** After the probe: 1 to 500 starts in a second. */
 export const probeDoublingMs = 125
 /** A gate that let through so many is open. */

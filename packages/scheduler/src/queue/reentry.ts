@@ -49,8 +49,7 @@ function reentry(heldAt: string, wantedAt: string, held: number, capacity: numbe
   return new SluiceError(
     "limiter-reentry",
     `${wantedAt} waits for a permit of the limiter that ${heldAt}, around it, holds: ${held} of ${capacity} permits are held by ` +
-      "tasks that wait for another. Admit once, outside or inside, or start the inner work with " +
-      "parallelMap and the same limiter, which lends it the place.",
+      "tasks that wait for another. Admit once, or start the inner work with parallelMap and the same limiter, which lends the place.",
     { details: { heldAt, wantedAt, held, capacity } },
   )
 }

@@ -25,7 +25,7 @@ export function oversize(
 export function queueFull(quota: string, maxQueue: number): SluiceError {
   return new SluiceError(
     "queue-full",
-    `${quota}: ${round(maxQueue)} calls wait already (maxQueue). Pull the work through parallelMap, which waits instead of queueing, or raise maxQueue.`,
+    `${quota}: ${round(maxQueue)} calls wait already (maxQueue). Use parallelMap, which waits instead, or raise maxQueue.`,
     { retryable: true, details: { maxQueue } },
   )
 }
@@ -74,6 +74,6 @@ export function budget(quota: string, needsUsd: number, leftUsd: number): Sluice
 export function widenBudget(needsUsd: number, leftUsd: number): string {
   return (
     `This call may cost $${dollars(needsUsd)}, and $${dollars(leftUsd)} of budgetUsd is neither spent nor held by calls in flight. ` +
-    "Each is held at its max_tokens, without it at the longest answer of the model: with half of that, twice as many run at once."
+    "Each is held at its max_tokens, or the longest answer of the model: with half of that, twice as many run."
   )
 }

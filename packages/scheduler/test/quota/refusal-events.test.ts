@@ -104,6 +104,34 @@ describe("each refusal tells what it was taken for, what that was seen from, and
   })
 })
 
+describe("a window is guessed while most of what left has no answer yet", () => {
+  it("each of those that is refused lowers it", async () => {
+    const { clock, quota, of } = setUp({ concurrency: 20 })
+    const permits = await Promise.all(Array.from({ length: 20 }, () => quota.admit()))
+    await clock.advance(40)
+    for (const permit of permits.slice(4)) permit.settle(refused({ retryAfterMs: 45_000 }))
+    expect(of("throttle").map(({ cause }) => cause)).toEqual(["unknown-window", ...Array(15).fill("same-event")])
+    expect(quota.snapshot().limits.at(-1)!.limit).toBeCloseTo(4)
+    for (const permit of permits.slice(0, 4)) permit.settle(refused({ retryAfterMs: 45_000 }))
+    expect(quota.snapshot().limits.at(-1)!.limit).toBeCloseTo(1)
+  })
+
+  it("and that it is no window after all is no word of the user's", async () => {
+    const { clock, quota, of } = setUp({ concurrency: 20 })
+    const permits = await Promise.all(Array.from({ length: 20 }, () => quota.admit()))
+    await clock.advance(40)
+    for (const permit of permits.slice(4)) permit.settle(refused({ retryAfterMs: 45_000 }))
+    for (const permit of permits.slice(0, 4)) permit.settle({ outcome: "success" })
+    for (let tries = 0; tries < 20 && !of("throttle").some(({ cause }) => cause === "bucket"); tries++) {
+      const permit = await clock.run(quota.admit())
+      await clock.advance(40)
+      permit.settle(tries % 2 === 0 ? { outcome: "success" } : refused({ retryAfterMs: 300 }))
+    }
+    expect(of("throttle").at(-1)).toMatchObject({ cause: "bucket" })
+    expect(of("warning").filter(({ code }) => code === "told-differently")).toEqual([])
+  })
+})
+
 it("no question changes what happens next", async () => {
   const trace = async (asks: boolean): Promise<number[]> => {
     const { clock, quota } = setUp({ requestsPerMinute: 600, tokensPerMinute: { limit: 60_000, kind: "sliding" } })

@@ -58,11 +58,6 @@ export class Estimate {
     )
   }
 
-  /** When it was last refused: how near the next event is to it. */
-  sinceMs(nowMs: number): number {
-    return nowMs - this.#refusedMs
-  }
-
   /** `value` did not pass. `callMs`: how long one call's worth takes. */
   refused(nowMs: number, value: number, callMs = 1_000): void {
     const before = this.at(nowMs)
@@ -98,6 +93,11 @@ export class Estimate {
     this.#refusedMs = nowMs
     this.#confirmed = 0
     this.#start = high > low * tuned.changed ? Math.sqrt(low * high) : undefined
+  }
+
+  /** What it was learned from is doubted: it may be far more. */
+  seek(nowMs: number): void {
+    this.search(nowMs, this.at(nowMs), this.high * tuned.mostSought)
   }
 
   /** Nothing is known any more. */

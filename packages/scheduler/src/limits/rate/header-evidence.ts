@@ -34,7 +34,9 @@ export class HeaderEvidence {
   /** Answers that named the same end, which lies between these two. */
   #ends = { fromMs: Infinity, toMs: -Infinity, firstMs: 0, count: 0 }
   /** Answers that agree with the first of them on `remaining + rate × reset`. */
-  #full: { fromMs: number; first: number; depth: number; least: number; most: number; count: number } | undefined
+  #full:
+    | { fromMs: number; sentMs: number; first: number; depth: number; least: number; most: number; count: number }
+    | undefined
 
   constructor(dimension: LimitReading["dimension"], windowMs: number) {
     this.#dimension = dimension
@@ -104,7 +106,7 @@ export class HeaderEvidence {
   }
 
   #asBucket(
-    { nowMs, kind }: HeaderReading,
+    { nowMs, sentMs, kind }: HeaderReading,
     limit: number,
     remaining: number,
     resetMs: number,
@@ -115,20 +117,22 @@ export class HeaderEvidence {
     const tolerance = depth * tuned.windowSlack + rounding + (remaining % 1_000 === 0 ? 1_000 : 1)
     const full = this.#full
     if (!full || Math.abs(depth - full.first) > Math.max(tolerance, full.first * tuned.windowSlack)) {
-      this.#full = { fromMs: nowMs, first: depth, depth, least: remaining, most: remaining, count: 1 }
+      this.#full = { fromMs: nowMs, sentMs, first: depth, depth, least: remaining, most: remaining, count: 1 }
       return undefined
     }
     full.depth = Math.max(full.depth, depth)
     full.least = Math.min(full.least, remaining)
     full.most = Math.max(full.most, remaining)
     if (++full.count <= tuned.windowReadings || full.depth > limit + tolerance) return undefined
-    const sinceMs = nowMs - full.fromMs
     // Only a bucket's stays the same while much is used. A fixed window counts down while nothing is.
     const isUsed = full.most - full.least >= Math.max(4 * tolerance, full.depth * tuned.windowExcess)
     // And a sliding one that is nearly used up looks like an empty bucket of its whole limit.
     const isShallow = kind === "bucket" || full.depth < limit * (1 - tuned.windowExcess)
     const share = kind === "bucket" ? tuned.depthSpan : tuned.windowExcess
-    if (!isUsed && !(isShallow && sinceMs >= this.#windowMs * share)) return undefined
+    const isLong = nowMs - full.fromMs >= this.#windowMs * share
+    // That of a window that ends soon would have fallen meanwhile. What left together was answered together, however late.
+    const isStill = kind !== "bucket" && (sentMs - full.sentMs) * limit >= 2 * tolerance * this.#windowMs
+    if (!isUsed && !(isShallow && (isLong || isStill))) return undefined
     return { kind: "bucket", depth: Math.min(limit, full.depth) }
   }
 }

@@ -81,6 +81,24 @@ describe("what headers say of a window that the user told", () => {
     })
   }
 
+  it("told fixed: within as long as a window that ends soon would show", () => {
+    const { finding, answers } = found({ limit: 600, burst: 10 }, "fixed")
+    expect(finding).toMatchObject({ kind: "bucket" })
+    expect(answers).toBeLessThanOrEqual(10)
+  })
+
+  it("told fixed, and answers that left together come late: nothing", () => {
+    const evidence = new HeaderEvidence("requests", 60_000)
+    const log = new TakenLog({ windowMs: 60_000, marginMs: 0 })
+    const findings = Array.from({ length: 20 }, (_, i) =>
+      evidence.hear(
+        { dimension: "requests", limit: 600, remaining: 9, resetMs: 1_000 },
+        { nowMs: i * 500, sentMs: 0, kind: "fixed", log, isRefusal: false },
+      ),
+    )
+    expect(findings.filter((one) => one?.kind === "bucket")).toEqual([])
+  })
+
   it("told sliding, and it is: nothing", () => {
     expect(found({ limit: 600, model: "sliding" }, "sliding").finding).toBeUndefined()
   })

@@ -1,9 +1,11 @@
 import type { AdmitOptions, Cost, Permit } from "@sluice/core"
 import {
   awakeQuota,
+  type LimitOptions,
   seededRandom,
   simulate,
   type SimulatedLimiter,
+  type SimulateOptions,
   type TrafficReport,
   VirtualClock,
 } from "@sluice/lab"
@@ -25,9 +27,14 @@ function sayingMinute(quota: Quota): SimulatedLimiter {
   }
 }
 
-/** A batch of 40 s at a vendor whose bucket holds one call. */
-function batch(perMinute: number): Promise<TrafficReport> {
-  const calls = (perMinute * 40) / 60
+interface Vendor {
+  readonly requests: LimitOptions
+  readonly headers?: "openai" | "none"
+  readonly told?: SimulateOptions["told"]
+}
+
+/** A batch of so many calls at once. */
+function batch(calls: number, { requests, headers = "openai", told = {} }: Vendor): Promise<TrafficReport> {
   const inputTokens = { median: 300, sigma: 0, max: 300 }
   const outputTokens = { median: 100, sigma: 0, max: 100 }
   return simulate(
@@ -35,9 +42,9 @@ function batch(perMinute: number): Promise<TrafficReport> {
       name: "batch",
       streams: [{ calls, arrivals: { kind: "bursts", size: calls, everyMs: 1 }, inputTokens, outputTokens }],
     },
-    { limits: { requests: { limit: perMinute, burst: 1 } }, latency: { baseMs: 500, perOutputTokenMs: 5 } },
+    { limits: { requests }, headers, latency: { baseMs: 500, perOutputTokenMs: 5 } },
     {
-      told: { requestsPerMinute: perMinute },
+      told,
       networkJitterMs: 10,
       limiter: ({ told, ...ports }) => sayingMinute(awakeQuota({ ...told, ...ports })),
     },
@@ -46,8 +53,41 @@ function batch(perMinute: number): Promise<TrafficReport> {
 
 describe("a minute is named with every refusal, where a moment is true", () => {
   it.each([60, 600])("%i a minute: the refusal's own headers say when the limit is full again", async (perMinute) => {
-    const { ratio, lost } = await batch(perMinute)
+    const requests = { limit: perMinute, burst: 1 }
+    const { ratio, lost } = await batch((perMinute * 40) / 60, { requests, told: { requestsPerMinute: perMinute } })
     expect(ratio).toBeLessThan(1.3)
+    expect(lost).toBe(0)
+  })
+
+  describe("without headers it is obeyed once, and tried after a quarter of a minute", () => {
+    const headers = "none"
+
+    it.each([
+      ["one at a time, told rightly", 1, { requestsPerMinute: 600 }, 3.2],
+      ["thirty at once, told rightly", 30, { requestsPerMinute: 600 }, 2.9],
+      ["one at a time, told threefold", 1, { requestsPerMinute: 1_800 }, 3.6],
+      ["thirty at once, told nothing", 30, {}, 3],
+      // What the first minute teaches stands for minutes.
+      ["one at a time, told nothing", 1, {}, 15.5],
+    ])("%s", async (_name, burst, told, most) => {
+      const report = await batch(400, { requests: { limit: 600, burst }, headers, told })
+      expect(report.ratio).toBeLessThan(most)
+      expect(report.refusedRatio).toBeLessThan(0.1)
+      expect(report.lost).toBe(0)
+    })
+  })
+})
+
+describe("a minute is named with every refusal by a vendor that counts by the minute", () => {
+  it.each([
+    ["sliding, told nothing", { limit: 60, model: "sliding" }, {}, 1.15],
+    ["sliding, told threefold", { limit: 60, model: "sliding" }, { requestsPerMinute: 180 }, 1.1],
+    ["fixed, told nothing", { limit: 60, model: "fixed", anchorMs: 20_000 }, {}, 1.2],
+    ["fixed, told rightly", { limit: 60, model: "fixed", anchorMs: 20_000 }, { requestsPerMinute: 60 }, 1.6],
+  ] as const)("%s: as fast as where it is believed, and one refusal more", async (_name, requests, told, most) => {
+    const { ratio, refused, lost } = await batch(132, { requests, headers: "none", told })
+    expect(ratio).toBeLessThan(most)
+    expect(refused).toBeLessThanOrEqual(64)
     expect(lost).toBe(0)
   })
 })
@@ -83,18 +123,27 @@ describe("a minute is named, and it is true", () => {
     expect(clock.now() - againMs).toBeGreaterThanOrEqual(60_000)
   })
 
-  it("nothing says otherwise: it is obeyed each time", async () => {
+  it("a vendor that bars whoever exceeds its limit for a minute, and asks in between, is tried once", async () => {
     const { clock, next } = setUp()
-    for (let event = 0; event < 3; event++) {
-      const before = await next()
-      const refusedCall = await next()
-      await clock.advance(40)
-      before.settle({ outcome: "success" })
-      refusedCall.settle({ ...refused, limits: [{ ...limits[0], remaining: 30 }] })
-      const closedMs = clock.now()
-      const permit = await next()
-      expect(clock.now() - closedMs).toBeGreaterThanOrEqual(60_000)
-      permit.settle({ outcome: "success" })
+    const tries: number[] = []
+    for (let event = 0; event < 6; event++) {
+      let barredUntilMs = Infinity
+      tries.push(0)
+      for (;;) {
+        const permit = await next()
+        const sentMs = clock.now()
+        await clock.advance(40)
+        if (sentMs < barredUntilMs) {
+          if (barredUntilMs < Infinity) tries[event]!++
+          barredUntilMs = sentMs + 60_000
+          permit.settle(refused)
+          continue
+        }
+        permit.settle({ outcome: "success" })
+        break
+      }
     }
+    // The trial, and the rest of a minute that the trial had begun anew.
+    expect(tries).toEqual([0, 2, 0, 0, 0, 0])
   })
 })
