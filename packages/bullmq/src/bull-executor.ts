@@ -95,13 +95,17 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
   queue.on("error", () => {})
   events.on("error", () => {})
   const warn = (code: string, message: string): void => tellWarning(onEvent, clock.now(), code, message)
+  let backMs = -Infinity
   const redis = new RedisWatch(queue, clock, {
     lost(since) {
       const goesOn = jobs.isWaiting ? `${withWorkers(jobs.waiting())}, and waited for` : "It is waited for"
       if (!withdrawn) warn("store-lost", `Redis has not answered since ${since}. ${goesOn}.`)
       leaveItems(since)
     },
-    back: (afterMs) => warn("store-back", `Redis answers again after ${Math.round(afterMs / 100) / 10} s.`),
+    back(afterMs) {
+      backMs = clock.now()
+      warn("store-back", `Redis answers again after ${Math.round(afterMs / 100) / 10} s.`)
+    },
   })
   const jobs = new Jobs(queue, events, clock, redis)
   /** Jobs that a worker is at. */
@@ -130,7 +134,9 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
     let isOver = false
     const look = async (): Promise<void> => {
       const others = await otherVersions(queue, root.name, "coordinators").catch(() => [])
-      if (!isTold && (await queue.getWorkersCount().catch(() => 1)) === 0 && jobs.isWaiting && !isTold) {
+      const isMissing = !isTold && (await queue.getWorkersCount().catch(() => 1)) === 0 && jobs.isWaiting && !isTold
+      // Workers come back a little later than Redis.
+      if (isMissing && redis.since === undefined && clock.now() - backMs >= tellEveryMs) {
         isTold = true
         const there = others.length > 0 ? ` There are workers of other versions: ${others.join(", ")}.` : ""
         const message = `No worker takes jobs of ${name}. Start one with the same version of "${root.name}": another version has another name.${there}`

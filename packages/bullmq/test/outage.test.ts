@@ -34,6 +34,33 @@ test.skipIf(program === undefined)(
   60_000,
 )
 
+test.skipIf(program === undefined)(
+  "that no worker is there is told 10 s after Redis is back: they come back a little later",
+  async () => {
+    const server = await startServer(program!)
+    onTestFinished(() => server.stop())
+    const toldAt: Record<string, number> = {}
+    const executor = bullExecutor(countFlow(), {
+      connection: { url: server.url },
+      onEvent: (event) => {
+        if (event.type === "warning") toldAt[event.code] ??= performance.now()
+      },
+    })
+    const cancel = new AbortController()
+    const running = countFlow().run({ count: 1 }, { executor, runId: "run", signal: cancel.signal })
+    await sleep(2_000)
+    process.kill(server.pid, "SIGKILL")
+    await sleep(6_000)
+    await server.restart()
+    while (!toldAt["no-worker"]) await sleep(20)
+    expect(toldAt["no-worker"] - toldAt["store-back"]!).toBeGreaterThanOrEqual(9_990)
+    cancel.abort()
+    await expect(running).rejects.toThrow()
+    await executor.close()
+  },
+  60_000,
+)
+
 test("a client stays as it is, and what options say of looking for the server holds", () => {
   const client = new Redis({ lazyConnect: true })
   expect(persistent(client)).toBe(client)

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import type { BullExecutor } from "@sluice/bullmq"
-import type { EventSink, SluiceError } from "@sluice/core"
+import { type EventSink, SluiceError, type SluiceEvent } from "@sluice/core"
 import { parseExactJson } from "@sluice/journal"
 import type { Asked } from "../asking/conversation.ts"
 import type { Asker } from "../asking/create-asker.ts"
@@ -9,6 +9,7 @@ import type { QuotaReading } from "../display/quota-reading.ts"
 import type { CheckedRun } from "../run/checked-run.ts"
 import type { Interruption } from "../run/interruption.ts"
 import { currentNotes, type ItemNotes } from "../run/items/item-notes.ts"
+import { packageVersion } from "../package-version.ts"
 import { usageError } from "../usage-error.ts"
 import type { PlacedVariant } from "../variants/variant.ts"
 import { askFlow, askPath } from "./ask-flow.ts"
@@ -46,7 +47,10 @@ export async function openWorkers(
   redis.disconnect()
   const executor = bullExecutor(
     askFlow(() => Promise.reject(new Error("A run asks nobody itself."))),
-    { connection: { url }, onEvent: tell },
+    {
+      connection: { url },
+      onEvent: (event) => tell(isNobody(event) ? { ...event, message: startOne(checked) } : event),
+    },
   )
   const { drain } = interruption
   // What no worker has begun stays open.
@@ -112,7 +116,7 @@ async function openColumn(
     } catch (error) {
       notes.isSent = false
       if (drain.aborted && error === drain.reason) notes.onWait?.()
-      throw error
+      throw isTooLarge(error) ? tooLarge(error) : error
     }
   }
 
@@ -146,6 +150,29 @@ async function openColumn(
     },
     end: (isWhole) => batch.end(isWhole),
   }
+}
+
+function isNobody(event: SluiceEvent): event is Extract<SluiceEvent, { readonly type: "warning" }> {
+  return event.type === "warning" && event.code === "no-worker"
+}
+
+function startOne({ options }: CheckedRun): string {
+  const also = options.baseUrl === undefined ? "" : ` --base-url ${options.baseUrl}`
+  return `No worker makes the calls of this run. Start one on the same Redis, of this version (@sluice/cli ${packageVersion()}): sluice worker --redis URL${also}`
+}
+
+function isTooLarge(error: unknown): error is SluiceError {
+  return SluiceError.isInstance(error) && error.code === "payload-too-large"
+}
+
+/** Words for who has prompts and answers, not items of a program. What has a size was to be sent from here. */
+function tooLarge({ details = {} }: SluiceError): SluiceError {
+  const { bytes } = details as { readonly bytes?: number }
+  const message =
+    bytes === undefined
+      ? "The answer has more than 256 KB as JSON, the most that goes through Redis. Leave out --workers, or ask for less."
+      : `The prompt has ${bytes} bytes as JSON; at most 256 KB go through Redis. Leave out --workers, or split it.`
+  return new SluiceError("payload-too-large", message, { details })
 }
 
 function askingOf({ options, limits, config }: CheckedRun, { model, question }: PlacedVariant): Asking {
