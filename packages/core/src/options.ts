@@ -229,7 +229,7 @@ export const backoff: Check = /* @__PURE__ */ fields<Record<"initialMs" | "facto
 /** The ports, by what is called on them. */
 export const clock: Check = having("a Clock", "now")
 export const random: Check = /* @__PURE__ */ having("a Random", "next")
-export const limiter: Check = having("a Limiter", "admit")
+export const limiter: Check = having("a Limiter, as createQuota(…) or sharedQuotas(…).quota(name)", "admit")
 export const abortSignal: Check = /* @__PURE__ */ having("an AbortSignal", "addEventListener")
 
 function within(name: string, wrong: Fault): Fault {

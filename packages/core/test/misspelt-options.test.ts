@@ -43,7 +43,7 @@ test.each<[string, () => unknown, string]>([
   [
     "batch's limiter",
     () => batch({ name: "x", prep, exec, limiter: 5 } as never),
-    'batch "x": limiter must be a Limiter (got 5).',
+    'batch "x": limiter must be a Limiter, as createQuota(…) or sharedQuotas(…).quota(name) (got 5).',
   ],
   [
     "batch's onError",

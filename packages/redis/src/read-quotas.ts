@@ -15,7 +15,7 @@ export interface SharedLimitState {
   readonly name: string
   readonly kind: "bucket" | "sliding" | "fixed" | "total"
   readonly windowMs: number
-  /** What is used of it. */
+  /** The limit in force, which is used for all: what was set, else told, or what was found where that is lower. */
   readonly used: number
   /** What the processes were told, what an operator set, what was found to be the vendor's. */
   readonly told?: number

@@ -110,7 +110,7 @@ function textOf(state: SharedQuotaState): string {
   const { name, tag, gateMs, ramping, refused, started, episodes, places, running, members, lost, limits, differs } =
     state
   const gate = gateMs > 0 ? `closed for ${formatDuration(gateMs)}` : ramping ? "ramping" : "open"
-  const table = plainTable(["limit", "per", "kind", "used", "told", "set", "found", "level"])
+  const table = plainTable(["limit", "per", "kind", "in force", "told", "set", "found", "level"])
   for (const { name: limit, windowMs, kind, used, told, set, found, level } of limits) {
     const numbers = [used, told, set, found, level].map((value) => (value === undefined ? "" : round(value)))
     table.push([printable(limit), kind === "total" ? "" : formatDuration(windowMs), printable(kind), ...numbers])

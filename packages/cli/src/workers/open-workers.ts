@@ -166,7 +166,7 @@ function isTooLarge(error: unknown): error is SluiceError {
 }
 
 /** Words for who has prompts and answers, not items of a program. What has a size was to be sent from here. */
-function tooLarge({ details = {} }: SluiceError): SluiceError {
+function tooLarge({ details }: SluiceError): SluiceError {
   const { bytes } = details as { readonly bytes?: number }
   const message =
     bytes === undefined

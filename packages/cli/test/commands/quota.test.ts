@@ -43,6 +43,7 @@ describe.skipIf(program === undefined)("quotas on Redis", () => {
     })
     const { stdout } = await sluice(["quota", "show", "--redis", server.url])
     expect(stdout).toContain(`(${state.tag}): gate open, 2 started, 0 refused`)
+    expect(stdout).toMatch(/limit .* in force . told/)
     expect(stdout).toMatch(/requestsPerMinute.*60.*600/)
     const back = await sluice(["quota", "set", state.tag, "requestsPerMinute=0", "--redis", server.url])
     expect([back.code, back.stdout]).toEqual([
