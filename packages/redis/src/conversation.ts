@@ -1,12 +1,10 @@
-import type { Clock } from "@sluice/core"
-import type { QuotaKeys } from "./store/quota-keys.ts"
-import type { LedgerEvents } from "./ledger-events.ts"
+import type { ConversationOptions } from "./ledger-options.ts"
 import type { Outbox } from "./outbox.ts"
 import { ServerTime } from "./wire/server-time.ts"
 import { mendLua } from "./scripts/mend.lua.ts"
 import { turnLua } from "./scripts/turn.lua.ts"
-import { script, type Store } from "./store/store.ts"
-import { listOf, type TurnAnswer, type TurnTold, type Turn, type Want } from "./wire/turn.ts"
+import { script } from "./store/store.ts"
+import { listOf, type TurnAnswer, type Turn, type Want } from "./wire/turn.ts"
 
 const turnScript = script(turnLua)
 const mendScript = script(mendLua)
@@ -40,23 +38,6 @@ export interface Party {
   /** When to take part in learning although nothing else is to be said. */
   readonly learnAtMs: number
   readonly cursor: string | undefined
-}
-
-export interface ConversationOptions {
-  readonly store: Store
-  readonly keys: QuotaKeys
-  readonly member: string
-  readonly newName: () => string
-  readonly told: () => TurnTold
-  readonly clock: Clock
-  /** For signs of life alone. */
-  readonly beats: Clock
-  readonly serverNow: (() => number) | undefined
-  readonly leaseMs: number
-  readonly horizonMs: number
-  readonly offlineMs: number
-  readonly learns: boolean
-  readonly events: LedgerEvents
 }
 
 /** The turns of one process, one after the other: what has happened and what is wanted goes out, and one answer comes back. */
@@ -138,6 +119,19 @@ export class Conversation {
   }
 
   async #leave(): Promise<void> {
+    await this.#sayGoodbye()
+    this.#isClosed = true
+    for (const cancel of [this.#cancelTimer, this.#cancelBeat]) cancel?.()
+  }
+
+  /** Nothing goes on in this process, which may end now. It is said once: an answer that does not come holds nobody up. */
+  async rest(): Promise<void> {
+    if (!this.#isMember || this.#isClosed) return
+    await this.#sayGoodbye()
+    this.#isMember = false
+  }
+
+  async #sayGoodbye(): Promise<void> {
     const { store, clock, leaseMs } = this.#options
     // A turn that is under way ends first; after a lease the others know by themselves.
     const forALease = (turn: Promise<void>): Promise<void> =>
@@ -145,10 +139,11 @@ export class Conversation {
         const cancel = clock.setTimer(leaseMs, resolve)
         void turn.then(resolve).finally(cancel)
       })
+    const goodbye = {}
+    store.keep(goodbye, true)
     await forALease(this.#underway)
     if (this.#isMember && store.isReady && this.#busySinceMs === undefined) await forALease(this.#send(true))
-    this.#isClosed = true
-    for (const cancel of [this.#cancelTimer, this.#cancelBeat]) cancel?.()
+    store.keep(goodbye, false)
   }
 
   #next(): void {
@@ -156,6 +151,7 @@ export class Conversation {
     const { clock, store, leaseMs, events } = this.#options
     const nowMs = clock.now() + roundingMs // A timer may fire early by so much.
     const { outbox, isActive } = this.#party
+    store.keep(this, isActive && !this.#leaving)
     const isSilent = this.#isFailing || this.#busySinceMs !== undefined || !store.isReady
     if (isActive && isSilent && events.isRefused) this.#party.lost(nowMs, true)
     if (isActive && nowMs - this.#answeredMs > leaseMs && isSilent) this.#party.lost(nowMs, false)

@@ -4,6 +4,7 @@ import type { LedgerEvents } from "./ledger-events.ts"
 import type { Learner } from "./learner.ts"
 import type { QuotaKeys } from "./store/quota-keys.ts"
 import type { Store } from "./store/store.ts"
+import type { TurnTold } from "./wire/turn.ts"
 
 /** What a shared ledger needs besides its user's options. */
 export interface SharedLedgerOptions {
@@ -23,4 +24,21 @@ export interface SharedLedgerOptions {
   readonly horizonMs?: number
   /** Left out, nothing is learned here. */
   readonly learner?: Learner
+}
+
+export interface ConversationOptions {
+  readonly store: Store
+  readonly keys: QuotaKeys
+  readonly member: string
+  readonly newName: () => string
+  readonly told: () => TurnTold
+  readonly clock: Clock
+  /** For signs of life alone. */
+  readonly beats: Clock
+  readonly serverNow: (() => number) | undefined
+  readonly leaseMs: number
+  readonly horizonMs: number
+  readonly offlineMs: number
+  readonly learns: boolean
+  readonly events: LedgerEvents
 }

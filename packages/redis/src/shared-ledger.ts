@@ -35,6 +35,7 @@ const unreachableMs = 1_000
 /** The ledger of a quota that many processes share: amounts are in Redis; here are the tickets that were taken from there. */
 export class SharedLedger implements Ledger, Party {
   readonly outbox: Outbox = new Outbox()
+  readonly rest = (): Promise<void> => this.#talk.rest()
   readonly #options: SharedLedgerOptions
   /** With the limits as they are told by now. */
   #quota: QuotaOptions

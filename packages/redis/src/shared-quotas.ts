@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto"
 import { type Clock, SluiceError } from "@sluice/core"
 import { anything, checkOptions, clock as clockCheck, fields, needed, show, text } from "@sluice/core/internal"
 import { createQuota, type Quota, quotaOn, type QuotaOptions, systemClock } from "@sluice/scheduler"
+import { idleClock } from "@sluice/scheduler/internal"
 import type { Offline } from "./absence.ts"
 import type { IoredisLike } from "./store/ioredis-store.ts"
 import { evictionOf } from "./store/eviction.ts"
@@ -15,6 +16,7 @@ import { ServerNews } from "./store/server-news.ts"
 import { quotaKeys } from "./store/quota-keys.ts"
 import { SharedLedger } from "./shared-ledger.ts"
 import { storeOf } from "./store/store-of.ts"
+import { beforeExit } from "./store/before-exit.ts"
 
 export interface SharedQuotasOptions {
   /** A client of `ioredis` (Redis or Cluster) or of `redis` (node-redis). Two connections like it are made and closed here; itself is left alone. */
@@ -89,7 +91,8 @@ export function sharedQuotas(options: SharedQuotasOptions): SharedQuotas {
     const keys = quotaKeys(identity, secret)
     tags.add(keys.tag)
     const trouble = (): string | undefined => store.trouble
-    const events = new LedgerEvents(quota.name ?? label, quota.onEvent, quota.clock ?? clock, trouble, news)
+    const own = quota.clock ?? clock
+    const events = new LedgerEvents(quota.name ?? label, quota.onEvent, own, trouble, news)
     void evicts.then((policy) => policy !== undefined && events.evicts(policy))
     const ledger = new SharedLedger(quota, {
       events,
@@ -99,13 +102,18 @@ export function sharedQuotas(options: SharedQuotasOptions): SharedQuotas {
       member: randomUUID().slice(0, 13),
       newName: () => randomUUID(),
       offline,
-      clock: quota.clock ?? clock,
+      // Who waits keeps the process; what is told of it does not.
+      clock: own === systemClock ? idleClock : own,
       learner: new Learner(quota, { store, keys }),
     })
     ledgers.add(ledger)
     return quotaOn(ledger, quota)
   }
+  const stay = beforeExit(() => {
+    for (const ledger of ledgers) void ledger.rest()
+  })
   const close = async (): Promise<void> => {
+    stay()
     await Promise.all([...ledgers].map((ledger) => ledger.close()))
     await store.close()
   }

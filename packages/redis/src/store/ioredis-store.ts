@@ -1,6 +1,7 @@
 import { Listening } from "./listening.ts"
 import type { Script, Store } from "./store.ts"
 import { troubleOf } from "./trouble.ts"
+import { Upkeep } from "./upkeep.ts"
 
 /** What is used of `ioredis`: a `Redis` or a `Cluster`. */
 export interface IoredisLike {
@@ -11,6 +12,8 @@ export interface IoredisLike {
 }
 
 interface IoredisConnection extends IoredisLike {
+  /** Of one server. */
+  readonly stream?: { unref(): void }
   duplicate(...options: unknown[]): IoredisConnection
   evalsha(sha: string, count: number, ...args: string[]): Promise<unknown>
   eval(lua: string, count: number, ...args: string[]): Promise<unknown>
@@ -24,7 +27,10 @@ interface IoredisConnection extends IoredisLike {
 
 /** Two connections of our own beside the user's: one for commands that are never sent twice, one that listens. */
 export function ioredisStore(client: IoredisLike): Store {
-  const retryStrategy = (attempt: number): number => Math.min(200, 20 * attempt)
+  const upkeep = new Upkeep(() => {
+    for (const each of [connection, listener]) if (each.status === "end") each.connect().catch(() => {})
+  })
+  const retryStrategy = (attempt: number): number | undefined => upkeep.retryMs(attempt)
   const connection = duplicate(client as IoredisConnection, {
     // A command that waited for a connection, or was sent again, would be a grant to nobody.
     enableOfflineQueue: false,
@@ -52,8 +58,10 @@ export function ioredisStore(client: IoredisLike): Store {
     for (const hear of ready) hear()
   })
   listener.on("message", (channel = "", message = "") => listening.came(channel, message))
-  connection.connect().catch(() => {})
-  listener.connect().catch(() => {})
+  for (const each of [connection, listener]) {
+    each.on("connect", () => each.stream?.unref())
+    each.connect().catch(() => {})
+  }
   return {
     get isReady() {
       return connection.status === "ready"
@@ -70,7 +78,9 @@ export function ioredisStore(client: IoredisLike): Store {
     },
     onReady: (hear) => void ready.push(hear),
     reconnect: () => connection.disconnect(true),
+    keep: (by, isNeeded) => upkeep.keep(by, isNeeded),
     close() {
+      upkeep.close()
       connection.disconnect()
       listener.disconnect()
       listening.close()

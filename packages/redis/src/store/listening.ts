@@ -1,4 +1,4 @@
-import { systemClock } from "@sluice/scheduler"
+import { idleClock } from "@sluice/scheduler/internal"
 
 /** A right may be granted meanwhile. */
 const askAgainMs = 5_000
@@ -41,7 +41,7 @@ export class Listening {
     const said = String(error instanceof Error ? error.message : error)
     if (!said.includes("NOPERM")) return
     for (const { refused } of this.#listeners.values()) refused(said)
-    this.#cancel ??= systemClock.setTimer(askAgainMs, () => {
+    this.#cancel ??= idleClock.setTimer(askAgainMs, () => {
       this.#cancel = undefined
       this.again()
     })

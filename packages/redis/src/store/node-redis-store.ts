@@ -1,6 +1,7 @@
 import { Listening } from "./listening.ts"
 import type { Script, Store } from "./store.ts"
 import { troubleOf } from "./trouble.ts"
+import { Upkeep } from "./upkeep.ts"
 
 /** What is used of `redis` (node-redis): a client, or a cluster. */
 export interface NodeRedisLike {
@@ -26,12 +27,19 @@ interface NodeRedisConnection {
   on(event: string, listener: (error?: unknown) => void): unknown
   connect(): Promise<unknown>
   destroy(): void
+  /** Of one server. */
+  unref?(): void
 }
 
 /** Two connections of our own beside the user's: one for commands that are never sent twice, one that listens. */
 export function nodeRedisStore(client: NodeRedisLike): Store {
   const from = client as unknown as NodeRedisConnection
-  const socket = { ...from.options?.socket, reconnectStrategy: (attempt: number) => Math.min(200, 20 * attempt) }
+  const upkeep = new Upkeep(() => {
+    if (!connection.isOpen) connection.connect().catch(() => {})
+    if (!listener.isOpen) void listen().then(() => listening.again())
+  })
+  const reconnectStrategy = (attempt: number): number | false => upkeep.retryMs(attempt) ?? false
+  const socket = { ...from.options?.socket, reconnectStrategy }
   // A command that waited for a connection would be a grant to nobody.
   let connection = from.duplicate({ disableOfflineQueue: true, socket })
   const listener = from.duplicate({ socket })
@@ -43,10 +51,13 @@ export function nodeRedisStore(client: NodeRedisLike): Store {
       trouble = undefined
       for (const hear of ready) hear()
     })
+    connection.unref?.()
     connection.connect().catch(() => {})
   }
   open()
-  const connected = listener.connect().catch(() => {})
+  const listen = (): Promise<unknown> => listener.connect().catch(() => {})
+  listener.unref?.()
+  const connected = listen()
   const hear = (message: string, channel: string): void => listening.came(channel, message)
   const listening = new Listening((channel) => connected.then(() => listener.subscribe(channel, hear)))
   listener.on("error", (error) => listening.failed(error))
@@ -70,7 +81,9 @@ export function nodeRedisStore(client: NodeRedisLike): Store {
       connection = from.duplicate({ disableOfflineQueue: true, socket })
       open()
     },
+    keep: (by, isNeeded) => upkeep.keep(by, isNeeded),
     close() {
+      upkeep.close()
       if (connection.isOpen) connection.destroy()
       if (listener.isOpen) listener.destroy()
       listening.close()

@@ -27,5 +27,7 @@ export interface Store {
   onReady(hear: () => void): void
   /** Drops a connection that answers no more, and makes a new one. */
   reconnect(): void
+  /** While somebody needs an answer the process stays, and the server is looked for; idle connections keep no process. */
+  keep(by: object, isNeeded: boolean): void
   close(): Promise<void>
 }

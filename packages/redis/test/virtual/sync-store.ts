@@ -55,6 +55,7 @@ export async function syncStore(url: string): Promise<SyncStore> {
     unsubscribe: (channel) => void hearers.delete(channel),
     onReady: () => {},
     reconnect: () => {},
+    keep: () => {},
     close: () => Promise.resolve(),
     end: async () => {
       await worker.terminate()

@@ -18,5 +18,15 @@ export const systemClock: Clock = {
   },
 }
 
+/** The same for Node.js, with timers of at most 2^31 ms that keep no process from ending. */
+export const idleClock: Clock = {
+  now: () => performance.now(),
+  wallNow: () => Date.now(),
+  setTimer(delayMs, fn) {
+    const handle = setTimeout(fn, Math.ceil(delayMs)).unref()
+    return () => clearTimeout(handle)
+  },
+}
+
 /** The machine's randomness. */
 export const systemRandom: Random = { next: () => Math.random() }
