@@ -1,3 +1,4 @@
+import { everySoOften } from "./every-so-often.ts"
 import { Listening } from "./listening.ts"
 import type { Script, Store } from "./store.ts"
 import { troubleOf } from "./trouble.ts"
@@ -24,6 +25,9 @@ interface IoredisConnection extends IoredisLike {
   on(event: string, listener: (...args: string[]) => void): unknown
   connect(): Promise<void>
 }
+
+/** The second: it has been let in. */
+const connectedStates: ReadonlySet<string> = new Set(["connect", "ready"])
 
 /** Two connections of our own beside the user's: one for commands that are never sent twice, one that listens. */
 export function ioredisStore(client: IoredisLike): Store {
@@ -77,7 +81,10 @@ export function ioredisStore(client: IoredisLike): Store {
       listener.unsubscribe(channel).catch(() => {})
     },
     onReady: (hear) => void ready.push(hear),
-    reconnect: () => connection.disconnect(true),
+    // What is not connected looks for a connection by itself, and would end for good.
+    reconnect: everySoOften(() => {
+      for (const each of [connection, listener]) if (connectedStates.has(each.status)) each.disconnect(true)
+    }),
     keep: (by, isNeeded) => upkeep.keep(by, isNeeded),
     close() {
       upkeep.close()

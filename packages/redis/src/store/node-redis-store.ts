@@ -1,3 +1,4 @@
+import { everySoOften } from "./every-so-often.ts"
 import { Listening } from "./listening.ts"
 import type { Script, Store } from "./store.ts"
 import { troubleOf } from "./trouble.ts"
@@ -36,34 +37,40 @@ export function nodeRedisStore(client: NodeRedisLike): Store {
   const from = client as unknown as NodeRedisConnection
   const upkeep = new Upkeep(() => {
     if (!connection.isOpen) connection.connect().catch(() => {})
-    if (!listener.isOpen) void listen().then(() => listening.again())
+    if (!listener.isOpen) void listen(listener).then(() => listening.again())
   })
   const reconnectStrategy = (attempt: number): number | false => upkeep.retryMs(attempt) ?? false
   const socket = { ...from.options?.socket, reconnectStrategy }
-  // A command that waited for a connection would be a grant to nobody.
-  let connection = from.duplicate({ disableOfflineQueue: true, socket })
-  const listener = from.duplicate({ socket })
   const ready: (() => void)[] = []
   let trouble: string | undefined
-  const open = (): void => {
-    connection.on("error", (error) => (trouble = troubleOf(error)))
-    connection.on("ready", () => {
+  const hear = (message: string, channel: string): void => listening.came(channel, message)
+  const listening = new Listening((channel) => connected.then(() => listener.subscribe(channel, hear)))
+  const openConnection = (): NodeRedisConnection => {
+    // A command that waited for a connection would be a grant to nobody.
+    const opened = from.duplicate({ disableOfflineQueue: true, socket })
+    opened.on("error", (error) => (trouble = troubleOf(error)))
+    opened.on("ready", () => {
       trouble = undefined
       for (const hear of ready) hear()
     })
-    connection.unref?.()
-    connection.connect().catch(() => {})
+    opened.unref?.()
+    opened.connect().catch(() => {})
+    return opened
   }
-  open()
-  const listen = (): Promise<unknown> => listener.connect().catch(() => {})
-  listener.unref?.()
-  const connected = listen()
-  const hear = (message: string, channel: string): void => listening.came(channel, message)
-  const listening = new Listening((channel) => connected.then(() => listener.subscribe(channel, hear)))
-  listener.on("error", (error) => listening.failed(error))
+  const listen = (to: NodeRedisConnection): Promise<unknown> => to.connect().catch(() => {})
+  let connected: Promise<unknown>
+  const openListener = (): NodeRedisConnection => {
+    const opened = from.duplicate({ socket })
+    opened.on("error", (error) => listening.failed(error))
+    opened.unref?.()
+    connected = listen(opened)
+    return opened
+  }
+  let connection = openConnection()
+  let listener = openListener()
   return {
     get isReady() {
-      return connection.isReady ?? connection.isOpen
+      return isConnected(connection)
     },
     get trouble() {
       return trouble
@@ -76,11 +83,18 @@ export function nodeRedisStore(client: NodeRedisLike): Store {
       void connected.then(() => listener.unsubscribe(channel)).catch(() => {})
     },
     onReady: (hear) => void ready.push(hear),
-    reconnect() {
-      if (connection.isOpen) connection.destroy()
-      connection = from.duplicate({ disableOfflineQueue: true, socket })
-      open()
-    },
+    // What is not connected looks for a connection by itself; one that is given up meanwhile would be left behind.
+    reconnect: everySoOften(() => {
+      if (isConnected(connection)) {
+        connection.destroy()
+        connection = openConnection()
+      }
+      if (isConnected(listener)) {
+        listener.destroy()
+        listener = openListener()
+        listening.again()
+      }
+    }),
     keep: (by, isNeeded) => upkeep.keep(by, isNeeded),
     close() {
       upkeep.close()
@@ -90,6 +104,11 @@ export function nodeRedisStore(client: NodeRedisLike): Store {
       return Promise.resolve()
     },
   }
+}
+
+/** A cluster says only that it is open. */
+function isConnected({ isReady, isOpen }: NodeRedisConnection): boolean {
+  return isReady ?? isOpen
 }
 
 async function runScript(connection: NodeRedisConnection, { lua, sha }: Script, call: NodeRedisCall): Promise<unknown> {

@@ -25,7 +25,7 @@ export interface Store {
   unsubscribe(channel: string): void
   /** Called whenever the connection is (again) there. */
   onReady(hear: () => void): void
-  /** Drops a connection that answers no more, and makes a new one. */
+  /** Makes new connections in place of those that are there, as they answer no more, or not as they should. Asked for more often, it does so every few seconds. */
   reconnect(): void
   /** While somebody needs an answer the process stays, and the server is looked for; idle connections keep no process. */
   keep(by: object, isNeeded: boolean): void
