@@ -57,14 +57,16 @@ export class Absence {
   lost(nowMs: number, answeredMs: number, left: Left): boolean {
     const isNews = this.#sinceMs === undefined
     const { does, forMs } = this.#offline
-    const mine = does === "share" ? Math.min(left.share, this.#offline.share) : 0
+    const isOver = nowMs - answeredMs > forMs - marginMs
+    const mine = does === "share" && !isOver ? Math.min(left.share, this.#offline.share) : 0
     if (isNews) {
       this.#sinceMs = nowMs
       if (!this.isTold || mine > 0) this.#events.lost(mine, does)
       this.#toldMs ??= nowMs
       if (mine > 0) this.#alone = new Alone(nowMs, { ...left, share: mine })
     }
-    if (this.#alone && nowMs - answeredMs > forMs - marginMs) {
+    if (this.#alone && isOver) {
+      this.#events.shareOver(forMs)
       this.#over = this.#alone
       this.#alone = undefined
     }

@@ -1,5 +1,6 @@
 import type { ConversationOptions } from "./ledger-options.ts"
 import type { Outbox } from "./outbox.ts"
+import { longSilenceMs, Silence } from "./wire/silence.ts"
 import { ServerTime } from "./wire/server-time.ts"
 import { mendLua } from "./scripts/mend.lua.ts"
 import { turnLua } from "./scripts/turn.lua.ts"
@@ -9,8 +10,6 @@ import { listOf, type TurnAnswer, type Turn, type Want } from "./wire/turn.ts"
 const turnScript = script(turnLua)
 const mendScript = script(mendLua)
 
-/** One call at most is under way; a server that has not answered for so long is looked for on a new connection. */
-const silenceMs = 10_000
 /** Ends that only correct amounts wait so long for others. */
 const lingerMs = 25
 /** So many of them do not wait. */
@@ -46,12 +45,13 @@ export class Conversation {
   readonly #party: Party
   /** Of the turn that is under way. */
   #wants: readonly Want[] = []
+  /** What the other side is known to be: its life, by name. */
   #born: string | undefined
   #version = -1
   /** The limits were told, and not changed since. */
   #introduced = false
   #busySinceMs: number | undefined
-  #answeredMs: number
+  readonly #silence: Silence
   #lastSentMs = -Infinity
   #restingSinceMs: number | undefined
   #mayAskMs = -Infinity
@@ -71,18 +71,13 @@ export class Conversation {
   constructor(party: Party, options: ConversationOptions) {
     this.#party = party
     this.#options = options
-    this.#answeredMs = options.clock.now()
+    this.#silence = new Silence(options.clock.now(), options.leaseMs)
     options.store.onReady(() => this.kick())
-  }
-
-  /** What the other side is known to be: its life, by name. */
-  get born(): string | undefined {
-    return this.#born
   }
 
   /** The last answer was to a turn that left then. */
   get answeredMs(): number {
-    return this.#answeredMs
+    return this.#silence.answeredMs
   }
 
   /** Who waits may ask again then; in the past: now. */
@@ -154,11 +149,10 @@ export class Conversation {
     store.keep(this, isActive && !this.#leaving)
     const isSilent = this.#isFailing || this.#busySinceMs !== undefined || !store.isReady
     if (isActive && isSilent && events.isRefused) this.#party.lost(nowMs, true)
-    if (isActive && nowMs - this.#answeredMs > leaseMs && isSilent) this.#party.lost(nowMs, false)
-    if (this.#busySinceMs !== undefined) {
-      if (nowMs - this.#busySinceMs > silenceMs) store.reconnect()
-      return this.#beat()
-    }
+    const silentMs = this.#silence.look(nowMs)
+    if (isActive && isSilent && silentMs > leaseMs) this.#party.lost(nowMs, false)
+    if (isSilent && silentMs > longSilenceMs) store.reconnect()
+    if (this.#busySinceMs !== undefined) return this.#beat()
     if (this.#leaving) return
     if (!store.isReady) {
       if (isActive || !outbox.isEmpty) this.#wakeAt(nowMs + lookMs)
@@ -207,9 +201,11 @@ export class Conversation {
       this.#busySinceMs = undefined
       this.#isFailing = false
       events.took(clock.now() - nowMs)
-      this.#take(answer, turn, nowMs, leaves)
+      this.#take(answer, nowMs, leaves)
     } catch (error) {
       events.failed(error)
+      // It was a primary, and keeps its connections: its name may lead to another server by now.
+      if (String(error).includes("READONLY")) store.reconnect()
       // Another program has written to our keys.
       if (String(error).includes("WRONGTYPE")) await store.run(mendScript, keys.keys, []).catch(() => {})
       this.#isFailing = true
@@ -242,7 +238,7 @@ export class Conversation {
     }
   }
 
-  #take(answer: TurnAnswer, turn: Turn, sentMs: number, left: boolean): void {
+  #take(answer: TurnAnswer, sentMs: number, left: boolean): void {
     const nowMs = this.#options.clock.now()
     if (answer.late) {
       this.#serverTime.doubt()
@@ -253,10 +249,14 @@ export class Conversation {
       this.#isMember = false
       return this.kick()
     }
-    this.#serverTime.heard(answer.now, nowMs)
+    // Of a process that stood still: what it grants may be others' by now, and is declined. The server says the same of a turn that took so long.
+    const isLate = (this.#serverTime.at(nowMs).at ?? answer.now) - answer.now > this.#options.leaseMs / 3
+    if (isLate) this.#wants = []
+    if (isLate) this.#serverTime.doubt()
+    else this.#serverTime.heard(answer.now, nowMs)
     this.#introduced = true
     this.#party.outbox.arrived()
-    this.#answeredMs = sentMs
+    this.#silence.answered(sentMs)
     this.#born = answer.born
     this.#version = answer.pv
     this.#isMember = !left
@@ -267,7 +267,7 @@ export class Conversation {
       return
     }
     this.#mayAskMs = nowMs + (answer.r ?? (listOf(answer.s).length < this.#wants.length ? 5 : -Infinity))
-    this.#party.hear(answer, this.#wants, nowMs)
+    this.#party.hear(isLate ? { ...answer, s: [] } : answer, this.#wants, nowMs)
     this.kick()
   }
 

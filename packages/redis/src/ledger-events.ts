@@ -63,6 +63,15 @@ export class LedgerEvents {
     this.#ofServer("store-lost", `Redis ${this.#state}. ${goesOn}.`)
   }
 
+  /** For so long the others left its share to this process. */
+  shareOver(forMs: number): void {
+    this.#ofServer(
+      "store-lost",
+      `Redis ${this.#state}, still. The others take back the share that they left to this process for ${forMs / 1_000} s (whenUnreachable: { forMs }): it starts nothing until Redis is back.`,
+      "over",
+    )
+  }
+
   /** Redis is there, and says no to what it is asked. */
   get isRefused(): boolean {
     return refusalOf(this.#words) !== undefined

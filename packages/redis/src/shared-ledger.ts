@@ -21,14 +21,12 @@ import type { LedgerEvents } from "./ledger-events.ts"
 import { Outbox } from "./outbox.ts"
 import { tenantName } from "./wire/tenant-name.ts"
 import { Standing } from "./standing.ts"
-import { type Ticket, Tickets } from "./tickets.ts"
+import { staleMs, type Ticket, Tickets } from "./tickets.ts"
 import { toldLimits } from "./wire/told-limits.ts"
 import { type Amounts, type TurnAnswer, listOf, type TurnTold, type Want } from "./wire/turn.ts"
 
 /** Wants of one turn. */
 const mostWants = 64
-/** A ticket that nobody has taken for so long after its time goes back. */
-const staleMs = 250
 /** Calls are rejected for so long before it is looked again. */
 const unreachableMs = 1_000
 

@@ -14,21 +14,29 @@ export interface Ticket {
 
 /** Clocks and timers are this exact. */
 const toleranceMs = 0.3
+/** What nobody has taken for so long after its time is for nobody: what it stood for is others' by now, at the vendor. */
+export const staleMs = 250
 
 /** The tickets of one process, by date. Whoever is first in line when one is due takes it, if its cost fits. */
 export class Tickets {
   #list: Ticket[] = []
+  /** Held still, and to go back with the next turn. */
+  #stale: Ticket[] = []
 
   get size(): number {
-    return this.#list.length
+    return this.#list.length + this.#stale.length
   }
 
   get places(): number {
-    return this.#list.reduce((sum, { place }) => sum + (place ? 1 : 0), 0)
+    return this.#all.reduce((sum, { place }) => sum + (place ? 1 : 0), 0)
   }
 
   get amounts(): Amounts {
-    return this.#list.reduce((sum, { amounts }) => plus(sum, amounts), nothing)
+    return this.#all.reduce((sum, { amounts }) => plus(sum, amounts), nothing)
+  }
+
+  get #all(): readonly Ticket[] {
+    return this.#stale.length > 0 ? [...this.#stale, ...this.#list] : this.#list
   }
 
   /** The first of `wants` may start in so many milliseconds each. Returns what they hold together. */
@@ -63,6 +71,9 @@ export class Tickets {
   }
 
   isDue(nowMs: number, ask: Ask): boolean {
+    // This process stood still: from now on no ticket is for whoever waited for one of these, and it asks anew.
+    const fresh = this.#list.findIndex(({ startMs }) => startMs >= nowMs - staleMs)
+    if (fresh !== 0) this.#stale.push(...this.#list.splice(0, fresh < 0 ? this.#list.length : fresh))
     return this.dueMs(ask) <= nowMs + toleranceMs
   }
 
@@ -86,8 +97,9 @@ export class Tickets {
 
   /** Removes those that `which` says. */
   remove(which: (ticket: Ticket) => boolean): Ticket[] {
-    const removed = this.#list.filter(which)
-    if (removed.length > 0) this.#list = this.#list.filter((ticket) => !which(ticket))
+    const removed = this.#all.filter(which)
+    const stays = (ticket: Ticket): boolean => !which(ticket)
+    if (removed.length > 0) [this.#list, this.#stale] = [this.#list.filter(stays), this.#stale.filter(stays)]
     return removed
   }
 

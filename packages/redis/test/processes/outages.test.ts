@@ -62,6 +62,44 @@ describe.skipIf(program === undefined)("a quota shared by real processes whose s
     expect(state!.members).toHaveLength(3)
   }, 60_000)
 
+  test("fails over, and the old primary keeps its connections as a replica: they are given up for the new one", async () => {
+    const primary = await serverOf("--repl-diskless-sync-delay", "0")
+    const replica = await serverOf("--replicaof", "127.0.0.1", String(primary.port))
+    const proxy = ending(await startProxy(primary.port))
+    const { over, warnings } = await fleetOf(3, proxy.url)
+    const [old, client] = [clientOf(primary.url), clientOf(replica.url)]
+    await expect.poll(() => client.info("replication"), { timeout: 20_000 }).toContain("master_link_status:up")
+    await client.replicaof("NO", "ONE")
+    proxy.leadNewTo(replica.port)
+    await old.replicaof("127.0.0.1", String(replica.port))
+    const seen = await over(8_000)
+    tell("demoted", { seen, told: await warnings() })
+    expect(seen.refused).toBeLessThanOrEqual(2)
+    expect(seen.used).toBeGreaterThan(0.8)
+    const [state] = await readQuotas(client)
+    expect(state!.members).toHaveLength(3)
+    // A message that only the new one hears reaches all, each of which listens to a channel of its own besides.
+    await expect.poll(async () => (await client.pubsub("CHANNELS", "sluice:1:*")).length).toBe(4)
+    expect(await old.pubsub("CHANNELS", "sluice:1:*")).toEqual([])
+  }, 60_000)
+
+  test("cuts all connections without a word: 10 s later they are given up, those that listen too", async () => {
+    const server = await serverOf()
+    const proxy = ending(await startProxy(server.port))
+    const { over, warnings } = await fleetOf(3, proxy.url)
+    proxy.swallow()
+    const gone = await over(12_000)
+    const back = await over(8_000)
+    const told = await warnings()
+    tell("silent cut", { gone, back, told })
+    expect(gone.refused + back.refused).toBeLessThanOrEqual(2)
+    expect(back.used).toBeGreaterThan(0.8)
+    expect(told.filter((text) => text.startsWith("store-back"))).toHaveLength(3)
+    // Two of each process: those that were given up are closed, and nobody's.
+    const clients = (await clientOf(server.url).client("LIST")) as string
+    expect(clients.split("\n").filter((line) => /cmd=(\(?subscribe|evalsha)/.test(line))).toHaveLength(6)
+  }, 60_000)
+
   test("is a cluster of three nodes, of which one that does not keep it dies", async () => {
     const nodes: RedisServer[] = []
     for (let each = 0; each < 3; each++) {

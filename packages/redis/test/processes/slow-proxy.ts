@@ -7,12 +7,17 @@ export interface SlowProxy {
   delayMs: number
   /** Leads to another port from now on; who is connected has to connect anew. */
   leadTo(port: number): void
+  /** The same, and whoever is connected stays so: what a name leads to has changed. */
+  leadNewTo(port: number): void
+  /** Every connection is dead from now on, and nobody is told; new ones work. */
+  swallow(): void
   stop(): Promise<void>
 }
 
 export async function startProxy(port: number): Promise<SlowProxy> {
   let to = port
   const sockets = new Set<Socket>()
+  let dead = new WeakSet<Socket>()
   const cut = (): void => {
     for (const socket of sockets) socket.destroy()
   }
@@ -22,7 +27,7 @@ export async function startProxy(port: number): Promise<SlowProxy> {
     from.setNoDelay(true)
     from.on("data", (data: Buffer) => {
       // Timers of one length fire in the order in which they were set.
-      setTimeout(() => into.destroyed || into.write(data), proxy.delayMs)
+      setTimeout(() => into.destroyed || dead.has(into) || into.write(data), proxy.delayMs)
     })
     from.on("error", () => {})
     from.on("close", () => {
@@ -41,6 +46,12 @@ export async function startProxy(port: number): Promise<SlowProxy> {
     leadTo(other: number) {
       to = other
       cut()
+    },
+    leadNewTo(other: number) {
+      to = other
+    },
+    swallow() {
+      dead = new WeakSet(sockets)
     },
     stop: () =>
       new Promise<void>((resolve) => {
