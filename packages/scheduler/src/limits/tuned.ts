@@ -27,7 +27,7 @@ export const growth = 2
 export const growthPerS = 0.01
 /** A limit that nobody told and that lets a call through in less is fast: several leave before a refusal is heard. */
 export const fastMs = 60
-/** Its rate is tried again in the time of so many calls, where others take a second. */
+/** A guess of its rate doubles in the time of twice so many calls. */
 export const fastCalls = 10
 /** Grown this far above the last bound: the vendor changed, try eagerly again. */
 export const changed = 1.3

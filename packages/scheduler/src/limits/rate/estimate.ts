@@ -4,9 +4,8 @@ import * as tuned from "../tuned.ts"
  * A number of the vendor's that nobody tells: at least what passed, at most what was refused, until that has stood for a while.
  *
  * `at(t)` is `high` for 10 s × 2^confirmed after the refusal; then `high × e^(1 % × s × (1 + s / 10))`, s seconds after that (of a slow
- * limit, calls' times; of a fast one, ten calls' times), and 8 times at most. While it searches between a sure and a possible value it is
- * `start × 2^(s / 3)`, or doubles as fast as it was asked to, up to
- * `high`, and then goes on the same way.
+ * limit, calls' times), and 8 times at most. While it searches between a sure and a possible value it is `start × 2^(s / 3)`, or doubles as
+ * fast as it was asked to, up to `high`, and then goes on the same way.
  *
  * @example
  * ```ts
@@ -25,7 +24,7 @@ export class Estimate {
   #confirmed = 0
   #start: number | undefined
   #doublingMs: number = tuned.searchDoublingMs
-  /** Slow limits are tried again more slowly, and fast ones sooner: a second, or what a call takes, or ten. */
+  /** Slow limits are tried again more slowly: a second, or what a call takes. */
   #unitMs = 1_000
   readonly #holds: number
 
@@ -61,12 +60,9 @@ export class Estimate {
   /** `value` did not pass. `callMs`: how long one call's worth takes. */
   refused(nowMs: number, value: number, callMs = 1_000): void {
     const before = this.at(nowMs)
-    const isFast = this.#holds === 1 && callMs < tuned.fastMs
-    this.#unitMs = isFast ? tuned.fastCalls * callMs : Math.max(1_000, callMs)
+    this.#unitMs = Math.max(1_000, callMs)
     const floor = before === Infinity ? 0 : before * tuned.leastCut
-    // Many calls passed at the bound that stood: it is between that and what was tried.
-    const passed = isFast && this.#start === undefined && before > this.high ? Math.sqrt(before * this.high) : 0
-    const high = Math.max(floor, Math.min(this.low, before), value, passed)
+    const high = Math.max(floor, Math.min(this.low, before), value)
     // The same as before, however far it had grown meanwhile: that bound stands.
     const isNews =
       this.#start !== undefined || !(high <= this.high * tuned.changed && high * tuned.changed >= this.high)

@@ -64,21 +64,6 @@ describe("an estimate", () => {
     expect(rate.at(3_600_000)).toBe(4_800)
   })
 
-  it("of a fast limit is tried again as fast, and what stood is not cut below half way to what was refused", () => {
-    const rate = new Estimate()
-    rate.refused(0, 0.1, 10)
-    expect([rate.at(1_000), rate.at(2_000) > 0.12]).toEqual([0.1, true])
-    const tried = rate.at(2_000)
-    rate.refused(2_000, 0.01, 10)
-    expect(rate.at(2_000)).toBe(Math.sqrt(0.1 * tried))
-  })
-
-  it("of a fast limit's depth is tried again as slowly as any", () => {
-    const depth = new Estimate(tuned.slowHolds)
-    depth.refused(0, 1, 10)
-    expect(depth.at(30_000)).toBe(1)
-  })
-
   it("searches as fast as it is asked to, and not before a pause is over", () => {
     const rate = new Estimate()
     rate.search(0, 1, 100, 200)
