@@ -32,8 +32,8 @@ export interface BullExecutorOptions {
   /** Items that are with workers at a time: what Redis holds of a batch. Default 4,096. */
   readonly window?: number
   /**
-   * Hears (`warning`) that nobody takes the jobs (`no-worker`), that Redis does not answer (`store-lost`, `store-back`), and what was left with
-   * workers because of it (`items-left`).
+   * Hears (`warning`) that nobody takes the jobs (`no-worker`), that Redis does not answer or takes nothing (`store-lost`, `store-back`), and what
+   * was left with workers because of it (`items-left`).
    */
   readonly onEvent?: EventSink
 }
@@ -97,11 +97,11 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
   const warn = (code: string, message: string): void => tellWarning(onEvent, clock.now(), code, message)
   let backMs = -Infinity
   const redis = new RedisWatch(queue, clock, {
-    lost(since) {
+    lost(how) {
       const goesOn = jobs.isWaiting ? `${withWorkers(jobs.waiting())}, and waited for` : "It is waited for"
-      if (!withdrawn) warn("store-lost", `Redis has not answered since ${since}. ${goesOn}.`)
-      leaveItems(since)
+      if (!withdrawn) warn("store-lost", `Redis ${how}. ${goesOn}.`)
     },
+    gone: (how) => leaveItems(how),
     back(afterMs) {
       backMs = clock.now()
       warn("store-back", `Redis answers again after ${Math.round(afterMs / 100) / 10} s.`)
@@ -120,11 +120,11 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
   /** Why what no worker has begun was taken back, if it was. */
   let withdrawn: { readonly reason: unknown } | undefined
   /** What workers are at is not heard of any more. */
-  const leaveItems = (since: string): void => {
+  const leaveItems = (how: string): void => {
     const count = withdrawn ? jobs.leave(withdrawn.reason) : 0
     if (count === 0) return
     const later = "The same run finds what came of them once it is back."
-    warn("items-left", `Redis has not answered since ${since}. ${withWorkers(count)}, and left to them. ${later}`)
+    warn("items-left", `Redis ${how}. ${withWorkers(count)}, and left to them. ${later}`)
   }
   /** That nobody takes the jobs, of whichever batch. */
   let isTold = false
@@ -136,7 +136,7 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
       const others = await otherVersions(queue, root.name, "coordinators").catch(() => [])
       const isMissing = !isTold && (await queue.getWorkersCount().catch(() => 1)) === 0 && jobs.isWaiting && !isTold
       // Workers come back a little later than Redis.
-      if (isMissing && redis.since === undefined && clock.now() - backMs >= tellEveryMs) {
+      if (isMissing && !redis.isLost && clock.now() - backMs >= tellEveryMs) {
         isTold = true
         const there = others.length > 0 ? ` There are workers of other versions: ${others.join(", ")}.` : ""
         const message = `No worker takes jobs of ${name}. Start one with the same version of "${root.name}": another version has another name.${there}`
@@ -156,10 +156,12 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
     checkOptions("open", place, placeChecks)
     checkOptions("open", opening, { also: anything })
     const { also } = opening
-    const lost = await locks.hold(place.runId)
+    const lost = await redis.taken(() => locks.hold(place.runId))
     const { path, visit, runId, params } = place
-    const batch = await jobs.begin(batchName(place), { path, visit, runId, params, ...(also && { also }) })
-    for (const id of await queue.getRanges(["active"], 0, -1)) begun.add(id)
+    const batch = await redis.taken(() =>
+      jobs.begin(batchName(place), { path, visit, runId, params, ...(also && { also }) }),
+    )
+    for (const id of await redis.taken(() => queue.getRanges(["active"], 0, -1))) begun.add(id)
     const stopWatching = watch()
     const opened = new RemoteBatch(batch, new JobGroups(batch, jobs, clock, chunk), jobs, lost, () => {
       stopWatching()
@@ -195,7 +197,7 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
       withdrawn = { reason }
       for (const batch of batches) batch.withdraw(reason)
       await jobs.withdraw(reason)
-      if (redis.since !== undefined) leaveItems(redis.since)
+      if (redis.gone !== undefined) leaveItems(redis.gone)
     },
     snapshot() {
       const withWorkers = jobs.waiting(begun)
@@ -207,12 +209,13 @@ export function bullExecutor(root: Node<never>, options: BullExecutorOptions): B
         await locks.close()
         await events.close()
         // The events have answers in them. Who else listens looks for what it did not read.
-        await (await queue.getBackend().client).del(queue.toKey("events"))
+        const client = await queue.getBackend().client
+        await redis.taken(() => client.del(queue.toKey("events")))
         await queue.close()
       }
-      await redis.unlessLost(inOrder())
+      await redis.unlessGone(inOrder())
       redis.stop()
-      if (redis.since === undefined) return
+      if (redis.gone === undefined) return
       // BullMQ would wait for answers.
       events.close().catch(() => {})
       await Promise.all([events, queue].map((each) => each.getBackend().close(true)))

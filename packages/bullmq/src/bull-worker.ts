@@ -22,7 +22,7 @@ export interface BullWorkerOptions {
   readonly lockMs?: number
   /**
    * Hears what happens to the items here, and of runs of the flow in another version (`warning`, `other-version`), of a Redis that does not answer
-   * (`store-lost`, `store-back`), and of items that were left because of it (`items-left`).
+   * or takes nothing (`store-lost`, `store-back`), and of items that were left because of it (`items-left`).
    */
   readonly onEvent?: EventSink
 }
@@ -83,7 +83,10 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
       worker.concurrency = jobsFor(concurrency, itemsOfJob)
       const { signal: cancelled } = mine
       try {
-        const outcomes = await KeptOutcomes.of(worker, job)
+        // BullMQ would give up the job, and with it what was done of it.
+        const complete = job.moveToCompleted.bind(job)
+        job.moveToCompleted = (...told) => watch.taken(() => complete(...told))
+        const outcomes = await KeptOutcomes.of(worker, watch, job)
         told(job.id)
         kept.set(job.id!, outcomes)
         const signals = signal ? AbortSignal.any([signal, cancelled]) : cancelled
@@ -120,12 +123,12 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
   const warn = (code: string, message: string): void => tellWarning(onEvent, systemClock.now(), code, message)
   const inFlight = (): number => places.snapshot().inUse
   const watch = new RedisWatch(worker, systemClock, {
-    lost(since) {
+    lost(how) {
       // Who leaves says so.
       if (isClosed) return
       const goesOn =
         inFlight() === 0 ? "nothing is in flight" : `${items(inFlight())} in flight, to be told when it is back`
-      warn("store-lost", `Redis has not answered since ${since}. Nothing new is taken; ${goesOn}.`)
+      warn("store-lost", `Redis ${how}. Nothing new is taken; ${goesOn}.`)
     },
     back: (afterMs) => warn("store-back", `Redis answers again after ${Math.round(afterMs / 100) / 10} s.`),
   })
@@ -176,11 +179,11 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
     stopTelling()
     for (const batch of running.values()) batch.leaveWaiting()
     await worker.pause(true)
-    await watch.unlessLost(Promise.all([stopWaiting(worker), ran]))
-    const { since } = watch
-    if (since !== undefined) {
+    await watch.unlessGone(Promise.all([stopWaiting(worker), ran]))
+    const { gone } = watch
+    if (gone !== undefined) {
       const what = inFlight() === 0 ? "" : `: ${items(inFlight())} left in flight, for other workers to do again`
-      warn("items-left", `Left without Redis, which has not answered since ${since}${what}.`)
+      warn("items-left", `Left without Redis, which ${gone}${what}.`)
       for (const batch of running.values()) batch.abort(left)
     }
     watch.stop()

@@ -2,11 +2,11 @@ import { type Clock, SluiceError } from "@sluice/core"
 import type { Queue, QueueEvents } from "bullmq"
 import { EarlierJobs } from "./earlier-jobs.ts"
 import { keptOf } from "./kept-outcomes.ts"
+import { OutgoingJobs } from "./outgoing-jobs.ts"
 import { cancelledKey, withdrawnMark } from "./redis/queue-name.ts"
+import type { RedisWatch } from "./redis/redis-watch.ts"
 import type { Sent } from "./sent.ts"
 import { Suspects } from "./suspects.ts"
-import type { RedisWatch } from "./redis/redis-watch.ts"
-import { ageKeys, queueKeys } from "./redis/scripts.ts"
 import type { JobData, WireOutcome } from "./wire-outcome.ts"
 
 interface OpenJob {
@@ -14,7 +14,10 @@ interface OpenJob {
   readonly items: Map<number, Sent>
   /** Is tried with no other suspect at the same time. */
   readonly isAlone: boolean
+  /** Infinite until Redis has it. */
   lookedMs: number
+  /** If Redis does not have it by now, it is not to get it. */
+  isTakenBack: boolean
 }
 
 /** A batch whose items are sent, and what an earlier coordinator had sent of it. */
@@ -28,10 +31,6 @@ export interface SentBatch {
 /** Events may be lost: what is older than this is looked for. */
 const sweepAfterMs = 2_000
 const sweepEveryMs = 1_000
-const mostAtOnce = 500
-/** What nobody fetches is kept for a day. */
-const keptSeconds = 86_400
-const ageEveryMs = 3_600_000
 /** Workers ask each second whether somebody still waits. */
 const cancelledMs = 60_000
 
@@ -43,9 +42,7 @@ export class Jobs {
   readonly #open = new Map<string, OpenJob>()
   /** Items of ended jobs that the journal does not have yet, by job. */
   readonly #unsettled = new Map<string, number>()
-  #toAdd: { readonly name: string; readonly data: JobData; readonly opts: { readonly jobId: string } }[] = []
-  #adding = false
-  #agedMs = -Infinity
+  readonly #outgoing: OutgoingJobs
   #cancelSweep: (() => void) | undefined
   #withdrawn: { readonly reason: unknown } | undefined
   #isClosed = false
@@ -54,6 +51,14 @@ export class Jobs {
     this.#queue = queue
     this.#clock = clock
     this.#redis = redis
+    this.#outgoing = new OutgoingJobs(queue, clock, redis, {
+      isWanted: (id) => this.#open.get(id)?.isTakenBack === false,
+      added: (id) => {
+        const job = this.#open.get(id)
+        if (job) job.lookedMs = clock.now()
+      },
+      failed: (id, error) => this.#fail(id, error),
+    })
     events.on("completed", ({ jobId, returnvalue }) => this.#ended(jobId, returnvalue as unknown, undefined))
     events.on("failed", ({ jobId, failedReason }) => this.#ended(jobId, undefined, failedReason))
   }
@@ -65,7 +70,8 @@ export class Jobs {
     const earlier = await EarlierJobs.of(this.#queue, name, data.runId)
     const suspects = new Suspects(this.#clock, (id, sent, isAlone) => this.send(id, batch, [sent], isAlone))
     const batch: SentBatch = { name, data, earlier, suspects }
-    for (const id of earlier.open) this.#open.set(id, { batch, items: new Map(), isAlone: false, lookedMs: -Infinity })
+    for (const id of earlier.open)
+      this.#open.set(id, { batch, items: new Map(), isAlone: false, lookedMs: -Infinity, isTakenBack: false })
     if (earlier.open.size > 0) this.#sweepSoon()
     return batch
   }
@@ -85,9 +91,8 @@ export class Jobs {
     const entries = sent.map(({ index, item }) => (item === undefined ? ([index] as const) : ([index, item] as const)))
     const data: JobData = { ...batch.data, items: entries }
     const items = new Map(sent.map((each) => [each.index, each]))
-    this.#open.set(id, { batch, items, isAlone, lookedMs: this.#clock.now() })
-    this.#toAdd.push({ name: data.path, data, opts: { jobId: id } })
-    if (!this.#adding) void this.#add()
+    this.#open.set(id, { batch, items, isAlone, lookedMs: Infinity, isTakenBack: false })
+    this.#outgoing.send({ id, data })
     this.#sweepSoon()
   }
 
@@ -98,7 +103,7 @@ export class Jobs {
     const left = (this.#unsettled.get(id) ?? 1) - 1
     if (left > 0) return void this.#unsettled.set(id, left)
     this.#unsettled.delete(id)
-    this.#remove(id)
+    this.#forget(id)
   }
 
   /**
@@ -116,35 +121,36 @@ export class Jobs {
     }
     // Outcomes that the run does not have stay for the next coordinator.
     const done = whole ? [...batch.earlier.ids].filter((id) => !left.includes(id)) : []
-    await this.#redis.unlessLost(this.#takeBack(batch, left, done))
+    await this.#redis.unlessGone(this.#takeBack(batch, left, done))
   }
 
   async #takeBack(batch: SentBatch, left: readonly string[], done: readonly string[]): Promise<void> {
-    const removed = await Promise.all([...left, ...done].map((id) => this.#queue.remove(id).catch(() => 1)))
-    if (!removed.slice(0, left.length).includes(0)) return
-    const client = await this.#queue.getBackend().client
-    await client.set(this.#queue.toKey(cancelledKey(batch.name)), 1, { PX: cancelledMs })
+    const removed = await Promise.all([...left, ...done].map((id) => this.#remove(id).catch(() => 1)))
+    if (removed.slice(0, left.length).includes(0)) await this.#tellWorkers(batch.name, "1")
   }
 
   /** Takes back what no worker has begun; its items reject with `reason`. */
   async withdraw(reason: unknown): Promise<void> {
     this.#withdrawn = { reason }
-    const removing = [...this.#open].map(async ([id, { batch, items, isAlone }]) => {
-      if ((await this.#queue.remove(id).catch(() => 0)) === 0 || !this.#open.delete(id)) return
+    const removing = [...this.#open].map(async ([id, job]) => {
+      const { batch, items, isAlone } = job
+      job.isTakenBack = true
+      if ((await this.#remove(id).catch(() => 0)) === 0 || !this.#open.delete(id)) return
       if (isAlone) batch.suspects.tried(false)
       for (const sent of items.values()) sent.reject(reason)
     })
-    await this.#redis.unlessLost(Promise.all(removing).then(() => this.#leaveWaiting().catch(() => {})))
+    await this.#redis.unlessGone(Promise.all(removing).then(() => this.#leaveWaiting().catch(() => {})))
   }
 
   /** Workers finish what is with a vendor, and leave what waits for its turn. */
   async #leaveWaiting(): Promise<void> {
     const names = new Set([...this.#open.values()].map(({ batch }) => batch.name))
+    for (const name of names) await this.#tellWorkers(name, withdrawnMark)
+  }
+
+  async #tellWorkers(batch: string, mark: string): Promise<void> {
     const client = await this.#queue.getBackend().client
-    for (const name of names) {
-      const key = this.#queue.toKey(cancelledKey(name))
-      await client.set(key, withdrawnMark, { PX: cancelledMs }).catch(() => {})
-    }
+    await this.#redis.taken(() => client.set(this.#queue.toKey(cancelledKey(batch)), mark, { PX: cancelledMs }))
   }
 
   /** No longer waits for what workers are at; returns how many items that were. */
@@ -172,36 +178,6 @@ export class Jobs {
   close(): void {
     this.#isClosed = true
     this.#cancelSweep?.()
-  }
-
-  async #add(): Promise<void> {
-    this.#adding = true
-    // Whatever is sent in this moment goes together.
-    await Promise.resolve()
-    while (this.#toAdd.length > 0) {
-      const some = this.#toAdd.splice(0, mostAtOnce).filter(({ opts }) => this.#open.has(opts.jobId))
-      const kept = { age: keptSeconds }
-      const jobs = some.map(({ name, data, opts }) => ({
-        name,
-        data,
-        opts: { ...opts, attempts: 1, removeOnComplete: kept, removeOnFail: kept },
-      }))
-      try {
-        await this.#queue.addBulk(jobs)
-        await this.#age(some.map(({ opts }) => opts.jobId))
-      } catch (error) {
-        for (const { opts } of some) this.#fail(opts.jobId, error)
-      }
-    }
-    this.#adding = false
-  }
-
-  /** Nothing of a run stays for ever, whoever dies. */
-  async #age(ids: readonly string[]): Promise<void> {
-    const nowMs = this.#clock.now()
-    const isDue = nowMs - this.#agedMs >= ageEveryMs
-    if (isDue) this.#agedMs = nowMs
-    await ageKeys(this.#queue, [...ids, ...(isDue ? queueKeys : [])])
   }
 
   #fail(id: string, error: unknown): void {
@@ -243,7 +219,7 @@ export class Jobs {
   /** The job ended without outcomes: workers died of it, or could not do it. */
   #broken(id: string, { batch, items, isAlone }: OpenJob, why: string): void {
     const { path } = batch.data
-    this.#remove(id)
+    this.#forget(id)
     const isLost = why.includes("stalled")
     if (isAlone) batch.suspects.tried(isLost)
     else if (isLost) return batch.suspects.add(id, items.values())
@@ -257,7 +233,7 @@ export class Jobs {
 
   /** The server has lost the job; what workers had done of it by then, they have told again. */
   async #again(id: string, job: OpenJob): Promise<void> {
-    const done = await keptOf(this.#queue, id).catch(() => [])
+    const done = await this.#redis.taken(() => keptOf(this.#queue, id)).catch(() => [])
     if (this.#open.get(id) !== job) return
     if (done.length > 0) return this.#ended(id, done, undefined)
     this.#open.delete(id)
@@ -265,8 +241,13 @@ export class Jobs {
     if (items.size > 0) this.send(id, batch, [...items.values()], isAlone)
   }
 
-  #remove(id: string): void {
-    this.#queue.remove(id).catch(() => {})
+  #forget(id: string): void {
+    this.#remove(id).catch(() => {})
+  }
+
+  /** Returns 0 where a worker is at it. */
+  #remove(id: string): Promise<number> {
+    return this.#redis.taken(() => this.#queue.remove(id))
   }
 
   #sweepSoon(): void {
@@ -282,6 +263,7 @@ export class Jobs {
   async #sweep(): Promise<void> {
     const nowMs = this.#clock.now()
     for (const [id, job] of this.#open) {
+      if (job.lookedMs === Infinity) continue
       // The oldest are first.
       if (nowMs - job.lookedMs < sweepAfterMs || this.#isClosed) return
       job.lookedMs = nowMs

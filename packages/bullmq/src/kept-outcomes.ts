@@ -1,5 +1,6 @@
 import type { Permit } from "@sluice/core"
 import type { Job, Queue, Worker } from "bullmq"
+import type { RedisWatch } from "./redis/redis-watch.ts"
 import { runScript, runScriptOn } from "./redis/scripts.ts"
 import { isOfWorker, type JobData, type WireOutcome } from "./wire-outcome.ts"
 
@@ -20,6 +21,7 @@ export class KeptOutcomes {
   /** Of this worker and those before it, by index. */
   readonly done: Map<number, WireOutcome>
   readonly #worker: Worker
+  readonly #redis: Pick<RedisWatch, "taken">
   readonly #job: string
   readonly #items: number
   /** All that can be done here was done then; whether the end of the job was told shows later. */
@@ -29,14 +31,21 @@ export class KeptOutcomes {
   #isClosed = false
   #isLost = false
 
-  static async of(worker: Worker, job: Job<JobData>): Promise<KeptOutcomes> {
+  static async of(worker: Worker, redis: RedisWatch, job: Job<JobData>): Promise<KeptOutcomes> {
     // Else nobody was at it before.
-    const before = job.attemptsStarted > 1 ? await keptOf(worker, job.id!) : []
-    return new KeptOutcomes(worker, job.id!, job.data.items.length, before)
+    const before = job.attemptsStarted > 1 ? await redis.taken(() => keptOf(worker, job.id!)) : []
+    return new KeptOutcomes(worker, redis, job.id!, job.data.items.length, before)
   }
 
-  constructor(worker: Worker, job: string, items: number, before: readonly WireOutcome[]) {
+  constructor(
+    worker: Worker,
+    redis: Pick<RedisWatch, "taken">,
+    job: string,
+    items: number,
+    before: readonly WireOutcome[],
+  ) {
     this.#worker = worker
+    this.#redis = redis
     this.#job = job
     this.#items = items
     this.#hasKept = before.length > 0
@@ -92,7 +101,8 @@ export class KeptOutcomes {
     if (outcomes.length === 0) return true
     const keys = [partOf(this.#job), this.#job].map((key) => this.#worker.toKey(key))
     const fields = outcomes.flatMap((outcome) => [outcome.index, JSON.stringify(outcome)])
-    return runScriptOn(this.#worker, "sluiceKeep", keys, keptMs, ...fields).then(
+    const keep = (): Promise<unknown> => runScriptOn(this.#worker, "sluiceKeep", keys, keptMs, ...fields)
+    return this.#redis.taken(keep).then(
       (isThere) => isThere !== 0,
       () => true,
     )

@@ -4,7 +4,7 @@ import { expect, test } from "vitest"
 import { keptOf, KeptOutcomes } from "../src/kept-outcomes.ts"
 
 /** Writes down what is sent, and answers when it is told to. */
-function setUp(items: number) {
+function setUp(items: number, taken = <T>(ask: () => Promise<T>) => ask()) {
   const sent: string[][] = []
   const answers: (() => void)[] = []
   const client = {
@@ -17,7 +17,7 @@ function setUp(items: number) {
   }
   const worker = { getBackend: () => ({ client: Promise.resolve(client) }), toKey: (key: string) => key }
   const free: number[] = []
-  const kept = new KeptOutcomes(worker as unknown as Worker, "1", items, [])
+  const kept = new KeptOutcomes(worker as unknown as Worker, { taken }, "1", items, [])
   const end = (index: number): void => {
     const permit = { settle: () => free.push(index) } as unknown as Permit
     kept.ended({ index, print: "", attempts: 1, ms: 1, status: "ok" }, permit)
@@ -62,4 +62,11 @@ test("what a worker could not do for a reason of its own is for the next one to 
   const client = { defineCommand: () => {}, runCommand: () => Promise.resolve(texts) }
   const worker = { getBackend: () => ({ client: Promise.resolve(client) }), toKey: (key: string) => key }
   expect((await keptOf(worker as unknown as Worker, "1")).map(({ index }) => index)).toEqual([1, 2])
+})
+
+test("a place is free, too, where Redis was left without having taken its outcome", async () => {
+  const { free, end } = setUp(9, () => Promise.reject(new Error("READONLY")))
+  end(0)
+  await moment()
+  expect(free).toEqual([0])
 })

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { Redis } from "ioredis"
 import { expect, onTestFinished, test } from "vitest"
-import { startServer } from "../../redis/test/redis-server.ts"
-import { findOwnServer } from "../../redis/test/suite-server.ts"
-import { bullExecutor, bullWorker } from "../src/index.ts"
-import { persistent } from "../src/redis/connection-check.ts"
-import { countFlow } from "./count-flow.ts"
+import { startServer } from "../../../redis/test/redis-server.ts"
+import { findOwnServer } from "../../../redis/test/suite-server.ts"
+import { bullExecutor, bullWorker } from "../../src/index.ts"
+import { persistent } from "../../src/redis/connection-check.ts"
+import { countFlow } from "../count-flow.ts"
 
 const program = findOwnServer()
 

@@ -2,9 +2,9 @@ import { createDefine } from "@sluice/core"
 import { systemRuntime } from "@sluice/scheduler"
 import { Redis } from "ioredis"
 import { expect, onTestFinished, test } from "vitest"
-import { findServer, startServer } from "../../redis/test/redis-server.ts"
-import { bullExecutor } from "../src/bull-executor.ts"
-import { bullWorker } from "../src/bull-worker.ts"
+import { findServer, startServer } from "../../../redis/test/redis-server.ts"
+import { bullExecutor } from "../../src/bull-executor.ts"
+import { bullWorker } from "../../src/bull-worker.ts"
 
 const program = findServer()
 
