@@ -4,14 +4,14 @@ import { type EventSink, type ItemPlace, type Node, runInScope, runPlace } from 
 import { callable, checkOptions, count, tellWarning } from "@sluice/core/internal"
 import { KeptOutcomes } from "./kept-outcomes.ts"
 import { mapAll, type Semaphore, semaphore, systemClock, systemRuntime } from "@sluice/scheduler"
-import { type ConnectionOptions, Worker } from "bullmq"
+import { type ConnectionOptions, type Job, WaitingError, Worker } from "bullmq"
 import { connectionCheck, persistent } from "./redis/connection-check.ts"
 import { batchName, cancelledKey, prefix, print, queueName, withdrawnMark } from "./redis/queue-name.ts"
 import { RedisWatch } from "./redis/redis-watch.ts"
 import { ageKeys, queueKeys } from "./redis/scripts.ts"
 import { otherVersions, tellEveryMs } from "./redis/versions.ts"
 import { type JobData, toWire, type WireOutcome } from "./wire-outcome.ts"
-import { left, WorkedBatch } from "./worked-batch.ts"
+import { left, returned, WorkedJob } from "./worked-job.ts"
 
 export interface BullWorkerOptions {
   /** As BullMQ takes it: `{ host, port }`, `{ url }`, or a client. */
@@ -60,27 +60,37 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
   })
   const { concurrency = 128, lockMs = 30_000, onEvent } = options
   const places = semaphore({ limit: concurrency, maxQueue: Infinity })
-  /** Of late jobs. */
-  let itemsOfJob: number | undefined
-  const running = new Map<string, WorkedBatch>()
+  /** Taken, and not at their end. */
+  const running = new Map<Job<JobData>, WorkedJob>()
+  /** Of the largest of late jobs. */
+  let itemsOfJob = 1
+  /** Items that may be taken besides what is here: what this worker holds, no other can do. */
+  const room = (): number => {
+    let free = concurrency
+    for (const { open } of running.values()) free -= open
+    return free
+  }
+  const jobsAtOnce = (): number => Math.max(1, running.size + Math.max(0, Math.round(room() / itemsOfJob)))
   /** Of jobs that are not told as ended. */
   const kept = new Map<string, KeptOutcomes>()
   const told = (id = ""): void => {
     kept.get(id)?.close()
     kept.delete(id)
   }
+  const ended = (job: Job<JobData>): void => {
+    running.delete(job)
+    worker.concurrency = jobsAtOnce()
+  }
   const worker = new Worker<JobData, readonly WireOutcome[]>(
     queueName(root),
-    async (job, _token, signal) => {
-      const batch = batchName(job.data)
-      const mine = running.get(batch) ?? new WorkedBatch()
-      running.set(batch, mine)
-      mine.count++
+    async (job, token, signal) => {
+      const mine = running.get(job)!
+      if (mine.isTooMuch && (await returned(job, token))) {
+        ended(job)
+        throw new WaitingError()
+      }
       if (isClosed) mine.leaveWaiting()
       lookSoon()
-      itemsOfJob =
-        itemsOfJob === undefined ? job.data.items.length : itemsOfJob + (job.data.items.length - itemsOfJob) / 4
-      worker.concurrency = jobsFor(concurrency, itemsOfJob)
       const { signal: cancelled } = mine
       try {
         // BullMQ would give up the job, and with it what was done of it.
@@ -90,19 +100,17 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
         told(job.id)
         kept.set(job.id!, outcomes)
         const signals = signal ? AbortSignal.any([signal, cancelled]) : cancelled
-        return await doItems(root, job.data, { places, kept: outcomes, batch: mine, signal: signals, onEvent }).finally(
-          () => {
-            outcomes.overMs = systemClock.now()
-          },
-        )
+        return await doItems(root, job.data, { places, kept: outcomes, mine, signal: signals, onEvent }).finally(() => {
+          outcomes.overMs = systemClock.now()
+        })
       } finally {
-        if (--mine.count === 0) running.delete(batch)
+        ended(job)
       }
     },
     {
       connection: persistent(options.connection),
       prefix,
-      concurrency: jobsFor(concurrency, itemsOfJob),
+      concurrency,
       lockDuration: lockMs,
       // What is lost is marked at one look, and given to others at a next one that finds no lock: with looks as far apart as locks are long, that
       // is up to two locks after the death.
@@ -111,6 +119,14 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
       autorun: false,
     },
   )
+  // Before it asks for another one. What ends without being done does not come to be worked on.
+  worker.on("active", (job) => {
+    if (job.deferredFailure !== undefined) return
+    const { length } = job.data.items
+    running.set(job, new WorkedJob(batchName(job.data), length, room() <= 0))
+    itemsOfJob = Math.max(length, itemsOfJob + (length - itemsOfJob) / 4)
+    worker.concurrency = jobsAtOnce()
+  })
   worker.on("error", ({ message }) => {
     const [, id = ""] = /^Missing key for job (\S+)\. moveTo/.exec(message) ?? []
     kept.get(id)?.lost()
@@ -152,10 +168,14 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
     for (const [id, { overMs = Infinity }] of kept) if (nowMs - overMs > lockMs) told(id)
     await ageKeys(worker, queueKeys)
     const client = await worker.getBackend().client
-    for (const [name, batch] of running) {
+    for (const name of new Set([...running.values()].map(({ batch }) => batch))) {
       const how = await client.get(worker.toKey(cancelledKey(name)))
-      if (how === withdrawnMark) batch.leaveWaiting()
-      else if (how !== null) batch.abort(cancelled)
+      if (how === null) continue
+      for (const job of running.values()) {
+        if (job.batch !== name) continue
+        if (how === withdrawnMark) job.leaveWaiting()
+        else job.abort(cancelled)
+      }
     }
   }
   const toldOf = new Set<string>()
@@ -177,14 +197,14 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
   const leave = async (): Promise<void> => {
     isClosed = true
     stopTelling()
-    for (const batch of running.values()) batch.leaveWaiting()
+    for (const job of running.values()) job.leaveWaiting()
     await worker.pause(true)
     await watch.unlessGone(Promise.all([stopWaiting(worker), ran]))
     const { gone } = watch
     if (gone !== undefined) {
       const what = inFlight() === 0 ? "" : `: ${items(inFlight())} left in flight, for other workers to do again`
       warn("items-left", `Left without Redis, which ${gone}${what}.`)
-      for (const batch of running.values()) batch.abort(left)
+      for (const job of running.values()) job.abort(left)
     }
     watch.stop()
     for (const id of kept.keys()) told(id)
@@ -204,16 +224,10 @@ async function stopWaiting(worker: Worker): Promise<void> {
   if ((await backend.blockingClient)?.status === "ready") await backend.disconnectBlocking(false)
 }
 
-/** What is a guess at first lets no worker begin by taking much more than it can do, nor slow items wait for each other. */
-function jobsFor(items: number, itemsOfJob: number | undefined): number {
-  if (itemsOfJob === undefined) return Math.max(Math.min(items, 4), Math.round(items / 16))
-  return Math.max(1, Math.round(items / itemsOfJob))
-}
-
 interface Surroundings {
   readonly places: Semaphore
   readonly kept: KeptOutcomes
-  readonly batch: WorkedBatch
+  readonly mine: WorkedJob
   readonly signal: AbortSignal
   readonly onEvent: EventSink | undefined
 }
@@ -221,20 +235,21 @@ interface Surroundings {
 async function doItems(
   root: Node<never>,
   { items, path, visit, runId, params, also }: JobData,
-  { places, kept, batch, signal, onEvent }: Surroundings,
+  { places, kept, mine, signal, onEvent }: Surroundings,
 ): Promise<readonly WireOutcome[]> {
   const place: ItemPlace = { path, visit, runId, params: { ...params, ...also } }
   const { done } = kept
+  mine.open -= done.size
   await mapAll(
     items.filter(([index]) => !done.has(index)),
     async ([index, item]) => {
       if (signal.aborted) return
       const permit = await places.admit()
-      const working = batch.begin(`${path}[${index}]`, signal)
+      const working = mine.begin(`${path}[${index}]`, signal)
       const options = { runtime: systemRuntime, signal: working.signal, ...(onEvent && { onEvent }) }
       const fromMs = systemClock.now()
       try {
-        if (batch.isLeaving || kept.isLost) throw left
+        if (mine.isLeaving || kept.isLost) throw left
         const asked = print(item)
         const outcome = await runInScope(working.scope, () => runPlace(root, place, item, index, options))
         kept.ended(toWire(asked, outcome, systemClock.now() - fromMs), permit)
@@ -243,6 +258,7 @@ async function doItems(
         // What has ended by then is kept, should the run be taken up again.
         if (error !== cancelled && error !== left) throw error
       } finally {
+        mine.open--
         working.end()
       }
     },

@@ -21,10 +21,12 @@ export class JobGroups {
   /** Jobs of a coordinator before this one keep their names. */
   readonly #session: string = randomUUID().slice(0, 8)
   #waiting: Sent[] = []
-  #bytes = 0
   #cancel: (() => void) | undefined
   /** Of late items: how long each took where it was done. */
   #itemMs: number | undefined
+  /** Of the first ones, how many are back. */
+  #timed = 0
+  #isTimed = false
   #items = 0
   #sent = 0
 
@@ -36,22 +38,22 @@ export class JobGroups {
   }
 
   add(sent: Sent): void {
-    const { bytes } = sent
-    if (this.#bytes + bytes > mostBytes) this.#flush()
     this.#waiting.push(sent)
-    this.#bytes += bytes
     this.#items++
-    const size = this.#size()
-    if (this.#waiting.length >= size) return this.#flush()
-    const isTimed = this.#chunk !== "auto" || this.#itemMs !== undefined
-    this.#cancel ??= this.#clock.setTimer(isTimed ? lingerMs : jobMs, () => this.#late())
+    if (this.#waiting.length >= this.#size()) return this.#flush()
+    const isKnown = this.#chunk !== "auto" || this.#isTimed
+    this.#cancel ??= this.#clock.setTimer(isKnown ? lingerMs : jobMs, () => this.#known())
   }
 
   /** An item took so long. */
   took(ms: number): void {
-    const isFirst = this.#itemMs === undefined
-    this.#itemMs = isFirst ? ms : this.#itemMs! + (ms - this.#itemMs!) / 16
-    if (isFirst) this.#flush()
+    const itemMs = this.#itemMs ?? ms
+    if (this.#isTimed) this.#itemMs = itemMs + (ms - itemMs) / 16
+    else {
+      // The quickest of the first ones: what a cold or busy machine adds is not theirs.
+      this.#itemMs = Math.min(itemMs, ms)
+      if (++this.#timed === timedItems) this.#known()
+    }
   }
 
   /** Takes back what is not sent yet. */
@@ -64,28 +66,41 @@ export class JobGroups {
   close(): void {
     this.#cancel?.()
     this.#cancel = undefined
-    this.#bytes = 0
   }
 
+  /** The others wait for the first ones: what has been sent as one job stays one, however long its items take. */
   #size(): number {
     if (this.#chunk !== "auto") return this.#chunk
     if (this.#items <= timedItems) return 1
-    return this.#itemMs === undefined ? mostItems : Math.min(mostItems, Math.max(1, Math.floor(jobMs / this.#itemMs)))
+    return this.#isTimed ? Math.min(mostItems, Math.max(1, Math.floor(jobMs / this.#itemMs!))) : Infinity
   }
 
-  #late(): void {
-    this.#cancel = undefined
+  /** All came back that are timed, or nobody waits for them any more. */
+  #known(): void {
+    this.#isTimed = true
     // Nothing has come back for so long: one item makes a job.
-    if (this.#chunk === "auto") this.#itemMs ??= jobMs
+    this.#itemMs ??= jobMs
     this.#flush()
   }
 
   #flush(): void {
-    const items = this.withdraw()
     const size = this.#size()
-    for (let at = 0; at < items.length; at += size) {
-      const id = `${this.#batch.name}-${this.#session}-${this.#sent++}`
-      this.#jobs.send(id, this.#batch, items.slice(at, at + size))
+    let some: Sent[] = []
+    let bytes = 0
+    for (const each of this.withdraw()) {
+      bytes += each.bytes
+      if (some.length === size || (some.length > 0 && bytes > mostBytes)) {
+        this.#send(some)
+        some = []
+        bytes = each.bytes
+      }
+      some.push(each)
     }
+    if (some.length > 0) this.#send(some)
+  }
+
+  #send(items: readonly Sent[]): void {
+    const id = `${this.#batch.name}-${this.#session}-${this.#sent++}`
+    this.#jobs.send(id, this.#batch, items)
   }
 }

@@ -1,9 +1,18 @@
 import { currentScope, type TaskScope } from "@sluice/core"
+import type { Job } from "bullmq"
 
 /** Why an item was left: it goes to another worker, or stays open. */
 export const left: Error = new Error(
   "The worker has left, or the run ends; the item had not begun or waited for its turn.",
 )
+
+/** Whether the job is first in the queue again. Where Redis does not take it, it is done here. */
+export function returned(job: Job, token: string | undefined): Promise<boolean> {
+  return job.moveToWait(token).then(
+    () => true,
+    () => false,
+  )
+}
 
 interface WorkedItem {
   readonly scope: TaskScope
@@ -11,13 +20,23 @@ interface WorkedItem {
   readonly end: () => void
 }
 
-/** What a worker is at of one batch. Whose calls wait can be told to leave, and others are finished. */
-export class WorkedBatch {
-  /** Jobs. */
-  count = 0
+/** A job that a worker has taken. Items whose calls wait can be told to leave, and others are finished. */
+export class WorkedJob {
+  /** The batch that it is of. */
+  readonly batch: string
+  /** Items that are not done. */
+  open: number
+  /** It came with the end of another one, when there was no room for it any more: how large it is shows then. */
+  readonly isTooMuch: boolean
   readonly #abort = new AbortController()
   readonly #looks = new Set<() => void>()
   #isLeaving = false
+
+  constructor(batch: string, items: number, isTooMuch: boolean) {
+    this.batch = batch
+    this.open = items
+    this.isTooMuch = isTooMuch
+  }
 
   /** Aborted: nothing of it is wanted any more. */
   get signal(): AbortSignal {
