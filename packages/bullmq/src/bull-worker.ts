@@ -99,6 +99,10 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
         const outcomes = await KeptOutcomes.of(worker, watch, job)
         told(job.id)
         kept.set(job.id!, outcomes)
+        mine.lost = () => {
+          mine.leaveWaiting()
+          outcomes.lost()
+        }
         const signals = signal ? AbortSignal.any([signal, cancelled]) : cancelled
         return await doItems(root, job.data, { places, kept: outcomes, mine, signal: signals, onEvent }).finally(() => {
           outcomes.overMs = systemClock.now()
@@ -177,6 +181,16 @@ export function bullWorker(root: Node<never>, options: BullWorkerOptions): BullW
         else job.abort(cancelled)
       }
     }
+    await lookWhose(client)
+  }
+  /** Whose lock is another's, or gone with all that Redis had: what waits there for its turn is done by who has it now. */
+  const lookWhose = async (client: { get(key: string): Promise<string | null> }): Promise<void> => {
+    const looks = [...running].map(async ([job, mine]) => {
+      const isMine = (await client.get(worker.toKey(`${job.id}:lock`))) === job.token
+      // One that has ended meanwhile gave its lock back.
+      if (!isMine && running.has(job)) mine.lost()
+    })
+    await Promise.all(looks)
   }
   const toldOf = new Set<string>()
   /** Says that this version is here, and hears which others are asked for. */

@@ -61,16 +61,18 @@ export class KeptOutcomes {
     else if (isFirst) process.nextTick(() => void this.#tell())
   }
 
-  /** Redis has no such job any more: what has not begun of it is not this worker's to do. */
+  /** What has not begun of the job is not this worker's to do. */
   get isLost(): boolean {
     return this.#isLost
   }
 
-  /** Redis has lost the job, and with it what was kept: it gets all that is done, which the coordinator looks for before it sends the rest again. */
+  /**
+   * The job is not this worker's any more: Redis has lost it, and with it what was kept, or another worker has it. Redis gets all that is done, which is
+   * looked for before the rest is done again; what ends later is told by itself.
+   */
   lost(): void {
+    if (this.#isLost) return
     this.#isLost = true
-    if (this.#isClosed) return
-    this.#isClosed = true
     const untold = this.#untold.splice(0)
     void this.#keep([...this.done.values()]).finally(() => giveBack(untold))
   }
@@ -84,15 +86,12 @@ export class KeptOutcomes {
 
   async #tell(): Promise<void> {
     // The last ones are told with the job.
-    if (this.#isClosed || this.done.size === this.#items) return
+    if (this.#isClosed || (this.done.size === this.#items && !this.#isLost)) return
     this.#hasKept = true
     const some = this.#untold
     this.#untold = []
     const isThere = await this.#keep(some.map(({ outcome }) => outcome))
-    if (!isThere && !this.#isLost) {
-      this.#isLost = true
-      await this.#keep([...this.done.values()])
-    }
+    if (!isThere) this.lost()
     giveBack(some)
   }
 

@@ -3,7 +3,7 @@ import type { Job } from "bullmq"
 
 /** Why an item was left: it goes to another worker, or stays open. */
 export const left: Error = new Error(
-  "The worker has left, or the run ends; the item had not begun or waited for its turn.",
+  "The worker has left, the job is another's, or the run ends; the item had not begun or waited for its turn.",
 )
 
 /** Whether the job is first in the queue again. Where Redis does not take it, it is done here. */
@@ -28,6 +28,8 @@ export class WorkedJob {
   open: number
   /** It came with the end of another one, when there was no room for it any more: how large it is shows then. */
   readonly isTooMuch: boolean
+  /** It is not this worker's any more. */
+  lost: () => void = () => this.leaveWaiting()
   readonly #abort = new AbortController()
   readonly #looks = new Set<() => void>()
   #isLeaving = false
