@@ -10,7 +10,7 @@ const program = findServer()
 
 it("a block that is marked no-run and run by nobody is told", () => {
   const blocks = redisBlocks(root)
-  expect(blocks).toHaveLength(4)
+  expect(blocks).toHaveLength(6)
   expect(() => writeRedisBlocks("/nowhere", blocks.slice(1))).toThrow(/scripts\/redis-blocks\.ts/)
   expect(() => writeRedisBlocks("/nowhere", [...blocks, { page: "README.md", code: "x" }])).toThrow(/not run/)
 })

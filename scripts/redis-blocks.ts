@@ -44,6 +44,8 @@ for (let call = 0; call < 3; call++) {
 interface Run {
   /** Of the blocks, in the order of their pages: docs/scale-out.md, then the README of bullmq. */
   readonly quota: string
+  readonly unreachable: string
+  readonly batch: string
   readonly worker: string
   readonly run: string
   readonly both: string
@@ -60,12 +62,12 @@ export function writeRedisBlocks(folder: string, blocks: readonly RedisBlock[]):
 
 function filesOf(blocks: readonly RedisBlock[]): Run {
   const of = (page: string): string[] => blocks.filter((block) => block.page === page).map(({ code }) => code)
-  const [quota, worker, run, ...rest] = of("docs/scale-out.md")
+  const [quota, unreachable, batch, worker, run, ...rest] = of("docs/scale-out.md")
   const [both, ...others] = of("packages/bullmq/README.md")
-  const isAll = blocks.length === 4 && rest.length === 0 && others.length === 0
-  if (!isAll || !quota || !worker || !run || !both)
+  const isAll = blocks.length === 6 && rest.length === 0 && others.length === 0
+  if (!isAll || !quota || !unreachable || !batch || !worker || !run || !both)
     throw new Error("Some blocks that are marked no-run are not run: add them to scripts/redis-blocks.ts.")
-  return { quota: quota + calls, worker, run, both }
+  return { quota: quota + calls, unreachable, batch, worker, run, both }
 }
 
 /** Runs the modules that `writeRedisBlocks` wrote, each as its page says; throws what one of them does otherwise. `env` names Redis and the vendor. */
@@ -84,8 +86,9 @@ export async function runRedisBlocks(folder: string, env: NodeJS.ProcessEnv, fla
   }
   try {
     const sharing = [start("quota"), start("quota")]
-    for (const each of sharing) await each.prints("200\n200\n200\n")
-    for (const each of sharing) await each.endsWhenTold()
+    // Each after its last call, by itself.
+    for (const each of sharing) await each.ends("200\n200\n200\n")
+    for (const name of ["unreachable", "batch"]) await start(name).ends("")
     const workers = [start("worker"), start("worker")]
     await start("run").ends(sum)
     // One of them may have done it all before the other had begun.

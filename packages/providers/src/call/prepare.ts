@@ -1,4 +1,3 @@
-import { anyText, checkArgument, fields, number, wrongValue } from "@sluice/core/internal"
 import { accountLabels, credentialsOf, marksOf } from "../accounts/account-label.ts"
 import { callOptions } from "./with-call.ts"
 import { hideLater } from "./hide-secrets.ts"
@@ -7,8 +6,6 @@ import type { CallIdentity } from "../options.ts"
 import type { SentBody } from "../http/body.ts"
 import type { AskedCall, PreparedCall } from "./prepared-call.ts"
 import { CallEvents } from "./telling/events.ts"
-
-const keyed = fields<Required<ReturnType<NonNullable<FetchContext["keyBy"]>>>>({ account: anyText, tenant: anyText })
 
 /** Finds whose quota a call uses, and in whose queue it waits. */
 export function prepareCall(
@@ -21,8 +18,6 @@ export function prepareCall(
   const facts = vendor.read(json ?? fields, asked.call)
   const identity: CallIdentity = { url, vendor: vendor.name, model: facts.model, header }
   const key = keyBy?.(identity)
-  const wrong = key && wrongValue("limitedFetch: keyBy(call)", key, keyed)
-  if (wrong) throw wrong
   const labels = accountLabels(vendor, asked.call, url, header)
   const account =
     key?.account === undefined
@@ -30,7 +25,6 @@ export function prepareCall(
       : accounts.account(vendor.name, key.account)
   const told = callOptions(scope)
   const wanted = told.priority ?? (typeof priority === "function" ? priority(identity) : (priority ?? scope?.priority))
-  if (typeof priority === "function") checkArgument("limitedFetch", "priority(call)", wanted, number)
   const tenant = told.tenant ?? key?.tenant
   const price = account.price(facts.model, prices)
   if (!price && accounts.hasBudget(facts.model))

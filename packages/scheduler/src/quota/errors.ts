@@ -74,6 +74,6 @@ export function budget(quota: string, needsUsd: number, leftUsd: number): Sluice
 export function widenBudget(needsUsd: number, leftUsd: number): string {
   return (
     `This call may cost $${dollars(needsUsd)}, and $${dollars(leftUsd)} of budgetUsd is neither spent nor held by calls in flight. ` +
-    "Each is held at its max_tokens, or the longest answer of the model: with half of that, twice as many run."
+    "Each is held at its max_tokens (without it the longest answer of the model counts)."
   )
 }

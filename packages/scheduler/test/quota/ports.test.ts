@@ -60,7 +60,12 @@ describe("a call that ends", () => {
   it("ignored teaches nothing: neither its limits nor anything else changes what is believed", async () => {
     const { quota } = setUp()
     const before = JSON.stringify(quota.snapshot().limits)
-    for (let i = 0; i < 50; i++) (await quota.admit()).settle({ outcome: "ignored", ...({ limits } as object) })
+    for (let i = 0; i < 50; i++) {
+      const [permit, other] = [await quota.admit(), await quota.admit()]
+      permit.settle({ outcome: "ignored" })
+      // It has no limits: that is said, and they teach nothing either.
+      expect(() => other.settle({ outcome: "ignored", ...({ limits } as object) })).toThrow(/unknown option "limits"/)
+    }
     expect(JSON.stringify(quota.snapshot())).toContain('"state":"open"')
     expect(JSON.stringify(quota.snapshot().limits)).toBe(before)
   })

@@ -61,23 +61,6 @@ describe("priority", () => {
     expect(order).toEqual(["1", "urgent", "2", "3"])
   })
 
-  it("that is no number, and a key that has other names, are errors of the call in words", async () => {
-    const call = async (options: object): Promise<unknown> =>
-      limitedFetch({ ...options, fetch: () => Promise.reject(new Error("sent")) })(
-        "https://api.openai.com/v1/chat/completions",
-        { method: "POST", body: JSON.stringify({ model: "m", messages: [] }) },
-      )
-    await expect(call({ priority: () => Number.NaN })).rejects.toThrow(
-      "limitedFetch: priority(call) must be a number (got NaN).",
-    )
-    await expect(call({ keyBy: () => ({ tenat: "a" }) })).rejects.toThrow(
-      'limitedFetch: keyBy(call): unknown option "tenat". Did you mean "tenant"?',
-    )
-    await expect(call({ keyBy: () => ({ tenant: 5 }) })).rejects.toThrow(
-      "limitedFetch: keyBy(call): tenant must be a string (got 5).",
-    )
-  })
-
   it("of a run: its items' calls have it", async () => {
     const limited = limitedFetch({ concurrency: 1 })
     const define = createDefine({
