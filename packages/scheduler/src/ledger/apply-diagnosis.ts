@@ -171,7 +171,7 @@ function guess(
     // In no time nothing was measured.
     const isFast = callMs > 0 && callMs < tuned.fastMs
     // What ran over of a fast limit, while something else held calls back, nobody has measured: it is looked for upwards.
-    if (isFast) limit.rate.search(nowMs, perMs / 8, perMs * 8, 2 * tuned.fastCalls * callMs)
+    if (isFast) limit.rate.search(nowMs, perMs / 8, perMs * 8, tuned.fastCalls * callMs)
     else limit.rate.refused(nowMs, perMs * tuned.margin)
     limit.depth.refused(nowMs, isFast ? amount : Math.max(1, limit.fullPerMs(nowMs) * 1_000))
     limit.take(nowMs, limit.depthAt(nowMs))

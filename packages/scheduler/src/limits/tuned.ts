@@ -27,8 +27,8 @@ export const growth = 2
 export const growthPerS = 0.01
 /** A limit that nobody told and that lets a call through in less is fast: several leave before a refusal is heard. */
 export const fastMs = 60
-/** A guess of its rate doubles in the time of twice so many calls. */
-export const fastCalls = 10
+/** A guess of its rate doubles in the time of so many calls. */
+export const fastCalls = 20
 /** Grown this far above the last bound: the vendor changed, try eagerly again. */
 export const changed = 1.3
 /** Between a sure and a possible rate 60 times apart: three steps pass whatever the bucket had hidden. */

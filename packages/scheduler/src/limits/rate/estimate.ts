@@ -58,7 +58,7 @@ export class Estimate {
   }
 
   /** `value` did not pass. `callMs`: how long one call's worth takes. */
-  refused(nowMs: number, value: number, callMs = 1_000): void {
+  refused(nowMs: number, value: number, callMs = 0): void {
     const before = this.at(nowMs)
     this.#unitMs = Math.max(1_000, callMs)
     const floor = before === Infinity ? 0 : before * tuned.leastCut
