@@ -65,6 +65,8 @@ export class Conversation {
   #cancelBeat: (() => void) | undefined
   #lingerSinceMs: number | undefined
   #leaving: Promise<void> | undefined
+  /** No turn begins but the one that says so. */
+  #saysGoodbye = false
   #underway: Promise<void> = Promise.resolve()
   readonly #serverTime = new ServerTime()
 
@@ -124,6 +126,8 @@ export class Conversation {
     if (!this.#isMember || this.#isClosed) return
     await this.#sayGoodbye()
     this.#isMember = false
+    this.#saysGoodbye = this.#leaving !== undefined
+    this.kick()
   }
 
   async #sayGoodbye(): Promise<void> {
@@ -135,6 +139,7 @@ export class Conversation {
         void turn.then(resolve).finally(cancel)
       })
     const goodbye = {}
+    this.#saysGoodbye = true
     store.keep(goodbye, true)
     await forALease(this.#underway)
     if (this.#isMember && store.isReady && this.#busySinceMs === undefined) await forALease(this.#send(true))
@@ -153,7 +158,7 @@ export class Conversation {
     if (isActive && isSilent && silentMs > leaseMs) this.#party.lost(nowMs, false)
     if (isSilent && silentMs > longSilenceMs) store.reconnect()
     if (this.#busySinceMs !== undefined) return this.#beat()
-    if (this.#leaving) return
+    if (this.#saysGoodbye) return
     if (!store.isReady) {
       if (isActive || !outbox.isEmpty) this.#wakeAt(nowMs + lookMs)
       return
@@ -161,12 +166,13 @@ export class Conversation {
     const hasEnds = this.#hasEnds(nowMs)
     const { asks } = this.#party
     const beats = this.#isMember && isActive && nowMs - this.#lastSentMs >= leaseMs / 3 - 1
-    if ((asks && nowMs >= this.#mayAskMs) || hasEnds || nowMs >= this.#party.learnAtMs || beats || !this.#introduced)
+    // Whoever has left learns no more: to take part in that would be to come back.
+    const learnAtMs = this.#isMember ? this.#party.learnAtMs : Infinity
+    if ((asks && nowMs >= this.#mayAskMs) || hasEnds || nowMs >= learnAtMs || beats || !this.#introduced)
       return void (this.#underway = this.#send(false))
     if (!isActive && outbox.isEmpty) return this.#rest(nowMs)
     this.#restingSinceMs = undefined
-    const lingersUntilMs = this.#lingerSinceMs === undefined ? Infinity : this.#lingerSinceMs + lingerMs
-    this.#wakeAt(Math.min(lingersUntilMs, asks ? this.#mayAskMs : Infinity, this.#party.learnAtMs))
+    this.#wakeAt(Math.min((this.#lingerSinceMs ?? Infinity) + lingerMs, asks ? this.#mayAskMs : Infinity, learnAtMs))
     this.#beat()
   }
 
@@ -181,11 +187,11 @@ export class Conversation {
     return outbox.isUrgent || outbox.size >= manyEnds || nowMs - this.#lingerSinceMs >= lingerMs
   }
 
-  /** Who has nothing to do for a lease leaves: a share is not kept for it. */
+  /** Who has nothing to do leaves before its lease is over: a share is not kept for it, and it is not taken for dead. */
   #rest(nowMs: number): void {
     if (!this.#isMember) return
     this.#restingSinceMs ??= nowMs
-    if (nowMs - this.#restingSinceMs >= this.#options.leaseMs) this.#underway = this.#send(true)
+    if (nowMs - this.#restingSinceMs >= this.#options.leaseMs / 2) this.#underway = this.#send(true)
     else this.#beat()
   }
 
@@ -245,7 +251,8 @@ export class Conversation {
       return this.kick()
     }
     if (answer.who) {
-      this.#introduced = false
+      // Who has nothing to say any more is gone, and does not come back to say so.
+      this.#introduced = left && !this.#party.isActive && this.#party.outbox.isEmpty
       this.#isMember = false
       return this.kick()
     }
