@@ -53,8 +53,8 @@ export default defineConfig({
     coverage: { include: ["src/**"], thresholds: { 100: true }, reporter: ["text"] },
     // node-redis leaves a socket whose certificate it refused without a listener: a TLS alert that comes late is thrown by it.
     onUnhandledError: (error) => !("code" in error && error.code === "ERR_SSL_TLSV1_ALERT_DECODE_ERROR"),
-    // The second one writes the file that `scripts/ci.ts` asks for, if it does.
-    reporters: ["default", "./scripts/ci-report.ts"],
+    // The second one writes the file that `scripts/ci/ci.ts` asks for, if it does.
+    reporters: ["default", "./scripts/ci/ci-report.ts"],
     projects: [
       ...packages.map((name) => ({
         ssr,
@@ -88,7 +88,7 @@ export default defineConfig({
           ...quiet,
           name: "repo",
           root: ".",
-          include: ["scripts/*.test.ts", "examples/*/*.test.ts"],
+          include: ["scripts/**/*.test.ts", "examples/*/*.test.ts"],
         },
       },
     ],

@@ -55,5 +55,5 @@ const sections: readonly Section[] = [
   { text: "Decisions", collapsed: true, items: pages("docs/decisions/*.md", ["docs/decisions/README.md"]) },
 ]
 
-/** Every page of the site, under the question that brings a reader to it. `scripts/site.test.ts` finds pages that are missing here. */
+/** Every page of the site, under the question that brings a reader to it. `scripts/docs/site.test.ts` finds pages that are missing here. */
 export const sidebar: Section[] = sections.filter(({ items }) => items.length > 0)

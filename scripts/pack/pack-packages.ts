@@ -21,7 +21,7 @@ export interface Packed {
 
 /** Builds every package and packs those that are public into `to`. */
 export function packPackages(to: string): Packed[] {
-  run(process.execPath, ["scripts/build.ts"], root)
+  run(process.execPath, ["scripts/pack/build.ts"], root)
   return globSync("packages/*/package.json", { cwd: root })
     .toSorted()
     .map((file) => path.dirname(path.join(root, file)))

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync } from "node:fs"
 import path from "node:path"
-import { blocksOf } from "../doc-blocks.ts"
+import { blocksOf } from "../docs/doc-blocks.ts"
 import { type Manifest, type Packed, readManifest } from "./pack-packages.ts"
 import { run } from "./run.ts"
 

@@ -1,4 +1,4 @@
-import { testExamples } from "../../../scripts/test-examples.ts"
+import { testExamples } from "../../../scripts/docs/test-examples.ts"
 
 // The conformance suites' examples are tests of a user, who has a journal of their own.
 testExamples(

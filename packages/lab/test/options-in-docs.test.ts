@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { optionParameters } from "../../../scripts/option-parameters.ts"
+import { optionParameters } from "../../../scripts/checks/option-parameters.ts"
 import { faultKinds } from "../src/vendor/vendor-checks.ts"
 
 const docs = join(import.meta.dirname, "../../../docs")

@@ -1,6 +1,6 @@
 import * as exported from "../src/index.ts"
 import { expect, it } from "vitest"
-import { testExamples } from "../../../scripts/test-examples.ts"
+import { testExamples } from "../../../scripts/docs/test-examples.ts"
 
 const names = testExamples("pocketflow")
 

@@ -1,4 +1,4 @@
-import { testExamples } from "../../../scripts/test-examples.ts"
+import { testExamples } from "../../../scripts/docs/test-examples.ts"
 
 testExamples(
   "providers",

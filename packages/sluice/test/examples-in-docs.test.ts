@@ -1,3 +1,3 @@
-import { testExamples } from "../../../scripts/test-examples.ts"
+import { testExamples } from "../../../scripts/docs/test-examples.ts"
 
 testExamples("sluice", 'import { createQuota, systemClock } from "@sluice/scheduler"')

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { expect, it } from "vitest"
-import { exampleNames, freeExample } from "../../../scripts/example-names.ts"
+import { exampleNames, freeExample } from "../../../scripts/examples/example-names.ts"
 
 const root = join(import.meta.dirname, "../../..")
 const examples = join(root, "examples")
@@ -17,7 +17,7 @@ it.concurrent.each(names)(
     const readme = await readFile(join(examples, name, "README.md"), "utf8")
     const shown = /^```text\n([\s\S]*?)^```$/m.exec(readme)?.[1]
     // As `pnpm example` does it; an exit code other than 0 rejects.
-    const { stdout } = await promisify(execFile)(process.execPath, [join(root, "scripts/example.ts"), name])
+    const { stdout } = await promisify(execFile)(process.execPath, [join(root, "scripts/examples/example.ts"), name])
     // How many overlap, and how processes share a minute, depends on the machine; everything else does not.
     const steady = (text = ""): string =>
       text

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import { mostTimesAsLong, timesAsLong } from "../../../../scripts/linear.ts"
+import { mostTimesAsLong, timesAsLong } from "../../../../scripts/testing/linear.ts"
 import { refuseRepeated } from "../../src/files/repeated-name.ts"
 
 const refusalOf = (text: string): string => {

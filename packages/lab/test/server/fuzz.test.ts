@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { checkInputs, fuzzTimeoutMs, oddJson, oddText } from "../../../../scripts/fuzz.ts"
+import { checkInputs, fuzzTimeoutMs, oddJson, oddText } from "../../../../scripts/testing/fuzz.ts"
 import { conformToSchema, extractiveSummary, type JsonSchema } from "../../src/index.ts"
 import { plainText } from "../../src/answers/plain-text.ts"
 import { vendorFor } from "./started-vendor.ts"

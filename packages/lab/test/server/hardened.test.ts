@@ -1,7 +1,7 @@
 import { connect } from "node:net"
 import { request as httpRequest } from "node:http"
 import { expect, test } from "vitest"
-import { mostTimesAsLong, timesAsLong } from "../../../../scripts/linear.ts"
+import { mostTimesAsLong, timesAsLong } from "../../../../scripts/testing/linear.ts"
 import { conformToSchema, type JsonSchema, randomTraffic, simulate, startVendor } from "../../src/index.ts"
 import { plainText } from "../../src/answers/plain-text.ts"
 import { createHttpApp } from "../../src/server/http-app.ts"

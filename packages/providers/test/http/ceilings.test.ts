@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib"
 import { expect, it, vi } from "vitest"
 import OpenAI from "openai"
-import { mostTimesAsLong, timesAsLong } from "../../../../scripts/linear.ts"
+import { mostTimesAsLong, timesAsLong } from "../../../../scripts/testing/linear.ts"
 import { limitedFetch, openaiOptions, VendorError } from "../../src/index.ts"
 import { SseReader } from "../../src/http/sse.ts"
 import { inFlight } from "../fake-vendor.ts"

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest"
-import { mostTimesAsLong, timesAsLong } from "../../../../scripts/linear.ts"
+import { mostTimesAsLong, timesAsLong } from "../../../../scripts/testing/linear.ts"
 import { AnswerFacts } from "../../src/call/telling/answer-facts.ts"
 import { isRewritable } from "../../src/call/elsewhere/is-rewritable.ts"
 import { LineEvents } from "../../src/http/line-events.ts"
@@ -15,7 +15,7 @@ import { isSpendCap } from "../../src/vendors/reading/spend-cap.ts"
 import { usageInTail } from "../../src/vendors/reading/usage-in-tail.ts"
 import { vendorMessage } from "../../src/vendors/reading/vendor-message.ts"
 
-// Each expression by itself is tried in scripts/linear-expressions.test.ts.
+// Each expression by itself is tried in scripts/checks/linear-expressions.test.ts.
 vi.setConfig({ testTimeout: 120_000 })
 
 const anything = [
