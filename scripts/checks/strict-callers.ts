@@ -1,12 +1,4 @@
-import {
-  type Cost,
-  createDefine,
-  type Permit,
-  runPlace,
-  type Settlement,
-  sequentialExecutor,
-  sequentialRuntime,
-} from "../../packages/core/src/index.ts"
+import { createDefine, runPlace, sequentialExecutor, sequentialRuntime } from "../../packages/core/src/index.ts"
 import {
   adaptive,
   attemptLoop,
@@ -17,7 +9,6 @@ import {
   mapAll,
   parallelExecutor,
   parallelMap,
-  type Quota,
   quotaOn,
   retryBudget,
   semaphore,
@@ -68,8 +59,7 @@ import {
   withCall,
 } from "../../packages/providers/src/index.ts"
 import { type SharedQuotas, sharedQuotas } from "../../packages/redis/src/index.ts"
-
-type Caller = (given: never) => unknown
+import { type Caller, limiter, permits, quota } from "./limiter-callers.ts"
 
 const runtime = { ...sequentialRuntime, clock: systemClock, random: systemRandom }
 const { step, batch, batchFlow, flow, pipeline } = createDefine(runtime)<object>()
@@ -121,43 +111,6 @@ const lost = {
   evalsha: never,
 }
 const shared = (): SharedQuotas => sharedQuotas({ redis: lost })
-
-interface Admitting {
-  admit(cost?: Cost, options?: object): Promise<Permit>
-  tryAdmit(cost?: Cost, options?: object): unknown
-}
-
-/** Those of a limiter. */
-function limiter(name: string, make: () => Admitting): Record<string, Caller> {
-  return {
-    [`${name}.admit(cost)`]: (cost) => make().admit(cost),
-    [`${name}.admit(options)`]: (options) => make().admit({}, options),
-    [`${name}.tryAdmit(cost)`]: (cost) => make().tryAdmit(cost),
-    [`${name}.tryAdmit(options)`]: (options) => make().tryAdmit({}, options),
-  }
-}
-
-/** Those of the permits of a limiter. */
-function permits(name: string, make: () => Admitting): Record<string, Caller> {
-  const settle = async (given: object): Promise<void> =>
-    (await make().admit()).settle({ ...endAround(given), ...given })
-  return { [`${name}.admit().settle(end)`]: settle }
-}
-
-/** What stands beside it in an end: how long it took is told of a success, all else of a refusal too. */
-function endAround(given: object): Settlement {
-  const isOfSuccess = Object.keys(given).some((name) => name.endsWith("atency"))
-  return isOfSuccess ? { outcome: "success" } : { outcome: "throttled", reason: "rate" }
-}
-
-/** Those of a quota. */
-function quota(name: string, make: () => Quota): Record<string, Caller> {
-  return {
-    ...limiter(name, make),
-    [`${name}.retune(limits)`]: (limits) => make().retune(limits),
-    [`${name}.close(options)`]: (options) => make().close(options),
-  }
-}
 
 /** What stands beside other options of these names. */
 export const needed: Readonly<Record<string, object>> = {
