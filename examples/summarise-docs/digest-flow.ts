@@ -2,9 +2,9 @@ import { generateText } from "ai"
 import type { LanguageModel } from "ai"
 import { resolve } from "node:path"
 import { define } from "sluice"
-import type { DocumentResult } from "./document-result.ts"
-import { readDocument } from "./read-document.ts"
-import { splitDocument } from "./split-document.ts"
+import type { DocumentResult } from "./results/document-result.ts"
+import { readDocument } from "./documents/read-document.ts"
+import { splitDocument } from "./documents/split-document.ts"
 
 export interface DigestOptions {
   readonly model: LanguageModel

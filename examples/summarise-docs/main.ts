@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url"
-import { findDocuments, readmesOfDependencies } from "./find-documents.ts"
+import { findDocuments, readmesOfDependencies } from "./documents/find-documents.ts"
 import { parseOptions } from "./options.ts"
 import { UsageError } from "./usage-error.ts"
 

@@ -5,8 +5,8 @@ import type { LimitedFetch, LimitedFetchOptions } from "sluice/providers"
 import { startLabVendor } from "./lab-vendor.ts"
 import type { LabLimit, LabVendor } from "./lab-vendor.ts"
 import type { RateOptions } from "sluice/scheduler"
-import type { DemoOptions } from "./options.ts"
-import { UsageError } from "./usage-error.ts"
+import type { DemoOptions } from "../options.ts"
+import { UsageError } from "../usage-error.ts"
 
 /** Whom the demo calls, and the `fetch` that keeps those calls within the quota. */
 export interface Connection {

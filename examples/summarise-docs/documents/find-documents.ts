@@ -1,7 +1,7 @@
 import { realpath, readdir, stat } from "node:fs/promises"
 import { join, relative, resolve, sep } from "node:path"
 import { glob, isDynamicPattern } from "tinyglobby"
-import { UsageError } from "./usage-error.ts"
+import { UsageError } from "../usage-error.ts"
 
 /** Where pnpm keeps the installed dependency tree: every package once, its README with it. */
 export const readmesOfDependencies = "node_modules/.pnpm/*/node_modules/**/readme*.md"

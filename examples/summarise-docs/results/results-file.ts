@@ -2,7 +2,7 @@ import { mkdir, open } from "node:fs/promises"
 import type { FileHandle } from "node:fs/promises"
 import { join } from "node:path"
 import type { DocumentResult } from "./document-result.ts"
-import { UsageError } from "./usage-error.ts"
+import { UsageError } from "../usage-error.ts"
 
 /** `results.jsonl`: one JSON line per document, written as each settles, so that a stopped run keeps what is done. */
 export class ResultsFile {

@@ -1,6 +1,6 @@
 import { APICallError, generateText } from "ai"
 import type { Connection } from "./connect-vendor.ts"
-import { UsageError } from "./usage-error.ts"
+import { UsageError } from "../usage-error.ts"
 
 /** One tiny call before the many: a refused key or an unknown model costs one request, not one per document. */
 export async function checkKey({ model, modelName }: Connection): Promise<void> {
