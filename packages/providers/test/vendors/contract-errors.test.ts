@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs"
+import { globSync, readFileSync } from "node:fs"
 import type { ServerResponse } from "node:http"
 import Anthropic from "@anthropic-ai/sdk"
 import { ApiError, GoogleGenAI } from "@google/genai"
@@ -33,8 +33,8 @@ interface Fixture {
 
 function fixtures(vendor: string): [string, Fixture][] {
   const folder = new URL(`../fixtures/${vendor}/`, import.meta.url)
-  return readdirSync(folder)
-    .filter((file) => file.endsWith(".json") && !file.startsWith("ok"))
+  return globSync("**/*.json", { cwd: folder, exclude: ["ok*.json"] })
+    .toSorted()
     .map((file) => [file.slice(0, -5), JSON.parse(readFileSync(new URL(file, folder), "utf8")) as Fixture])
 }
 

@@ -37,10 +37,10 @@ const vendors = {
         "server-error",
         "bad-request",
         "rate-limit-day",
-        "insufficient-quota",
+        "billing/insufficient-quota",
       ].map((name) => answerOf(`openai/${name}.json`)),
       ...["chat-stream", "chat-stream-error", "responses-stream", "responses-stream-failed"].map((name) =>
-        streamOf(`openai/${name}.txt`),
+        streamOf(`openai/streams/${name}.txt`),
       ),
     ],
   },
@@ -50,14 +50,14 @@ const vendors = {
       ...["ok", "rate-limit", "overloaded", "own-cap", "acceleration"].map((name) =>
         answerOf(`anthropic/${name}.json`),
       ),
-      ...["stream", "stream-overloaded"].map((name) => streamOf(`anthropic/${name}.txt`)),
+      ...["stream", "stream-overloaded"].map((name) => streamOf(`anthropic/streams/${name}.txt`)),
     ],
   },
   gemini: {
     url: "https://generativelanguage.googleapis.com/v1beta/models/m:streamGenerateContent?alt=sse",
     answers: [
       ...["ok", "per-minute", "per-day", "overloaded"].map((name) => answerOf(`gemini/${name}.json`)),
-      streamOf("gemini/stream.txt"),
+      streamOf("gemini/streams/stream.txt"),
     ],
   },
 } as const

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs"
+import { globSync, readdirSync, readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { findVendor, vendors } from "../../src/vendors/find-vendor.ts"
 import { chargedFor } from "../../src/accounts/accounting.ts"
@@ -21,7 +21,7 @@ function vendorOf(name: string): Vendor {
 for (const name of readdirSync(folder)) {
   describe(`${name}: documented answers (peer defects 20, 21)`, () => {
     const vendor = vendorOf(name)
-    for (const file of readdirSync(new URL(`${name}/`, folder)).filter((one) => one.endsWith(".json"))) {
+    for (const file of globSync("**/*.json", { cwd: new URL(`${name}/`, folder) }).toSorted()) {
       it(`reads ${file}`, () => {
         const fixture = JSON.parse(readFileSync(new URL(`${name}/${file}`, folder), "utf8")) as Fixture
         const answer = { ...fixture.answer, headers: new Headers(fixture.answer.headers) }
@@ -37,7 +37,7 @@ for (const name of readdirSync(folder)) {
 
 function replay(name: string, file: string): { usage: Partial<Usage>; error?: StreamFact["error"]; output: number } {
   const reader = new SseReader()
-  const bytes = readFileSync(new URL(`${name}/${file}`, folder))
+  const bytes = readFileSync(new URL(`${name}/streams/${file}`, folder))
   const seen = { usage: {} as Partial<Usage>, output: 0, error: undefined as StreamFact["error"] }
   // One byte at a time: every border there can be, also inside a character.
   const events = [...bytes].flatMap((byte) => reader.push(Uint8Array.of(byte)))
