@@ -1,7 +1,6 @@
 import type { ToldEvent } from "../told-event.ts"
 import type { Mark } from "../wire.ts"
-import { count, duration, limitWords, mostMarks } from "./mark-words.ts"
-import { refusedWords } from "./refusal-words.ts"
+import { count, duration, limitWords, mostMarks, refusedWords } from "./mark-words.ts"
 
 type Told = ToldEvent<"throttle" | "limit-change" | "gate-close" | "gate-open" | "control" | "warning">
 

@@ -2,10 +2,9 @@ import fastify, { type FastifyInstance, type FastifyReply } from "fastify"
 import type { ControlAction, ItemDetail, ItemFilter, ItemPage, ItemSort, Timeline } from "../wire.ts"
 import type { SharedQuota } from "../shared-quota.ts"
 import type { ItemQuestion } from "../items/item-list.ts"
-import type { ClientFiles } from "./client-files.ts"
+import { type ClientFiles, pageHtml } from "./page-files.ts"
 import { guard, pathOf } from "./guard.ts"
 import type { LiveStream } from "./live-stream.ts"
-import { pageHtml } from "./page-html.ts"
 
 /** What the server asks of whoever knows the run. */
 export interface PageAnswers {

@@ -1,8 +1,7 @@
-import { everySoOften } from "./every-so-often.ts"
+import { everySoOften, Upkeep } from "./upkeep.ts"
 import { Listening } from "./listening.ts"
 import type { Script, Store } from "./store.ts"
 import { troubleOf } from "./trouble.ts"
-import { Upkeep } from "./upkeep.ts"
 
 /** What is used of `ioredis`: a `Redis` or a `Cluster`. */
 export interface IoredisLike {

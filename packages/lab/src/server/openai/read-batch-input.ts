@@ -1,6 +1,5 @@
 import { z } from "zod"
-import type { BatchItem } from "../send/answer-item.ts"
-import { checkAnswerable } from "../send/answer-to.ts"
+import { type BatchItem, checkAnswerable } from "../send/answer-to.ts"
 import { checkFields, isDeeper, MAX_DEPTH } from "../wire/parse-body.ts"
 import type { WireFormat } from "../wire/wire-format.ts"
 

@@ -5,6 +5,7 @@ import { countTokens } from "../../answers/token-count.ts"
 import { BadRequest, type WireCall } from "../wire/model-call.ts"
 import type { VendorState } from "../vendor-state.ts"
 import type { WireFormat } from "../wire/wire-format.ts"
+import { hash } from "node:crypto"
 
 const silence: SimulatedAnswer = { text: "", finish: "stop", outputTokens: 0 }
 
@@ -37,4 +38,24 @@ export function answerOffSchema(call: WireCall, answer: SimulatedAnswer, luck: n
   // A tool's arguments stay JSON, as wrong as they are.
   const text = offSchema(schema, answer.text, answer.toolName === undefined ? luck : 1 / 3 + (luck * 2) / 3)
   return { ...answer, text, outputTokens: Math.max(1, countTokens(text)) }
+}
+
+/** One request of a batch. */
+export interface BatchItem {
+  readonly customId: string
+  readonly format: WireFormat
+  readonly call: WireCall
+}
+
+/** What a live call would have been answered, or `undefined` when the request fails; counted either way. */
+export function answerItem({ format, call }: BatchItem, fails: boolean, state: VendorState): object | undefined {
+  const bodyHash = hash("sha1", JSON.stringify(call.body))
+  if (fails) {
+    state.memory.countItem(bodyHash)
+    return undefined
+  }
+  const answer = answerTo(format, call, state)
+  state.memory.countItem(bodyHash, { input: call.inputTokens, output: answer.outputTokens })
+  const createdS = Math.floor(state.clock.wallNow() / 1000)
+  return format.body({ id: state.memory.nextId(""), createdS, call }, answer)
 }
