@@ -1,9 +1,8 @@
 import { nearest } from "@sluice/core/internal"
 import type { Condition } from "./condition.ts"
 import { countOf, formatCount } from "../display/quantities.ts"
-import { keyOf } from "./input-key.ts"
+import { type Input, keyOf } from "./input.ts"
 import { fieldOf, textOf } from "../question/prompt-template.ts"
-import type { Input } from "./input.ts"
 import { usageError } from "../usage-error.ts"
 
 /** Which of the inputs are taken: first by `only`, then by `where`, then without the first `skip`, then `sample` of them, then the first `limit`. */

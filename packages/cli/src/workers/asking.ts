@@ -1,11 +1,12 @@
 import type { Prices } from "@sluice/providers"
-import type { ModelAnswer, RawAnswer } from "../asking/answer.ts"
+import type { ModelAnswer } from "../asking/answer.ts"
 import type { ItemNotes } from "../run/items/item-notes.ts"
 import type { AnswerSchema } from "../question/answer-schema.ts"
 import type { BatchLine } from "../question/batch-line.ts"
 import type { ModelSettings, PromptMessage } from "../question/compile-question.ts"
 import type { RequestOptions } from "../model/request-options.ts"
 import type { RunLimits } from "../run/options/run-limits.ts"
+import type { WireFailure } from "./wire-failure.ts"
 
 /** How a worker asks: what the run's command said, but for the inputs. Goes through Redis, and holds no key. */
 export interface Asking {
@@ -33,19 +34,4 @@ export interface AskedReport {
   readonly answer?: ModelAnswer
   readonly failure?: WireFailure
   readonly notes: Pick<ItemNotes, "cost" | "errors" | "refusal" | "latencyMs" | "waitedMs">
-}
-
-/** As much of an error as decides what becomes of the item, and of the run. */
-export interface WireFailure {
-  readonly name: string
-  readonly message: string
-  readonly code?: string
-  readonly retryable?: boolean
-  readonly details?: Readonly<Record<string, unknown>>
-  readonly statusCode?: number
-  readonly responseHeaders?: Readonly<Record<string, string>>
-  readonly raw?: RawAnswer
-  /** Of an answer that is no result. */
-  readonly text?: string
-  readonly cause?: WireFailure
 }

@@ -1,7 +1,20 @@
 import { SluiceError, type SluiceErrorCode } from "@sluice/core"
-import { AnswerFailure } from "../asking/answer.ts"
-import type { RawAnswer } from "../asking/answer.ts"
-import type { WireFailure } from "./asking.ts"
+import { AnswerFailure, type RawAnswer } from "../asking/answer.ts"
+
+/** As much of an error as decides what becomes of the item, and of the run. */
+export interface WireFailure {
+  readonly name: string
+  readonly message: string
+  readonly code?: string
+  readonly retryable?: boolean
+  readonly details?: Readonly<Record<string, unknown>>
+  readonly statusCode?: number
+  readonly responseHeaders?: Readonly<Record<string, string>>
+  readonly raw?: RawAnswer
+  /** Of an answer that is no result. */
+  readonly text?: string
+  readonly cause?: WireFailure
+}
 
 /** Errors have causes that have causes; what is decided by lies not deeper. */
 const deepest = 5

@@ -6,7 +6,7 @@ import { openJournal } from "@sluice/journal"
 import { startVendor, type VendorServer } from "@sluice/lab"
 import { systemClock } from "@sluice/scheduler"
 import { expect, onTestFinished, test, vi } from "vitest"
-import { forgetDeadline, leftOf } from "../../src/lane/run-deadline.ts"
+import { forgetDeadline, leftOf } from "../../src/lane/deadline.ts"
 import { fastClock } from "../command/fast-clock.ts"
 import { type Ended, linesOf, sluice, temporaryFolder } from "../command/sluice.ts"
 

@@ -1,5 +1,5 @@
 import { SluiceError } from "@sluice/core"
-import { duplicateKey } from "../../input/input-key.ts"
+import { duplicateKey } from "../../input/input.ts"
 import { emptyInput } from "../../input/read-input.ts"
 import { untilAborted } from "../../input/until-aborted.ts"
 import { usageError } from "../../usage-error.ts"
