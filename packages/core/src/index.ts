@@ -37,7 +37,7 @@ export type {
   Refusal,
   Settlement,
 } from "./ports/ports.ts"
-export type { QuotaState } from "./ports/quota-state.ts"
+export type { QuotaState } from "./ports/event-sink.ts"
 export type { Runtime } from "./ports/runtime.ts"
 export type { Redrivable } from "./model/redrive.ts"
 export { runPlace } from "./model/run-place.ts"

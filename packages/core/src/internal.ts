@@ -51,7 +51,7 @@ export {
   policyChecks,
   retry,
 } from "./items/item-checks.ts"
-export { OneItem } from "./items/one-item.ts"
+export { OneItem } from "./items/run-one.ts"
 export { hashText } from "./hash-text.ts"
 export { InnerScope } from "./scope/inner-scope.ts"
 export { hideKeyShapes } from "./key-shapes.ts"

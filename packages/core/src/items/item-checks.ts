@@ -1,5 +1,5 @@
 import type { ItemPolicy } from "./item-policy.ts"
-import { OneItem } from "./one-item.ts"
+import { OneItem } from "./run-one.ts"
 import {
   abortSignal,
   anything,

@@ -1,8 +1,8 @@
 import type { ItemContext } from "../scope/context.ts"
-import type { AttemptEnd, ItemOptions, ItemWork } from "../ports/executor.ts"
-import { ItemError, keptErrors } from "./item-error.ts"
+import type { ItemOptions, ItemWork } from "../ports/executor.ts"
+import { ItemError } from "./item-error.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
-import { observedAttempt } from "./observed-attempt.ts"
+import { observedAttempt, reportAttempt } from "./observed-attempt.ts"
 import type { Outcome } from "../outcome.ts"
 import type { SettledRecord } from "../ports/ports.ts"
 import { recall } from "./recall.ts"
@@ -101,31 +101,6 @@ export function itemWork<Item, Result>(
       run.emit?.({ type: "item-end", index, status: "cancelled", attempts: 0, error, ...spanOf(scope) })
     },
   }
-}
-
-/** Tells of an attempt, and keeps its error for the one that the item may end with. */
-export function reportAttempt(event: AttemptEnd, scope: Work): void {
-  const { item, frame } = scope
-  const { run } = frame
-  const { index, attempt } = event
-  const failure = "error" in event ? { error: event.error } : {}
-  const { startedMs: startMs } = item
-  item.startedMs = undefined
-  run.emit?.({
-    type: "attempt-end",
-    node: scope.path,
-    index,
-    attempt,
-    ...(startMs !== undefined && { startMs }),
-    ...failure,
-    runId: run.runId,
-    spanId: run.spans++,
-    parentId: item.spanId,
-  })
-  if (!("error" in event)) return
-  const errors = (item.errors ??= [])
-  if (errors.length === keptErrors) errors.shift()
-  errors.push(event.error)
 }
 
 function reportEnd(scope: Work, outcome: Outcome<unknown>, replayed: boolean): void {

@@ -1,6 +1,4 @@
-import { createCollector } from "./collector.ts"
-import { deliver } from "./deliver.ts"
-import type { Delivery } from "./delivery.ts"
+import { createCollector, deliver, type Delivery } from "./delivery.ts"
 import { SluiceError } from "../errors.ts"
 import { failurePolicy } from "./failure-policy.ts"
 import { itemWork, type ItemTask } from "./item-work.ts"

@@ -1,7 +1,19 @@
 import { isPromiseLike } from "../maybe-promise.ts"
 import type { Executor, ItemWork, MapOptions } from "../ports/executor.ts"
-import { OneItem } from "./one-item.ts"
 import type { Outcome } from "../outcome.ts"
+
+/** A source of one item, by which an executor knows that it needs neither workers nor a window to give outcomes back in order. */
+export class OneItem<I> implements Iterable<I> {
+  readonly item: I
+
+  constructor(item: I) {
+    this.item = item
+  }
+
+  *[Symbol.iterator](): Generator<I, void, undefined> {
+    yield this.item
+  }
+}
 
 /** Runs one item to its outcome: a map of one. Rejects for a cancel, or when the executor cannot do what is asked. */
 export async function runOne<I, O>(

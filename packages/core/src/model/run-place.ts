@@ -1,7 +1,6 @@
 import { SluiceError } from "../errors.ts"
 import { placeChecks } from "../items/item-checks.ts"
-import { reportAttempt } from "../items/item-work.ts"
-import { observedAttempt } from "../items/observed-attempt.ts"
+import { observedAttempt, reportAttempt } from "../items/observed-attempt.ts"
 import { runOne } from "../items/run-one.ts"
 import { abortSignal, callable, checkOptions, fields, needed, type Shape } from "../options.ts"
 import type { Outcome } from "../outcome.ts"

@@ -1,6 +1,5 @@
 import type { BegunWork } from "./begun-work.ts"
 import type { SluiceEvent } from "./events.ts"
-import type { QuotaState } from "./quota-state.ts"
 
 /**
  * Receives every event, in order, synchronously. One that throws does not disturb the run. How a call waits, is sent and ends is told in
@@ -42,4 +41,24 @@ export function runWithin<R>(sink: EventSink | undefined, work: BegunWork, fn: (
     // Thrown by the sink, or by the work, which throws it again.
   }
   return once()
+}
+
+/** A quota at one moment, as plain data: no key, prompt or header is in it. */
+export interface QuotaState {
+  readonly quota: string
+  /** On the quota's clock, and what the wall clock (milliseconds since 1970) showed then. */
+  readonly atMs: number
+  readonly wallMs: number
+  readonly inFlight: number
+  readonly waiting: number
+  readonly gate: { readonly state: "open" | "closed" | "ramping" }
+  readonly limits: readonly {
+    readonly name: string
+    readonly dimension: string
+    readonly limit: number
+    /** What could be taken now; negative in debt. */
+    readonly level: number
+    /** Rates only. */
+    readonly windowMs?: number
+  }[]
 }
