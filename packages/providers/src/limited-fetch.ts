@@ -23,12 +23,11 @@ import { mayBeModelCall, recogniser } from "./call/recognise.ts"
 import { prices } from "./accounts/prices.ts"
 import { untimedFetch } from "./http/sending/untimed-fetch.ts"
 import { ownRequest } from "./call/own-request.ts"
-import { type FetchInput, urlOf } from "./http/request.ts"
+import { type FetchInput, isPlainRequest, urlOf } from "./http/request.ts"
 import { SendTurns } from "./call/send-turns.ts"
 import type { SlowAnswers } from "./call/slow-answers.ts"
 import { Closing } from "./call/closing.ts"
 import { Pause } from "./call/pause.ts"
-import { isPlainRequest } from "./http/sending/is-plain-request.ts"
 
 /** A `fetch` under quotas. */
 export interface LimitedFetch {

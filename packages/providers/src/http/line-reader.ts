@@ -1,3 +1,5 @@
+import type { SseEvent } from "./sse.ts"
+
 /**
  * Reads the lines out of a byte stream, chunk by chunk, whatever the chunk borders (also inside a character). Holds at most the
  * unfinished line; one of more than `longest` characters is left out.
@@ -37,3 +39,21 @@ export class LineReader {
     return lines
   }
 }
+
+// Characters. As of server-sent events.
+const longestEvent = 8_000_000
+
+/** A stream of JSON lines (Ollama's), each read as the data of an event. */
+export class LineEvents {
+  readonly #lines = new LineReader(longestEvent)
+
+  push(bytes: Uint8Array): SseEvent[] {
+    return this.#lines.push(bytes).map(asEvent)
+  }
+
+  end(): SseEvent[] {
+    return this.#lines.end().map(asEvent)
+  }
+}
+
+const asEvent = (data: string): SseEvent => ({ event: "message", data })

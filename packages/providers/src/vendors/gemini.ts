@@ -1,7 +1,7 @@
 import type { Cost, Feedback, LimitReading } from "@sluice/core"
 import { decodedSegment } from "./reading/decoded-segment.ts"
 import { errorText } from "./reading/error-text.ts"
-import { isSpendCap } from "./reading/spend-cap.ts"
+import { isSpendCap, wantsPlaces } from "./reading/refusal-words.ts"
 import { outputBeside } from "./reading/usage-total.ts"
 import { errorStatus, isError } from "./reading/error-status.ts"
 import { at, countAt, textAt } from "./reading/json-path.ts"
@@ -10,7 +10,6 @@ import { msUntilPacificMidnight } from "./reading/pacific-midnight.ts"
 import { toldDelay, vendorNow } from "./reading/retry-delay.ts"
 import type { VendorAnswer, Learned, ModelCall, RequestFacts, StreamFact, Usage, Vendor, Verdict } from "./vendor.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
-import { wantsPlaces } from "./reading/wants-places.ts"
 import { okVerdict, refusesAccount, verdictOn } from "../call/failure/verdict.ts"
 
 /**

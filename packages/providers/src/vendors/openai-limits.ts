@@ -5,7 +5,7 @@ import { errorOf, errorText, isGoogleError } from "./reading/error-text.ts"
 import { goDuration } from "./reading/go-duration.ts"
 import { countIn, countInHeader, textAt } from "./reading/json-path.ts"
 import { toldDelay } from "./reading/retry-delay.ts"
-import { wantsPlaces } from "./reading/wants-places.ts"
+import { wantsPlaces } from "./reading/refusal-words.ts"
 import type { VendorAnswer, Verdict } from "./vendor.ts"
 
 /** What a vendor's limits count, where that is not told. */

@@ -7,7 +7,7 @@ import { openaiFeedback, type OpenAILimits } from "./openai-limits.ts"
 import { decodedSegment } from "./reading/decoded-segment.ts"
 import { errorOf, errorText, isGoogleError } from "./reading/error-text.ts"
 import { at, countAt, textAt } from "./reading/json-path.ts"
-import { isSpendCap } from "./reading/spend-cap.ts"
+import { isSpendCap } from "./reading/refusal-words.ts"
 import { vendorMessage } from "./reading/vendor-message.ts"
 import type { VendorAnswer, Learned, ModelCall, RequestFacts, Usage, Vendor, Verdict } from "./vendor.ts"
 

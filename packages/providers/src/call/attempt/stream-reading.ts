@@ -1,5 +1,5 @@
 import type { contentTypeOf } from "../../http/content-type.ts"
-import { LineEvents } from "../../http/line-events.ts"
+import { LineEvents } from "../../http/line-reader.ts"
 import { SseReader, type SseEvent } from "../../http/sse.ts"
 import { emptyAnswer, errorInside } from "../../vendors/reading/empty-answer.ts"
 import { grownUsage } from "../../vendors/reading/usage-total.ts"

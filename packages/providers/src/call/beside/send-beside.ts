@@ -18,7 +18,7 @@ import { openaiCompatible } from "../../vendors/openai-compatible.ts"
 import { errorOf, errorText } from "../../vendors/reading/error-text.ts"
 import { textAt } from "../../vendors/reading/json-path.ts"
 import { toldDelay } from "../../vendors/reading/retry-delay.ts"
-import { isSpendCap } from "../../vendors/reading/spend-cap.ts"
+import { isSpendCap } from "../../vendors/reading/refusal-words.ts"
 
 /** An attempt's end that may be followed by another. */
 class BesideFailure extends Error {

@@ -1,7 +1,7 @@
 import { type FetchInput, urlOf } from "../request.ts"
 import { isRedirect } from "../response.ts"
 import type { followRedirects, Send } from "./follow-redirects.ts"
-import { refusedByFetch } from "./refused-by-fetch.ts"
+import { refusedByFetch } from "./refused-here.ts"
 
 export interface Sender {
   readonly fetch: typeof globalThis.fetch

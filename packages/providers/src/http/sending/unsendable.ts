@@ -1,5 +1,5 @@
 import { SluiceError } from "@sluice/core"
-import { isBuilt } from "./is-built.ts"
+import { isBuilt } from "./refused-here.ts"
 
 /**
  * What `fetch` would refuse and show whole, the key in it too: a user name or password in the address, a header that cannot be sent.

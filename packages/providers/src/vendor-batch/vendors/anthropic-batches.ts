@@ -1,5 +1,5 @@
 import { at, countAt, textAt } from "../../vendors/reading/json-path.ts"
-import { isSpendCap } from "../../vendors/reading/spend-cap.ts"
+import { isSpendCap } from "../../vendors/reading/refusal-words.ts"
 import { vendorMessage } from "../../vendors/reading/vendor-message.ts"
 import { anthropic } from "../../vendors/anthropic.ts"
 import { errorStatus } from "../../vendors/reading/error-status.ts"

@@ -1,6 +1,6 @@
 import { at, textAt } from "../../vendors/reading/json-path.ts"
 import { errorStatus, rpcCodeName } from "../../vendors/reading/error-status.ts"
-import { isSpendCap } from "../../vendors/reading/spend-cap.ts"
+import { isSpendCap } from "../../vendors/reading/refusal-words.ts"
 import { vendorMessage } from "../../vendors/reading/vendor-message.ts"
 import { gemini } from "../../vendors/gemini.ts"
 import { endingList } from "./listed.ts"

@@ -1,6 +1,6 @@
 import { checkOptions, text } from "@sluice/core/internal"
 import { at, countAt, textAt } from "../../vendors/reading/json-path.ts"
-import { isSpendCap } from "../../vendors/reading/spend-cap.ts"
+import { isSpendCap } from "../../vendors/reading/refusal-words.ts"
 import { vendorMessage } from "../../vendors/reading/vendor-message.ts"
 import { openai } from "../../vendors/openai.ts"
 import { jsonRows } from "./json-rows.ts"

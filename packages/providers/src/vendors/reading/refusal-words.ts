@@ -1,4 +1,16 @@
-const codes: ReadonlySet<string> = new Set([
+/**
+ * Whether a refusal's words say that too many calls run at once, and not that they come too fast.
+ *
+ * @example
+ * ```ts
+ * wantsPlaces("You have exceeded the maximum number of concurrent requests.") // => true
+ * ```
+ */
+export function wantsPlaces(words: string): boolean {
+  return /\bconcurren(t|cy)|\bsimultaneous|\bin parallel\b|\bparallel (calls|requests)\b/i.test(words)
+}
+
+const moneyCodes: ReadonlySet<string> = new Set([
   "insufficient_quota",
   "credit_balance_exhausted",
   "organization_spend_limit_exceeded",
@@ -13,7 +25,7 @@ const codes: ReadonlySet<string> = new Set([
   "budget_exceeded",
 ])
 
-const words =
+const moneyWords =
   /key limit exceeded|credit balance is too low|specified API usage limit|insufficient (?:credit|balance|fund|quota)|spend(?:ing)? (?:limit|cap)|billing (?:hard )?limit|out of credits|credits? (?:are |is |have been )?(?:depleted|exhausted)|prepay|budget (?:has been )?exceeded/i
 
 /**
@@ -21,5 +33,5 @@ const words =
  * those who send it under a status that means something else (Anthropic 400, OpenRouter 403, LiteLLM 400).
  */
 export function isSpendCap(code: string | undefined, message: string): boolean {
-  return (code !== undefined && codes.has(code)) || words.test(message.slice(0, 1_000))
+  return (code !== undefined && moneyCodes.has(code)) || moneyWords.test(message.slice(0, 1_000))
 }
