@@ -1,5 +1,9 @@
 import { SluiceError } from "./errors.ts"
-import { messageOf } from "./message-of.ts"
+
+/** What was thrown, in words: anything may be thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
 
 const deepest = 8
 

@@ -13,7 +13,7 @@ import {
 import type { Kit } from "../model/kit.ts"
 import type { Frame, RunState } from "./frame.ts"
 import { tellWarning } from "../ports/tell-warning.ts"
-import { messageOf } from "../message-of.ts"
+import { messageOf } from "../reason-of.ts"
 import type { Node } from "../model/node.ts"
 import type { Runtime } from "../ports/runtime.ts"
 import { checkShared } from "../model/shared-check.ts"
