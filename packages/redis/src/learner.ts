@@ -127,8 +127,6 @@ export class Learner {
     const changed = Object.entries(this.#numbers).filter(isNew)
     if (changed.length === 0) return
     ledger.retune(Object.fromEntries(changed), this.#clockMs, this.#clockMs)
-    // What was seen of the levels was seen under the old numbers.
-    this.#differences.forgetSeen()
   }
 
   /** A new ledger takes everything to be full: what is not in hand is taken from it. */
@@ -200,12 +198,12 @@ export class Learner {
     const { limits } = ledger.snapshot(nowMs)
     const corrections: Record<string, number> = {}
     const changed: Record<string, unknown>[] = []
-    const shared = new Map(listOf(answer.K).map(([id, sum, level]) => [id, { sum, level }]))
+    const shared = new Map(listOf(answer.K).map(([id, sum, version]) => [id, { sum, version }]))
     for (const limit of limits) {
       if (limit.windowMs === undefined) continue
       const id = idOf(limit)
       const there = shared.get(id)
-      const delta = there ? this.#known(this.#differences.agreed(id, there.sum) - there.sum, limit) : 0
+      const delta = there ? this.#known(this.#differences.agreed(id, there.sum, there.version) - there.sum, limit) : 0
       if (Math.abs(delta) > Math.max(0.25, limit.limit * 2e-4)) corrections[id] = delta
       const { name, dimension, windowMs, effective, burst, kind, level } = limit
       const facts = { lm: limit.limit, ef: effective, kd: kind, ...(kind === "bucket" && { bu: burst }) }

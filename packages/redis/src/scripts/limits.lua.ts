@@ -4,7 +4,7 @@ local min, max = math.min, math.max
 local now = tonumber(ARGV[2])
 if now == 0 then local t = redis.call('TIME'); now = t[1] * 1000 + t[2] / 1000 end
 -- A limit: id, nm name, d dimension (1 requests 2 tokens 3 input 4 output 5 dollars), w window, kd kind, lim per window, b burst,
--- k sum of corrections; what it holds: v level (bucket), x and u (sliding), u, nx and z reset (fixed), u and o open (total).
+-- k sum of corrections, n how often its numbers changed; what it holds: v level (bucket), x and u (sliding), u, nx and z reset (fixed), u and o open (total).
 -- Who may not is told of that by what it cannot hear.
 local function say(channel, words) redis.pcall('PUBLISH', channel, words) end
 local SLOTS = 120
@@ -97,6 +97,7 @@ end
 local retuned = false
 local function tune(l, now)
   retuned = true
+  l.n = (l.n or 0) + 1
   local base = l.ts or l.td or 1e15
   if l.lm and l.lm < base then base = l.lm end
   local before = l.lim

@@ -71,7 +71,7 @@ if m.s > r.s then
   if m.F then s.fa = { m.F[1], m.F[2] >= 0 and now + m.F[2] or -1, m.F[3], now } end
   if m.ev or m.al or isSkipped then
     local lv = {}
-    for i = 1, #L do lv[i] = { L[i].id, level(L[i]) + amount(L[i], s.op, 0), L[i].k } end
+    for i = 1, #L do lv[i] = { L[i].id, level(L[i]) + amount(L[i], s.op, 0), L[i].k, L[i].n } end
     redis.call('XADD', HEARD, 'MAXLEN', '~', 1024, '*', 'e', cjson.encode({ t = now, p = m.p, l = lv, al = (m.al or isSkipped) and 1 or nil }), 'v', m.ev or '[]')
     redis.call('PEXPIRE', HEARD, 2 * DAY)
   end
@@ -275,7 +275,7 @@ if m.le == 1 and not m.bye then
     for i, e in ipairs(entries) do list[i] = { e[1], e[2][2], e[2][4] } end
     out.E = list
     local K = {}
-    for i = 1, #L do K[i] = { L[i].id, L[i].k, level(L[i]) + amount(L[i], s.op, 0) } end
+    for i = 1, #L do K[i] = { L[i].id, L[i].k, L[i].n } end
     out.K = K
     out.M = redis.call('HGET', KEYS[1], 'memory') or nil
   end

@@ -139,7 +139,7 @@ export interface TurnAnswer {
   readonly F?: readonly [string, number, string, number]
   readonly learn?: 1
   readonly elected?: 1
-  /** For the learner: entries (id, head, events), and each limit's id, sum of corrections, and level as the vendor sees it. */
+  /** For the learner: entries (id, head, events), and each limit's id, sum of corrections, and how often its numbers changed. */
   readonly E?: readonly (readonly [string, string, string?])[]
   readonly K?: readonly (readonly [string, number, number])[]
   readonly M?: string

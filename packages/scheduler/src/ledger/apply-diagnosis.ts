@@ -173,7 +173,8 @@ function guess(
     // What ran over of a fast limit, while something else held calls back, nobody has measured: it is looked for upwards.
     if (isFast) limit.rate.search(nowMs, perMs / 8, perMs * 8, tuned.fastCalls * callMs)
     else limit.rate.refused(nowMs, perMs * tuned.margin)
-    limit.depth.refused(nowMs, isFast ? amount : Math.max(1, limit.fullPerMs(nowMs) * 1_000))
+    // Of a fast one a tenth of a second's worth: what starts a little late would use less of a depth of one call.
+    limit.depth.refused(nowMs, Math.max(amount, perMs * (isFast ? 100 : 1_000)))
     limit.take(nowMs, limit.depthAt(nowMs))
   }
   limit.span.begin(nowMs, retryAfterMs)
