@@ -9,7 +9,7 @@ const vueFromHere: Plugin = {
   name: "vue-from-here",
   enforce: "pre",
   resolveId(id, importer, options) {
-    if (!/^vue(\/server-renderer)?$/.test(id) || importer?.includes("/docs/")) return null
+    if (!/^vue(\/server-renderer)?$/.test(id) || importer?.includes("/docs/.vitepress/")) return null
     return this.resolve(id, import.meta.filename, { ...options, skipSelf: true })
   },
 }

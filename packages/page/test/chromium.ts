@@ -1,6 +1,6 @@
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core"
 import { onTestFinished } from "vitest"
-import { findBrowser } from "../../../docs/browser.ts"
+import { findBrowser } from "../../../scripts/testing/browser.ts"
 
 const executablePath = findBrowser()
 

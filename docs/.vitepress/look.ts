@@ -9,12 +9,12 @@ import type { AddressInfo } from "node:net"
 import path from "node:path"
 import { parseArgs } from "node:util"
 import { chromium, type Page } from "playwright-core"
-import { findBrowser } from "./browser.ts"
+import { findBrowser } from "../../scripts/testing/browser.ts"
 
 const { values } = parseArgs({
   options: { shots: { type: "string" }, only: { type: "string", default: "" }, required: { type: "boolean" } },
 })
-const dist = path.join(import.meta.dirname, ".vitepress/dist")
+const dist = path.join(import.meta.dirname, "dist")
 const executablePath = findBrowser()
 const narrow = 420
 
