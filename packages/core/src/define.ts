@@ -8,7 +8,7 @@ import {
   type Source,
 } from "./model/batch.ts"
 import { type BatchFlowNode, type BatchFlowOptions, createBatchFlow } from "./model/batch-flow.ts"
-import type { Params } from "./scope/params.ts"
+import type { Params } from "./scope/context.ts"
 import type { Kit } from "./model/kit.ts"
 import { createFlow, type FlowAction, type FlowNodes, type FlowOptions } from "./model/flow.ts"
 import type { ActionsOf, NextAction, Needs, Node, ParamsOfAll } from "./model/node.ts"

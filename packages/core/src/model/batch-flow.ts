@@ -1,5 +1,4 @@
-import type { NodeContext } from "../scope/context.ts"
-import type { Params } from "../scope/params.ts"
+import type { NodeContext, Params } from "../scope/context.ts"
 import type { Work } from "../scope/work.ts"
 import type { ItemOf, Settled, Source } from "./batch.ts"
 import { checkNode, concurrency, nodeName, onError, order } from "../items/item-checks.ts"
@@ -7,7 +6,7 @@ import { callable, having, invalidOption, needed, type Shape } from "../options.
 import { createNode } from "./create-node.ts"
 import type { Kit } from "./kit.ts"
 import { type Delivery, deliveryJSON } from "../items/delivery.ts"
-import type { Frame } from "../run/frame.ts"
+import { type Frame, innerRecord } from "../run/frame.ts"
 import { innerFrame } from "../run/inner-frame.ts"
 import type { ItemTask } from "../items/item-work.ts"
 import { isPromiseLike, type MaybePromise } from "../maybe-promise.ts"
@@ -17,7 +16,6 @@ import type { OnError } from "../ports/executor.ts"
 import { type Kept, redrivable, type Redrivable } from "./redrive.ts"
 import { type ItemSource, runItems } from "../items/run-items.ts"
 import { visitNode } from "../run/visit-node.ts"
-import { innerRecord } from "../run/visits.ts"
 
 /** What each run of a sub-flow must be given: what it needs, without what the params around may bring, but one of these at least. */
 export type ParamsGiven<Sub, P> = [keyof ParamsOf<Sub>] extends [never] ? object : Given<ParamsOf<Sub>, Around<P>>

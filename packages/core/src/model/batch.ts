@@ -15,7 +15,7 @@ import type { Outcome } from "../outcome.ts"
 import type { OnError } from "../ports/executor.ts"
 import { type Kept, redrivable, type Redrivable } from "./redrive.ts"
 import { type ItemSource, runItems } from "../items/run-items.ts"
-import { countVisit } from "../run/visits.ts"
+import { countVisit } from "../run/frame.ts"
 
 /** The items that `prep` returns: nothing means none. Pulled one by one, never drained up front. */
 export type Source<Item> = Iterable<Item> | AsyncIterable<Item> | null | undefined | void

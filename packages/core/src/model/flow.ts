@@ -8,7 +8,7 @@ import { type ActionsOf, type NextAction, enter, inside, type Node, type NodeJSO
 import { innerFrame } from "../run/inner-frame.ts"
 import { createNode } from "./create-node.ts"
 import type { Kit } from "./kit.ts"
-import { innerRecord } from "../run/visits.ts"
+import { innerRecord } from "../run/frame.ts"
 import { walk } from "../run/walk.ts"
 
 /** The nodes of a flow, by the keys that `start` and `edges` speak of. */

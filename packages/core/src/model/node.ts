@@ -1,6 +1,6 @@
 import type { Work } from "../scope/work.ts"
 import type { RunOptions } from "../run/run-options.ts"
-import type { Params } from "../scope/params.ts"
+import type { Params } from "../scope/context.ts"
 
 /** What `post` may return: an action, or nothing, which means `"default"`. */
 export type NextAction = string | void | undefined

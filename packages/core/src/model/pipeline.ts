@@ -14,7 +14,7 @@ import type { Outcome } from "../outcome.ts"
 import { type Collector, createCollector, deliver } from "../items/delivery.ts"
 import { itemWork } from "../items/item-work.ts"
 import { checkSource, type ItemSource, stopping } from "../items/run-items.ts"
-import { innerRecord } from "../run/visits.ts"
+import { innerRecord } from "../run/frame.ts"
 
 type AnyStage<Shared> = BatchNode<Shared, string>
 type InputOf<B> = B extends { readonly [stage]: Stage<never, infer Item, unknown> } ? Item : never

@@ -13,7 +13,7 @@ import { type NextAction, enter, type Node, type NodeJSON } from "./node.ts"
 import { itemOptions, type ItemPolicy, policyJSON } from "../items/item-policy.ts"
 import { observedAttempt, reportAttempt, watchedAttempt } from "../items/observed-attempt.ts"
 import { recall } from "../items/recall.ts"
-import { countVisit } from "../run/visits.ts"
+import { countVisit } from "../run/frame.ts"
 
 export interface StepOptions<
   Shared,

@@ -1,4 +1,4 @@
-import type { Params } from "../scope/params.ts"
+import type { Params } from "../scope/context.ts"
 import type { SluiceEvent } from "../ports/events.ts"
 import type { MaybePromise } from "../maybe-promise.ts"
 import type { EventSink } from "../ports/event-sink.ts"
@@ -55,4 +55,18 @@ export function nodePath(frame: Frame, node: string): string {
 
 export function recordPath(frame: Frame, node: string): string {
   return frame.record === "" ? node : `${frame.record}/${node}`
+}
+
+/** How often `node` ran before in this run of its flow, and one more from now on. */
+export function countVisit(frame: Frame, node: string): number {
+  const before = frame.visits?.get(node) ?? 0
+  frame.visits?.set(node, before + 1)
+  return before
+}
+
+/** The record path inside `node`: later visits get a path of their own, so that loops around a flow do not mix. */
+export function innerRecord(frame: Frame, node: string): string {
+  if (!frame.visits) return ""
+  const visit = countVisit(frame, node)
+  return recordPath(frame, node) + (visit === 0 ? "" : `#${visit}`)
 }

@@ -1,8 +1,8 @@
-import type { Params } from "../scope/params.ts"
+import type { Params } from "../scope/context.ts"
 import type { Work } from "../scope/work.ts"
 import type { Frame } from "./frame.ts"
 
-/** The frame of what runs inside a node. `record`: see `visits.ts`. */
+/** The frame of what runs inside a node. `record`: see `innerRecord`. */
 export function innerFrame(work: Work, record: string, params: Params = work.params): Frame {
   const { frame } = work
   const inner: Frame = {

@@ -1,7 +1,7 @@
 import type { EventSink } from "../ports/event-sink.ts"
 import type { Executor } from "../ports/executor.ts"
 import type { Journal } from "../ports/ports.ts"
-import type { Params } from "../scope/params.ts"
+import type { Params } from "../scope/context.ts"
 
 /** How one run is run. */
 export interface RunOptions {

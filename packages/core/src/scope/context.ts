@@ -1,5 +1,7 @@
 import type { Cost } from "../cost.ts"
-import type { Params } from "./params.ts"
+
+/** What identifies one run of a sub-flow, e.g. `{ filename: "a.md" }`. Merged parent-first, frozen. */
+export type Params = Readonly<Record<string, unknown>>
 
 /** What `prep` and `post` get beside their values. */
 export interface NodeContext<P = Params> {
