@@ -51,6 +51,15 @@ describe.skipIf(program === undefined)("a Redis that is there and says no", () =
     expect(warnings.slice(1)).toEqual([expect.stringMatching(/^store-back/)])
   }, 20_000)
 
+  test("its user may run scripts that may not write, which Redis 7.0 says in other words: told with the rights that it needs", async () => {
+    const { quota, warnings } = await share("wait", ...rights, "-hset")
+    const first = call(quota)
+    await until(() => warnings.length > 0)
+    expect(warnings).toEqual([expect.stringMatching(/^store-lost .*needs these rights \(.*scale-out.md/)])
+    await allow(...rights)
+    await first
+  }, 20_000)
+
   test("fail: calls are rejected at once, with its words", async () => {
     const { quota } = await share("fail", "~other:*", "&*", "+@all")
     const error: unknown = await call(quota).catch((reason: unknown) => reason)

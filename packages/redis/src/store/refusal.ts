@@ -6,7 +6,7 @@ const passing = ["OOM", "READONLY", "MISCONF", "NOREPLICAS", "max number of clie
 /** What is to be done about what Redis said, where it is there and says no: that stays so until somebody changes something. */
 export function refusalOf(said: string | undefined): string | undefined {
   if (said === undefined || passing.some((word) => said.includes(word))) return undefined
-  if (said.includes("NOPERM") || said.includes("ACL failure"))
+  if (/NOPERM|ACL failure|The user executing the script can.t/.test(said))
     return `Its user of Redis needs these rights (docs/scale-out.md, Security): ${rights}`
   if (said.includes("WRONGPASS") || said.includes("NOAUTH"))
     return "Tell this process the user and password that Redis knows by now"
