@@ -79,7 +79,7 @@ export class LiveQuota implements Quota {
   }
 
   tryAdmit(cost: Cost = oneRequest, options?: AdmitOptions): Permit | undefined {
-    const wrong = wrongCost(this.name, "cost", cost)
+    const wrong = cost === oneRequest ? undefined : wrongCost(this.name, "cost", cost)
     if (wrong) throw wrong
     if ((this.#queue.size > 0 && sends(cost)) || this.#ended.error() || options?.signal?.aborted) return undefined
     const nowMs = this.#clock.now()
@@ -88,7 +88,7 @@ export class LiveQuota implements Quota {
   }
 
   admit(cost: Cost = oneRequest, options?: AdmitOptions): Promise<Permit> {
-    const wrong = wrongCost(this.name, "cost", cost)
+    const wrong = cost === oneRequest ? undefined : wrongCost(this.name, "cost", cost)
     if (wrong) return Promise.reject(wrong)
     const scope = currentScope()
     const signal = options?.signal ?? scope?.signal
@@ -261,7 +261,7 @@ export class LiveQuota implements Quota {
 
   #grant(nowMs: number, sinceMs: number, permit: LivePermit, tenant: string | undefined, told?: ToldWait): Permit {
     const { cost, scope } = permit
-    permit.taken = this.#ledger.take(nowMs, permit, this.#queue.size)
+    permit.took(this.#ledger.take(nowMs, permit, this.#queue.size))
     if (tenant !== undefined && this.#queue.size > 0) this.#queue.charge(tenant, this.#ledger.weighMs(cost))
     this.#held.add(permit)
     if (scope) countInScope(scope, "holding", 1)

@@ -8,7 +8,7 @@ interface Issuer {
   settled(permit: LivePermit, end: Settlement): void
 }
 
-const nothing: Taken = Object.freeze({ inFlight: 0, anchors: [] })
+const none: readonly number[] = Object.freeze([])
 
 /** A permit: first what its call asks for, then, once that is taken, one of those that its quota has in its list. */
 export class LivePermit implements Permit, SentCall {
@@ -20,7 +20,9 @@ export class LivePermit implements Permit, SentCall {
   /** Its neighbours among those that are held. */
   previous: LivePermit | undefined = undefined
   next: LivePermit | undefined = undefined
-  taken: Taken = nothing
+  inFlight = 0
+  anchors: readonly number[] = none
+  openedAfterMs: number | undefined = undefined
   #issuer: Issuer | undefined
 
   constructor(
@@ -39,16 +41,11 @@ export class LivePermit implements Permit, SentCall {
     this.admittedMs = admittedMs
   }
 
-  get inFlight(): number {
-    return this.taken.inFlight
-  }
-
-  get anchors(): readonly number[] {
-    return this.taken.anchors
-  }
-
-  get openedAfterMs(): number | undefined {
-    return this.taken.openedAfterMs
+  /** What its ledger remembers of it. */
+  took({ inFlight, anchors, openedAfterMs }: Taken): void {
+    this.inFlight = inFlight
+    this.anchors = anchors
+    this.openedAfterMs = openedAfterMs
   }
 
   settle(end: Settlement): void {
