@@ -19,6 +19,8 @@ const mostEntries = 256
 /** Until what a learner before this one had found is put to the test again. */
 const doubtMs = 600_000
 const dayMs = 86_400_000
+/** What was started alone is not heard of here. After this little, what ran over until then is not the vendor's rate, as nobody asked for it. */
+const barely: Cost = { requests: 1e-6, inputTokens: 1e-6, outputTokens: 1e-6 }
 
 /** What comes with each entry of what all heard. */
 interface Head {
@@ -88,6 +90,7 @@ export class Learner {
       const isFirst = this.#ledger === undefined
       const ledger = (this.#ledger ??= this.#begin(t - Math.max(0, ...heard.map(([, , ageMs]) => ageMs)), kept))
       if (gone !== undefined) this.#buryCallsOf(gone, ledger)
+      if (al) charge(ledger, (this.#clockMs = Math.max(this.#clockMs, t)), barely)
       this.#replay(ledger, p ?? "", t, heard)
       const levels = listOf(l)
       if (isFirst || al) this.#level(ledger, t, levels)
@@ -142,9 +145,7 @@ export class Learner {
     const of = (d: number): number => missing[d]?.amount ?? 0
     if (of(1) + of(2) + of(3) + of(4) === 0) return
     const tokens = { inputTokens: Math.max(of(3), of(2) - of(4)), outputTokens: of(4) }
-    const ask = { cost: { requests: of(1), ...tokens }, place: false }
-    const taken = ledger.take(atMs, ask, 0)
-    ledger.settle(atMs, { ...ask, ...taken, admittedMs: atMs }, { outcome: "ignored" })
+    charge(ledger, atMs, { requests: of(1), ...tokens })
   }
 
   /** What users told, as all of them together: the lowest counts. */
@@ -270,6 +271,11 @@ export class Learner {
       ledger.retune(this.#numbers, nowMs, nowMs)
     }
   }
+}
+
+function charge(ledger: LocalLedger, atMs: number, cost: Cost): void {
+  const ask = { cost, place: false }
+  ledger.settle(atMs, { ...ask, ...ledger.take(atMs, ask, 0), admittedMs: atMs }, { outcome: "ignored" })
 }
 
 /** What is of the vendor, and no matter of the queue or of one process. */

@@ -56,6 +56,26 @@ describe.skipIf(!server)("a server that is gone for a while, in virtual time", (
       expect(tookMs - ((1_000 - 40) / rate) * 1_000).toBeLessThanOrEqual(leaseMs + 16_000 + 1_500)
     }, 120_000)
 
+  test("back with its data after 10 s: a refusal then does not measure a rate from what was started alone, of which nobody heard", async () => {
+    const { ends, refused, tookMs } = await virtualFleet({
+      store,
+      processes: 3,
+      calls: 400,
+      told: { requestsPerMinute: { limit: 60 * rate, kind: "bucket", burst: 5 } },
+      vendor: {
+        limits: { requests: { limit: 60 * rate, burst: 5 } },
+        latency: { ...latency, baseMs: 100 },
+        headers: "none",
+      },
+      seed: 4,
+      goneMs: [6_000, 16_548],
+      keepsData: true,
+    })
+    expect([ends, refused]).toEqual([{ answered: 1_200 }, 1])
+    // A lease, and as long again to be sure. 19 s when 8 calls a second were taken for the rate.
+    expect(tookMs - ((1_200 - 5) / rate) * 1_000).toBeLessThanOrEqual(2 * leaseMs)
+  }, 120_000)
+
   test("who is alone and refused pauses: a vendor that gives less from then on is not stormed", async () => {
     const { ends, refused } = await virtualFleet({
       store,
