@@ -1,13 +1,13 @@
 import type { Clock, Cost } from "@sluice/core"
 import { type LimitSnapshot, LocalLedger, type QuotaLimits, type QuotaOptions, type SentCall } from "@sluice/scheduler"
-import { amountIn, amountsOf } from "./wire/amounts.ts"
+import { amountIn, amountsOf, costOf } from "./wire/amounts.ts"
 import { idOf, LevelDifferences, type SharedLevels } from "./level-differences.ts"
 import type { HeardTurn } from "./outbox.ts"
 import type { QuotaKeys } from "./store/quota-keys.ts"
 import { tellLua } from "./scripts/tell.lua.ts"
 import { script, type Store } from "./store/store.ts"
 import { dimensions } from "./wire/told-limits.ts"
-import { type Amounts, type TurnAnswer, type KeptLimit, listOf } from "./wire/turn.ts"
+import { type KeptLimit, listOf, type TurnAnswer } from "./wire/turn.ts"
 
 const tellScript = script(tellLua)
 /** While others have something to report, it is read so often. */
@@ -292,13 +292,4 @@ function ofVendor({
 function isAsKept({ lim, b, kd }: KeptLimit, { effective = 0, burst = 0, kind }: LimitSnapshot): boolean {
   const isClose = (a: number, c: number): boolean => Math.abs(a - c) <= 1e-3 * Math.abs(c)
   return isClose(lim, effective) && kd === kind && (kind !== "bucket" || isClose(b ?? 0, burst))
-}
-
-function costOf(amounts: Amounts): Cost {
-  return {
-    requests: amounts[0],
-    inputTokens: amountIn(3, amounts),
-    outputTokens: amountIn(4, amounts),
-    usd: amounts[3],
-  }
 }

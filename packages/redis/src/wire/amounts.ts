@@ -7,6 +7,11 @@ export function amountsOf({ requests = 1, inputTokens = 0, outputTokens = 0, usd
   return [requests, inputTokens, outputTokens, usd]
 }
 
+/** The cost whose amounts they are. */
+export function costOf([requests, inputTokens, outputTokens, usd]: Amounts): Cost {
+  return { requests, inputTokens, outputTokens, usd }
+}
+
 /** How much of dimension `d` that is. */
 export function amountIn(d: number, [requests, input, output, usd]: Amounts): number {
   if (d === 1) return requests
