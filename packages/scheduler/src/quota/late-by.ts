@@ -17,7 +17,8 @@ export function lateBy(
 ): SluiceError | undefined {
   if (maxWaitMs === undefined) return undefined
   const block = ledger.block(nowMs, waiter)
-  if (block && Number.isFinite(block.ms) && block.ms > maxWaitMs)
+  // What is kept for others shrinks by itself as they stay away: that is no least time.
+  if (block && !block.isKept && block.ms > maxWaitMs && block.ms < Infinity)
     return errors.deadline(quota, block.by, block.ms, maxWaitMs)
   // Who comes back has a place of its own among those who wait.
   const isNew = waiter.sinceMs === waiter.enqueuedMs

@@ -57,6 +57,22 @@ describe("a call that cannot be admitted in its time is refused as it comes", ()
     await clock.run(quota.close())
   })
 
+  it("not for room that is kept for higher priority, which shrinks as nobody of it comes", async () => {
+    const told = { requestsPerMinute: { limit: 26, kind: "fixed", resetAt: 60_000 }, tokensPerMinute: 600 } as const
+    const call = (priority: number, atMs = 0, maxWaitMs: number | null = null): Drawn => ({
+      atMs,
+      input: 1,
+      maxWaitMs,
+      tenant: "a",
+      priority,
+    })
+    const first = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1].map((priority) => call(priority))
+    const waited: number[] = []
+    const calls = [...first, call(0, 6_298, 7_892), call(1), call(0, 6_298), call(1, 161)]
+    await play(told, calls, ignore, (index, waitedMs) => (waited[index] = waitedMs))
+    expect(waited[16]).toBeCloseTo(7_000, -1)
+  })
+
   it("never one that would have had its turn in time", async () => {
     const rate = fc.record({
       limit: fc.integer({ min: 6, max: 120 }),
