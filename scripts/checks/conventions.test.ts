@@ -28,6 +28,14 @@ describe("files", () => {
     expect([...sources, ...scripts].filter((file) => lines(file) > ceiling(file))).toEqual([])
   })
 
+  // Crumbs are looked for all over the place, heaps are not read.
+  test("of src have 60 to 110 lines in the median", () => {
+    const sizes = sources.map(lines).toSorted((a, b) => a - b)
+    const median = sizes[Math.floor(sizes.length / 2)]
+    expect(median).toBeGreaterThanOrEqual(60)
+    expect(median).toBeLessThanOrEqual(110)
+  })
+
   test("stand in folders of 15 at most", () => {
     const files = globSync(["packages/*/{src,client,test,bench}/**", "{scripts,examples}/**"], {
       cwd: root,
