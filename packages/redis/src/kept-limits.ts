@@ -116,3 +116,17 @@ export class KeptLimits {
 function largest({ td, lm }: KeptLimit): number {
   return td === undefined ? Infinity : Math.min(td, lm ?? Infinity) * (1 + 1e-9)
 }
+
+/** Whether what is believed of it here is what is kept there. */
+export function isAsKept({ lim, b, kd, e = 0 }: KeptLimit, limit: LimitSnapshot): boolean {
+  const { effective = 0, burst = 0, kind } = limit
+  const isClose = (a: number, c: number): boolean => Math.abs(a - c) <= 1e-3 * Math.abs(c)
+  return (
+    isClose(lim, effective) && kd === kind && e === spacingOf(limit) && (kind !== "bucket" || isClose(b ?? 0, burst))
+  )
+}
+
+/** In whole milliseconds: while it fades it is not told at each moment. */
+export function spacingOf({ kind, earlyMs = 0 }: LimitSnapshot): number {
+  return kind === "bucket" ? Math.round(earlyMs) : 0
+}

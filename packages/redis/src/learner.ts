@@ -1,6 +1,7 @@
 import type { Clock, Cost } from "@sluice/core"
 import { type LimitSnapshot, LocalLedger, type QuotaLimits, type QuotaOptions, type SentCall } from "@sluice/scheduler"
 import { amountIn, amountsOf, costOf } from "./wire/amounts.ts"
+import { isAsKept, spacingOf } from "./kept-limits.ts"
 import { idOf, LevelDifferences, type SharedLevels } from "./level-differences.ts"
 import type { HeardTurn } from "./outbox.ts"
 import type { QuotaKeys } from "./store/quota-keys.ts"
@@ -207,7 +208,14 @@ export class Learner {
       const delta = there ? this.#known(this.#differences.agreed(id, there.sum, there.version) - there.sum, limit) : 0
       if (Math.abs(delta) > Math.max(0.25, limit.limit * 2e-4)) corrections[id] = delta
       const { name, dimension, windowMs, effective, burst, kind, level } = limit
-      const facts = { lm: limit.limit, ef: effective, kd: kind, ...(kind === "bucket" && { bu: burst }) }
+      const e = spacingOf(limit)
+      const facts = {
+        lm: limit.limit,
+        ef: effective,
+        kd: kind,
+        ...(kind === "bucket" && { bu: burst }),
+        ...(e && { e }),
+      }
       const known = kept.find((each) => each.id === id)
       if (known && isAsKept(known, limit) && this.#told.has(id)) continue
       const text = JSON.stringify(facts)
@@ -287,9 +295,4 @@ function ofVendor({
   ...options
 }: QuotaOptions): QuotaOptions {
   return options
-}
-
-function isAsKept({ lim, b, kd }: KeptLimit, { effective = 0, burst = 0, kind }: LimitSnapshot): boolean {
-  const isClose = (a: number, c: number): boolean => Math.abs(a - c) <= 1e-3 * Math.abs(c)
-  return isClose(lim, effective) && kd === kind && (kind !== "bucket" || isClose(b ?? 0, burst))
 }

@@ -4,7 +4,7 @@ local min, max = math.min, math.max
 local now = tonumber(ARGV[2])
 if now == 0 then local t = redis.call('TIME'); now = t[1] * 1000 + t[2] / 1000 end
 -- A limit: id, nm name, d dimension (1 requests 2 tokens 3 input 4 output 5 dollars), w window, kd kind, lim per window, b burst,
--- k sum of corrections, n how often its numbers changed; what it holds: v level (bucket), x and u (sliding), u, nx and z reset (fixed), u and o open (total).
+-- k sum of corrections, n how often its numbers changed, e by how many ms calls are kept further apart than it asks; what it holds: v level (bucket), x and u (sliding), u, nx and z reset (fixed), u and o open (total).
 -- Who may not is told of that by what it cannot hear.
 local function say(channel, words) redis.pcall('PUBLISH', channel, words) end
 local SLOTS = 120
@@ -26,8 +26,10 @@ local function count(l, t, a)
   end
   table.insert(x, 1, { at, a })
 end
+-- Where calls arrive closer together than they left, a bucket is waited for a little longer than until it holds enough.
+local function spare(l) return l.kd == 'bucket' and l.e and l.e * l.lim / l.w or 0 end
 local function advance(l, now, dt, f)
-  if l.kd == 'bucket' then l.v = min(l.b, l.v + dt * f * l.lim / l.w)
+  if l.kd == 'bucket' then l.v = min(l.b + spare(l), l.v + dt * f * l.lim / l.w)
   elseif l.kd == 'sliding' then
     local x, gone = l.x, 0
     while x[gone + 1] and x[gone + 1][1] <= now do gone = gone + 1; l.u = l.u - x[gone][2] end
@@ -37,12 +39,12 @@ local function advance(l, now, dt, f)
     l.z = l.z + n * l.w; l.u = n == 1 and l.nx or 0; l.nx = 0
   end
 end
-local function level(l) if l.kd == 'bucket' then return l.v end; return l.lim - l.u end
+local function level(l) if l.kd == 'bucket' then return min(l.b, l.v) end; return l.lim - l.u end
 -- When so much fits, or nil where time alone does not help. f: the share of the rate that is ours.
 local function earliest(l, a, now, f, extra)
   if a <= 0 then return now end
   if l.kd == 'bucket' then
-    local missing = min(a, l.b) - l.v - extra
+    local missing = min(a, l.b) + spare(l) - l.v - extra
     if missing <= 1e-6 then return now end
     return now + missing * l.w / (l.lim * f)
   end
@@ -62,8 +64,11 @@ local function earliest(l, a, now, f, extra)
   end
   return now + l.w
 end
-local function take(l, a, t)
-  if l.kd == 'bucket' then l.v = l.v - a
+local function take(l, a, t, f)
+  if l.kd == 'bucket' then
+    -- What it was waited for beyond that is nobody's.
+    if l.e then l.v = l.v - max(0, min(l.b + spare(l), l.v + (t - now) * f * l.lim / l.w) - l.b) end
+    l.v = l.v - a
   elseif l.kd == 'sliding' then if a ~= 0 then count(l, t, a) end
   elseif l.kd == 'fixed' then if t >= l.z then l.nx = l.nx + a else l.u = l.u + a end
   else l.u = l.u + a; l.o = l.o + a end
@@ -71,7 +76,7 @@ end
 -- What was taken at from and not used, or, negative, used beyond it.
 local function give(l, a, from, now)
   if a == 0 then return end
-  if l.kd == 'bucket' then l.v = min(l.b, l.v + a)
+  if l.kd == 'bucket' then l.v = a > 0 and max(l.v, min(l.b, l.v + a)) or l.v + a
   elseif l.kd == 'sliding' then
     local at = slot(l, from)
     if at <= now then return end
@@ -82,7 +87,7 @@ local function give(l, a, from, now)
 end
 -- The level is d higher than was thought.
 local function correct(l, d, now)
-  if l.kd == 'bucket' then local v = min(l.b, l.v + d); d = v - l.v; l.v = v
+  if l.kd == 'bucket' then local v = d > 0 and max(l.v, min(l.b, l.v + d)) or l.v + d; d = v - l.v; l.v = v
   elseif l.kd == 'sliding' then
     if d < 0 then count(l, now, -d)
     else

@@ -28,7 +28,7 @@ forward(s)
 if s.la[1] then
   local rest = {}
   for _, x in ipairs(s.la) do
-    if x[1] > now then rest[#rest + 1] = x else for i = 1, #L do if L[i].id == x[2] then take(L[i], x[3], now) end end end
+    if x[1] > now then rest[#rest + 1] = x else for i = 1, #L do if L[i].id == x[2] then take(L[i], x[3], now, s.f) end end end
   end
   s.la = rest
 end
@@ -124,7 +124,7 @@ if retell then
     local l = L[i]
     local x = told[l.id]
     if x then
-      if x.limit ~= l.td or x.kind ~= l.tk or x.burst ~= l.tb then changed = true; l.td = x.limit; l.tk = x.kind; l.tb = x.burst; l.nm = x.nm; l.lm = nil; l.ef = nil; l.bu = nil; tune(l, now) end
+      if x.limit ~= l.td or x.kind ~= l.tk or x.burst ~= l.tb then changed = true; l.td = x.limit; l.tk = x.kind; l.tb = x.burst; l.nm = x.nm; l.lm = nil; l.ef = nil; l.bu = nil; l.e = nil; tune(l, now) end
       told[l.id] = nil
     end
   end

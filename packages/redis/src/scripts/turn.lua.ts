@@ -71,7 +71,13 @@ if m.s > r.s then
   if m.F then s.fa = { m.F[1], m.F[2] >= 0 and now + m.F[2] or -1, m.F[3], now } end
   if m.ev or m.al or isSkipped then
     local lv = {}
-    for i = 1, #L do lv[i] = { L[i].id, level(L[i]) + amount(L[i], s.op, 0), L[i].k, L[i].n } end
+    for i = 1, #L do
+      local l = L[i]
+      -- With what is taken and not started, each such call a little apart.
+      local apart = spare(l)
+      local held = (apart > 0 and l.v or level(l)) + amount(l, s.op, 0) + s.op[1] * apart
+      lv[i] = { l.id, apart > 0 and min(l.b, held) or held, l.k, l.n }
+    end
     redis.call('XADD', HEARD, 'MAXLEN', '~', 1024, '*', 'e', cjson.encode({ t = now, p = m.p, l = lv, al = (m.al or isSkipped) and 1 or nil }), 'v', m.ev or '[]')
     redis.call('PEXPIRE', HEARD, 2 * DAY)
   end
@@ -198,7 +204,7 @@ for from = 0, #W - 1, 6 do
     local l, a = L[i], needs[i]
     if a > 0 then
       if t - now > 2000 and l.kd == 'bucket' and at[i] < t - 2000 and l.lim / l.w * s.f * 1500 >= a then s.la[#s.la + 1] = { t - 1500, l.id, a }
-      else take(l, a, t) end
+      else take(l, a, t, s.f) end
       if l.kd ~= 'total' then weigh = max(weigh, a * l.w / l.lim) end
       if passes and l.kd == 'bucket' then shift = max(shift, a * l.w / (l.lim * s.f)) end
     end
@@ -261,7 +267,7 @@ out.T = sharers
 if s.fa and s.fa[4] >= r.j and (s.fa[2] < 0 or s.fa[2] > now) then out.F = { s.fa[1], s.fa[2] < 0 and -1 or s.fa[2] - now, s.fa[3], s.fa[4] } end
 if s.pv ~= m.pv then
   local P = {}
-  for i = 1, #L do local l = L[i]; P[i] = { id = l.id, nm = l.nm, d = l.d, w = l.w, kd = l.kd, lim = l.lim, b = l.b, td = l.ts or l.td, lm = l.lm } end
+  for i = 1, #L do local l = L[i]; P[i] = { id = l.id, nm = l.nm, d = l.d, w = l.w, kd = l.kd, lim = l.lim, b = l.b, td = l.ts or l.td, lm = l.lm, e = l.e } end
   out.P = P
 end
 if m.le == 1 and not m.bye then

@@ -102,6 +102,8 @@ export interface KeptLimit {
   /** What users told, and what was found to be the vendor's. */
   readonly td?: number
   readonly lm?: number
+  /** By how many milliseconds calls are kept further apart than it asks. */
+  readonly e?: number
 }
 
 /** What a turn is answered. */

@@ -57,6 +57,24 @@ describe.skipIf(!server)("processes in virtual time that send their calls late",
     expect(times).toBeLessThanOrEqual(1.1)
   }, 120_000)
 
+  for (const processes of [1, 4])
+    for (const headers of ["openai", "none"] as const)
+      test(`a bucket of one call: what arrives a little early is kept further apart, as in one process alone: ${processes}, headers ${headers}`, async () => {
+        const bucket = { limit: 300, burst: 1 }
+        const { ends, refused, times } = await virtualFleet({
+          store,
+          processes,
+          calls: 100 / processes,
+          told: { requestsPerMinute: { ...bucket, kind: "bucket" } },
+          vendor: { limits: { requests: bucket }, latency, headers },
+        })
+        expect(ends).toEqual({ answered: 100 })
+        // 60 with headers and 7 without, where 2 are refused of a quota of one process.
+        expect(refused).toBeLessThanOrEqual(3)
+        // 1.6, as each refusal stops all for a while.
+        expect(times).toBeLessThanOrEqual(1.2)
+      }, 120_000)
+
   const silent = { limits: { requests: truth }, latency, headers: "none", retryAfter: "none" } as const
 
   test("nothing told and no headers: a refusal lets nobody open the gate for all at once", async () => {

@@ -21,6 +21,7 @@ export function snapshotOf(state: LedgerState, nowMs: number): LedgerSnapshot {
         windowMs: limit.windowMs,
         kind: limit.kind,
         ...(limit.kind === "bucket" && { burst: limit.depthAt(nowMs) - limit.jitterAt(nowMs) }),
+        earlyMs: limit.early.at(nowMs),
         others: limit.others,
         effective: limit.perMs(nowMs) * limit.windowMs,
       })),

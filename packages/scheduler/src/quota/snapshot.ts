@@ -11,6 +11,8 @@ export interface LimitSnapshot {
   readonly kind?: "bucket" | "sliding" | "fixed"
   /** Buckets only: what may leave at once. */
   readonly burst?: number
+  /** By how many milliseconds calls are kept further apart than the limit asks, as some arrived too early. */
+  readonly earlyMs?: number
   /** What others seem to take from the same limit, per window. */
   readonly others?: number
   /** What is being used of it: the limit, less what refusals taught and others take. */
