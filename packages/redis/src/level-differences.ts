@@ -12,15 +12,14 @@ export function idOf({ name, dimension, windowMs }: LimitSnapshot): ToldLimit["i
 interface Look {
   readonly atMs: number
   readonly sum: number
-  readonly version: number
 }
 
 /** By how much the levels of the store differ from those of the learner's own ledger, over the last looks at both. */
 export class LevelDifferences {
   /** By how much a level differs for reasons of its own: a day that began before the learner. */
   readonly #offsets = new Map<string, number>()
-  /** What each limit's corrections should sum up to, as seen lately, under the numbers that it has there by now. */
-  readonly #seen = new Map<string, Look[]>()
+  /** What each limit's corrections should sum up to, as seen lately, under the numbers that it had there then. */
+  readonly #seen = new Map<string, { readonly version: number; readonly looks: Look[] }>()
 
   startOff(id: string, amount: number): void {
     this.#offsets.set(id, amount)
@@ -37,8 +36,8 @@ export class LevelDifferences {
       // What was seen under other numbers says nothing: a bucket that became shallower there has lost what this one had lost before.
       const seen = this.#under(id, version)
       while (seen.length > 1 && seen[1]!.atMs <= atMs - lastsMs) seen.shift()
-      seen.push({ atMs, sum, version })
-      this.#seen.set(id, seen)
+      seen.push({ atMs, sum })
+      this.#seen.set(id, { version, looks: seen })
     }
   }
 
@@ -51,7 +50,8 @@ export class LevelDifferences {
   }
 
   #under(id: string, version: number): Look[] {
-    return (this.#seen.get(id) ?? []).filter((look) => look.version === version)
+    const seen = this.#seen.get(id)
+    return seen?.version === version ? seen.looks : []
   }
 
   clear(): void {

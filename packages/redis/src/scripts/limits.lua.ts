@@ -73,10 +73,12 @@ local function take(l, a, t, f)
   elseif l.kd == 'fixed' then if t >= l.z then l.nx = l.nx + a else l.u = l.u + a end
   else l.u = l.u + a; l.o = l.o + a end
 end
+-- So much more or less is in a bucket; what was waited for beyond its depth stays.
+local function fill(l, a) l.v = a > 0 and max(l.v, min(l.b, l.v + a)) or l.v + a end
 -- What was taken at from and not used, or, negative, used beyond it.
 local function give(l, a, from, now)
   if a == 0 then return end
-  if l.kd == 'bucket' then l.v = a > 0 and max(l.v, min(l.b, l.v + a)) or l.v + a
+  if l.kd == 'bucket' then fill(l, a)
   elseif l.kd == 'sliding' then
     local at = slot(l, from)
     if at <= now then return end
@@ -87,7 +89,7 @@ local function give(l, a, from, now)
 end
 -- The level is d higher than was thought.
 local function correct(l, d, now)
-  if l.kd == 'bucket' then local v = d > 0 and max(l.v, min(l.b, l.v + d)) or l.v + d; d = v - l.v; l.v = v
+  if l.kd == 'bucket' then local v = l.v; fill(l, d); d = l.v - v
   elseif l.kd == 'sliding' then
     if d < 0 then count(l, now, -d)
     else
@@ -99,6 +101,7 @@ local function correct(l, d, now)
   l.k = l.k + d
 end
 -- td told, ts set by an operator, lm found, ef found to be used, bu burst found, lk kind found.
+local function learned(l, x) l.lm, l.ef, l.bu, l.e = x.lm, x.ef, x.bu, x.e end
 local retuned = false
 local function tune(l, now)
   retuned = true

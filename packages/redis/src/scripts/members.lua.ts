@@ -124,7 +124,7 @@ if retell then
     local l = L[i]
     local x = told[l.id]
     if x then
-      if x.limit ~= l.td or x.kind ~= l.tk or x.burst ~= l.tb then changed = true; l.td = x.limit; l.tk = x.kind; l.tb = x.burst; l.nm = x.nm; l.lm = nil; l.ef = nil; l.bu = nil; l.e = nil; tune(l, now) end
+      if x.limit ~= l.td or x.kind ~= l.tk or x.burst ~= l.tb then changed = true; l.td = x.limit; l.tk = x.kind; l.tb = x.burst; l.nm = x.nm; learned(l, {}); tune(l, now) end
       told[l.id] = nil
     end
   end

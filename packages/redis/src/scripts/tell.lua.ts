@@ -22,13 +22,13 @@ for _, x in ipairs(m.P or {}) do
   if not l then
     l = { id = x.id, nm = x.nm, d = x.d, w = x.w, j = x.j, k = 0 }
     L[#L + 1] = l
-    l.lm = x.lm; l.ef = x.ef; l.bu = x.bu; l.lk = x.kd; l.e = x.e
+    learned(l, x); l.lk = x.kd
     tune(l, now)
     -- What was taken and is not started yet stands ready at the vendor still.
     correct(l, x.v - amount(l, s.op, 0) - level(l), now); l.k = 0
   else
     local before = l.lim
-    l.lm = x.lm; l.ef = x.ef; l.bu = x.bu; l.lk = x.kd; l.e = x.e
+    learned(l, x); l.lk = x.kd
     tune(l, now)
     if l.lim < before * 0.9 then fell = true end
   end
@@ -40,7 +40,7 @@ for name, limit in pairs(m.set or {}) do
   else
     local l = byId[name]
     local before = l.lim
-    l.ts = limit > 0 and limit or nil; l.lm = nil; l.ef = nil; l.bu = nil; l.e = nil
+    l.ts = limit > 0 and limit or nil; learned(l, {})
     tune(l, now)
     if l.lim < before then fell = true end
     s.pv = s.pv + 1

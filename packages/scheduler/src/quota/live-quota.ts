@@ -79,7 +79,7 @@ export class LiveQuota implements Quota {
   }
 
   tryAdmit(cost: Cost = oneRequest, options?: AdmitOptions): Permit | undefined {
-    const wrong = cost === oneRequest ? undefined : wrongCost(this.name, "cost", cost)
+    const wrong = wrongCost(this.name, "cost", cost)
     if (wrong) throw wrong
     if ((this.#queue.size > 0 && sends(cost)) || this.#ended.error() || options?.signal?.aborted) return undefined
     const nowMs = this.#clock.now()
@@ -88,7 +88,7 @@ export class LiveQuota implements Quota {
   }
 
   admit(cost: Cost = oneRequest, options?: AdmitOptions): Promise<Permit> {
-    const wrong = cost === oneRequest ? undefined : wrongCost(this.name, "cost", cost)
+    const wrong = wrongCost(this.name, "cost", cost)
     if (wrong) return Promise.reject(wrong)
     const scope = currentScope()
     const signal = options?.signal ?? scope?.signal
