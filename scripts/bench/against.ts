@@ -1,8 +1,8 @@
 /**
- * The benchmarks of what an item costs, of another commit and of this one: all of one, then all of the other, in turn, so that both
- * meet the same machine; each measure in a process of its own. Writes docs/benchmarks/against.md.
+ * The benchmarks of what an item costs, of another commit and of this one, or of two others: all of one, then all of the other, in turn,
+ * so that both meet the same machine; each measure in a process of its own. Writes docs/benchmarks/against.md, or another page.
  *
- *   pnpm bench:against <commit> [--turns=7] [--large=100000]
+ *   pnpm bench:against <commit> [--to=commit] [--page=against] [--turns=7] [--large=100000]
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os"
@@ -18,6 +18,8 @@ const overhead = `${lab}/overhead/main.ts`
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    to: { type: "string" },
+    page: { type: "string", default: "against" },
     turns: { type: "string", default: "7" },
     large: { type: "string", default: "100000" },
   },
@@ -29,23 +31,31 @@ if (commit === undefined) throw new Error("usage: pnpm bench:against <commit>")
 type Times = Map<string, number[]>
 
 const work = mkdtempSync(path.join(tmpdir(), "sluice-against-"))
-const other = path.join(work, "other")
+const worktrees: string[] = []
 try {
-  run("git", ["worktree", "add", "--detach", other, commit], root)
-  run("pnpm", ["install", "--frozen-lockfile", "--silent"], other)
-  // They may be younger than the commit; they import packages by name alone.
-  for (const file of [items, lab]) cpSync(path.join(root, file), path.join(other, file), { recursive: true })
+  const other = checkedOut(commit)
+  const later = values.to === undefined ? root : checkedOut(values.to)
   const before: Times = new Map()
   const now: Times = new Map()
   for (let turn = 0; turn < Number(values.turns); turn++) {
     measure(other, before)
-    measure(root, now)
+    measure(later, now)
     // A run that is cut short leaves what it has.
-    writeFileSync(path.join(root, "docs/benchmarks/against.md"), pageOf(commit, before, now))
+    writeFileSync(path.join(root, "docs/benchmarks", `${values.page}.md`), pageOf(commit, before, now))
   }
 } finally {
-  run("git", ["worktree", "remove", "--force", other], root)
+  for (const each of worktrees) run("git", ["worktree", "remove", "--force", each], root)
   rmSync(work, { recursive: true, force: true })
+}
+
+function checkedOut(of: string): string {
+  const folder = path.join(work, of)
+  run("git", ["worktree", "add", "--detach", folder, of], root)
+  worktrees.push(folder)
+  run("pnpm", ["install", "--frozen-lockfile", "--silent"], folder)
+  // They may be younger than the commit; they import packages by name alone.
+  for (const file of [items, lab]) cpSync(path.join(root, file), path.join(folder, file), { recursive: true })
+  return folder
 }
 
 function measure(folder: string, times: Times): void {
@@ -75,7 +85,7 @@ function pageOf(to: string, before: Times, now: Times): string {
 
 ${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.version}, load average ${loadavg()[0]!.toFixed(1)} when it ended.
 
-Written by \`pnpm bench:against ${to}\`: commit \`${to}\` and this one in turn, ${values.turns} times, each line in a process of its own. Microseconds of processor time an item: the median of the processes, with the least and the most in brackets. "few" is 10,000 items, "many" ${Number(values.large).toLocaleString("en")}, nodes a tenth of that; what is measured is told in [what an item costs](overhead.md), the first lines by \`${items}\`.
+Written by \`pnpm bench:against ${process.argv.slice(2).join(" ")}\`: commit \`${to}\` and ${values.to === undefined ? "this one" : `\`${values.to}\``} in turn, ${values.turns} times, each line in a process of its own. Microseconds of processor time an item: the median of the processes, with the least and the most in brackets. "few" is 10,000 items, "many" ${Number(values.large).toLocaleString("en")}, nodes a tenth of that; what is measured is told in [what an item costs](overhead.md), the first lines by \`${items}\`.
 
 | | before | after | |
 |---|---:|---:|---:|
