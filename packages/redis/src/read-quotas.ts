@@ -22,6 +22,8 @@ export interface SharedLimitState {
   readonly set?: number
   readonly found?: number
   readonly level: number
+  /** By how many milliseconds calls are kept further apart than the limit asks, as some arrived too early. Only where that is above 0. */
+  readonly earlyMs?: number
 }
 
 /** A quota that processes share, as it is kept. No key, prompt or address is in it. */

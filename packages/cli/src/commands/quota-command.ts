@@ -115,6 +115,11 @@ function textOf(state: SharedQuotaState): string {
     const numbers = [used, told, set, found, level].map((value) => (value === undefined ? "" : round(value)))
     table.push([printable(limit), kind === "total" ? "" : formatDuration(windowMs), printable(kind), ...numbers])
   }
+  const apart = limits.flatMap(({ name: limit, earlyMs }) =>
+    earlyMs === undefined
+      ? []
+      : [`${printable(limit)}: calls are kept ${round(earlyMs)} ms further apart, as some arrived too early`],
+  )
   const people = plainTable(["process", "places", "dated", "waiting", "for", "silent", ""])
   for (const { id, places: held, tickets, waiting, waitsFor, silentMs, learns } of members)
     people.push([
@@ -133,6 +138,7 @@ function textOf(state: SharedQuotaState): string {
     ...(differs === undefined ? [] : [`processes tell different numbers for ${printable(differs)}: the lowest counts`]),
     ...(reasons.length > 0 ? [`waiting: ${reasons.join(", ")}`] : []),
     ...(limits.length > 0 ? [table.toString()] : []),
+    ...apart,
     people.toString(),
     "",
   ].join("\n")

@@ -65,6 +65,22 @@ describe.skipIf(program === undefined)("quotas on Redis", () => {
     await shared.close()
   }, 60_000)
 
+  test("quota show tells by how much calls are kept further apart, where some arrived too early", async () => {
+    const shared = sharedQuotas({ redis: server.redis })
+    const quota = shared.quota("early", { requestsPerMinute: { limit: 600, kind: "bucket", burst: 1 } })
+    const show = async (): Promise<string> => (await sluice(["quota", "show", "--redis", server.url])).stdout
+    const refused = async (): Promise<void> =>
+      (await quota.admit()).settle({ outcome: "throttled", reason: "rate", retryAfterMs: 40 })
+    await refused() // Nothing is measured before it: what it says is how full the bucket is.
+    expect(await show()).not.toContain("further apart")
+    await refused()
+    const early = async (): Promise<unknown> =>
+      (await shared.read()).find(({ name }) => name === "early")?.limits[0]?.earlyMs
+    await expect.poll(early, { timeout: 10_000 }).toBe(40)
+    expect(await show()).toMatch(/^requestsPerMinute: calls are kept 40 ms further apart, as some arrived too early$/m)
+    await shared.close()
+  }, 60_000)
+
   test("quota watch says since when a Redis that stands still was not heard, beside what was known then, and goes on", async () => {
     const shared = sharedQuotas({ redis: server.redis })
     await shared.quota("watched", { requestsPerMinute: 60 }).admit()

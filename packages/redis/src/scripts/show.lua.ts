@@ -8,7 +8,7 @@ forward(s)
 local limits, members, lost = {}, {}, {}
 for i = 1, #s.L do
   local l = s.L[i]
-  limits[i] = { name = l.nm, kind = l.kd, windowMs = l.w, used = l.lim, told = l.td, set = l.ts, found = l.lm, level = level(l) }
+  limits[i] = { name = l.nm, kind = l.kd, windowMs = l.w, used = l.lim, told = l.td, set = l.ts, found = l.lm, level = level(l), earlyMs = (l.e or 0) > 0 and l.e or nil }
 end
 local asking = {}
 for _, p in ipairs(redis.call('ZRANGE', KEYS[7], 0, -1)) do asking[p] = true end
