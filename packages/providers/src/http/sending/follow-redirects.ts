@@ -22,6 +22,9 @@ export async function followRedirects(
   const { send, input, init, from, mayLeave } = call
   const own = input instanceof Request ? input : undefined
   let response = first
+  // Left to fetch this would be a TypeError like that of a broken connection, and tried again.
+  if ((init.redirect ?? own?.redirect) === "error")
+    throw refused(from, "another address", 'the call was made with redirect: "error"')
   let method = methodOf(input, init)
   let sent: RequestInit = { ...(own && { headers: own.headers }), ...init, redirect: "manual" }
   for (let count = 1, at = from; isRedirect(response); count++) {
@@ -42,7 +45,7 @@ export async function followRedirects(
     if (isGet && method !== "HEAD") {
       method = "GET"
       const { body: _body, ...rest } = sent
-      sent = rest
+      sent = { ...rest, headers: headersWithoutBody(sent.headers) }
     } else if (own?.body && init.body === undefined) {
       throw refused(from, to.pathname, "the body is a stream, which can be sent once")
     }
@@ -63,6 +66,13 @@ function refused(from: URL, to: string, why: string): RefusedHere {
 function targetOf(response: Response, from: URL): URL | undefined {
   const location = response.headers.get("location")
   return location === null ? undefined : (URL.parse(location, from.href) ?? undefined)
+}
+
+/** What `fetch` too leaves out where a redirect takes the body away. */
+function headersWithoutBody(headers: RequestInit["headers"]): Headers {
+  const kept = new Headers(headers)
+  for (const part of ["encoding", "language", "length", "location", "type"]) kept.delete(`content-${part}`)
+  return kept
 }
 
 function harmlessHeaders(headers: RequestInit["headers"]): Headers {

@@ -10,7 +10,7 @@ export interface Sender {
 
 /**
  * Sends a call that carries a key and a prompt, and follows redirects as `fetch` does, on its own origin only.
- * A caller who says what to do with redirects is obeyed. With `mayLeave` it is followed elsewhere too (files that lie in a
+ * A caller who wants redirects as answers, or none, is obeyed. With `mayLeave` it is followed elsewhere too (files that lie in a
  * store of their own), without any of its headers that could be a key.
  *
  * @throws RefusedHere where the call would leave its origin, or can never be sent.
@@ -30,7 +30,7 @@ export async function fetchOnOrigin(
   }
   const asked = init.redirect ?? (input instanceof Request ? input.redirect : undefined) ?? "follow"
   const from = urlOf(input)
-  if (asked !== "follow" || !from) return send(input, init)
+  if (asked === "manual" || !from) return send(input, init)
   const response = await send(input, { ...init, redirect: "manual" })
   if (!isRedirect(response)) return response
   return follow(response, { send, input, init, from, mayLeave })

@@ -115,3 +115,37 @@ it.each([
     await limited.close()
   }
 })
+
+it.each(["/v1/chat/completions", "/v1/files"])(
+  '%s with redirect: "error" is asked once, for asking again changes nothing',
+  async (path) => {
+    const server = await scriptedServer((_n, response) => void response.writeHead(302, { location: "/login" }).end())
+    const limited = limitedFetch({ clock: fastClock() })
+    const error: unknown = await limited(`${server.url}${path}`, {
+      method: "POST",
+      redirect: "error",
+      body: '{"model":"m"}',
+    }).catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ retryable: false, message: expect.stringContaining('redirect: "error"') })
+    expect([server.calls.length, inFlight(limited)]).toEqual([1, 0])
+    await limited.close()
+  },
+)
+
+it("a 303 becomes a GET, which says nothing of the body that it no longer has", async () => {
+  const seen: IncomingHttpHeaders[] = []
+  const server = await scriptedServer((_n, response, request) => {
+    seen.push(request.headers)
+    if (request.method === "POST") response.writeHead(303, { location: "/v1/done" }).end()
+    else response.writeHead(200, { "content-type": "application/json" }).end(chat)
+  })
+  const limited = limitedFetch()
+  await limited(`${server.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { ...keys, "content-type": "application/json" },
+    body: '{"model":"m"}',
+  })
+  expect(seen.map((headers) => headers["content-type"])).toEqual(["application/json", undefined])
+  expect(seen[1]).toMatchObject(keys)
+  await limited.close()
+})
