@@ -71,7 +71,7 @@ export class LedgerState {
       if (isPlaces && !place) continue
       const ms =
         isPlaces && this.adaptive
-          ? this.adaptive.msUntil(nowMs, this.concurrency.running, isAhead || isFew ? isAhead : undefined)
+          ? this.adaptive.msUntil(nowMs, this.concurrency.running, !isAhead && !isFew)
           : budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone)
       if (ms <= 0 || (worst !== undefined && ms <= worst.ms)) continue
       const total = totalOf(budget, ms)

@@ -54,7 +54,8 @@ export function adaptive(options: AdaptiveOptions = {}): Adaptive {
 /**
  * A concurrency limit that finds itself.
  *
- * Slow start: one more per success, so the limit doubles each round trip, until something pushes back. A refusal sets the limit
+ * Slow start: one more per success, so the limit doubles each round trip, and one more whenever the last was not refused for a
+ * while, until something pushes back. A refusal sets the limit
  * to what was accepted at that moment; the next try above it waits for a clean round, and twice as many after each try that
  * failed, so a server with N slots is probed ever more rarely. A refusal *within* the limit halves it. For servers that queue
  * instead of refusing, latency *per output token* (an answer's raw latency follows its length) with many calls in flight is
@@ -75,10 +76,8 @@ export class AdaptiveConcurrency {
   /** Steps up in a row that nothing contradicted. */
   #steps = 0
   #ceiling: number | undefined
-  /** The most that ran, since when, and the most before it that was not refused in the time that a refusal needs. */
-  #peak = 0
+  /** When the limit was last used up, in slow start. */
   #peakMs = -Infinity
-  #stood = 0
   readonly #latency = new LatencyByLoad()
   /** Where refusals name nothing: whether places are what is short. */
   #doubt: PlaceDoubt | undefined
@@ -101,24 +100,22 @@ export class AdaptiveConcurrency {
       this.#limit = this.#grewTo = running
       this.#clean = 0
     }
-    if (running <= this.#peak) return
-    if (nowMs - this.#peakMs >= tuned.rampStepMs) this.#stood = this.#peak
-    this.#peak = running
+    if (!this.#slowStart || running < this.limit) return
+    this.#limit = running
     this.#peakMs = nowMs
   }
 
   /**
-   * Milliseconds until one may leave beside `running`; `isBefore`: it goes before others, or, `false`, comes alone. In slow start, where
-   * the next round trip would double the limit anyway, that is twice what ran when a refusal of it would have been back; before others
-   * as many as the limit beyond it at once. Where refusals name nothing, one more than the limit is tried now and then.
+   * Milliseconds until one may leave beside `running`. In slow start the limit also doubles in the time in which a refusal would be back,
+   * one call after the other, so that few are on their way when it comes; for a herd it does so with answers alone, for a server that
+   * queues says nothing before. Where refusals name nothing, one more than the limit is tried now and then.
    */
-  msUntil(nowMs: number, running: number, isBefore: boolean | undefined): number {
+  msUntil(nowMs: number, running: number, isHerd: boolean): number {
     if (running < this.limit) return 0
     if (running >= this.#max) return Infinity
     if (this.#doubt) return this.#doubt.msUntil(nowMs, running, this.limit, this.#usualMs)
-    if (!this.#slowStart || isBefore === undefined) return Infinity
-    const most = 2 * Math.max(this.#stood, isBefore ? this.limit : 0)
-    return running < most ? 0 : Math.max(0, this.#peakMs + tuned.rampStepMs - nowMs)
+    if (!this.#slowStart || isHerd) return Infinity
+    return Math.max(0, this.#peakMs + tuned.rampStepMs * Math.log2(1 + 1 / running) - nowMs)
   }
 
   /** What was refused named nothing: whether places are what is short, is looked into. `isBurst`: so were others that left with it. */

@@ -1,4 +1,5 @@
 import type { Cost, TaskScope } from "@sluice/core"
+import * as tuned from "../limits/tuned.ts"
 import type { Block, Ledger } from "../quota/ledger.ts"
 import type { QueuedCall } from "../quota/queued-call.ts"
 import type { FairQueue } from "./fair-queue.ts"
@@ -24,8 +25,9 @@ export function nextCall(
   let blocked: Set<Block["dimension"]> | undefined
   let hopeless: NextCall["hopeless"]
   let soonestMs = Infinity
-  // Those who come one by one are no herd that a server would queue.
-  const isFew = 2 * queue.size <= ledger.places().running
+  // Those who come one by one are no herd that a server would queue, and neither are those whom it soon has all.
+  const { running } = ledger.places()
+  const isFew = 2 * queue.size <= running || queue.size + running <= tuned.few
   const waiter = queue.next((candidate) => {
     if (blocked && uses(candidate.cost, blocked)) return "skip"
     candidate.isAhead = candidate.priority > queue.lowest

@@ -26,7 +26,7 @@ export interface Ask {
   readonly priority?: number
   /** Calls of lower priority wait behind it. */
   readonly isAhead?: boolean
-  /** At most half as many wait as run. */
+  /** At most half as many wait as run, or all that there are a server soon has. */
   readonly isFew?: boolean
   /** It is the turn of whoever has waited longest: nothing is kept from it for higher priority. */
   readonly isDue?: boolean

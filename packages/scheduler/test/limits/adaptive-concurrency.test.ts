@@ -46,30 +46,36 @@ describe("a concurrency limit that finds itself", () => {
     expect([limit.limit, limit.isProbe(8)]).toEqual([9, false])
   })
 
-  it("lets who goes first take as many again while it only starts, within its bound, and none once the server refused", () => {
+  it("lets those who are no herd leave one after the other, twice as many in the time that a refusal needs, without an answer", () => {
     const limit = start({ max: 30 })
-    limit.started(0, 40)
-    const ahead = (): number =>
-      Array.from({ length: 40 }, (_, i) => i).filter((n) => limit.msUntil(0, n, true) === 0).length
-    expect(ahead()).toBe(20)
-    round(limit)
-    expect([limit.limit, ahead()]).toEqual([20, 30])
-    limit.refused(15)
-    expect(limit.msUntil(0, limit.limit, true)).toBe(Infinity)
+    for (let running = 1; running <= 10; running++) {
+      expect(limit.msUntil(1_000, running - 1, false)).toBe(0)
+      limit.started(1_000, running)
+    }
+    expect(limit.msUntil(1_000, 10, true)).toBe(Infinity)
+    let nowMs = 1_000
+    for (let running = 11; running <= 20; running++) {
+      const inMs = limit.msUntil(nowMs, running - 1, false)
+      expect(inMs).toBeLessThan(35)
+      nowMs += inMs
+      limit.started(nowMs, running)
+    }
+    expect(nowMs - 1_000).toBeCloseTo(250)
+    expect(limit.limit).toBe(20)
+    // However long nobody came, the next come one after the other again.
+    expect(limit.msUntil(60_000, 20, false)).toBe(0)
+    limit.started(60_000, 21)
+    expect(limit.msUntil(60_000, 21, false)).toBeGreaterThan(15)
+    expect(limit.msUntil(90_000, 30, false)).toBe(Infinity)
   })
 
-  it("lets also who comes alone take as many again as ran for as long as a refusal needs, without an answer", () => {
+  it("holds what ran as the server refused, and lets nobody try more without answers from then on", () => {
     const limit = start()
-    for (let running = 1; running <= 10; running++) limit.started(1_000, running)
-    expect(limit.msUntil(1_000, 9, false)).toBe(0)
-    expect(limit.msUntil(1_100, 10, false)).toBe(150)
-    for (let running = 11; running <= 20; running++) {
-      expect(limit.msUntil(1_250, running - 1, false)).toBe(0)
-      limit.started(1_250, running)
-    }
-    expect(limit.msUntil(1_300, 20, false)).toBe(200)
+    for (let running = 1; running <= 10; running++) limit.started(0, running)
+    for (let running = 11; running <= 24; running++) limit.started(running * 25, running)
     limit.refused(20)
-    expect(limit.msUntil(2_000, 21, false)).toBe(Infinity)
+    expect(limit.limit).toBe(20)
+    expect(limit.msUntil(60_000, 20, false)).toBe(Infinity)
   })
 
   it("grows to its bound and no further", () => {

@@ -41,6 +41,19 @@ describe("a rate told rightly as a number, of which little stands ready, and a v
   }
 })
 
+describe("a rate told rightly as a number, of which a second or three stand ready, and delays that are named exactly", () => {
+  it.each([60, 120])(
+    "%i at once of 1,200 a minute: the depth is what was too much, and no rate is looked for",
+    async (burst) => {
+      const vendor: VendorOptions = { limits: { requests: { limit: 1_200, burst } }, latency: fast, headers: "none" }
+      for (const { refused, ratio } of await runs(batch(200), vendor, { told: { requestsPerMinute: 1_200 } })) {
+        expect(ratio).toBeLessThanOrEqual(1.05)
+        expect(refused).toBeLessThanOrEqual(15)
+      }
+    },
+  )
+})
+
 describe("told rightly as a fixed window of seconds, and not when it ends, over a network that brings calls together", () => {
   it("is used a window apart from the last, and a call that came too early takes nothing back", async () => {
     for (const [anchorMs, networkJitterMs] of [
