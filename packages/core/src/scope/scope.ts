@@ -27,7 +27,7 @@ export class Scope implements TaskScope, AttemptContext {
   /** The permit that the executor took for this item. */
   permit: LendablePermit | undefined = undefined
   /** Told when `waiting`, `holding` or `resting` changed. */
-  watcher: { update(scope: Scope): void } | undefined = undefined
+  watcher: { readonly followers: number; update(scope: Scope): void } | undefined = undefined
   /** As the watcher last counted it. */
   state: ItemState | undefined = undefined
   readonly parent: TaskScope | undefined
@@ -67,8 +67,8 @@ export class Scope implements TaskScope, AttemptContext {
     return this.item === this ? `${this.parent?.site ?? "parallelMap"}[${this.index}]` : this.item.site
   }
 
-  get hasFollowers(): boolean {
-    return this.watcher !== undefined
+  get followers(): number {
+    return this.watcher?.followers ?? 0
   }
 
   get runId(): string | undefined {

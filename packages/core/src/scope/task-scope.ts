@@ -22,8 +22,8 @@ export interface TaskScope {
   /** Aborted when the item is cancelled. */
   readonly signal?: AbortSignal
   readonly priority?: number
-  /** Others of its batch come as soon as this item is admitted: who waits in it, or in a scope inside it, is the front of a herd. */
-  readonly hasFollowers?: boolean
+  /** So many of its batch may come as soon as this item is admitted: who waits in it, or in a scope inside it, may be the front of a herd. */
+  readonly followers?: number
   /** Calls of this item that wait for admission now. */
   waiting: number
   /** Permits this item's calls hold now. */

@@ -45,11 +45,11 @@ describe("the scope of an item", () => {
     expect([alone.spend, alone.signal]).toEqual([undefined, undefined])
   })
 
-  test("has followers where its batch is watched", () => {
+  test("has as many followers as its batch may bring", () => {
     const item = new Scope(around, 0, signal)
-    expect(item.hasFollowers).toBe(false)
-    item.watcher = { update: () => {} }
-    expect(item.hasFollowers).toBe(true)
+    expect(item.followers).toBe(0)
+    item.watcher = { followers: 3, update: () => {} }
+    expect(item.followers).toBe(3)
   })
 
   test("holds the limiter of its permit while that is not lent, and tells who watches", () => {
@@ -57,7 +57,7 @@ describe("the scope of an item", () => {
     const item = new Scope(around, 0, signal, 9, 11)
     const seen: unknown[] = []
     item.onChange()
-    item.watcher = { update: (scope) => seen.push(scope === item) }
+    item.watcher = { followers: 0, update: (scope) => seen.push(scope === item) }
     item.onChange()
     expect([seen, item.held, item.priority, item.spanId]).toEqual([[true], [], 9, 11])
     const permit = { limiter, isHeld: true, lend: () => () => Promise.resolve() }

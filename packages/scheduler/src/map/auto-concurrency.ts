@@ -18,10 +18,17 @@ export const autoDefaults: { readonly lookAhead: number; readonly free: number; 
 export class AutoConcurrency {
   readonly #count: Record<ItemState, number> = { free: 0, waits: 0, holds: 0, rests: 0 }
   readonly #onOpen: () => void
+  readonly #left: () => number
   #isTelling = false
 
-  constructor(onOpen: () => void) {
+  /** `left`: how many items have not been pulled yet. */
+  constructor(onOpen: () => void, left: () => number) {
     this.#onOpen = onOpen
+    this.#left = left
+  }
+
+  get followers(): number {
+    return this.#left()
   }
 
   get open(): boolean {

@@ -45,7 +45,7 @@ export class Mapping<I, O> implements ParallelMap<O> {
     this.#out = new OutcomeStream(order, reorderWindow)
     this.#life = new MapLife(this.#out)
     this.#life.atEnd(() => this.#source.close())
-    this.#slots = concurrency === "auto" ? new AutoSlots(() => this.#pump()) : new FixedSlots(concurrency)
+    this.#slots = concurrency === "auto" ? this.#autoSlots() : new FixedSlots(concurrency)
     this.#policy = failurePolicy(onError)
     this.#signal = signal
     this.#job = {
@@ -99,6 +99,13 @@ export class Mapping<I, O> implements ParallelMap<O> {
     const { plan, parent } = this.#job
     for (const signal of new Set([this.#signal, parent?.signal])) this.#life.follow(signal, () => this.#wind())
     if (!this.#life.isStopped) this.#life.atEnd(lendPermit(plan.policy.limiter, parent))
+  }
+
+  #autoSlots(): AutoSlots {
+    return new AutoSlots(
+      () => this.#pump(),
+      () => this.#source.left,
+    )
   }
 
   // Methods: a private getter is a call into V8's runtime each time, 50 ns an item.

@@ -7,10 +7,18 @@ export class PullSource<I> {
   /** What the source threw, which was its end. */
   failure: { readonly reason: unknown } | undefined
   readonly #iterator: Iterator<I> | AsyncIterator<I>
+  readonly #list: readonly I[] | undefined
+  #pulled = 0
 
   constructor(source: Iterable<I> | AsyncIterable<I>) {
+    this.#list = Array.isArray(source) ? source : undefined
     this.isAsync = Symbol.asyncIterator in source
     this.#iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
+  }
+
+  /** How many items may still come; without a list nobody knows before the last has. */
+  get left(): number {
+    return this.isExhausted ? 0 : this.#list ? this.#list.length - this.#pulled : Infinity
   }
 
   /** The next item of a synchronous source, or nothing when there is none: see `failure`. */
@@ -52,7 +60,10 @@ export class PullSource<I> {
   }
 
   #take(step: IteratorResult<I>): IteratorYieldResult<I> | undefined {
-    if (!step.done) return step
+    if (!step.done) {
+      this.#pulled++
+      return step
+    }
     this.isExhausted = true
     return undefined
   }

@@ -67,8 +67,8 @@ export class AutoSlots implements Slots {
   readonly auto: AutoConcurrency
   readonly floor: number = autoDefaults.lookAhead
 
-  constructor(onOpen: () => void) {
-    this.auto = new AutoConcurrency(onOpen)
+  constructor(onOpen: () => void, left: () => number) {
+    this.auto = new AutoConcurrency(onOpen, left)
   }
 
   get concurrency(): number | "auto" {

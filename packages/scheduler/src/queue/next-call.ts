@@ -25,13 +25,13 @@ export function nextCall(
   let blocked: Set<Block["dimension"]> | undefined
   let hopeless: NextCall["hopeless"]
   let soonestMs = Infinity
-  // Those who come one by one are no herd that a server would queue, and neither are those whom it soon has all.
+  // So many more may follow, and it is no herd that a server would queue: of who comes one by one nobody, else as long as it soon has all.
   const { running } = ledger.places()
-  const isFew = 2 * queue.size <= running || queue.size + running <= tuned.few
+  const room = Math.max(tuned.few - queue.size - running, 2 * queue.size <= running ? 0 : -1)
   const waiter = queue.next((candidate) => {
     if (blocked && uses(candidate.cost, blocked)) return "skip"
     candidate.isAhead = candidate.priority > queue.lowest
-    candidate.isFew = isFew && !isFront(candidate.scope)
+    candidate.isFew = followersOf(candidate.scope) <= room
     candidate.isDue = queue.isAgeing
     const block = ledger.block(nowMs, candidate)
     if (!block) return "take"
@@ -48,10 +48,11 @@ export function nextCall(
   return { waiter, hopeless, soonestMs }
 }
 
-/** Whether it waits for a batch that brings another as soon as it is admitted. */
-function isFront(scope: TaskScope | undefined): boolean {
-  for (let each = scope; each; each = each.parent) if (each.hasFollowers) return true
-  return false
+/** How many the batches may bring that it waits in. */
+function followersOf(scope: TaskScope | undefined): number {
+  let followers = 0
+  for (let each = scope; each; each = each.parent) followers += each.followers ?? 0
+  return followers
 }
 
 /** Whether `cost` takes anything of these dimensions; requests and places apart, which every call takes. */

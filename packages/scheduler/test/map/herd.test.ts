@@ -62,3 +62,22 @@ it("the same where a scope of another kind is between the item and its call", as
   )
   expect(fed).toBeLessThanOrEqual(80)
 })
+
+it("a list of fifty is all on its way within a second, and of a source that says nothing of its length ten are", async () => {
+  const fifty = items.slice(0, 50)
+  const fed = (source: Iterable<number>): Promise<number> =>
+    mostInFlight(1_000, (work, clock) => Array.fromAsync(parallelMap(source, work, { concurrency: "auto", clock })))
+  expect(await fed(fifty)).toBe(50)
+  expect(await fed(fifty.values())).toBe(10)
+  // All of them count, however the list is nested.
+  expect(
+    await mostInFlight(1_000, (work, clock) =>
+      Array.fromAsync(
+        parallelMap(fifty, () => Array.fromAsync(parallelMap([0, 1], work, { concurrency: "auto", clock })), {
+          concurrency: "auto",
+          clock,
+        }),
+      ),
+    ),
+  ).toBeLessThanOrEqual(64)
+})
