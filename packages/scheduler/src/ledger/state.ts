@@ -62,7 +62,7 @@ export class LedgerState {
 
   /** The first thing in the way of `cost`, or nothing. Of several limits, the one that takes longest. */
   block(nowMs: number, ask: Ask): Block | undefined {
-    const { cost, place, isAhead = false, isFew } = ask
+    const { cost, place, isAhead, isFew } = ask
     const alone = this.inFlight.requests === 0
     const gateMs = sends(cost) ? this.gate.msUntil(nowMs, alone) : 0
     let worst: Block | undefined = gateMs > 0 ? { by: "gate", dimension: "gate", ms: gateMs } : undefined
@@ -71,7 +71,8 @@ export class LedgerState {
       if (isPlaces && !place) continue
       const ms =
         isPlaces && this.adaptive
-          ? this.adaptive.msUntil(nowMs, this.concurrency.running, !isAhead && !isFew)
+          ? // Who asks for a limit that finds itself has a server that queues.
+            this.adaptive.msUntil(nowMs, this.concurrency.running, !(isAhead || isFew) || !!this.options.concurrency)
           : budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone)
       if (ms <= 0 || (worst !== undefined && ms <= worst.ms)) continue
       const total = totalOf(budget, ms)

@@ -106,7 +106,7 @@ export class AdaptiveConcurrency {
   }
 
   /**
-   * Milliseconds until one may leave beside `running`. In slow start the limit also doubles in the time in which a refusal would be back,
+   * Milliseconds until one may leave beside `running`, negative where it might have by then. In slow start the limit also doubles in the time in which a refusal would be back,
    * one call after the other, so that few are on their way when it comes; for a herd it does so with answers alone, for a server that
    * queues says nothing before. Where refusals name nothing, one more than the limit is tried now and then.
    */
@@ -115,7 +115,7 @@ export class AdaptiveConcurrency {
     if (running >= this.#max) return Infinity
     if (this.#doubt) return this.#doubt.msUntil(nowMs, running, this.limit, this.#usualMs)
     if (!this.#slowStart || isHerd) return Infinity
-    return Math.max(0, this.#peakMs + tuned.rampStepMs * Math.log2(1 + 1 / running) - nowMs)
+    return this.#peakMs + tuned.rampStepMs * Math.log2(1 + 1 / running) - nowMs
   }
 
   /** What was refused named nothing: whether places are what is short, is looked into. `isBurst`: so were others that left with it. */

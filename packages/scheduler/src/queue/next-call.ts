@@ -50,9 +50,7 @@ export function nextCall(
 
 /** How many the batches may bring that it waits in. */
 function followersOf(scope: TaskScope | undefined): number {
-  let followers = 0
-  for (let each = scope; each; each = each.parent) followers += each.followers ?? 0
-  return followers
+  return scope ? (scope.followers ?? 0) + followersOf(scope.parent) : 0
 }
 
 /** Whether `cost` takes anything of these dimensions; requests and places apart, which every call takes. */

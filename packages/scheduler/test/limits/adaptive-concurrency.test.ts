@@ -63,7 +63,7 @@ describe("a concurrency limit that finds itself", () => {
     expect(nowMs - 1_000).toBeCloseTo(250)
     expect(limit.limit).toBe(20)
     // However long nobody came, the next come one after the other again.
-    expect(limit.msUntil(60_000, 20, false)).toBe(0)
+    expect(limit.msUntil(60_000, 20, false)).toBeLessThan(0)
     limit.started(60_000, 21)
     expect(limit.msUntil(60_000, 21, false)).toBeGreaterThan(15)
     expect(limit.msUntil(90_000, 30, false)).toBe(Infinity)
