@@ -51,7 +51,8 @@ export interface LimitedFetchOptions extends Omit<QuotaOptions, "name"> {
   readonly idleTimeoutMs?: number
   /**
    * Sends a call a second time when it takes longer than nearly all calls alike before it (one in fifty, by default), where a permit is
-   * free that nobody waits for. The first answer counts, the other attempt is given up; both are paid for. Off unless it is given.
+   * free that nobody waits for; once more where that attempt fails or is late too. The first answer counts, the others are given up;
+   * all are paid for. Off unless it is given.
    */
   readonly hedge?: HedgeOptions
   /**

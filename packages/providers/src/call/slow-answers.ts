@@ -68,21 +68,25 @@ export class SlowAnswers {
     if (waiting && this.#lateMs(kind) !== undefined) for (const go of waiting) go()
   }
 
-  async #hedged<E extends TimedEnd>(kind: string, first: SendCall<E>, again: SendAgain<E>): Promise<E> {
+  #hedged<E extends TimedEnd>(kind: string, first: SendCall<E>, again: SendAgain<E>): Promise<E> {
     if (!this.#hedge) return first(undefined)
     this.#calls++
     this.#widen()
-    const slow = new AbortController()
-    const quick = new AbortController()
     const over = new AbortController()
-    const running = first(slow.signal)
-    const onEnd = (): void => over.abort(answeredElsewhere)
-    running.then(onEnd, onEnd)
-    const second = this.#whenLate(kind, (signal) => again(signal, quick.signal), over.signal)
-    return firstAnswer([
-      { sent: running, abort: slow },
-      { sent: second.then((again) => again?.sent ?? running), abort: quick },
-    ])
+    return firstAnswer<E>(over, async (enter) => {
+      const slow = new AbortController()
+      const running = first(slow.signal)
+      const onEnd = (): void => over.abort(answeredElsewhere)
+      running.then(onEnd, onEnd)
+      enter(running, slow)
+      // The second may fail, or hang as well: it is one more that is late then.
+      for (;;) {
+        const quick = new AbortController()
+        const second = await this.#whenLate(kind, (signal) => again(signal, quick.signal), over.signal)
+        if (!second) return
+        enter(second.sent, quick)
+      }
+    })
   }
 
   /** Sends it again once the call is late, one more may be sent twice and there is a permit; not any more once it is over. */
@@ -161,31 +165,35 @@ function unlessOver(over: AbortSignal, begin: (go: () => void) => () => void): P
 /** Why an attempt was given up although the caller still waits: another has answered. */
 export const answeredElsewhere: Error = new Error("another attempt has answered")
 
-interface RacingAttempt<E> {
-  readonly sent: Promise<E>
-  readonly abort: AbortController
-}
-
-/** The first that brings an answer; if none does, the first failure. */
-function firstAnswer<E extends TimedEnd>(racers: readonly RacingAttempt<E>[]): Promise<E> {
+/** The first that brings an answer; if none does of all that `begin` enters until it ends, the first failure. */
+function firstAnswer<E extends TimedEnd>(
+  over: AbortController,
+  begin: (enter: (sent: Promise<E>, abort: AbortController) => void) => Promise<void>,
+): Promise<E> {
   return new Promise((resolve, reject) => {
+    const running = new Set<AbortController | undefined>([undefined])
     let failed: E | undefined
-    let left = racers.length
-    let answer: E | undefined
-    for (const { sent, abort } of racers) {
+    let isAnswered = false
+    const ended = (abort: AbortController | undefined): void => {
+      running.delete(abort)
+      if (running.size === 0 && failed) resolve(failed)
+    }
+    const enter = (sent: Promise<E>, abort: AbortController): void => {
+      running.add(abort)
       sent.then((one) => {
-        left--
-        if (answer) {
-          // Both came in the same moment; or there was no second.
-          if (one !== answer && "response" in one) one.response.body?.cancel().catch(() => {})
-        } else if ("response" in one) {
-          answer = one
-          for (const other of racers) if (other.abort !== abort) other.abort.abort(answeredElsewhere)
+        if (!("response" in one)) failed ??= one
+        // Both came in the same moment.
+        else if (isAnswered) one.response.body?.cancel().catch(() => {})
+        else {
+          isAnswered = true
+          over.abort(answeredElsewhere)
+          for (const other of running) if (other !== abort) other?.abort(answeredElsewhere)
           resolve(one)
-        } else if (left === 0) resolve(failed ?? one)
-        else failed = one
+        }
+        ended(abort)
       }, reject)
     }
+    begin(enter).then(() => ended(undefined), reject)
   })
 }
 

@@ -2,7 +2,7 @@
 export interface HedgeOptions {
   /** Sent again when it takes longer than this share of calls alike. Default 0.98. */
   readonly quantile?: number
-  /** Of all calls, no more than this share are. Default 0.02. */
+  /** What is sent again is no more than this share of all calls. Default 0.02. */
   readonly maxShare?: number
 }
 

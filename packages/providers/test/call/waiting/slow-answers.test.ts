@@ -121,12 +121,71 @@ describe("hedge", () => {
     expect(clock.pending).toBe(0)
   })
 
+  it("takes no turn of those who came after it, and every attempt is charged to the quota", async () => {
+    const setup = setUp((n) => (n === 80 ? 40_000 : 100), {
+      hedge: {},
+      requestsPerMinute: { limit: 600, kind: "bucket", burst: 1 },
+      jitterMs: 0,
+    })
+    const { clock, limited } = setup
+    const ask = async (): Promise<number> => {
+      await setup.ask()
+      return clock.now()
+    }
+    const first = Array.from({ length: 100 }, ask)
+    // The call that hangs has been late for a second, and twenty more come behind it.
+    await clock.advance(9_200)
+    expect(setup.sent.length).toBe(93)
+    const later = Array.from({ length: 20 }, ask)
+    const endedMs = await clock.run(Promise.all([...first, ...later]))
+    expect(setup.sent.findIndex(({ aborted }) => aborted())).toBe(80)
+    expect(setup.sent.length).toBe(121)
+    // A tenth of a second for each of 121: the second attempt was the last to leave, and took a turn of its own.
+    expect(endedMs.indexOf(Math.max(...endedMs))).toBe(80)
+    expect(Math.max(...endedMs)).toBeCloseTo(12_100, 5)
+    expect(endedMs.at(-1)).toBeCloseTo(12_000, 5)
+    expect(limited.snapshot().map(({ inFlight, waiting }) => [inFlight, waiting])).toEqual([[0, 0]])
+  })
+
   it("sends a call again as soon as a place is free, though there was none when it became late", async () => {
     const setup = setUp((n) => (n === 60 ? never : n === 61 ? 5_000 : 100), { hedge: {}, concurrency: 2 })
     await warmUp(setup, 60)
     const both = await setup.clock.run(Promise.all([setup.ask(), setup.ask()]))
     expect(both).toEqual([5_100, 5_000])
     expect([setup.sent.length, setup.sent[60]!.aborted()]).toEqual([63, true])
+  })
+
+  it.each(["fails", "hangs too"])("sends it once more where the second %s, as late as the first was", async (what) => {
+    let n = 0
+    const clock = new VirtualClock()
+    const limited = limitedFetch({
+      clock,
+      random: { next: () => 0.5 },
+      hedge: { maxShare: 0.1 },
+      fetch: async (_input, init) => {
+        const call = n++
+        const hangs = call === 60 || (call === 61 && what !== "fails")
+        await sleep(clock, hangs ? never : 100, init!.signal!)
+        if (call === 61) return Response.json({ error: { message: "not now" } }, { status: 500 })
+        const usage = { prompt_tokens: 3, completion_tokens: 1, total_tokens: 4 }
+        return Response.json({ choices: [{ message: { role: "assistant", content: "hi" } }], usage })
+      },
+    })
+    const ask = async (): Promise<number> => {
+      const response = await limited("https://api.openai.com/v1/chat/completions", {
+        method: "POST",
+        headers: { authorization: "Bearer k", "content-type": "application/json" },
+        body: JSON.stringify({ model: "m", messages: [{ role: "user", content: "hi" }] }),
+      })
+      await response.text()
+      return response.status
+    }
+    for (let i = 0; i < 60; i++) await clock.run(ask())
+    const startMs = clock.now()
+    expect(await clock.run(ask())).toBe(200)
+    // Late after 100 ms, the second after 100 more; the third takes 100.
+    expect([n, clock.now() - startMs]).toEqual([63, 300])
+    expect([limited.snapshot()[0]!.inFlight, clock.pending]).toEqual([0, 0])
   })
 
   it("sends a call again once the share of all calls allows it", async () => {
@@ -254,6 +313,43 @@ describe("adaptiveTimeout", () => {
     // 5 × 300 ms, a backoff of three quarters of a second, and 300 ms.
     expect(await setup.clock.run(setup.ask())).toBe(1_500 + 750 + 300)
     expect(decisions(setup.events).slice(-2)).toEqual(["retry", "ok"])
+  })
+
+  it("of a stream counts until it begins: one that has begun may take as long as it does", async () => {
+    const clock = new VirtualClock()
+    let sent = 0
+    const limited = limitedFetch({
+      clock,
+      random: { next: () => 0.5 },
+      adaptiveTimeout: { times: 5 },
+      fetch: async (_input, init) => {
+        const n = sent++
+        await sleep(clock, n === 60 ? never : 300, init!.signal!)
+        const pieces = ['data: {"choices":[{"delta":{"content":"a"}}]}\n\n', "data: [DONE]\n\n"]
+        const body = new ReadableStream<Uint8Array>({
+          async pull(controller) {
+            if (pieces.length === 1) await sleep(clock, 60_000)
+            const piece = pieces.shift()
+            if (piece === undefined) controller.close()
+            else controller.enqueue(new TextEncoder().encode(piece))
+          },
+        })
+        return new Response(body, { headers: { "content-type": "text/event-stream" } })
+      },
+    })
+    const ask = async (): Promise<string> => {
+      const response = await limited("https://api.openai.com/v1/chat/completions", {
+        method: "POST",
+        headers: { authorization: "Bearer k", "content-type": "application/json" },
+        body: JSON.stringify({ model: "m", stream: true, messages: [{ role: "user", content: "hi" }] }),
+      })
+      return response.text()
+    }
+    for (let i = 0; i < 60; i++) expect(await clock.run(ask())).toContain("[DONE]")
+    const startMs = clock.now()
+    expect(await clock.run(ask())).toContain("[DONE]")
+    // 5 × 300 ms, not 5 × a minute; then a backoff, and a stream of a minute.
+    expect([sent, clock.now() - startMs]).toEqual([62, 1_500 + 750 + 300 + 60_000])
   })
 
   it("gives no call up for ever where the vendor has become slower", async () => {
