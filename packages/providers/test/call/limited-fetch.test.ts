@@ -154,6 +154,19 @@ describe("quotas", () => {
     expect(events.filter((event) => event.type === "http-attempt").map(({ status }) => status)).toEqual([503, 200])
   })
 
+  it("sends a call whose estimate alone is above the limit, and refuses for good only what max_tokens makes certain", async () => {
+    const { chat, clock, sent } = bench(
+      () => completion({ prompt_tokens: 880, completion_tokens: 5, total_tokens: 885 }),
+      { tokensPerMinute: { limit: 1_000, kind: "bucket" } },
+    )
+    const messages = [{ role: "user", content: "long ".repeat(1_000) }]
+    // 5,000 characters are taken for 1,250 tokens, and are 880.
+    expect((await clock.run(chat({ body: { messages } }))).status).toBe(200)
+    const tooMuch = chat({ body: { max_tokens: 1_001 } })
+    await expect(clock.run(tooMuch)).rejects.toMatchObject({ code: "cost-exceeds-limit" })
+    expect(sent).toHaveLength(1)
+  })
+
   it("charges the estimate at admission and the usage at settle", async () => {
     const { chat, fetch, clock } = bench(
       () => completion({ prompt_tokens: 1000, completion_tokens: 500, total_tokens: 1500 }),

@@ -250,6 +250,34 @@ describe("totals", () => {
   })
 })
 
+describe("a call that is only believed to exceed a limit", () => {
+  const limited = (): ReturnType<typeof setUp> => setUp({ tokensPerMinute: bucket(1_000) })
+  const believed = { inputTokens: 1_200 }
+  const certain = { requests: 1 }
+
+  it("runs alone, once all of the limit is back, and is no reason to refuse it for good", async () => {
+    const { clock, quota } = limited()
+    const admittedMs: number[] = []
+    const call = async (): Promise<void> => {
+      const permit = await quota.admit(believed, { certain })
+      admittedMs.push(clock.now())
+      permit.settle({ outcome: "success", actual: { inputTokens: 960 } })
+    }
+    await clock.run(Promise.all([call(), call()]))
+    expect(admittedMs[0]).toBe(1_000)
+    // 960 of 1,000 a minute were used.
+    expect(admittedMs[1]! - 1_000).toBeGreaterThan(56_000)
+    expect(admittedMs[1]! - 1_000).toBeLessThan(61_000)
+  })
+
+  it("is refused at once where what is certain exceeds it too", async () => {
+    const { clock, quota } = limited()
+    expect(await codeOf(quota.admit(believed, { certain: { outputTokens: 1_001 } }))).toBe("cost-exceeds-limit")
+    expect(await codeOf(quota.admit(believed))).toBe("cost-exceeds-limit")
+    expect([clock.now(), clock.pending]).toEqual([1_000, 0])
+  })
+})
+
 describe("life of a quota", () => {
   it("retunes at the next admission, and nothing stops", async () => {
     const { clock, quota } = setUp({ requestsPerMinute: bucket(60, 1) })
