@@ -12,17 +12,17 @@ import { describe, expect, it } from "vitest"
 /** What each scenario may take of the oracle's time, and refuse of its answers. The told ones are in `quota-conformance`. */
 const bounds: readonly (readonly [name: string, ratio: number, refusedRatio: number])[] = [
   ["max-tokens-bind", 1.03, 0],
-  ["unknown-headers", 1.1, 0.01],
+  ["unknown-headers", 1.05, 0.001],
   ["unknown-silent", 1.1, 0.01],
-  ["told-threefold-headers", 1.1, 0.01],
+  ["told-threefold-headers", 1.05, 0.001],
   ["told-threefold-silent", 1.1, 0.01],
-  ["quota-cut", 1.1, 0.005],
+  ["quota-cut", 1.05, 0.005],
   ["co-tenant-30", 1.1, 0.005],
   ["co-tenant-60", 1.1, 0.005],
   ["faults", 1.1, 0.005],
-  ["outage", 1.05, 0.005],
-  ["outage-torn", 1.05, 0.005],
-  ["slots", 1.15, 0.005],
+  ["outage", 1.03, 0.005],
+  ["outage-torn", 1.03, 0.005],
+  ["slots", 1.08, 0.005],
   ["knee", 1.1, 0],
   ["ramp", 1.05, 0.006],
 ]
