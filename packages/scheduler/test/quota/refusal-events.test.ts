@@ -1,5 +1,5 @@
 import type { Settlement, SluiceEvent } from "@sluice/core"
-import { awakeQuota, seededRandom, VirtualClock } from "@sluice/lab"
+import { awakeQuota, randomTraffic, seededRandom, simulate, VirtualClock } from "@sluice/lab"
 import { describe, expect, it } from "vitest"
 import type { Quota, QuotaOptions } from "../../src/index.ts"
 
@@ -131,6 +131,29 @@ describe("a window is guessed while most of what left has no answer yet", () => 
     expect(of("warning").filter(({ code }) => code === "told-differently")).toEqual([])
   })
 })
+
+it("whatever refuses, and why: a refusal without a cause, or numbers that are none, there is not (60 draws of traffic)", async () => {
+  const causes = new Set<string | undefined>()
+  let all = 0
+  for (let seed = 1; seed <= 60; seed++) {
+    const { shape, vendor, options } = randomTraffic(seed)
+    const events: SluiceEvent[] = []
+    const { refused } = await simulate(shape, vendor, { ...options, onEvent: (event) => void events.push(event) })
+    const told = events.filter((event) => event.type === "throttle")
+    const settled = events.filter((event) => event.type === "permit-settle" && event.outcome === "throttled")
+    expect(told.length, `seed ${seed}`).toBe(settled.length)
+    expect(told.length, `seed ${seed}`).toBeGreaterThanOrEqual(refused)
+    for (const { cause, observed = "" } of told) {
+      causes.add(cause)
+      expect(observed, `seed ${seed}, ${cause}`).not.toMatch(/^$|undefined|NaN|Infinity|∞/)
+    }
+    for (const event of events) if (event.type === "limit-change") expect(event.reason, `seed ${seed}`).not.toBe("")
+    all += told.length
+  }
+  expect(causes.has(undefined)).toBe(false)
+  expect(causes.size).toBeGreaterThanOrEqual(8)
+  expect(all).toBeGreaterThan(100)
+}, 60_000)
 
 it("no question changes what happens next", async () => {
   const trace = async (asks: boolean): Promise<number[]> => {
