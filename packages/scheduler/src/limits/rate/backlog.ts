@@ -36,9 +36,9 @@ export class Backlog {
     return this.#amount > 0 ? this.#amount : 0
   }
 
-  /** More, right after it was drained. Returns what it holds. */
-  put(amount: number): number {
-    return (this.#amount = amount + (this.#amount > 0 ? this.#amount : 0))
+  /** More, right after it was drained. */
+  put(amount: number): void {
+    this.#amount = this.held + amount
   }
 
   /** Another that holds the same. */

@@ -12,8 +12,7 @@ import type { RemainingReading } from "./heard-level.ts"
  * ```
  */
 export class CoTenantShare {
-  /** What others take: 0, as long as nobody was noticed. */
-  perMs = 0
+  #perMs = 0
   /** Variance of the surprises, per millisecond. */
   #surprise = 0
   #heldMs = 1_000
@@ -21,9 +20,13 @@ export class CoTenantShare {
   /** So much of what we took since an answer told of others was refused, and perhaps not charged. */
   refused = 0
 
+  get perMs(): number {
+    return this.#perMs
+  }
+
   /** What they leave us of a rate. */
   leave(perMs: number): number {
-    return Math.max(perMs * (1 - tuned.othersMost), perMs - this.perMs)
+    return Math.max(perMs * (1 - tuned.othersMost), perMs - this.#perMs)
   }
 
   /** A call took so long: that is how late their bursts are heard of. */
@@ -43,7 +46,7 @@ export class CoTenantShare {
       const taken = now.taken - from.taken - this.refused
       const missed = limitPerMs * spanMs - taken - now.remaining + from.remaining
       // What left while their calls were out may have overtaken them.
-      const isSure = this.perMs > 0 || missed > from.since + now.since
+      const isSure = this.#perMs > 0 || missed > from.since + now.since
       this.#learn(spanMs, isSure ? missed : 0, limitPerMs)
     }
     this.refused = 0
@@ -57,13 +60,13 @@ export class CoTenantShare {
     const taken = Math.max(-most, Math.min(most, missed))
     this.#surprise += ((Math.max(0, taken) ** 2 / spanMs - this.#surprise) * spanMs) / (spanMs + tuned.surpriseMs)
     // Else it is told by answers some time apart.
-    if (!this.#from || this.perMs === 0) this.#learn(spanMs, taken, limitPerMs)
+    if (!this.#from || this.#perMs === 0) this.#learn(spanMs, taken, limitPerMs)
   }
 
   #learn(spanMs: number, taken: number, limitPerMs: number): void {
     const weight = 1 - Math.exp(-spanMs / tuned.othersMs)
-    const perMs = this.perMs + weight * (taken / spanMs - this.perMs)
-    this.perMs = Math.max(0, Math.min(tuned.othersMost * limitPerMs, perMs))
+    const perMs = this.#perMs + weight * (taken / spanMs - this.#perMs)
+    this.#perMs = Math.max(0, Math.min(tuned.othersMost * limitPerMs, perMs))
   }
 
   /** Room for what they may take before we hear of it: their bursts over the time an answer takes. */
@@ -72,7 +75,7 @@ export class CoTenantShare {
   }
 
   forget(): void {
-    this.perMs = 0
+    this.#perMs = 0
     this.#from = undefined
   }
 }

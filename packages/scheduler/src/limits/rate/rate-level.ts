@@ -108,8 +108,9 @@ export abstract class RateLevel extends RateTerms implements Budget {
     const perMs = this.perMs(nowMs)
     if (amount === 0) return (this.#own ?? this.backlog).at(nowMs, perMs)
     this.#drain(nowMs, perMs)
-    const held = this.backlog.put(amount)
-    const own = this.#own?.put(amount) ?? held
+    this.backlog.put(amount)
+    this.#own?.put(amount)
+    const own = (this.#own ?? this.backlog).held
     this.start.took(nowMs, own, amount)
     // In a pause nothing contradicts a depth: it is what it was.
     const pauseMs = nowMs - this.#takenMs

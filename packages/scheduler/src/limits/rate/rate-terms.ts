@@ -94,7 +94,7 @@ export abstract class RateTerms {
 
   /** What the vendor is believed to admit, per millisecond. */
   fullPerMs(nowMs: number): number {
-    return this.rate.high < Infinity ? Math.min(this.#limitPerMs, this.rate.at(nowMs)) : this.#limitPerMs
+    return Math.min(this.#limitPerMs, this.rate.at(nowMs))
   }
 
   /** The same without what others take. */
@@ -105,7 +105,7 @@ export abstract class RateTerms {
 
   /** What may leave at once. */
   depthAt(nowMs: number): number {
-    return this.depth.high < Infinity ? Math.min(this.#knownDepth, this.depth.at(nowMs)) : this.#knownDepth
+    return Math.min(this.#knownDepth, this.depth.at(nowMs))
   }
 
   /** What the network may bunch up is kept back, also from a depth that was told. */
