@@ -27,7 +27,7 @@ export class Scope implements TaskScope, AttemptContext {
   /** The permit that the executor took for this item. */
   permit: LendablePermit | undefined = undefined
   /** Told when `waiting`, `holding` or `resting` changed. */
-  watcher: { readonly followers: number; update(scope: Scope): void } | undefined = undefined
+  watcher: { followers(): number; update(scope: Scope): void } | undefined = undefined
   /** As the watcher last counted it. */
   state: ItemState | undefined = undefined
   readonly parent: TaskScope | undefined
@@ -68,7 +68,7 @@ export class Scope implements TaskScope, AttemptContext {
   }
 
   get followers(): number {
-    return this.watcher?.followers ?? 0
+    return this.watcher?.followers() ?? 0
   }
 
   get runId(): string | undefined {

@@ -48,7 +48,7 @@ describe("the scope of an item", () => {
   test("has as many followers as its batch may bring", () => {
     const item = new Scope(around, 0, signal)
     expect(item.followers).toBe(0)
-    item.watcher = { followers: 3, update: () => {} }
+    item.watcher = { followers: () => 3, update: () => {} }
     expect(item.followers).toBe(3)
   })
 
@@ -57,7 +57,7 @@ describe("the scope of an item", () => {
     const item = new Scope(around, 0, signal, 9, 11)
     const seen: unknown[] = []
     item.onChange()
-    item.watcher = { followers: 0, update: (scope) => seen.push(scope === item) }
+    item.watcher = { followers: () => 0, update: (scope) => seen.push(scope === item) }
     item.onChange()
     expect([seen, item.held, item.priority, item.spanId]).toEqual([[true], [], 9, 11])
     const permit = { limiter, isHeld: true, lend: () => () => Promise.resolve() }

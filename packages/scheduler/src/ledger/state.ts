@@ -52,7 +52,7 @@ export class LedgerState {
     this.sent = { requests: new TakenLog(log), tokens: new TakenLog(log) }
     const { concurrency } = options
     const told = (Object.keys(rates) as RateName[]).filter((name) => options[name] !== undefined)
-    if (typeof concurrency === "object") this.adaptive = new AdaptiveConcurrency(concurrency)
+    if (typeof concurrency === "object") this.adaptive = new AdaptiveConcurrency(concurrency, true)
     else if (concurrency === undefined && told.length === 0) this.adaptive = new AdaptiveConcurrency(adaptiveDefaults)
     this.concurrency = new ConcurrencyLimit(this.adaptive?.limit ?? (concurrency as number | undefined) ?? Infinity)
     this.budgets.push(this.concurrency)
@@ -62,7 +62,7 @@ export class LedgerState {
 
   /** The first thing in the way of `cost`, or nothing. Of several limits, the one that takes longest. */
   block(nowMs: number, ask: Ask): Block | undefined {
-    const { cost, place, isAhead, isFew } = ask
+    const { cost, place, isFew = false } = ask
     const alone = this.inFlight.requests === 0
     const gateMs = sends(cost) ? this.gate.msUntil(nowMs, alone) : 0
     let worst: Block | undefined = gateMs > 0 ? { by: "gate", dimension: "gate", ms: gateMs } : undefined
@@ -71,8 +71,7 @@ export class LedgerState {
       if (isPlaces && !place) continue
       const ms =
         isPlaces && this.adaptive
-          ? // Who asks for a limit that finds itself has a server that queues.
-            this.adaptive.msUntil(nowMs, this.concurrency.running, !(isAhead || isFew) || !!this.options.concurrency)
+          ? this.adaptive.msUntil(nowMs, this.concurrency.running, !isFew)
           : budget.msUntil(nowMs, amountOf(cost, budget.dimension), alone)
       if (ms <= 0 || (worst !== undefined && ms <= worst.ms)) continue
       const total = totalOf(budget, ms)
@@ -192,7 +191,7 @@ export class LedgerState {
       const value = limits[name]
       if (value === undefined) continue
       if (name === "concurrency") {
-        this.adaptive = typeof value === "object" && "min" in value ? new AdaptiveConcurrency(value) : undefined
+        this.adaptive = typeof value === "object" && "min" in value ? new AdaptiveConcurrency(value, true) : undefined
         this.concurrency.retune(this.adaptive?.limit ?? (value as number))
       } else if (name === "budgetUsd") this.#spendAtMost(value as number)
       else this.#tell(name, value as number, nowMs, wallMs)

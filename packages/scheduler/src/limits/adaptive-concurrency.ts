@@ -55,15 +55,16 @@ export function adaptive(options: AdaptiveOptions = {}): Adaptive {
  * A concurrency limit that finds itself.
  *
  * Slow start: one more per success, so the limit doubles each round trip, and one more whenever the last was not refused for a
- * while, until something pushes back. A refusal sets the limit
- * to what was accepted at that moment; the next try above it waits for a clean round, and twice as many after each try that
- * failed, so a server with N slots is probed ever more rarely. A refusal *within* the limit halves it. For servers that queue
- * instead of refusing, latency *per output token* (an answer's raw latency follows its length) with many calls in flight is
- * compared with latency with fewer: where it rises, more calls only wait, and the limit shrinks. It grows only when it is used.
+ * while, until something pushes back. A refusal sets the limit to what was accepted at that moment; the next try above it waits for a
+ * clean round, and twice as many after each try that failed, so a server with N slots is probed ever more rarely. A refusal *within*
+ * the limit halves it. For servers that queue instead of refusing, latency *per output token* (an answer's raw latency follows its
+ * length) with many calls in flight is compared with latency with fewer: where it rises, more calls only wait, and the limit shrinks.
+ * It grows only when it is used.
  *
  * Sources: Jacobson 1988 (slow start, AIMD); Netflix concurrency-limits, Gradient2Limit.
  */
 export class AdaptiveConcurrency {
+  readonly #isTold: boolean
   readonly #min: number
   readonly #max: number
   #limit: number
@@ -84,7 +85,9 @@ export class AdaptiveConcurrency {
   /** How long calls take. */
   #usualMs: number = tuned.apartMs
 
-  constructor(options: Required<AdaptiveOptions>) {
+  /** `isTold`: who asks for one has a server that queues. */
+  constructor(options: Required<AdaptiveOptions>, isTold = false) {
+    this.#isTold = isTold
     this.#min = options.min
     this.#max = options.max
     this.#limit = Math.max(options.min, Math.min(options.max, options.initial))
@@ -106,15 +109,16 @@ export class AdaptiveConcurrency {
   }
 
   /**
-   * Milliseconds until one may leave beside `running`, negative where it might have by then. In slow start the limit also doubles in the time in which a refusal would be back,
-   * one call after the other, so that few are on their way when it comes; for a herd it does so with answers alone, for a server that
-   * queues says nothing before. Where refusals name nothing, one more than the limit is tried now and then.
+   * Milliseconds until one may leave beside `running`, negative where it might have by then. In slow start the limit also doubles in
+   * the time in which a refusal would be back, one call after the other, so that few are on their way when it comes. For a herd, and
+   * where the limit was asked for, it does so with answers alone: a server that queues says nothing before. Where refusals name
+   * nothing, one more than the limit is tried now and then.
    */
   msUntil(nowMs: number, running: number, isHerd: boolean): number {
     if (running < this.limit) return 0
     if (running >= this.#max) return Infinity
     if (this.#doubt) return this.#doubt.msUntil(nowMs, running, this.limit, this.#usualMs)
-    if (!this.#slowStart || isHerd) return Infinity
+    if (!this.#slowStart || this.#isTold || isHerd) return Infinity
     return this.#peakMs + tuned.rampStepMs * Math.log2(1 + 1 / running) - nowMs
   }
 

@@ -54,7 +54,7 @@ export const rampBase = 10
 /** Doubling time; a refusal is back in 50 to 200 ms. */
 export const rampStepMs = 250
 /** A server that queues says nothing before its first answer; one of four places is through with so many calls in sixteen answers' time. */
-export const few = 64
+export const noHerd = 64
 /** Beyond this share of a limit … */
 export const firstWave = 0.2
 /** … doubling takes so many steps: told three times too much costs 1 % of the calls. */

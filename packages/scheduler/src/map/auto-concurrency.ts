@@ -18,17 +18,13 @@ export const autoDefaults: { readonly lookAhead: number; readonly free: number; 
 export class AutoConcurrency {
   readonly #count: Record<ItemState, number> = { free: 0, waits: 0, holds: 0, rests: 0 }
   readonly #onOpen: () => void
-  readonly #left: () => number
+  /** How many items may still come. */
+  readonly followers: () => number
   #isTelling = false
 
-  /** `left`: how many items have not been pulled yet. */
-  constructor(onOpen: () => void, left: () => number) {
+  constructor(onOpen: () => void, followers: () => number) {
     this.#onOpen = onOpen
-    this.#left = left
-  }
-
-  get followers(): number {
-    return this.#left()
+    this.followers = followers
   }
 
   get open(): boolean {

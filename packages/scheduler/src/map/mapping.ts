@@ -45,7 +45,13 @@ export class Mapping<I, O> implements ParallelMap<O> {
     this.#out = new OutcomeStream(order, reorderWindow)
     this.#life = new MapLife(this.#out)
     this.#life.atEnd(() => this.#source.close())
-    this.#slots = concurrency === "auto" ? this.#autoSlots() : new FixedSlots(concurrency)
+    this.#slots =
+      concurrency === "auto"
+        ? new AutoSlots(
+            () => this.#pump(),
+            () => this.#left(),
+          )
+        : new FixedSlots(concurrency)
     this.#policy = failurePolicy(onError)
     this.#signal = signal
     this.#job = {
@@ -101,17 +107,15 @@ export class Mapping<I, O> implements ParallelMap<O> {
     if (!this.#life.isStopped) this.#life.atEnd(lendPermit(plan.policy.limiter, parent))
   }
 
-  #autoSlots(): AutoSlots {
-    return new AutoSlots(
-      () => this.#pump(),
-      () => this.#source.left,
-    )
-  }
-
   // Methods: a private getter is a call into V8's runtime each time, 50 ns an item.
 
   #isOver(): boolean {
     return this.#source.isExhausted || this.#life.isStopped
+  }
+
+  /** How many items may still come: of a source that is no list nobody knows before the last has. */
+  #left(): number {
+    return this.#isOver() ? 0 : this.#source.size - this.#pulled
   }
 
   /** Nobody may pull now: an item is on its way already, or the consumer has to take something first. */

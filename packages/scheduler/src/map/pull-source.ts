@@ -8,7 +8,6 @@ export class PullSource<I> {
   failure: { readonly reason: unknown } | undefined
   readonly #iterator: Iterator<I> | AsyncIterator<I>
   readonly #list: readonly I[] | undefined
-  #pulled = 0
 
   constructor(source: Iterable<I> | AsyncIterable<I>) {
     this.#list = Array.isArray(source) ? source : undefined
@@ -16,9 +15,9 @@ export class PullSource<I> {
     this.#iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
   }
 
-  /** How many items may still come; without a list nobody knows before the last has. */
-  get left(): number {
-    return this.isExhausted ? 0 : this.#list ? this.#list.length - this.#pulled : Infinity
+  /** How many items there are in all, where it is a list. */
+  get size(): number {
+    return this.#list?.length ?? Infinity
   }
 
   /** The next item of a synchronous source, or nothing when there is none: see `failure`. */
@@ -60,10 +59,7 @@ export class PullSource<I> {
   }
 
   #take(step: IteratorResult<I>): IteratorYieldResult<I> | undefined {
-    if (!step.done) {
-      this.#pulled++
-      return step
-    }
+    if (!step.done) return step
     this.isExhausted = true
     return undefined
   }

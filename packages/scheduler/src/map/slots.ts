@@ -67,8 +67,8 @@ export class AutoSlots implements Slots {
   readonly auto: AutoConcurrency
   readonly floor: number = autoDefaults.lookAhead
 
-  constructor(onOpen: () => void, left: () => number) {
-    this.auto = new AutoConcurrency(onOpen, left)
+  constructor(onOpen: () => void, followers: () => number) {
+    this.auto = new AutoConcurrency(onOpen, followers)
   }
 
   get concurrency(): number | "auto" {

@@ -25,13 +25,12 @@ export function nextCall(
   let blocked: Set<Block["dimension"]> | undefined
   let hopeless: NextCall["hopeless"]
   let soonestMs = Infinity
-  // So many more may follow, and it is no herd that a server would queue: of who comes one by one nobody, else as long as it soon has all.
+  // So many may follow whoever is no herd: nobody who comes one by one, else as many as a server soon has.
   const { running } = ledger.places()
-  const room = Math.max(tuned.few - queue.size - running, 2 * queue.size <= running ? 0 : -1)
+  const room = Math.max(tuned.noHerd - queue.size - running, 2 * queue.size <= running ? 0 : -1)
   const waiter = queue.next((candidate) => {
     if (blocked && uses(candidate.cost, blocked)) return "skip"
-    candidate.isAhead = candidate.priority > queue.lowest
-    candidate.isFew = followersOf(candidate.scope) <= room
+    candidate.isFew = candidate.priority > queue.lowest || followersOf(candidate.scope) <= room
     candidate.isDue = queue.isAgeing
     const block = ledger.block(nowMs, candidate)
     if (!block) return "take"

@@ -24,9 +24,7 @@ export interface Ask {
   readonly key?: string
   /** Default 0. */
   readonly priority?: number
-  /** Calls of lower priority wait behind it. */
-  readonly isAhead?: boolean
-  /** At most half as many wait as run, or all that there are a server soon has. */
+  /** It is no herd that a server would queue: it goes before others, or they come one by one, or a server soon has all that there are. */
   readonly isFew?: boolean
   /** It is the turn of whoever has waited longest: nothing is kept from it for higher priority. */
   readonly isDue?: boolean

@@ -20,7 +20,6 @@ export class QueuedCall extends Waiter implements Queued, Ask {
   readonly sinceMs: number
   group: AbortGroup | undefined = undefined
   told: ToldWait | undefined = undefined
-  isAhead = false
   isFew = false
   isDue = false
 

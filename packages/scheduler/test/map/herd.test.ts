@@ -1,7 +1,7 @@
 import { currentScope, runInScope } from "@sluice/core"
 import { awakeQuota, VirtualClock } from "@sluice/lab"
 import { expect, it } from "vitest"
-import { adaptive, type QuotaOptions } from "../../src/index.ts"
+import { adaptive, type QuotaLimits, type QuotaOptions } from "../../src/index.ts"
 import { parallelMap } from "../../src/map/parallel-map.ts"
 import { sleep } from "../../src/runtime/sleep.ts"
 
@@ -10,9 +10,11 @@ async function mostInFlight(
   untilMs: number,
   run: (work: () => Promise<void>, clock: VirtualClock) => Promise<unknown>,
   options: QuotaOptions = {},
+  retuned: QuotaLimits = {},
 ): Promise<number> {
   const clock = new VirtualClock()
   const quota = awakeQuota({ clock, ...options })
+  quota.retune(retuned)
   let running = 0
   let most = 0
   const work = async (): Promise<void> => {
@@ -85,8 +87,9 @@ it("a list of fifty is all on its way within a second, and of a source that says
 })
 
 it("where the user asks for a limit that finds itself, for a server that queues, ten of fifty run until the first answer", async () => {
-  const fifty = (options: QuotaOptions): Promise<number> =>
-    mostInFlight(1_000, (work) => Promise.all(items.slice(0, 50).map(work)), options)
+  const fifty = (options: QuotaOptions, retuned?: QuotaLimits): Promise<number> =>
+    mostInFlight(1_000, (work) => Promise.all(items.slice(0, 50).map(work)), options, retuned)
   expect(await fifty({})).toBe(50)
   expect(await fifty({ concurrency: adaptive() })).toBe(10)
+  expect(await fifty({}, { concurrency: adaptive() })).toBe(10)
 })

@@ -15,16 +15,16 @@ export async function followRedirects(
     readonly send: Send
     readonly input: FetchInput
     readonly init: RequestInit
+    readonly asked: NonNullable<RequestInit["redirect"]>
     readonly from: URL
     readonly mayLeave: boolean
   },
 ): Promise<Response> {
-  const { send, input, init, from, mayLeave } = call
+  const { send, input, init, asked, from, mayLeave } = call
+  // Left to fetch this would be a TypeError like that of a broken connection, and tried again.
+  if (asked === "error") throw refused(from, "another address", 'the call was made with redirect: "error"')
   const own = input instanceof Request ? input : undefined
   let response = first
-  // Left to fetch this would be a TypeError like that of a broken connection, and tried again.
-  if ((init.redirect ?? own?.redirect) === "error")
-    throw refused(from, "another address", 'the call was made with redirect: "error"')
   let method = methodOf(input, init)
   let sent: RequestInit = { ...(own && { headers: own.headers }), ...init, redirect: "manual" }
   for (let count = 1, at = from; isRedirect(response); count++) {

@@ -33,5 +33,5 @@ export async function fetchOnOrigin(
   if (asked === "manual" || !from) return send(input, init)
   const response = await send(input, { ...init, redirect: "manual" })
   if (!isRedirect(response)) return response
-  return follow(response, { send, input, init, from, mayLeave })
+  return follow(response, { send, input, init, asked, from, mayLeave })
 }
